@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Make a picture or a video: send one request, wait for the result, save it.
+
+Events go to stdout, one JSON object a line; the last line is the result.
+"""
+
+from mediakit import console
+
+EXAMPLES = """\
+  create_and_wait.py --provider sandbox --task t2i --prompt "a tin boat at dusk" --output-dir out
+  create_and_wait.py --provider skills-video --model z-image/z-image --prompt-file prompt.txt
+  create_and_wait.py --sse-endpoint /generation/sse/kling-ai/kling-v2.6 --payload '{"prompt":"rain"}'"""
+
+
+def build_parser() -> console.Parser:
+    from mediakit import options, providers
+    from mediakit.console import one_of, seconds
+
+    parser = console.Parser(__doc__, EXAMPLES)
+    options.add_connection_flags(parser)
+    what = parser.add_argument_group("what to make")
+    tasks = ",".join(providers.TASKS)
+    what.add_argument("--model", metavar="OWNER/NAME", help="the model")
+    what.add_argument("--task", type=one_of(*providers.TASKS), metavar=f"{{{tasks}}}", help="its default model")
+    what.add_argument("--sse-endpoint", metavar="PATH", help="the create endpoint, in place of a model")
+    what.add_argument("--prompt", metavar="TEXT", help="what to show")
+    what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
+    what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the request")
+    what.add_argument("--payload", metavar="JSON", help="the request's fields as a JSON object")
+    what.add_argument("--payload-file", metavar="PATH", help="a file with them; - for standard input")
+    how = parser.add_argument_group("how to wait")
+    how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}")
+    how.add_argument("--no-wait", action="store_true", help="stop once the service has accepted the job")
+    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS", help="end before, for the whole command")
+    how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS")
+    how.add_argument("--poll-timeout", type=seconds(), default=900.0, metavar="SECONDS")
+    how.add_argument("--poll-interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
+    how.add_argument("--poll-request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_reading_flags(parser)
+    return parser
+
+
+def main(screen: console.Console, arguments) -> int:
+    from mediakit import lifecycle, options, request, runner
+
+    asked = request.read(arguments)
+    connection = options.connect(screen, arguments, asked.service)
+    address = request.address(arguments, asked, connection)
+    terms = lifecycle.Terms(
+        stream=address.streams,
+        wait=not arguments.no_wait,
+        create_timeout=arguments.sse_request_timeout,
+        poll_timeout=arguments.poll_timeout,
+        poll_interval=arguments.poll_interval,
+        poll_request_timeout=arguments.poll_request_timeout,
+        deadline=arguments.deadline,
+        verbose=arguments.verbose,
+        ending_events=connection.provider.ending_events,
+    )
+    job = runner.Runner(
+        screen,
+        connection,
+        terms,
+        model=address.model,
+        path=address.path,
+        payload=asked.payload,
+        output_dir=arguments.output_dir,
+        trace=arguments.trace,
+    )
+    return job.run()
+
+
+if __name__ == "__main__":
+    console.run("create_and_wait.py", build_parser, main)

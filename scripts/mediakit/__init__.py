@@ -1,0 +1,19 @@
+"""The one helper that every script of ai-media shares.
+
+A room a concern; a room imports only rooms below it:
+
+    options     flags that several scripts have, and what they come to
+    runner      drives one job: the machine, the wire, the screen, the disk
+    console     events, exit codes, the last-line promise, signals
+    lifecycle   the state machine of one job (pure)
+    results     from a terminal answer to files on disk
+    sandbox     the local service and its faults
+    transport   sends and receives: sessions, origin rules, redaction
+    keys        where a service's key is found
+    providers   descriptors of the services, and how their answers are read
+    sse         Server-Sent Events (pure)
+    folders     where this user's state and settings live
+    errors      categories, outcomes, exit codes (pure)
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,380 @@
+"""What a command says, and how it ends.
+
+stdout carries line-delimited JSON and nothing else; its last line is the result, on every
+path. stderr carries what people read. A script hands its `main` to `run` and never writes
+to either stream itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+from . import __version__, errors
+
+# Characters that JSON leaves as they are but that move a terminal's cursor, reorder its
+# text, or end a line for a reader that splits at Unicode line ends.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Built by our own code, so a short key that happens to be a word in a path must not break them.
+_OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "script"))
+_SHORTEST_SECRET = 4
+
+REDACTED = "[redacted]"
+
+
+class ClosedPipe(Exception):
+    """Nobody reads stdout any more."""
+
+
+class Redactor:
+    """Takes secrets out of whatever is about to be shown or stored."""
+
+    def __init__(self):
+        self._secrets: list[str] = []
+
+    def protect(self, secret: str) -> None:
+        """From now on `secret` is never shown, neither as it is nor as a URL or JSON would spell it."""
+        from urllib.parse import quote
+
+        spellings = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
+        known = {*self._secrets, *(text for text in spellings if len(text) >= _SHORTEST_SECRET)}
+        self._secrets = sorted(known, key=len, reverse=True)
+
+    def text(self, value: str) -> str:
+        for secret in self._secrets:
+            value = value.replace(secret, REDACTED)
+        return value
+
+    def value(self, value):
+        """The same JSON value with the secrets taken out of its strings and keys."""
+        if not self._secrets:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        return value
+
+
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC with milliseconds."""
+    whole = int(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+
+
+def to_line(value: dict) -> str:
+    """One JSON object as one line that is valid JSON and valid UTF-8 whatever a service put into it."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        text = json.dumps(value, separators=(",", ":"))
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Text from a service as one short line that is safe on a terminal."""
+    text = _CONTROL.sub(" ", text).strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Console:
+    """The events of one command.
+
+    emit      one event, at once
+    result    the last event; it carries the exit code, which is returned
+    warning   something to know, work goes on
+    status    the live line on a terminal's stderr
+    on_signal called with the signal's number; raises Interrupted unless a runner replaced it
+    """
+
+    def __init__(self, script: str):
+        self.script = script
+        self.redactor = Redactor()
+        self.ended = False
+        self.on_signal = self._raise_interrupted
+        self._live = bool(sys.stderr and sys.stderr.isatty())
+        self._line_shown = False
+
+    @staticmethod
+    def _raise_interrupted(signal_number: int) -> None:
+        raise errors.Interrupted(signal_number)
+
+    def emit(self, event: str, **fields) -> None:
+        kept = {name: value for name, value in fields.items() if value is not None}
+        self._write({"event": event, "time": rfc3339(time.time()), **self._redacted(kept)})
+
+    def _redacted(self, fields: dict) -> dict:
+        return {name: value if name in _OWN_FIELDS else self.redactor.value(value) for name, value in fields.items()}
+
+    def _write(self, event: dict) -> None:
+        line = (to_line(event) + "\n").encode()
+        try:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError, AttributeError) as problem:  # closed by the reader, or never open
+            raise ClosedPipe from problem
+
+    def result(self, event: str, exit_code: int, **fields) -> int:
+        # From here the exit status is decided: a late signal must not contradict the last line.
+        _ignore_signals()
+        self.clear_status()
+        self.ended = True
+        self.emit(event, **fields, exit_code=exit_code)
+        if self._live and fields.get("message"):
+            self._say(f"{event}: {fields['message']}")
+        return exit_code
+
+    def failure(self, failure: errors.Failure, **more) -> int:
+        """The `error` event of a Failure."""
+        fields = {
+            "error": failure.code,
+            "category": failure.category,
+            "message": failure.message,
+            **failure.fields,
+            **more,
+        }
+        return self.result("error", failure.exit_code, **fields)
+
+    def warning(self, code: str, message: str) -> None:
+        self.emit("warning", code=code, message=message)
+        self._say(f"warning: {message}")
+
+    def _say(self, text: str) -> None:
+        self.clear_status()
+        try:
+            sys.stderr.write(plain(self.redactor.text(text), 2000) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # a lost diagnostic is no reason to lose the job
+
+    def status(self, text: str) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K" + plain(self.redactor.text(text), 110))
+            sys.stderr.flush()
+            self._line_shown = True
+
+    def clear_status(self) -> None:
+        if self._line_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._line_shown = False
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that fails with a Failure and never repeats a value (it may be a key)."""
+
+    def __init__(self, description: str, examples: str, **options):
+        super().__init__(
+            description=description,
+            epilog=f"examples:\n{examples}\n\nexit codes:\n{errors.exit_code_table()}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **options,
+        )
+        self.add_argument("--version", action="store_true", help="write a version event and stop")
+
+    def error(self, message: str):
+        found = re.match(r"argument ([^:]+): (.*)", message, re.S)
+        if found:
+            raise errors.bad_argument(found[1], found[2])
+        raise errors.bad_argument("arguments", message)
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        arguments, unknown = self.parse_known_args(argv)
+        if arguments.version:
+            return arguments
+        if unknown:
+            flags = [word.split("=")[0] for word in unknown if word.startswith("-") and len(word) > 1]
+            names = ", ".join(flag[:60] for flag in flags) or "a value without a flag"
+            raise errors.bad_argument(
+                flags[0][:60] if flags else "arguments",
+                f"unknown: {names}. Values are not repeated here, they may be secrets",
+                "Run the script with --help for its flags and examples.",
+                "A key is never taken from an argument: set the environment variable or use --key-stdin.",
+            )
+        return arguments
+
+
+def one_of(*choices: str):
+    """An argparse type: one word of `choices`, refused without repeating what was given."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def seconds(at_least: float = 0.0, above: bool = False):
+    """An argparse type: a finite number of seconds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        # Written so that NaN, which is neither below nor above anything, is refused too.
+        if not (at_least < value < 1e9 if above else at_least <= value < 1e9):
+            raise argparse.ArgumentTypeError(
+                f"expected a finite number of seconds {'above' if above else 'from'} {at_least:g}"
+            )
+        return value
+
+    return read
+
+
+def command_line(script: str, *flags: str) -> dict:
+    """`next_command` and `next_argv` of an event: this interpreter, one of our scripts, our flags.
+
+    Callers pass only flags of our own and values that they have checked.
+    """
+    argv = [sys.executable, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), script), *flags]
+    if os.name == "nt":
+        # PowerShell and cmd both take a quoted word; only PowerShell needs the call operator, and cmd
+        # has none, so the quoting is left to the interpreter's own rule.
+        from subprocess import list2cmdline
+
+        return {"next_command": list2cmdline(argv), "next_argv": argv}
+    import shlex
+
+    return {"next_command": shlex.join(argv), "next_argv": argv}
+
+
+def run(script: str, parser, main) -> None:
+    """Run one script and leave the process with the exit code of its result.
+
+    script   its file name, for `start` and for error texts
+    parser   () -> Parser
+    main     (console, arguments) -> exit code, having called `console.result`
+    """
+    console = Console(script)
+    _catch_signals(console)
+    try:
+        code = _guarded(console, parser, main)
+    except ClosedPipe:
+        _discard_stdout()
+        code = 141
+    _leave(code)
+
+
+def _guarded(console: Console, parser, main) -> int:
+    try:
+        arguments = parser().parse(sys.argv[1:])
+        if arguments.version:
+            return console.result("version", 0, version=__version__)
+        return main(console, arguments)
+    except SystemExit:  # argparse after --help
+        _ignore_signals()
+        return _flush_help()
+    except errors.Failure as failure:
+        return console.failure(failure)
+    except errors.Interrupted as interruption:
+        return console.result("interrupted", 128 + interruption.signal_number, outcome="not_sent")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] == __package__:
+            return _internal_error(console, missing)
+        return console.failure(_missing_dependency(missing))
+    except ClosedPipe:
+        raise
+    except BaseException as bug:
+        return _internal_error(console, bug)
+
+
+def _flush_help() -> int:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError) as problem:
+        raise ClosedPipe from problem
+    return 0
+
+
+def _missing_dependency(missing: ModuleNotFoundError) -> errors.Failure:
+    requirements = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "requirements.txt")
+    argv = [sys.executable, "-m", "pip", "install", "-r", os.path.normpath(requirements)]
+    if os.name == "nt":
+        from subprocess import list2cmdline as join
+    else:
+        from shlex import join
+    return errors.Failure(
+        "missing_dependency",
+        f"the Python package {(missing.name or 'of an import').split('.')[0]} is not installed",
+        "dependency",
+        guidance=[join(argv), "Or run the script with `uv run`, which reads its dependencies from its head."],
+        retryable=False,
+        outcome="not_sent",
+        next_command=join(argv),
+        next_argv=argv,
+    )
+
+
+def _internal_error(console: Console, bug: BaseException) -> int:
+    if os.environ.get("AI_MEDIA_DEBUG") == "1":
+        import traceback
+
+        sys.stderr.write(console.redactor.text("".join(traceback.format_exception(bug))))
+    if console.ended:
+        return 1
+    return console.failure(
+        errors.Failure(
+            "internal_error",
+            f"internal error: {plain(console.redactor.text(f'{type(bug).__name__}: {bug}'))}",
+            "internal",
+            guidance=["Set AI_MEDIA_DEBUG=1 to see where, and report it."],
+            retryable=False,
+        )
+    )
+
+
+def _signals() -> list[int]:
+    names = ("SIGINT", "SIGTERM", "SIGBREAK") if os.name == "nt" else ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _catch_signals(console: Console) -> None:
+    def arrived(number, frame):
+        # A hang-up is a request to stop like any other; Ctrl-Break is Ctrl-C on Windows.
+        console.on_signal(signal.SIGTERM if number == getattr(signal, "SIGHUP", None) else _as_interrupt(number))
+
+    for number in _signals():
+        # `nohup` asks that a hang-up be survived. An ignored SIGINT is only what shells do to
+        # background jobs, and a SIGINT that is sent on purpose is meant.
+        if number != getattr(signal, "SIGHUP", None) or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, arrived)
+
+
+def _as_interrupt(number: int) -> int:
+    return signal.SIGINT if number == getattr(signal, "SIGBREAK", None) else number
+
+
+def _ignore_signals() -> None:
+    for number in _signals():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _discard_stdout() -> None:
+    # The interpreter flushes stdout on its way out; nothing may be left that could fail.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, 1)
+    except OSError:
+        pass
+
+
+def _leave(code: int) -> None:
+    """End the process at once: a reader thread still waiting for a server must not hold it up."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
+    os._exit(code)

@@ -1,0 +1,130 @@
+"""Where a service's key is found, and how one is kept.
+
+    find     the first of: standard input, the environment, the user's own store, ./.env
+    persist  put a key into the user's own store
+
+A key is never taken from an argument and never shown. From a `.env` in the working directory, which
+anybody may have put there, only the services' key names are read, and nothing in it is expanded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections import namedtuple
+
+from . import errors, folders
+
+# source says where it was found, in words for people.
+Key = namedtuple("Key", "value source")
+
+_LARGEST_ENV_FILE = 65536
+_USABLE = re.compile(r"[\x21-\x7e]+")
+
+
+def find(variable: str, from_stdin: str | None = None) -> Key | None:
+    """The key of the service that uses `variable`, or None. Raises Failure for one that no header can hold."""
+    for source, value in _candidates(variable, from_stdin):
+        value = (value or "").strip()
+        if value:
+            return Key(_checked(value, source), source)
+    return None
+
+
+def _candidates(variable: str, from_stdin: str | None):
+    yield "--key-stdin", from_stdin
+    yield f"the environment variable {variable}", os.environ.get(variable)
+    yield "the user's own store", _stored(variable)
+    yield "./.env", _from_env_file(".env", variable)
+
+
+def read_stdin(flag: str) -> str:
+    """The key that somebody pipes in, up to its first line end."""
+    value = sys.stdin.readline(_LARGEST_ENV_FILE).strip() if sys.stdin else ""
+    if not value:
+        raise errors.bad_argument(flag, "expected a key on standard input, and nothing came")
+    return _checked(value, flag)
+
+
+def _checked(value: str, source: str) -> str:
+    if not _USABLE.fullmatch(value):
+        raise errors.Failure(
+            "invalid_api_key",
+            f"the key from {source} holds white space or characters that a header cannot carry",
+            "auth",
+            outcome="not_sent",
+            retryable=False,
+            guidance=["Copy the key again: printable ASCII without spaces."],
+        )
+    return value
+
+
+def _from_env_file(path: str, variable: str) -> str | None:
+    # The file is opened before it is looked at, so that it cannot be swapped for a pipe in between.
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        text = file.read(_LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
+    if variable not in text:
+        return None
+    import io
+
+    from dotenv import dotenv_values
+
+    return dotenv_values(stream=io.StringIO(text), interpolate=False).get(variable)
+
+
+def _stored(variable: str) -> str | None:
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_CURRENT_USER, "Environment") as environment:
+                return str(winreg.QueryValueEx(environment, variable)[0])
+        except OSError:
+            return None
+    return _from_env_file(folders.settings_file(), variable)
+
+
+def persist(variable: str, value: str) -> str:
+    """Keep a key for this user and nobody else; where it went, in words. Raises OSError."""
+    if sys.platform == "win32":
+        import winreg
+
+        with winreg.OpenKey(winreg.HKEY_CURRENT_USER, "Environment", 0, winreg.KEY_SET_VALUE) as environment:
+            winreg.SetValueEx(environment, variable, 0, winreg.REG_SZ, value)
+        return "the user's environment"
+    path = folders.settings_file()
+    folders.make_private_folder(os.path.dirname(path))
+    lines = [line for line in _lines_of(path) if not re.match(rf"\s*(export\s+)?{re.escape(variable)}\s*=", line)]
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    _replace_privately(path, [*lines, f"{variable}='{quoted}'"])
+    return path
+
+
+def _lines_of(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _replace_privately(path: str, lines: list[str]) -> None:
+    staging = f"{path}.{os.getpid()}"
+    handle = os.open(staging, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(staging, path)
+    except BaseException:
+        os.unlink(staging)
+        raise

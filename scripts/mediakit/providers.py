@@ -1,0 +1,229 @@
+"""The services, as data: one descriptor each in assets/providers, and how its answers are read.
+
+    names()          every service there is a descriptor for
+    load(name)       one Provider
+    Provider         URLs, states, categories; Readings, outputs and errors out of answers
+    Reading          what one answer says about a job
+
+Where a thing stands in an answer is a JSON Pointer of the descriptor; nothing is ever found by
+searching an answer for likely-looking keys. What a descriptor leaves out is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import namedtuple
+
+from . import errors
+
+ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
+
+TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v")
+TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
+
+# id and status are the service's words, None where the answer has none; state is ours, None where
+# the status is unknown; body is the whole answer.
+Reading = namedtuple("Reading", "id status state body")
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_LONGEST_ID = 512
+_LONGEST_WORDS = 1000
+_LARGEST_WALK = 10_000
+# What a service sends under an embedded server or another address is the same; where it is, is not.
+_NOT_SPOKEN = ("origin", "key", "links", "homepage", "sources")
+
+
+def names() -> tuple[str, ...]:
+    """Every service, the real ones first."""
+    found = sorted(name[:-5] for name in os.listdir(os.path.join(ASSETS, "providers")) if name.endswith(".json"))
+    return tuple(sorted(found, key=lambda name: "embedded" in _descriptor(name)))
+
+
+def load(name: str) -> Provider:
+    """The Provider of one service; an embedded one speaks the contract of the first it lists."""
+    descriptor = _descriptor(name)
+    for spoken in descriptor.get("speaks", ())[:1]:
+        contract = {key: value for key, value in _descriptor(spoken).items() if key not in _NOT_SPOKEN}
+        descriptor = {**contract, **descriptor}
+    return Provider(descriptor)
+
+
+def _descriptor(name: str) -> dict:
+    with open(os.path.join(ASSETS, "providers", f"{name}.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def point(value, pointer: str):
+    """The value at a JSON Pointer (RFC 6901), or None where there is nothing."""
+    for token in pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(token)
+        elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return None
+    return value
+
+
+def read_json(content: bytes):
+    """`(value, "")`, or `(None, what it is instead)`. Never raises, whatever the bytes are."""
+    text = content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if not text:
+        return None, "an empty answer"
+    if text.startswith("<"):
+        return None, "an HTML page instead of JSON"
+    try:
+        # NaN and Infinity are no JSON, and must not come out of this program as if they were.
+        return json.loads(text, parse_constant=lambda word: None), ""
+    except (ValueError, RecursionError):
+        return None, "truncated or broken JSON" if text[0] in "{[" else text[:_LONGEST_WORDS]
+
+
+def is_media_url(value) -> bool:
+    """Whether a value of an answer is something a result can be fetched from."""
+    return isinstance(value, str) and value.lower().startswith(("http://", "https://", "data:"))
+
+
+class Provider:
+    """One service.
+
+    name       the word for --provider
+    title      what people call it
+    embedded   whether it runs inside this process and needs neither key nor network
+    speaks     the service whose contract it has
+    """
+
+    def __init__(self, descriptor: dict):
+        self._descriptor = descriptor
+        self.name: str = descriptor["id"]
+        self.title: str = descriptor["name"]
+        self.embedded: bool = descriptor.get("embedded", False)
+        self.speaks: str = descriptor.get("speaks", [self.name])[0]
+        self.origin: str | None = descriptor.get("origin")
+        self.base_path: str = descriptor["base_path"]
+        self.key: dict | None = descriptor.get("key")
+        self.links: dict = descriptor.get("links", {})
+        self.prompt_field: str = descriptor["create"]["prompt"]
+        self.defaults: dict = descriptor.get("defaults", {})
+        self.balance_path: str | None = descriptor.get("balance", {}).get("path")
+        self.ending_events = frozenset(descriptor.get("stream", {}).get("ending_events", ()))
+        self.streams: bool = "stream_path" in descriptor["create"]
+        self._states = {
+            word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses
+        }
+
+    @property
+    def base_url(self) -> str | None:
+        """Where requests go unless the user says otherwise; None for an embedded service."""
+        return self.origin and self.origin + self.base_path
+
+    def create_path(self, model: str, stream: bool) -> str:
+        """The path of a create below the base URL; raises ValueError for what is no model name."""
+        if not _MODEL.fullmatch(model) or ".." in model:
+            raise ValueError("expected a model such as owner/name")
+        return self._descriptor["create"]["stream_path" if stream else "path"].replace("{model}", model)
+
+    def read_path(self, generation_id: str) -> str:
+        """The path of a job below the base URL."""
+        from urllib.parse import quote
+
+        return self._descriptor["read"]["path"].replace("{id}", quote(generation_id, safe=""))
+
+    def model_of(self, path: str) -> str | None:
+        """The model whose create has this path, streaming or not; None for another kind of path."""
+        for template in ("stream_path", "path"):
+            head, _, tail = self._descriptor["create"].get(template, "\0{model}").partition("{model}")
+            if path.startswith(head) and path.endswith(tail) and len(path) > len(head) + len(tail):
+                return path[len(head) : len(path) - len(tail)]
+        return None
+
+    def is_stream_path(self, path: str) -> bool:
+        """Whether a create path is the one that answers with a stream."""
+        template = self._descriptor["create"].get("stream_path")
+        return bool(template) and path.startswith(template.partition("{model}")[0])
+
+    def reading(self, body) -> Reading:
+        """What an answer says about a job; every part may be missing."""
+        answer = self._descriptor["answer"]
+        status = point(body, answer["status"])
+        status = status.strip() if isinstance(status, str) and status.strip() else None
+        state = self._states.get(status.lower()) if status else None
+        return Reading(usable_id(point(body, answer["id"])), status, state, body)
+
+    def usage(self, body):
+        """What the service says the job has cost, in its own shape."""
+        return point(body, self._descriptor["answer"].get("usage", "/\0"))
+
+    def outputs(self, body) -> list[dict]:
+        """`{url, type, media_type, width, height, duration}` for each result, without what is unknown."""
+        answer = self._descriptor["answer"]
+        kind = point(body, answer.get("output_type", "/\0"))
+        for source in answer["outputs"]:
+            entries = _entries(body, source, answer["output"]["url"])
+            outputs = [self._output(entry, kind) for entry in entries]
+            if outputs:
+                return list({output["url"]: output for output in reversed(outputs)}.values())[::-1]
+        return []
+
+    def _output(self, entry, kind) -> dict:
+        if isinstance(entry, str):
+            entry = {"url": entry}
+            pointers = {"url": "/url"}
+        else:
+            pointers = self._descriptor["answer"]["output"]
+        found = {name: point(entry, pointer) for name, pointer in pointers.items()}
+        media_type = found.get("media_type")
+        own_kind = media_type.partition("/")[0] if isinstance(media_type, str) else kind
+        ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}
+        return {name: value for name, value in ordered.items() if isinstance(value, (str, int, float))}
+
+    def error(self, body) -> tuple[str, str]:
+        """`(code, message)` of an error answer or a failed job; empty where it has none."""
+        pointers = self._descriptor["errors"]
+        code = next((found for at in pointers["code"] if isinstance(found := point(body, at), str)), "")
+        message = next((found for at in pointers["message"] if isinstance(found := point(body, at), str)), "")
+        return code, message
+
+    def category(self, status: int, body, words: str = "") -> tuple[str, str]:
+        """`(category, message)` of an HTTP error answer; `words` stand in for a body that is no JSON."""
+        code, message = self.error(body)
+        if not message:
+            message = words or (json.dumps(body, ensure_ascii=False)[:_LONGEST_WORDS] if body else "")
+        endings = self._descriptor["errors"].get("code_categories", {})
+        return errors.classify(status, message, code, endings), message
+
+
+def usable_id(value) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    # "." and ".." would change the path they are put into, however they are quoted.
+    if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_ID and value.strip() not in (".", ".."):
+        return value.strip()
+    return None
+
+
+def _entries(body, source: dict, url: str) -> list:
+    if "each" in source:
+        found = point(body, source["each"])
+        return [entry for entry in found if is_media_url(point(entry, url))] if isinstance(found, list) else []
+    nodes = list(_walk(point(body, source["walk"])))
+    objects = [node for node in nodes if isinstance(node, dict) and is_media_url(point(node, url))]
+    return objects or [node for node in nodes if is_media_url(node)]
+
+
+def _walk(value):
+    """Every object and string below a value, in document order, without recursion, at most _LARGEST_WALK."""
+    pending, count = [value], 0
+    while pending and count < _LARGEST_WALK:
+        node = pending.pop()
+        count += 1
+        if isinstance(node, dict):
+            yield node
+            pending.extend(reversed(list(node.values())))
+        elif isinstance(node, list):
+            pending.extend(reversed(node))
+        elif isinstance(node, str):
+            yield node

@@ -1,0 +1,351 @@
+"""Drives one job: the machine decides, the wire sends, the screen tells, the disk keeps.
+
+The main thread waits in one place, the inbox; requests and downloads run in threads and report to
+it, and so does the signal handler.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import time
+
+from . import lifecycle, providers, results, sse, transport
+from .console import Console, command_line, plain, to_line
+from .options import Connection
+
+_LONGEST_WAIT = 0.25
+_LARGEST_RESPONSE = 16 * 1024
+_MOST_OUTPUTS = 100
+_LONGEST_URL = 4096
+_LARGEST_TRACED = 64 * 1024
+# An id that may stand in a command line which somebody will paste into a shell.
+_PASTEABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+
+
+class Runner:
+    """One job on one connection.
+
+    terms          lifecycle.Terms
+    model          the model, where it is known
+    path, payload  of the create; None for a job that exists already
+    generation_id  of a job that exists already
+    output_dir     where results are saved; None for nowhere
+    wait_flags     the flags with which wait_generation.py goes on
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        connection: Connection,
+        terms: lifecycle.Terms,
+        *,
+        model: str | None = None,
+        path: str | None = None,
+        payload: dict | None = None,
+        generation_id: str | None = None,
+        output_dir: str | None = None,
+        wait_flags: list[str] | None = None,
+        trace: str | None = None,
+    ):
+        self._console = console
+        self._connection = connection
+        self._provider = connection.provider
+        self._terms = terms
+        self._model = model
+        self._path = path
+        self._payload = payload
+        self._output_dir = output_dir
+        self._wait_flags = wait_flags or []
+        self._inbox: queue.SimpleQueue = queue.SimpleQueue()
+        self._job = lifecycle.Job(terms, generation_id)
+        self._wire = transport.Wire(
+            connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
+        )
+        self._exchange: transport.Exchange | None = None
+        self._creating: transport.Exchange | None = None
+        self._decoder = sse.Decoder()
+        self._began_at = 0.0
+
+    def run(self) -> int:
+        """Until the result is written; returns the exit code."""
+        self._console.on_signal = lambda number: self._inbox.put(transport.Seen(None, "signal", number))
+        self._console.emit(
+            "start",
+            script=self._console.script,
+            provider=self._provider.name,
+            model=self._model,
+            url=self._connection.base_url + self._first_path(),
+            mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+        )
+        self._began_at = time.monotonic()
+        actions = self._job.begin(self._began_at)
+        while True:
+            end = self._carry_out(actions)
+            if end is not None:
+                return self._finish(end)
+            actions = self._next()
+
+    def _first_path(self) -> str:
+        return self._path or self._provider.read_path(self._job.generation_id)
+
+    # -- what was seen -----------------------------------------------------------------------------
+
+    def _next(self) -> list:
+        pause = min(max(self._job.wake_at - time.monotonic(), 0.0), _LONGEST_WAIT)
+        try:
+            seen = self._inbox.get(timeout=pause) if pause else self._inbox.get_nowait()
+        except queue.Empty:
+            self._show_status()
+            now = time.monotonic()
+            return self._job.tick(now, self._is_sent(now))
+        now = time.monotonic()
+        if seen.kind == "signal":
+            return self._job.interrupted(now, seen.value, self._is_sent(now, True))
+        if seen.exchange is not self._exchange:
+            return []  # from a request that was given up
+        # A server that never falls silent must not keep the clock from being looked at.
+        return self._take(now, seen) or self._job.tick(now)
+
+    def _is_sent(self, now: float, stopping: bool = False) -> bool:
+        """Whether the POST under way has left; at its limits it is withheld first, so that it cannot leave after."""
+        if self._creating is None:
+            return False
+        if stopping or now >= self._job.wake_at:
+            return not self._creating.withhold()
+        return self._creating.sent
+
+    def _take(self, now: float, seen: transport.Seen) -> list:
+        job, is_create = self._job, seen.exchange is self._creating
+        if seen.kind == "open":
+            return job.stream_opened(now, seen.value)
+        if seen.kind == "chunk":
+            return self._take_chunk(now, seen)
+        if seen.kind == "end":
+            return self._take_end(now, *seen.value)
+        if seen.kind == "lost":
+            if not is_create:
+                return job.poll_lost(now, seen.value.message)
+            return (job.create_lost if seen.value.sent else job.create_not_sent)(now, seen.value.message)
+        return self._take_answer(now, seen.value, is_create)
+
+    def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
+        body, problem = providers.read_json(answer.content)
+        reading = self._provider.reading(body)
+        category, message = self._provider.category(answer.status, body, problem)
+        message = plain(message) if problem or answer.status >= 300 else ""
+        if is_create:
+            location = answer.headers.get("Location", "").partition("?")[0]
+            return self._job.create_answered(
+                now, answer.status, reading, category, message, answer.retry_after, plain(location, 100)
+            )
+        return self._job.poll_answered(now, answer.status, reading, category, message, answer.retry_after)
+
+    def _take_chunk(self, now: float, seen: transport.Seen) -> list:
+        actions = []
+        try:
+            for event in self._decoder.feed(seen.value):
+                actions += self._take_event(now, event)
+                if self._job.ended:
+                    break
+        except sse.EventTooLarge as problem:
+            actions += self._job.stream_ended(now, "malformed", str(problem))
+        seen.exchange.taken()
+        return actions
+
+    def _take_event(self, now: float, event: sse.Event) -> list:
+        if event.data.strip() == "[DONE]":
+            return self._job.stream_ended(now, "eof")
+        body, problem = providers.read_json(event.data.encode("utf-8", "replace"))
+        if problem and event.data:
+            return self._job.stream_said(now, event.name, None, plain(event.data, 100))
+        reading = self._provider.reading(body)
+        message = "" if reading.status else plain(self._provider.error(body)[1])
+        return self._job.stream_said(now, event.name, reading, message)
+
+    def _take_end(self, now: float, reason: str, message: str) -> list:
+        if self._job.generation_id is None and self._decoder.pending:
+            # An id in an event that the cut left unfinished is still the id of a job that was bought;
+            # what else the event says is not to be trusted.
+            body, _ = providers.read_json(self._decoder.pending.encode("utf-8", "replace"))
+            found = self._provider.reading(body)
+            if found.id:
+                said = self._job.stream_said(now, "message", found._replace(status=None, state=None))
+                return said + self._job.stream_ended(now, reason, message)
+        return self._job.stream_ended(now, reason, message)
+
+    # -- what to do ----------------------------------------------------------------------------------
+
+    def _carry_out(self, actions: list) -> lifecycle.End | None:
+        for action in actions:
+            if isinstance(action, lifecycle.Say):
+                self._say(action)
+            elif isinstance(action, lifecycle.Create):
+                self._decoder = sse.Decoder()
+                self._exchange = self._creating = self._wire.post(
+                    self._path, self._payload, self._terms.create_timeout, self._terms.stream
+                )
+            elif isinstance(action, lifecycle.Poll):
+                self._leave()
+                self._exchange = self._wire.get(
+                    self._provider.read_path(self._job.generation_id), self._terms.poll_request_timeout
+                )
+            elif isinstance(action, lifecycle.Leave):
+                self._leave()
+            else:
+                return action
+        return None
+
+    def _leave(self) -> None:
+        if self._exchange is not None:
+            self._exchange.leave()
+        self._exchange = self._creating = None
+
+    def _say(self, said: lifecycle.Say) -> None:
+        if said.event == "warning":
+            return self._console.warning(**said.fields)
+        more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}
+        return self._console.emit(said.event, **said.fields, **more)
+
+    def _show_status(self) -> None:
+        elapsed = time.monotonic() - self._began_at
+        words = (f"{elapsed:.0f} s", self._job.status or "waiting", self._model, self._job.generation_id)
+        self._console.status("  ".join(word for word in words if word))
+
+    # -- how it ends ---------------------------------------------------------------------------------
+
+    def _finish(self, end: lifecycle.End) -> int:
+        self._leave()
+        if end.event == "terminal":
+            return self._finish_terminal(end)
+        fields = dict(end.fields)
+        if end.event == "submitted":
+            fields["usage"] = self._provider.usage(end.reading.body)
+        fields.update(self._way_on())
+        if end.failure is None:
+            return self._console.result(end.event, end.exit_code, **fields)
+        end.failure.fields.setdefault("guidance", guidance(end.failure.category, self._provider))
+        return self._console.failure(end.failure, **fields)
+
+    def _way_on(self) -> dict:
+        """The id, and the command that goes on with it."""
+        found = self._job.generation_id
+        if found is None:
+            return {}
+        if not _PASTEABLE_ID.fullmatch(found):
+            return {"generation_id": found}
+        flags = ["--generation-id", found, *self._connection.chosen, *self._wait_flags]
+        return {"generation_id": found, **command_line("wait_generation.py", *flags)}
+
+    def _finish_terminal(self, end: lifecycle.End) -> int:
+        body = end.reading.body
+        outputs = self._provider.outputs(body)
+        code, assets, problem = end.exit_code, None, None
+        if end.fields["ok"] and self._output_dir is not None:
+            assets, problem = self._save(outputs)
+            if isinstance(problem, int):
+                fields = {"outcome": "accepted", **self._way_on()}
+                return self._console.result("interrupted", 128 + problem, **fields)
+        error = {"code": "saving_failed", "message": problem} if problem else None
+        if not end.fields["ok"]:
+            words = self._provider.error(body)
+            error = {"code": words[0], "message": plain(words[1])} if any(words) else None
+        fields = {
+            "ok": end.fields["ok"],
+            "source": end.fields["source"],
+            "provider": self._provider.name,
+            "model": self._model,
+            "generation_id": self._job.generation_id,
+            "status": end.fields["status"],
+            "state": end.fields["state"],
+            "outputs": [_shown(output) for output in outputs[:_MOST_OUTPUTS]],
+            "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
+            "assets": assets,
+            "usage": self._provider.usage(body),
+            "error": error,
+            "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
+            **_response(body),
+        }
+        if problem:
+            fields.update(self._way_on())
+        return self._console.result("terminal", 26 if problem else code, **fields)
+
+    def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
+        """The files that are on disk, and a problem in words or the number of the signal that came."""
+        stem = results.file_stem(self._provider.name, self._model, time.time())
+        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox)
+        saver.start(outputs)
+        assets: list[dict] = []
+        stop_at = self._began_at + (self._terms.deadline or float("inf"))
+        while True:
+            try:
+                seen = self._inbox.get(timeout=_LONGEST_WAIT)
+            except queue.Empty:
+                if time.monotonic() >= stop_at:
+                    saver.stop()
+                    return assets, "the time was used up"
+                continue
+            if seen.kind == "signal":
+                saver.stop()
+                return assets, seen.value
+            if seen.exchange is not saver:
+                continue
+            if seen.kind == "asset":
+                assets.append(seen.value)
+                self._console.emit("asset", **seen.value)
+            else:
+                return assets, seen.value
+
+
+def guidance(category: str, provider) -> list[str]:
+    """What to do about an error of a category, in words."""
+    return [*_GUIDANCE[category], *_more_guidance(category, provider)]
+
+
+_GUIDANCE = {
+    "insufficient_credits": ["Nothing was bought: the account has too few credits for this request."],
+    "auth": ["The service refused the key."],
+    "validation": ["The service refused the request: compare it with the model's contract and change it."],
+    "not_found": ["Check the model, the endpoint and the id."],
+    "transient": ["Nothing was accepted. Wait a little, then run the same again."],
+    "unknown": ["Look at the message and at http_status."],
+    "outcome_unknown": ["Do not send it again before you know what became of it."],
+}
+
+
+def _more_guidance(category: str, provider) -> list[str]:
+    if category == "insufficient_credits" and "dashboard_url" in provider.links:
+        return [f"Recharge at {provider.links['dashboard_url']}, then run the same again."]
+    if category == "auth" and provider.key:
+        return [f"Check {provider.key['variable']}; a new key comes from {provider.key['create_url']}"]
+    return []
+
+
+def _shown(output: dict) -> dict:
+    if len(output["url"]) <= _LONGEST_URL:
+        return output
+    return {**output, "url": output["url"][:64] + "…", "url_omitted": True}
+
+
+def _response(body) -> dict:
+    if len(to_line({"response": body}).encode()) > _LARGEST_RESPONSE:
+        return {"response_omitted": True}
+    return {"response": body}
+
+
+def _tracer(console: Console, path: str):
+    """A callable that appends one record to the trace file, without secrets and of bounded size."""
+    from .errors import bad_argument
+
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    except OSError as problem:
+        raise bad_argument("--trace", f"expected a file that can be written: {problem.strerror}") from None
+
+    def record(what: dict) -> None:
+        text = json.dumps(what, default=lambda value: value[:_LARGEST_TRACED].decode("utf-8", "replace"))
+        os.write(handle, (console.redactor.text(text) + "\n").encode("utf-8", "replace"))
+
+    return record

@@ -1,0 +1,15 @@
+"""The sandbox: a local server that speaks the services' contracts on the loopback interface.
+
+It needs no key and no network, renders real media files, and can be told to misbehave.
+
+    faults    what it can be told to do wrong, by name
+    media     the files it makes
+    store     its jobs, in a file that other processes can read
+    server    the server
+    dialects  one module a contract: which answer a path gets
+"""
+
+from .faults import FAULTS
+from .server import Sandbox
+
+__all__ = ["FAULTS", "Sandbox"]

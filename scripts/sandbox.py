@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Serve the sandbox for other programs, until Ctrl-C.
+
+One `ready` event tells its URL. Faults are described in references/sandbox.md.
+"""
+
+from mediakit import console
+
+EXAMPLES = """\
+  sandbox.py
+  sandbox.py --port 8765 --fault create-429-once"""
+
+
+def build_parser() -> console.Parser:
+    from mediakit.console import one_of
+    from mediakit.sandbox.faults import FAULTS
+
+    parser = console.Parser(__doc__, EXAMPLES)
+    parser.add_argument("--port", type=_port, default=0, metavar="PORT", help="0, the default, takes a free one")
+    parser.add_argument("--fault", type=one_of(*FAULTS), metavar="NAME", help="what every create shall suffer")
+    return parser
+
+
+def _port(text: str) -> int:
+    import argparse
+
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected a port from 0 to 65535")
+    return int(text)
+
+
+def main(screen: console.Console, arguments) -> int:
+    import queue
+
+    from mediakit import errors, folders, providers, sandbox
+
+    folder, note = folders.state_folder()
+    if note:
+        screen.warning("state_folder", note)
+    provider = providers.load("sandbox")
+    try:
+        server = sandbox.Sandbox(folder, provider.speaks, arguments.fault, arguments.port)
+    except OSError as problem:
+        raise errors.bad_argument("--port", f"cannot be used: {problem.strerror}") from None
+    stop: queue.SimpleQueue = queue.SimpleQueue()
+    screen.on_signal = stop.put
+    with server:
+        screen.emit("ready", provider=provider.name, url=server.url + provider.base_path, fault=arguments.fault)
+        signal_number = screen.wait_for(stop)
+    return screen.result("interrupted", 128 + signal_number)
+
+
+if __name__ == "__main__":
+    console.run("sandbox.py", build_parser, main)

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Wait for a job that exists already, by its id, and save its results.
+
+Asking is free: this never buys anything.
+"""
+
+from mediakit import console
+
+EXAMPLES = """\
+  wait_generation.py --generation-id gen_7f31 --output-dir out
+  wait_generation.py --generation-id gen_7f31 --provider sandbox --timeout 60"""
+
+
+def build_parser() -> console.Parser:
+    from mediakit import options
+    from mediakit.console import seconds
+
+    parser = console.Parser(__doc__, EXAMPLES)
+    options.add_connection_flags(parser)
+    parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
+    parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
+    parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
+    parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_reading_flags(parser)
+    return parser
+
+
+def main(screen: console.Console, arguments) -> int:
+    from mediakit import lifecycle, options, request, runner
+
+    generation_id = request.generation_id(arguments.generation_id)
+    connection = options.connect(screen, arguments, arguments.provider or "skills-video")
+    terms = lifecycle.Terms(
+        stream=False,
+        poll_timeout=arguments.timeout,
+        poll_interval=arguments.interval,
+        poll_request_timeout=arguments.request_timeout,
+        verbose=arguments.verbose,
+    )
+    job = runner.Runner(
+        screen,
+        connection,
+        terms,
+        generation_id=generation_id,
+        output_dir=arguments.output_dir,
+        trace=arguments.trace,
+    )
+    return job.run()
+
+
+if __name__ == "__main__":
+    console.run("wait_generation.py", build_parser, main)
