@@ -46,14 +46,51 @@ def _status(text: str) -> int:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import classification, errors
+    from mediakit import errors, providers
+
+    provider = providers.load(arguments.provider)
+    body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
+    category, message = provider.category(arguments.status, body, words)
+    return screen.result(
+        "classification",
+        errors.CATEGORY_EXIT_CODES[category],
+        category=category,
+        status=arguments.status,
+        message=console.plain(message, 1000),
+        should_retry=category == "transient",
+        guidance=provider.guidance(category),
+        credits_check_command=_credits_check_command(provider, arguments),
+        recharge=provider.links or None,
+    )
+
+
+def _body(arguments) -> str:
+    from mediakit import errors, inputs
 
     if arguments.status is None:
         raise errors.bad_argument("--status", "expected the HTTP status of the answer")
     if arguments.body is not None and arguments.body_file is not None:
         raise errors.bad_argument("--body-file", "expected without --body")
-    found = classification.classify(arguments)
-    return screen.result("classification", errors.CATEGORY_EXIT_CODES[found["category"]], **found)
+    if arguments.body_file is not None:
+        return inputs.read_text("--body-file", arguments.body_file)
+    return arguments.body or " "
+
+
+def _credits_check_command(provider, arguments) -> str | None:
+    """A curl line that reads the balance, with the key as a variable; only ever to the service's own address."""
+    from shlex import quote
+
+    path = arguments.credits_endpoint or provider.balance_path
+    base_url = provider.base_url
+    if arguments.base_url is not None or arguments.credits_endpoint is not None:
+        from mediakit import transport
+
+        base_url = transport.resolve_base_url(arguments.base_url, base_url, False)
+        path = base_url and transport.resolve_endpoint("--credits-endpoint", path, base_url)
+    if not (path and base_url and provider.key):
+        return None
+    header = f'"{provider.key["header"]}: {provider.key["prefix"]}${provider.key["variable"]}"'
+    return f"curl -X GET {quote(base_url + path)} -H {header}"
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 A room a concern; a room imports only rooms below it:
 
-    options     flags that several scripts have, and what they come to
+    request     what the flags of a create ask for
     runner      drives one job: the machine, the wire, the screen, the disk
+    options     flags that several scripts have, and what they come to
+    inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
     lifecycle   the state machine of one job (pure)
     results     from a terminal answer to files on disk

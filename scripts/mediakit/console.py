@@ -19,8 +19,8 @@ from . import __version__, errors
 
 # Characters that JSON leaves as they are but that move a terminal's cursor, reorder its
 # text, or end a line for a reader that splits at Unicode line ends.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 # Built by our own code, so a short key that happens to be a word in a path must not break them.
 _OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "script"))
 _SHORTEST_SECRET = 4
@@ -77,12 +77,14 @@ def to_line(value: dict) -> str:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate
         text = json.dumps(value, separators=(",", ":"))
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return re.sub(_UNSAFE, lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def plain(text: str, limit: int = 300) -> str:
     """Text from a service as one short line that is safe on a terminal."""
-    text = _CONTROL.sub(" ", text).strip()
+    text = (text if text.isprintable() else re.sub(_CONTROL, " ", text)).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -156,6 +158,17 @@ class Console:
         except (OSError, ValueError, AttributeError):
             pass  # a lost diagnostic is no reason to lose the job
 
+    @staticmethod
+    def wait_for(inbox):
+        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it."""
+        import queue
+
+        while True:
+            try:
+                return inbox.get(timeout=0.25)
+            except queue.Empty:
+                continue
+
     def status(self, text: str) -> None:
         if self._live:
             sys.stderr.write("\r\x1b[K" + plain(self.redactor.text(text), 110))
@@ -176,7 +189,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             description=description,
             epilog=f"examples:\n{examples}\n\nexit codes:\n{errors.exit_code_table()}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # With a width of its own the formatter does not import what it would take to ask the terminal.
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
             allow_abbrev=False,
             **options,
         )

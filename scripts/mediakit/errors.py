@@ -78,7 +78,7 @@ REJECTED_STATUSES = frozenset((400, 401, 402, 403, 404, 405, 413, 415, 422, 429)
 # A POST answered with one of these was not carried out where it was sent.
 REDIRECTED_STATUSES = frozenset((301, 302, 307, 308))
 
-_CREDIT_WORDS = re.compile(
+_CREDIT_WORDS = (
     r"(insufficient|not enough|no|out of|lack of|too few|exhausted) (\w+ )?(credit|balance|fund)"
     r"|(credit|balance|fund)s? (is |are )?(too low|insufficient|exhausted|depleted|not enough)"
     r"|credit balance|top up|recharge"
@@ -130,7 +130,7 @@ def bad_argument(field: str, expected: str, *guidance: str) -> Failure:
 
 def says_credits_are_missing(text: str) -> bool:
     """Whether a message or error code speaks of missing credits, in words or `SNAKE_CASE`."""
-    return bool(_CREDIT_WORDS.search(re.sub(r"[\s_\-]+", " ", text.lower())))
+    return bool(re.search(_CREDIT_WORDS, re.sub(r"[\s_\-]+", " ", text.lower())))
 
 
 def classify(status: int, message: str = "", code: str = "", code_categories: dict | None = None) -> str:

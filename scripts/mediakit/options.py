@@ -3,19 +3,12 @@
     add_connection_flags, add_reading_flags   the flags
     Connection                                one service, at one address, with its key
     connect                                   a Connection from the parsed flags
-    read_text, read_object                    the value of a flag that names a file or holds JSON
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-
 from . import errors, folders, keys, providers, transport
 from .console import Console, one_of
-
-_LARGEST_INPUT = 64 * 1024 * 1024
 
 
 def add_connection_flags(parser) -> None:
@@ -100,20 +93,8 @@ def missing_key(provider: providers.Provider) -> errors.Failure:
         "auth",
         outcome="not_sent",
         retryable=False,
-        guidance=key_guidance(provider),
+        guidance=provider.key_guidance,
     )
-
-
-def key_guidance(provider: providers.Provider) -> list[str]:
-    """Where to get a key and how to set it, for each kind of shell and host."""
-    variable = provider.key["variable"]
-    return [
-        *provider.key["steps"],
-        f"In a shell: export {variable}='your_api_key_here'",
-        f"In PowerShell: $env:{variable} = 'your_api_key_here'",
-        f"In OpenClaw: set {variable} in the settings of the skill ai-media",
-        f"To keep it: preflight.py --provider {provider.name} --persist-key, with the key on standard input",
-    ]
 
 
 def _start_embedded(console: Console, provider: providers.Provider) -> str:
@@ -123,55 +104,3 @@ def _start_embedded(console: Console, provider: providers.Provider) -> str:
     if note:
         console.warning("state_folder", note)
     return Sandbox(folder, provider.speaks).url + provider.base_path
-
-
-def read_text(flag: str, path: str) -> str:
-    """The text of the file that a flag names, `-` for standard input; raises Failure 2."""
-    try:
-        if path == "-":
-            content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
-        else:
-            if os.path.isdir(path):
-                raise IsADirectoryError(21, "it is a directory")
-            with open(path, "rb") as file:
-                content = file.read(_LARGEST_INPUT + 1)
-    except (OSError, ValueError, AttributeError) as problem:
-        words = getattr(problem, "strerror", None) or "it cannot be read"
-        raise errors.bad_argument(flag, f"expected a file that can be read: {words}") from None
-    if len(content) > _LARGEST_INPUT:
-        raise errors.bad_argument(flag, f"expected at most {_LARGEST_INPUT} bytes")
-    try:
-        # PowerShell writes UTF-16 with a byte order mark, and so do some editors on Windows.
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise errors.bad_argument(flag, "expected text in UTF-8") from None
-
-
-def read_object(flag: str, text: str) -> dict:
-    """The JSON object that a flag holds; raises Failure 2."""
-    value = read_json(flag, text)
-    if not isinstance(value, dict):
-        raise errors.bad_argument(flag, "expected a JSON object, such as '{\"prompt\": \"…\"}'")
-    return value
-
-
-def read_json(flag: str, text: str):
-    """The JSON value that a flag holds; raises Failure 2. NaN and infinities are no JSON."""
-    try:
-        value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        return value
-    except (ValueError, RecursionError) as problem:
-        where = f" (line {problem.lineno}, column {problem.colno})" if hasattr(problem, "lineno") else ""
-        raise errors.bad_argument(flag, f"expected JSON{where}") from None
-
-
-def _no_constant(word: str):
-    raise ValueError(f"{word} is no JSON")
-
-
-def one_standard_input(*wanted: tuple[str, bool]) -> None:
-    """Raise Failure 2 when more than one flag wants standard input."""
-    flags = [flag for flag, wants in wanted if wants]
-    if len(flags) > 1:
-        raise errors.bad_argument(" and ".join(flags), "only one of them can read standard input")

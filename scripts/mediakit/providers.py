@@ -2,6 +2,7 @@
 
     names()          every service there is a descriptor for
     load(name)       one Provider
+    catalogue(name)  the models of a service
     Provider         URLs, states, categories; Readings, outputs and errors out of answers
     Reading          what one answer says about a job
 
@@ -23,11 +24,22 @@ ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v")
 TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
 
+_GUIDANCE = {
+    "insufficient_credits": "Nothing was bought: the account has too few credits for this request.",
+    "auth": "The service refused the key.",
+    "validation": "The service refused the request: compare it with the model's contract and change it.",
+    "not_found": "Check the model, the endpoint and the id.",
+    "transient": "A rate limit or a passing fault: a read can simply be repeated. A create that was answered "
+    "with 429 bought nothing; one that was answered with 5xx may have been accepted: do not send it again.",
+    "unknown": "No rule fits this answer: look at its message.",
+    "outcome_unknown": "Do not send it again before you know what became of it.",
+}
+
 # id and status are the service's words, None where the answer has none; state is ours, None where
 # the status is unknown; body is the whole answer.
 Reading = namedtuple("Reading", "id status state body")
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_ID = 512
 _LONGEST_WORDS = 1000
 _LARGEST_WALK = 10_000
@@ -48,6 +60,15 @@ def load(name: str) -> Provider:
         contract = {key: value for key, value in _descriptor(spoken).items() if key not in _NOT_SPOKEN}
         descriptor = {**contract, **descriptor}
     return Provider(descriptor)
+
+
+def catalogue(name: str) -> list[dict]:
+    """Every model of a service that is known, as assets/contracts lists them; empty where none is."""
+    path = os.path.join(ASSETS, "contracts", f"{name}.catalogue.json")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)["models"]
 
 
 def _descriptor(name: str) -> dict:
@@ -122,7 +143,7 @@ class Provider:
 
     def create_path(self, model: str, stream: bool) -> str:
         """The path of a create below the base URL; raises ValueError for what is no model name."""
-        if not _MODEL.fullmatch(model) or ".." in model:
+        if not re.fullmatch(_MODEL, model) or ".." in model:
             raise ValueError("expected a model such as owner/name")
         return self._descriptor["create"]["stream_path" if stream else "path"].replace("{model}", model)
 
@@ -187,6 +208,27 @@ class Provider:
         message = next((found for at in pointers["message"] if isinstance(found := point(body, at), str)), "")
         return code, message
 
+    def guidance(self, category: str) -> list[str]:
+        """What to do about an error of a category, in words."""
+        lines = [_GUIDANCE[category]]
+        if category == "insufficient_credits" and "dashboard_url" in self.links:
+            lines.append(f"Recharge at {self.links['dashboard_url']}, then run the same again.")
+        if category == "auth" and self.key:
+            lines.append(f"Check {self.key['variable']}; a new key comes from {self.key['create_url']}")
+        return lines
+
+    @property
+    def key_guidance(self) -> list[str]:
+        """Where to get a key and how to set it, for each kind of shell and host."""
+        variable = self.key["variable"]
+        return [
+            *self.key["steps"],
+            f"In a shell: export {variable}='your_api_key_here'",
+            f"In PowerShell: $env:{variable} = 'your_api_key_here'",
+            f"In OpenClaw: set {variable} in the settings of the skill ai-media",
+            f"To keep it: preflight.py --provider {self.name} --persist-key, with the key on standard input",
+        ]
+
     def category(self, status: int, body, words: str = "") -> tuple[str, str]:
         """`(category, message)` of an HTTP error answer; `words` stand in for a body that is no JSON."""
         code, message = self.error(body)
@@ -197,6 +239,7 @@ class Provider:
 
 
 def usable_id(value) -> str | None:
+    """A job's id as text, or None for what can be none."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     # "." and ".." would change the path they are put into, however they are quoted.

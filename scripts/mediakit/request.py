@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 
-from . import errors, keys, options, providers, transport
+from . import errors, inputs, keys, options, providers, transport
 
 # service  the name of a provider
 # model    the model, None where only an endpoint was given
@@ -24,7 +24,7 @@ Address = namedtuple("Address", "path model streams")
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
-    options.one_standard_input(
+    inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
         ("--prompt-file", arguments.prompt_file == "-"),
@@ -100,15 +100,15 @@ def _payload(arguments, provider: providers.Provider) -> dict:
         raise errors.bad_argument("--prompt-file", "expected without --prompt")
     payload = {}
     if arguments.payload is not None:
-        payload = options.read_object("--payload", arguments.payload)
+        payload = inputs.read_object("--payload", arguments.payload)
     elif arguments.payload_file is not None:
-        payload = options.read_object("--payload-file", options.read_text("--payload-file", arguments.payload_file))
+        payload = inputs.read_object("--payload-file", inputs.read_text("--payload-file", arguments.payload_file))
     elif arguments.prompt is None and arguments.prompt_file is None and not arguments.param:
         raise errors.bad_argument("--prompt", "expected a prompt, --param or a payload")
     given = _parameters(arguments.param)
     prompt = arguments.prompt
     if arguments.prompt_file is not None:
-        prompt = options.read_text("--prompt-file", arguments.prompt_file).strip()
+        prompt = inputs.read_text("--prompt-file", arguments.prompt_file).strip()
     if prompt is not None:
         if provider.prompt_field in given:
             raise errors.bad_argument("--param", f"{provider.prompt_field} is given by --prompt already")
@@ -131,7 +131,7 @@ def _parameters(pairs: list[str]) -> dict:
 def _value(text: str):
     """JSON when it is JSON, else the text itself."""
     try:
-        return options.read_json("--param", text)
+        return inputs.read_json("--param", text)
     except errors.Failure:
         return text
 

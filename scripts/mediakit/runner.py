@@ -226,7 +226,7 @@ class Runner:
         fields.update(self._way_on())
         if end.failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
-        end.failure.fields.setdefault("guidance", guidance(end.failure.category, self._provider))
+        end.failure.fields.setdefault("guidance", self._provider.guidance(end.failure.category))
         return self._console.failure(end.failure, **fields)
 
     def _way_on(self) -> dict:
@@ -297,30 +297,6 @@ class Runner:
                 self._console.emit("asset", **seen.value)
             else:
                 return assets, seen.value
-
-
-def guidance(category: str, provider) -> list[str]:
-    """What to do about an error of a category, in words."""
-    return [*_GUIDANCE[category], *_more_guidance(category, provider)]
-
-
-_GUIDANCE = {
-    "insufficient_credits": ["Nothing was bought: the account has too few credits for this request."],
-    "auth": ["The service refused the key."],
-    "validation": ["The service refused the request: compare it with the model's contract and change it."],
-    "not_found": ["Check the model, the endpoint and the id."],
-    "transient": ["Nothing was accepted. Wait a little, then run the same again."],
-    "unknown": ["Look at the message and at http_status."],
-    "outcome_unknown": ["Do not send it again before you know what became of it."],
-}
-
-
-def _more_guidance(category: str, provider) -> list[str]:
-    if category == "insufficient_credits" and "dashboard_url" in provider.links:
-        return [f"Recharge at {provider.links['dashboard_url']}, then run the same again."]
-    if category == "auth" and provider.key:
-        return [f"Check {provider.key['variable']}; a new key comes from {provider.key['create_url']}"]
-    return []
 
 
 def _shown(output: dict) -> dict:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ... import providers
 from .. import media, store
 from ..server import fault_of, seconds_until
 
@@ -89,9 +91,15 @@ def _refuse(sandbox, http, fault: str | None, body: dict) -> bool:
     return True
 
 
+@functools.cache
+def _catalogue() -> dict[str, str]:
+    return {entry["model"]: entry["media"] for entry in providers.catalogue("skills-video")}
+
+
 def media_of(model: str) -> str:
-    """What a model makes: `image` or `video`, as the catalogue says; a picture where it does not."""
-    return "image"
+    """What a model makes, as the catalogue says; a picture where it does not, or where nothing else is made here."""
+    found = _catalogue().get(model, "image")
+    return found if found in media.TYPES else "image"
 
 
 def _created(job) -> dict:

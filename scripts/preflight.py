@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Say which services are ready to use, what is missing, and what to run next.
+
+Nothing is sent, except with --online, and then only reads. Nothing is bought.
+"""
+
+from mediakit import console
+
+EXAMPLES = """\
+  preflight.py
+  preflight.py --provider skills-video --online
+  preflight.py --provider skills-video --persist-key < key.txt"""
+
+
+def build_parser() -> console.Parser:
+    from mediakit import providers
+    from mediakit.console import one_of
+
+    names = providers.names()
+    parser = console.Parser(__doc__, EXAMPLES)
+    parser.add_argument("--provider", type=one_of(*names), metavar=f"{{{','.join(names)}}}", help="default: all")
+    parser.add_argument("--base-url", metavar="URL", help="another address of the service, for --online")
+    parser.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
+    parser.add_argument("--online", action="store_true", help="also ask the service: is the key valid, what is left")
+    parser.add_argument("--persist-key", action="store_true", help="keep the key that comes on standard input")
+    parser.add_argument("--json", action="store_true", help="accepted; it is the only format")
+    return parser
+
+
+def main(screen: console.Console, arguments) -> int:
+    from mediakit import providers
+
+    _check(arguments)
+    if arguments.persist_key:
+        _persist_key(screen, providers.load(arguments.provider))
+    # Without --provider the sandbox does not count: its pictures are not what is asked for.
+    asked_for = [arguments.provider] if arguments.provider else providers.names()
+    asked_for = [providers.load(name) for name in asked_for]
+    reports = [_report(screen, arguments, provider) for provider in asked_for]
+    counted = [report for report, provider in zip(reports, asked_for) if arguments.provider or not provider.embedded]
+    ready = [report for report in counted if report["ready"]]
+    next_provider = ready[0]["provider"] if ready else providers.names()[-1]
+    return screen.result(
+        "preflight",
+        0 if ready else 21,
+        ready=bool(ready),
+        providers=reports,
+        **_next(providers.load(next_provider)),
+    )
+
+
+def _check(arguments) -> None:
+    from mediakit import errors
+
+    if arguments.persist_key and not arguments.provider:
+        raise errors.bad_argument("--persist-key", "expected with one --provider, to say whose key it is")
+    if arguments.base_url is not None and not (arguments.online and arguments.provider):
+        raise errors.bad_argument("--base-url", "expected with --online and one --provider")
+
+
+def _persist_key(screen: console.Console, provider) -> None:
+    import os
+
+    from mediakit import errors, keys
+
+    if provider.key is None:
+        raise errors.bad_argument("--provider", f"expected a service with a key; {provider.title} needs none")
+    value = keys.read_stdin("--persist-key")
+    screen.redactor.protect(value)
+    variable = provider.key["variable"]
+    try:
+        keys.persist(variable, value)
+    except OSError as problem:
+        raise errors.bad_argument("--persist-key", f"the user's store cannot be written: {problem.strerror}") from None
+    hiding = os.environ.get(variable, "").strip()
+    if hiding and hiding != value:
+        screen.warning("key_hidden", f"{variable} is set in the environment and is used instead of the stored key")
+
+
+def _report(screen: console.Console, arguments, provider) -> dict:
+    """What is known about one service without asking it, and with --online what it says."""
+    from mediakit import keys
+
+    key = keys.find(provider.key["variable"]) if provider.key else None
+    ready = provider.key is None or key is not None
+    report = {
+        "provider": provider.name,
+        "ready": ready,
+        "key_found": key is not None if provider.key else None,
+        "key_source": key.source if key else None,
+        "cli_available": False,
+        "recommended_mode": "rest" if ready else "none",
+        "missing": [] if ready else [provider.key["variable"]],
+        "setup": None if ready else provider.key_guidance,
+    }
+    if key:
+        screen.redactor.protect(key.value)
+    if arguments.online and key:
+        report.update(_asked(screen, arguments, provider, key))
+    return {name: value for name, value in report.items() if value is not None}
+
+
+def _asked(screen: console.Console, arguments, provider, key) -> dict:
+    """Whether the service takes the key, and the balance as it tells it."""
+    import queue
+
+    from mediakit import options, providers, transport
+
+    base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+    connection = options.Connection(provider, base_url, key, [])
+    inbox: queue.SimpleQueue = queue.SimpleQueue()
+    transport.Wire(base_url, connection.authorisation, inbox).get(provider.balance_path, 20.0)
+    seen = screen.wait_for(inbox)
+    if seen.kind == "lost":
+        return {"online": {"ok": False, "message": seen.value.message}}
+    body, words = providers.read_json(seen.value.content)
+    if 200 <= seen.value.status < 300:
+        return {"balance": body, "online": {"ok": True, "http_status": seen.value.status}}
+    category, message = provider.category(seen.value.status, body, words)
+    online = {
+        "ok": False,
+        "http_status": seen.value.status,
+        "category": category,
+        "message": console.plain(message),
+    }
+    if category != "auth":
+        return {"online": online}
+    return {
+        "ready": False,
+        "recommended_mode": "none",
+        "missing": [f"a key that {provider.title} accepts"],
+        "online": online,
+    }
+
+
+def _next(provider) -> dict:
+    """The command to run next. The prompt is read from standard input: a command holds none."""
+    argv = ["--provider", provider.name, "--task", "t2i", "--prompt-file", "-", "--output-dir", "out"]
+    return {
+        **console.command_line("create_and_wait.py", *argv),
+        "effect": "no_spend" if provider.embedded else "spends",
+    }
+
+
+if __name__ == "__main__":
+    console.run("preflight.py", build_parser, main)
