@@ -129,7 +129,7 @@ def posts(server) -> int:
     return sum(method == "POST" for method, _ in server.requests)
 
 
-def test_data(folder: str) -> Path:
+def data_folder(folder: str) -> Path:
     """A folder of the external test data, or the test is skipped."""
     root = os.environ.get("AI_MEDIA_TEST_DATA")
     if not root:

@@ -70,7 +70,7 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
         return http.reset()
     if fault == "create-hang":
         return http.hang()
-    if not streams or fault == "stream-json":
+    if not streams or fault in ("stream-json", "create-truncated"):
         return http.answer(200, _created(job), cut=fault == "create-truncated")
     return _stream(http, job)
 

@@ -1,0 +1,482 @@
+"""The machine of one job, driven without a network and without a clock.
+
+Each row of the contract ("What a paid POST may do", "Waiting") is a line of a table here: what is
+seen, at which second, and what the machine does about it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediakit import errors, providers
+from mediakit.lifecycle import CREATE_ATTEMPTS, Create, End, Job, Leave, Poll, Say, Terms
+
+SERVICE = providers.load("skills-video")
+ENDING = SERVICE.ending_events
+
+
+def answer(status=None, job_id=None, **more):
+    body = {key: value for key, value in {"id": job_id, "status": status, **more}.items() if value is not None}
+    return SERVICE.reading(body)
+
+
+def new_job(generation_id=None, **terms) -> Job:
+    return Job(Terms(ending_events=ENDING, **terms), generation_id, jitter=lambda: 1.0)
+
+
+def words(actions) -> list[str]:
+    """Actions as words: what is said by its event, everything else by its kind."""
+    return [
+        action.event if isinstance(action, Say) else type(action).__name__ + (f":{action.exit_code}" if isinstance(action, End) else "")
+        for action in actions
+    ]  # fmt: skip
+
+
+def end_of(actions) -> End:
+    return next(action for action in actions if isinstance(action, End))
+
+
+def answered(job: Job, status: int, reading=None, now=1.0, **more):
+    body = reading or answer()
+    category = errors.classify(status, more.get("message", ""))
+    return job.create_answered(now, status, body, category, more.pop("message", ""), **more)
+
+
+# -- what a paid POST may do -------------------------------------------------------------------------
+
+REJECTED = {400: 22, 401: 21, 402: 20, 403: 21, 404: 23, 405: 22, 413: 22, 415: 22, 422: 22}
+UNKNOWN = (300, 303, 304, 406, 408, 409, 410, 418, 425, 451, 500, 502, 503, 504, 599)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("status, code", REJECTED.items())
+def test_a_refused_create_ends_at_once_with_its_category(status, code, stream):
+    job = new_job(stream=stream)
+    assert words(job.begin(0)) == ["Create"]
+    actions = answered(job, status)
+    assert words(actions) == [f"End:{code}"]
+    assert end_of(actions).failure.fields["outcome"] == job.outcome == "rejected"
+
+
+@pytest.mark.parametrize("status", UNKNOWN)
+def test_any_other_answer_to_a_create_leaves_the_outcome_unknown(status):
+    job = new_job()
+    job.begin(0)
+    actions = answered(job, status)
+    assert words(actions) == ["End:12"]
+    assert end_of(actions).failure.fields["outcome"] == job.outcome == "unknown"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirected_create_was_refused(status):
+    job = new_job()
+    job.begin(0)
+    actions = answered(job, status, location="https://elsewhere.invalid/")
+    assert words(actions) == ["End:25"]
+    assert job.outcome == "rejected"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_create_without_an_id_leaves_the_outcome_unknown(status):
+    job = new_job()
+    job.begin(0)
+    actions = answered(job, status, answer("IN_QUEUE"))
+    assert words(actions) == ["End:12"]
+    assert end_of(actions).failure.code == "missing_generation_id"
+
+
+def test_missing_credits_in_words_are_what_they_are_whatever_the_status():
+    job = new_job()
+    job.begin(0)
+    assert words(answered(job, 403, message="Not enough credits left")) == ["End:20"]
+
+
+def test_what_was_not_sent_is_sent_again_until_the_attempts_are_used_up():
+    job, now, sent = new_job(), 0.0, 1
+    job.begin(now)
+    while not job.ended:
+        actions = job.create_not_sent(now, "the connection was refused")
+        if not job.ended:
+            assert set(words(actions)) <= {"retry"}
+            assert job.tick(now) == []
+            now = job.wake_at
+            assert words(job.tick(now)) == ["Create"]
+            sent += 1
+    assert sent == CREATE_ATTEMPTS == 5
+    assert now < 60
+    assert end_of(actions).failure.exit_code == 24
+    assert job.outcome == "not_sent"
+
+
+def test_a_rate_limit_is_waited_out_as_the_service_asks():
+    job = new_job()
+    job.begin(0)
+    assert words(answered(job, 429, retry_after=7.0)) == ["retry"]
+    assert job.wake_at == 8.0
+    assert words(job.tick(8.0)) == ["Create"]
+
+
+@pytest.mark.parametrize("wait", [59.5, 3600.0])
+def test_a_longer_rate_limit_ends_at_once(wait):
+    job = new_job()
+    job.begin(0)
+    actions = answered(job, 429, retry_after=wait)
+    assert words(actions) == ["End:24"]
+    assert end_of(actions).failure.fields["retry_after_seconds"] == wait
+    assert job.outcome == "rejected"
+
+
+def test_what_left_and_was_not_answered_is_never_sent_again():
+    job = new_job()
+    job.begin(0)
+    assert words(job.create_lost(1, "the connection was reset")) == ["End:12"]
+
+
+def test_a_silent_create_that_never_left_is_told_apart_from_one_that_did():
+    for sent, expected in ((True, ["Leave", "End:12"]), (False, ["Leave", "retry"])):
+        job = new_job(create_timeout=5.0)
+        job.begin(0)
+        assert job.wake_at == 5.0
+        assert words(job.tick(5.0, sent=sent)) == expected
+
+
+# -- streams -----------------------------------------------------------------------------------------
+
+
+def streaming(job: Job, *events, now=1.0) -> list[str]:
+    """Begin, open, and say events `(name, reading)`; what was done, as words."""
+    done = words(job.begin(0)) + words(job.stream_opened(now, 200))
+    for name, reading in events:
+        done += words(job.stream_said(now, name, reading))
+    return done
+
+
+QUEUED = ("message", answer("IN_QUEUE", "g1"))
+RUNNING = ("message", answer("IN_PROGRESS", "g1"))
+
+
+def test_a_stream_tells_each_state_once_and_ends_with_the_terminal_one():
+    job = new_job()
+    done = streaming(job, QUEUED, RUNNING, RUNNING, ("message", answer("COMPLETED", "g1")))
+    assert done == ["Create", "sse_open", "submitted", "sse_event", "sse_event", "Leave", "End:0"]
+
+
+@pytest.mark.parametrize("status, code", [("FAILED", 10), ("canceled", 10), ("Succeeded", 0), ("CANCELLED", 10)])
+def test_a_status_of_either_generation_in_any_case_ends_the_job(status, code):
+    assert streaming(new_job(), QUEUED, ("message", answer(status, "g1")))[-1] == f"End:{code}"
+
+
+@pytest.mark.parametrize("name", sorted(ENDING))
+def test_the_name_of_an_event_is_never_a_state(name):
+    job = new_job()
+    done = streaming(job, RUNNING, (name, answer("IN_PROGRESS", "g1")))
+    assert done[-4:] == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
+    assert not job.ended
+
+
+def test_a_failed_event_without_a_status_is_a_failure_only_after_the_poll_agrees():
+    for status, code in (("FAILED", 10), ("COMPLETED", 0)):
+        job = new_job()
+        assert streaming(job, RUNNING, ("failed", answer()))[-1] == "Poll"
+        assert words(job.poll_answered(2, 200, answer(status, "g1"), "unknown", "")) == [f"End:{code}"]
+
+
+def test_a_failed_event_without_a_status_and_without_an_id_is_an_unknown_outcome():
+    assert streaming(new_job(), ("failed", answer()))[-1] == "End:12"
+
+
+@pytest.mark.parametrize("status, code", [("FAILED", 10), ("COMPLETED", 0)])
+def test_a_terminal_status_counts_even_without_an_id(status, code):
+    assert streaming(new_job(), ("message", answer(status)))[-1] == f"End:{code}"
+
+
+@pytest.mark.parametrize("reason", ["eof", "reset", "malformed"])
+def test_a_broken_stream_goes_on_as_polling_once_there_is_an_id(reason):
+    job = new_job()
+    streaming(job, QUEUED)
+    actions = job.stream_ended(2, reason)
+    assert words(actions) == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
+    assert actions[1].fields["reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["eof", "reset"])
+def test_a_stream_that_breaks_before_the_id_is_an_unknown_outcome(reason):
+    job = new_job()
+    streaming(job)
+    assert words(job.stream_ended(2, reason)) == ["Leave", "sse_stream_ended", "End:12"]
+
+
+def test_data_that_is_no_json_is_skipped_before_the_id_and_ends_the_stream_after_it():
+    job = new_job()
+    assert streaming(job, ("message", None)) == ["Create", "sse_open"]
+    assert words(job.stream_said(2, *QUEUED)) == ["submitted", "sse_event"]
+    assert words(job.stream_said(3, "message", None))[1:] == ["sse_stream_ended", "fallback_polling_start", "Poll"]
+
+
+def test_only_data_keeps_a_stream_open():
+    job = new_job(create_timeout=10.0)
+    streaming(job, QUEUED, now=1.0)
+    assert job.wake_at == 11.0
+    job.stream_said(8.0, *RUNNING)
+    assert job.wake_at == 18.0
+    actions = job.tick(18.0)
+    assert words(actions)[-1] == "Poll"
+    assert actions[1].fields["reason"] == "idle"
+
+
+def test_an_event_about_another_job_is_ignored():
+    job = new_job()
+    done = streaming(job, QUEUED, ("message", answer("COMPLETED", "other")), ("message", answer("FAILED", "other")))
+    assert done[-1:] == ["warning"]
+    assert not job.ended
+
+
+def test_json_in_place_of_a_stream_keeps_its_id():
+    job = new_job()
+    job.begin(0)
+    actions = answered(job, 200, answer("IN_QUEUE", "g1"))
+    assert words(actions) == ["submitted", "sse_stream_ended", "fallback_polling_start", "Poll"]
+    assert actions[1].fields["reason"] == "not_a_stream"
+
+
+def test_an_answer_that_is_terminal_already_ends_the_job():
+    for status, code in (("COMPLETED", 0), ("FAILED", 10)):
+        job = new_job(stream=False)
+        job.begin(0)
+        actions = answered(job, 200, answer(status, "g1"))
+        assert words(actions) == ["submitted", f"End:{code}"]
+        assert end_of(actions).fields["source"] == "create"
+
+
+def test_without_waiting_the_id_is_the_result():
+    job = new_job(stream=False, wait=False)
+    job.begin(0)
+    actions = answered(job, 202, answer("IN_QUEUE", "g1"))
+    assert words(actions) == ["Leave", "End:0"]
+    assert end_of(actions).event == "submitted"
+
+
+def test_twenty_thousand_equal_events_become_a_heartbeat():
+    job = new_job(poll_timeout=1e6, create_timeout=1e6)
+    streaming(job, RUNNING)
+    said = [action for at in range(20_000) for action in job.stream_said(1 + at / 100, *RUNNING)]
+    assert len(said) == 200 // 15
+
+
+# -- polling -----------------------------------------------------------------------------------------
+
+
+def waiting(**terms) -> Job:
+    job = new_job("g1", stream=False, **terms)
+    assert words(job.begin(0)) == ["Poll"]
+    return job
+
+
+def read(job: Job, status=200, reading=None, now=1.0, **more):
+    return job.poll_answered(now, status, reading or answer(), errors.classify(status), more.pop("message", ""), **more)
+
+
+READ_ENDS = {301: 25, 307: 25, 400: 22, 401: 21, 402: 20, 403: 21, 404: 23, 405: 22, 409: 22, 410: 23, 422: 22}
+
+
+@pytest.mark.parametrize("status, code", READ_ENDS.items())
+def test_a_read_that_is_refused_ends_the_wait_with_its_category(status, code):
+    actions = read(waiting(), status)
+    assert words(actions) == [f"End:{code}"]
+    assert end_of(actions).failure.fields["outcome"] == "accepted"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+def test_a_read_that_fails_for_now_is_asked_again(status):
+    job = waiting()
+    assert words(read(job, status)) == ["poll_error"]
+    assert words(job.tick(job.wake_at)) == ["Poll"]
+
+
+@pytest.mark.parametrize("reading", [answer(), answer(None, "g1"), answer("COMPLETED", "other"), SERVICE.reading(None)])
+def test_an_answer_that_tells_nothing_about_this_job_is_a_failed_read(reading):
+    job = waiting()
+    assert words(read(job, 200, reading)) == ["poll_error"]
+    assert not job.ended
+
+
+def test_a_job_that_is_not_visible_yet_is_forgiven_for_ten_seconds():
+    job = new_job(stream=False)
+    job.begin(0)
+    answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
+    assert words(read(job, 404, now=2.0)) == ["poll_error"]
+    job.tick(job.wake_at)
+    assert words(read(job, 404, now=11.5)) == ["End:23"]
+
+
+def test_a_job_that_is_only_waited_for_is_not_forgiven():
+    assert words(read(waiting(), 404, now=0.5)) == ["End:23"]
+
+
+def test_an_unknown_status_is_waited_out_and_warned_of_once():
+    job = waiting()
+    assert words(read(job, 200, answer("WARMING_UP", "g1"))) == ["warning", "poll"]
+    job.tick(job.wake_at)
+    assert words(read(job, 200, answer("COOLING_DOWN", "g1"), now=2.0)) == []
+    job.tick(job.wake_at)
+    assert words(read(job, 200, answer("COMPLETED", "g1"), now=3.0)) == ["End:0"]
+
+
+def test_polling_starts_fast_and_slows_down_to_the_interval():
+    job, now, pauses = waiting(poll_interval=3.0), 0.0, []
+    for _ in range(12):
+        read(job, 200, answer("IN_PROGRESS", "g1"), now=now)
+        pauses.append(job.wake_at - now)
+        now = job.wake_at
+        assert words(job.tick(now)) == ["Poll"]
+    assert pauses[0] <= 0.1 and pauses == sorted(pauses) and pauses[-1] == pytest.approx(3.0)
+
+
+def test_a_repeated_complaint_is_told_at_first_and_then_every_fifteen_seconds_with_a_count():
+    job, now, said = waiting(poll_timeout=1e6), 0.0, []
+    while now < 100:
+        said += [action.fields for action in read(job, 503, now=now)]
+        now = job.wake_at
+        job.tick(now)
+    assert len(said) <= 1 + 100 // 15
+    assert "count" not in said[0] and said[-1]["count"] > len(said)
+
+
+def test_a_read_waits_as_long_as_the_service_asks():
+    job = waiting()
+    read(job, 429, now=1.0, retry_after=20.0)
+    assert job.wake_at == 21.0
+
+
+def test_a_hanging_read_is_given_up_and_asked_again():
+    job = waiting(poll_request_timeout=20.0)
+    assert words(job.tick(20.0)) == ["Leave", "poll_error"]
+    assert words(job.tick(job.wake_at)) == ["Poll"]
+
+
+# -- time ----------------------------------------------------------------------------------------------
+
+
+def test_stream_and_polling_together_never_exceed_the_poll_timeout():
+    job = new_job(poll_timeout=30.0, create_timeout=100.0)
+    streaming(job, QUEUED, now=5.0)
+    job.stream_ended(20.0, "eof")
+    assert job.wake_at <= 35.0
+    job.poll_lost(21.0, "reset")
+    actions = job.tick(35.0)
+    assert words(actions) == ["Leave", "End:11"]
+    assert end_of(actions).fields["last_status"] == "IN_QUEUE"
+
+
+def test_failing_reads_end_in_time_used_up_once_there_is_an_id():
+    job, now = waiting(poll_timeout=60.0), 0.0
+    while not job.ended:
+        actions = read(job, 503, now=now) if job._phase == "reading" else []
+        now = max(job.wake_at, now + 0.01)
+        actions += job.tick(now)
+    assert words(actions)[-1] == "End:11" and now == pytest.approx(60.0, abs=1)
+
+
+@pytest.mark.parametrize("sent, code", [(True, 12), (False, 24)])
+def test_a_deadline_that_falls_into_the_create_tells_whether_it_left(sent, code):
+    job = new_job(deadline=5.0)
+    job.begin(0)
+    assert words(job.tick(5.0, sent=sent)) == ["Leave", f"End:{code}"]
+
+
+def test_a_deadline_that_falls_between_two_attempts_bought_nothing():
+    job = new_job(deadline=5.0)
+    job.begin(0)
+    job.create_not_sent(1.0, "the connection was refused")
+    actions = job.create_not_sent(4.9, "the connection was refused")
+    assert words(actions) == ["End:24"]
+
+
+# -- interruption ----------------------------------------------------------------------------------------
+
+
+def test_an_interruption_while_the_create_is_out_waits_two_seconds_for_the_id():
+    job = new_job()
+    job.begin(0)
+    assert job.interrupted(1.0, 2, sent=True) == []
+    assert job.wake_at == 3.0
+    assert words(answered(job, 200, answer("IN_QUEUE", "g1"), now=2.0)) == ["Leave", "End:130"]
+    assert job.generation_id == "g1" and job.outcome == "accepted"
+
+
+def test_an_interruption_of_an_open_stream_waits_for_the_id_too():
+    job = new_job()
+    streaming(job)
+    assert job.interrupted(1.0, 15, sent=True) == []
+    assert words(job.stream_said(1.5, *QUEUED)) == ["Leave", "End:143"]
+    assert job.outcome == "accepted"
+
+
+@pytest.mark.parametrize("second", ["signal", "time"])
+def test_a_second_interruption_or_two_seconds_end_at_once(second):
+    job = new_job()
+    job.begin(0)
+    job.interrupted(1.0, 2, sent=True)
+    actions = job.interrupted(1.2, 2, sent=True) if second == "signal" else job.tick(3.0)
+    assert words(actions) == ["Leave", "End:130"]
+    assert end_of(actions).fields["outcome"] == "unknown"
+
+
+def test_an_interruption_before_a_byte_left_bought_nothing():
+    job = new_job()
+    job.begin(0)
+    actions = job.interrupted(1.0, 2, sent=False)
+    assert words(actions) == ["Leave", "End:130"]
+    assert end_of(actions).fields["outcome"] == "not_sent"
+
+
+def test_an_interruption_while_waiting_ends_at_once():
+    job = waiting()
+    assert words(job.interrupted(1.0, 2, sent=False)) == ["Leave", "End:130"]
+
+
+# -- whatever happens ---------------------------------------------------------------------------------
+
+READINGS = st.sampled_from([answer(), answer("IN_QUEUE", "g1"), answer("COMPLETED", "g1"), answer("FAILED"),
+                            answer("X", "g1"), answer("IN_PROGRESS"), answer("COMPLETED", "g2")])  # fmt: skip
+STATUSES = st.sampled_from([200, 202, 303, 307, 400, 402, 404, 408, 429, 500, 502])
+SEEN = st.one_of(
+    st.tuples(st.just("create_answered"), STATUSES, READINGS, st.just("unknown"), st.just("")),
+    st.tuples(st.just("create_lost"), st.just("reset")),
+    st.tuples(st.just("create_not_sent"), st.just("refused")),
+    st.tuples(st.just("stream_opened"), st.just(200)),
+    st.tuples(st.just("stream_said"), st.sampled_from(["message", "done", "failed"]), st.one_of(st.none(), READINGS)),
+    st.tuples(st.just("stream_ended"), st.sampled_from(["eof", "reset"])),
+    st.tuples(st.just("poll_answered"), STATUSES, READINGS, st.just("unknown"), st.just("")),
+    st.tuples(st.just("poll_lost"), st.just("reset")),
+    st.tuples(st.just("tick")),
+    st.tuples(st.just("interrupted"), st.just(2), st.booleans()),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0, 40), SEEN), max_size=30), st.booleans(), st.booleans())
+def test_whatever_is_seen_there_is_one_end_and_no_second_post_after_one_that_may_have_been_accepted(seen, stream, wait):
+    job, now, ends, may_be_bought = new_job(stream=stream, wait=wait), 0.0, 0, False
+    actions = job.begin(now)
+    creates = words(actions).count("Create")
+    for pause, (method, *values) in seen:
+        if job.ended:
+            break
+        if method.startswith("create") and job._phase not in ("creating", "streaming"):
+            continue  # a POST that is not out cannot be answered
+        if method == "stream_opened" and (job._phase != "creating" or not stream):
+            continue
+        if method in ("create_answered", "create_not_sent") and job._phase == "streaming":
+            continue
+        now += pause
+        actions = getattr(job, method)(now, *values)
+        assert not (may_be_bought and Create() in actions)
+        creates += words(actions).count("Create")
+        may_be_bought |= job.outcome in ("accepted", "unknown")
+        ends += sum(isinstance(action, End) for action in actions)
+        assert ends == int(job.ended) and (not ends or isinstance(actions[-1], End))
+        assert Poll() not in actions or job.generation_id
+    assert creates <= CREATE_ATTEMPTS
+    assert Leave() not in actions or actions

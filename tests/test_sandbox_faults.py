@@ -1,0 +1,98 @@
+"""Every fault of the sandbox, met by the main job: how it ends, and how many POSTs it took.
+
+    python -m pytest tests/test_sandbox_faults.py -q -s -k table
+
+prints the table.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import ROOT, posts
+
+from mediakit.sandbox import FAULTS
+
+STREAM = ()
+PLAIN = ("--stream", "never")
+IMPATIENT = ("--sse-request-timeout", "1")
+
+# fault -> (flags, exit code, POSTs, last event, where a terminal answer came from)
+EXPECTED = {
+    "stream-drop": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-reset": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-stall": (IMPATIENT, 0, 1, "terminal", "poll"),
+    "stream-keepalives": (IMPATIENT, 0, 1, "terminal", "poll"),
+    "stream-failed-event": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-done-event": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-json": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-malformed": (STREAM, 0, 1, "terminal", "poll"),
+    "stream-flood": (STREAM, 0, 1, "terminal", "sse"),
+    "stream-no-id": (STREAM, 12, 1, "error", None),
+    "create-400": (STREAM, 22, 1, "error", None),
+    "create-401": (STREAM, 21, 1, "error", None),
+    "create-402": (STREAM, 20, 1, "error", None),
+    "create-403": (STREAM, 21, 1, "error", None),
+    "create-404": (STREAM, 23, 1, "error", None),
+    "create-422": (STREAM, 22, 1, "error", None),
+    "create-429": (STREAM, 24, 5, "error", None),
+    "create-429-once": (STREAM, 0, 2, "terminal", "sse"),
+    "create-500": (STREAM, 12, 1, "error", None),
+    "create-502": (STREAM, 12, 1, "error", None),
+    "create-503": (STREAM, 12, 1, "error", None),
+    "create-lost": (STREAM, 12, 1, "error", None),
+    "create-hang": (IMPATIENT, 12, 1, "error", None),
+    "create-truncated": (PLAIN, 12, 1, "error", None),
+    "create-redirect": (STREAM, 25, 1, "error", None),
+    "status-unknown": (STREAM, 0, 1, "terminal", "sse"),
+    "job-failed": (STREAM, 10, 1, "terminal", "sse"),
+    "job-canceled": (STREAM, 10, 1, "terminal", "sse"),
+    "job-slow": (("--poll-timeout", "1"), 11, 1, "timeout", None),
+    "job-fast": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-404": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-429": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-502": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-reset": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-truncated": (PLAIN, 0, 1, "terminal", "poll"),
+    "poll-401": (PLAIN, 21, 1, "error", None),
+    "result-expired": (STREAM, 26, 1, "terminal", "sse"),
+}
+
+
+def meet(scripts, sandbox, fault: str):
+    flags = EXPECTED[fault][0]
+    return scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--base-url", sandbox.url + "/api/v1", "--task", "t2i",
+        "--prompt", f"a tin boat fault:{fault}", "--output-dir", "out", *flags,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_main_job_survives_or_tells(scripts, sandbox, fault):
+    _, code, count, last, source = EXPECTED[fault]
+    run = meet(scripts, sandbox, fault)
+    assert (run.code, posts(sandbox), run.result["event"]) == (code, count, last), run.events
+    assert run.result.get("source") == source
+    saved = [event for event in run.events if event["event"] == "asset"]
+    assert len(saved) == (1 if code == 0 else 0)
+    assert len(list((scripts.folder / "out").glob("*"))) == len(saved)
+
+
+def test_the_reference_lists_every_fault_with_the_exit_code_that_it_has():
+    page = (ROOT / "references/sandbox.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (\d+) \|$", page, re.M))
+    assert {fault: int(code) for fault, code in listed.items()} == {name: row[1] for name, row in EXPECTED.items()}
+    assert set(EXPECTED) == set(FAULTS)
+
+
+def test_a_table_of_every_fault(scripts, sandbox, capsys, request):
+    """Only for reading: run with `-k table -s`."""
+    if "table" not in request.config.getoption("-k"):
+        pytest.skip("prints the table; run with -k table -s")
+    with capsys.disabled():
+        print("\n| fault | exit code | POSTs | last event |\n| --- | --- | --- | --- |")
+        for fault in FAULTS:
+            sandbox.requests.clear()
+            run = meet(scripts, sandbox, fault)
+            print(f"| {fault} | {run.code} | {posts(sandbox)} | {run.result['event']} |")
