@@ -1,0 +1,124 @@
+"""The Markdown, the front matter and the requirements say what is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT, SCRIPTS
+
+from mediakit import errors, providers
+
+PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *sorted((ROOT / "references").glob("*.md"))]
+SHIPPED_SCRIPTS = sorted(SCRIPTS.glob("*.py"))
+
+
+def front_matter() -> dict:
+    return yaml.safe_load((ROOT / "SKILL.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+def commands_of(page) -> list[str]:
+    """The commands of a page's `sh` blocks, which cost nothing and need no key."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("python3 scripts/")]
+
+
+COMMANDS = [(page.name, command) for page in PAGES for command in commands_of(page)]
+
+
+@pytest.mark.parametrize("page, command", COMMANDS, ids=[f"{page}-{n}" for n, (page, _) in enumerate(COMMANDS)])
+def test_every_command_of_a_page_runs(scripts, page, command):
+    _, path, *arguments = shlex.split(command)
+    run = scripts.run(path.removeprefix("scripts/"), *arguments)
+    assert run.result["exit_code"] == 0, run.events
+
+
+def test_the_readme_has_its_two_commands_in_one_line_each():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^python3 -m venv .*create_and_wait\.py", text, re.M)) == 1
+    assert len(re.findall(r"^python3 -m venv .*pytest", text, re.M)) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_script_that_a_page_names_exists():
+    named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
+    assert named <= {path.name for path in SHIPPED_SCRIPTS}
+
+
+def test_the_page_of_exit_codes_is_the_registry():
+    page = (ROOT / "references/events.md").read_text(encoding="utf-8")
+    listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.M) for code in row.split(",")}
+    assert listed == set(errors.EXIT_CODES)
+
+
+def test_the_page_of_events_is_the_schema(scripts):
+    import json
+
+    page = (ROOT / "references/events.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.M))
+    schema = json.loads((ROOT / "assets/schemas/event.schema.json").read_text(encoding="utf-8"))
+    assert listed <= set(schema["properties"]["event"]["enum"])
+
+
+def test_the_front_matter_is_what_all_installers_accept():
+    found = front_matter()
+    assert set(found) <= {"name", "description", "license", "allowed-tools", "metadata"}
+    assert found["name"] == "ai-media"
+    assert len(found["description"]) <= 1024 and not re.search("[<>]", found["description"])
+    head = (ROOT / "SKILL.md").read_text(encoding="utf-8").split("---\n")[1]
+    assert not re.search(r"[{}\[\]]", head), "block YAML only"
+
+
+def test_every_key_that_a_service_reads_is_declared():
+    declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
+    read = {found.key["variable"] for name in providers.names() if (found := providers.load(name)).key}
+    assert declared == read
+
+
+def test_what_codex_shows_is_within_its_limits():
+    found = yaml.safe_load((ROOT / "agents/openai.yaml").read_text(encoding="utf-8"))
+    interface = found["interface"]
+    assert len(interface["display_name"]) <= 64
+    assert 25 <= len(interface["short_description"]) <= 64
+    assert re.fullmatch("#[0-9A-F]{6}", interface["brand_color"])
+    assert "$ai-media" in interface["default_prompt"] and len(interface["default_prompt"]) <= 1024
+    assert found["policy"]["allow_implicit_invocation"] is True
+
+
+def requirements() -> list[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("script", SHIPPED_SCRIPTS, ids=lambda path: path.name)
+def test_each_script_declares_the_same_requirements(script):
+    block = re.search(r"^# /// script\n(.*?)^# ///$", script.read_text(encoding="utf-8"), re.M | re.S)[1]
+    assert re.findall(r'"([^"]+)",$', block, re.M) == requirements()
+    assert 'requires-python = ">=3.10"' in block
+
+
+@pytest.mark.parametrize("script", SHIPPED_SCRIPTS, ids=lambda path: path.name)
+def test_each_script_explains_itself_without_any_package(scripts, script):
+    import subprocess
+
+    ended = subprocess.run(
+        [sys.executable, "-E", "-S", str(script), "--help"],
+        capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
+    )  # fmt: skip
+    assert ended.returncode == 0 and ended.stderr == ""
+    assert "examples:" in ended.stdout and "exit codes:" in ended.stdout
+
+
+def test_no_script_has_a_special_case_for_one_service():
+    pattern = r"(provider|service)(\.\w+)?\s*==\s*[\"'](skills-video|modellix|image-skill|sandbox)"
+    for path in SCRIPTS.rglob("*.py"):
+        assert not re.search(pattern, path.read_text(encoding="utf-8")), path
