@@ -48,9 +48,10 @@ def _picture(body: dict, number: int) -> bytes:
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
-    prompt = str(body.get("prompt", ""))
+    # JSON can hold lone surrogates, which no file can.
+    prompt = str(body.get("prompt", "")).encode("utf-8", "replace").decode()
     size = picture_size(body)
-    seed = hashlib.sha256(f"{prompt}{number}".encode("utf-8", "replace")).digest()
+    seed = hashlib.sha256(f"{prompt}{number}".encode()).digest()
     top, bottom = (tuple(40 + byte // 3 for byte in seed[at : at + 3]) for at in (0, 3))
     gradient = Image.linear_gradient("L").resize(size)
     picture = Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), gradient)

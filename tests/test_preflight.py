@@ -1,0 +1,152 @@
+"""preflight.py and the ways a key is found and kept."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import sys
+
+import pytest
+from conftest import KEY, posts
+
+VARIABLE = "SKILLS_VIDEO_API_KEY"
+OTHER_KEY = "another_fake_key"
+
+
+def report(run, provider: str) -> dict:
+    return next(entry for entry in run.result["providers"] if entry["provider"] == provider)
+
+
+def store(scripts):
+    return scripts.home / ".config/ai-media/.env"
+
+
+def test_without_a_key_it_says_where_to_get_one_and_how_to_set_it(scripts):
+    run = scripts.run("preflight.py")
+    assert run.code == 21 and run.result["ready"] is False
+    found = report(run, "skills-video")
+    assert (found["ready"], found["key_found"], found["missing"]) == (False, False, [VARIABLE])
+    setup = " ".join(found["setup"])
+    for part in ("https://skills.video/dashboard/developer", f"export {VARIABLE}=", f"$env:{VARIABLE}", "OpenClaw"):
+        assert part in setup
+
+
+def test_the_sandbox_counts_only_when_it_is_named(scripts):
+    assert scripts.run("preflight.py").result["exit_code"] == 21
+    assert scripts.run("preflight.py", "--provider", "sandbox", "--json").result["exit_code"] == 0
+
+
+def test_the_next_command_runs_as_it_is(scripts):
+    result = scripts.run("preflight.py").result
+    assert result["effect"] == "no_spend" and shlex.split(result["next_command"]) == result["next_argv"]
+    ended = subprocess.run(
+        result["next_command"], shell=True, input=b"a tin boat", capture_output=True,
+        env=scripts.environment(), cwd=scripts.folder,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout
+    assert len(list((scripts.folder / "out").glob("*.png"))) == 1
+
+
+def test_with_a_key_the_next_command_is_said_to_spend(scripts):
+    result = scripts.run("preflight.py", env={VARIABLE: KEY}).result
+    assert (result["exit_code"], result["effect"]) == (0, "spends")
+    assert KEY not in str(result)
+
+
+# where the key is -> what is said about it; the first that has one counts
+SOURCES = [
+    ({"environment": KEY, "store": OTHER_KEY, "folder": OTHER_KEY}, "environment"),
+    ({"environment": " ", "store": KEY, "folder": OTHER_KEY}, "store"),
+    ({"folder": KEY}, "./.env"),
+]
+
+
+@pytest.mark.parametrize("places, source", SOURCES)
+def test_the_key_is_looked_for_in_order(scripts, places, source):
+    if "store" in places:
+        store(scripts).parent.mkdir(parents=True)
+        store(scripts).write_text(f"{VARIABLE}={places['store']}\n", encoding="utf-8")
+    if "folder" in places:
+        (scripts.folder / ".env").write_text(f"{VARIABLE}={places['folder']}\n", encoding="utf-8")
+    env = {VARIABLE: places["environment"]} if "environment" in places else {}
+    run = scripts.run("preflight.py", "--provider", "skills-video", env=env)
+    assert source in report(run, "skills-video")["key_source"]
+    assert not any(key in run.stdout.decode() for key in (KEY, OTHER_KEY))
+
+
+def test_a_dot_env_in_the_working_directory_cannot_pull_in_other_secrets(scripts):
+    (scripts.folder / ".env").write_text(f"{VARIABLE}=${{OTHER_SECRET}}x\n", encoding="utf-8")
+    run = scripts.run("preflight.py", "--provider", "skills-video", env={"OTHER_SECRET": "hidden_value"})
+    assert "hidden_value" not in run.stdout.decode()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_place_of_a_dot_env_does_not_hang(scripts):
+    os.mkfifo(scripts.folder / ".env")
+    assert scripts.run("preflight.py", "--provider", "skills-video").code == 21
+
+
+@pytest.mark.parametrize("key", ["two words", "a\tb", "ключ"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(scripts, key):
+    run = scripts.run("preflight.py", "--provider", "skills-video", env={VARIABLE: key})
+    assert (run.code, run.result["error"]) == (21, "invalid_api_key")
+    assert key not in run.stdout.decode()
+
+
+def test_a_key_is_kept_only_on_demand_for_this_user_alone(scripts):
+    run = scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", stdin=KEY + "\n")
+    assert run.code == 0 and KEY not in run.stdout.decode()
+    assert report(run, "skills-video")["key_source"] == "the user's own store"
+    if os.name != "nt":
+        assert stat.S_IMODE(store(scripts).stat().st_mode) == 0o600
+
+
+def test_a_new_key_replaces_the_old_one_and_nothing_else(scripts):
+    store(scripts).parent.mkdir(parents=True)
+    store(scripts).write_text("# mine\nOTHER=1\nexport SKILLS_VIDEO_API_KEY=old\n", encoding="utf-8")
+    scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", stdin="quote'd\\key")
+    lines = store(scripts).read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["# mine", "OTHER=1"] and len(lines) == 3
+    from dotenv import dotenv_values
+
+    assert dotenv_values(store(scripts), interpolate=False)[VARIABLE] == "quote'd\\key"
+
+
+def test_a_kept_key_that_the_environment_hides_is_warned_of(scripts):
+    run = scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", stdin=KEY, env={VARIABLE: OTHER_KEY})
+    assert run.first("warning")["code"] == "key_hidden"
+
+
+REFUSED = [
+    ("--persist-key",),
+    ("--provider", "sandbox", "--persist-key"),
+    ("--provider", "skills-video", "--persist-key"),  # nothing on standard input
+    ("--provider", "nobody"),
+    ("--base-url", "https://elsewhere.invalid"),
+]
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_arguments_that_do_not_go_together_are_refused(scripts, arguments):
+    assert scripts.run("preflight.py", *arguments).result["exit_code"] == 2
+
+
+def test_online_asks_for_the_balance_and_buys_nothing(scripts, sandbox):
+    run = scripts.run(
+        "preflight.py", "--provider", "skills-video", "--online", "--base-url", sandbox.url + "/api/v1", env={VARIABLE: KEY}
+    )  # fmt: skip
+    assert report(run, "skills-video")["balance"]["total"] == 1000
+    assert posts(sandbox) == 0
+
+
+def test_the_start_needs_none_of_the_heavy_packages(scripts):
+    for script, arguments in (("preflight.py", []), ("handle_runtime_error.py", ["--status", "402", "--body", "{}"])):
+        ended = subprocess.run(
+            [sys.executable, "-X", "importtime", f"{os.path.dirname(__file__)}/../scripts/{script}", *arguments],
+            capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
+        )  # fmt: skip
+        loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+        assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3"}
+        assert "mediakit.errors" in loaded

@@ -1,0 +1,117 @@
+"""The sandbox as other programs see it, and its files."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import PATIENCE, ROOT, read_events
+
+
+def get(url: str) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=PATIENCE) as answer:
+        return answer.read()
+
+
+def test_its_picture_shows_the_prompt_and_says_what_it_is(scripts):
+    from PIL import Image
+
+    run = scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a tin boat", "--param",
+        "aspect_ratio=16:9", "--output-dir", "out",
+    )  # fmt: skip
+    asset = run.first("asset")
+    with Image.open(asset["path"]) as picture:
+        picture.load()
+        assert picture.size == (asset["width"], asset["height"]) == (768, 432)
+        assert "a tin boat" in picture.text["Description"] and "SANDBOX" in picture.text["Description"]
+        plain = Image.new("RGB", picture.size)
+        assert picture.convert("RGB").getcolors(1 << 24) != plain.getcolors()
+
+
+def test_its_video_is_a_playable_container(scripts):
+    run = scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--task", "t2v", "--prompt", "rain", "--output-dir", "out"
+    )
+    asset = run.first("asset")
+    content = open(asset["path"], "rb").read()
+    assert (asset["media_type"], content) == ("video/mp4", (ROOT / "assets/sandbox.mp4").read_bytes())
+    boxes, at = [], 0
+    while at < len(content):
+        size = int.from_bytes(content[at : at + 4], "big")
+        boxes.append(content[at + 4 : at + 8])
+        at += size
+    assert at == len(content) and {b"ftyp", b"moov", b"mdat"} <= set(boxes)
+
+
+def test_another_process_goes_on_with_its_jobs(scripts):
+    created = scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a tin boat", "--no-wait"
+    ).result
+    assert (created["event"], created["exit_code"]) == ("submitted", 0)
+    ended = subprocess.run(
+        created["next_command"] + " --output-dir out", shell=True, capture_output=True,
+        env=scripts.environment(), cwd=scripts.folder,
+    )  # fmt: skip
+    assert read_events(ended.stdout)[-1]["ok"] is True
+    assert len(list((scripts.folder / "out").glob("*.png"))) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_other_programs_until_it_is_stopped(scripts, number):
+    process = scripts.start("sandbox.py", "--fault", "create-402")
+    ready = json.loads(process.stdout.readline())
+    assert ready["event"] == "ready" and ready["fault"] == "create-402"
+    assert json.loads(get(ready["url"] + "/credits"))["total"] > 0
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert read_events(stdout)[-1]["exit_code"] == process.returncode == 128 + number
+    assert stderr == b""
+
+
+def test_a_port_that_is_taken_is_a_bad_argument(scripts, sandbox):
+    run = scripts.run("sandbox.py", "--port", sandbox.url.rpartition(":")[2])
+    assert (run.code, run.result["field"]) == (2, "--port")
+
+
+def test_it_lists_the_jobs_that_run_with_what_was_asked_for(scripts, sandbox):
+    from mediakit.sandbox.store import Store
+
+    job = sandbox.store.add("owner/name", "image", {"prompt": "a tin boat"}, "job-slow")
+    listed = json.loads(get(sandbox.url + "/api/v1/generations/running?limit=5"))
+    assert [(entry["id"], entry["input"]) for entry in listed] == [(job.id, {"prompt": "a tin boat"})]
+    assert isinstance(sandbox.store, Store)
+
+
+def test_a_table_is_read_by_the_same_rules_in_every_process(tmp_path):
+    from mediakit.sandbox.store import Store, progress
+
+    first, second = Store(str(tmp_path)), Store(str(tmp_path))
+    job = first.add("owner/name", "image", {}, None)
+    assert second.find(job.id) == job
+    assert [progress(job, job.created + age) for age in (0, 0.3, 0.7)] == ["queued", "running", "done"]
+    assert [first.count_poll(job.id), second.count_poll(job.id)] == [1, 2]
+
+
+def test_long_and_strange_prompts_are_drawn():
+    from mediakit.sandbox import media
+    from PIL import Image
+
+    for prompt in ("", "x" * 5000, "wort " * 3000, "a\nb\x00\u202e\ud800", "日本語 😀"):
+        for ratio in ("1:1", "9:16", "1000:1", "0:0", "auto", 5):
+            content = media.render("image", {"prompt": prompt, "aspect_ratio": ratio}, 1)
+            Image.open(io.BytesIO(content)).verify()
+
+
+def test_without_a_writable_state_folder_it_still_works_and_says_so(scripts):
+    (scripts.folder / "file").write_text("not a folder", encoding="utf-8")
+    run = scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a tin boat",
+        env={"AI_MEDIA_HOME": str(scripts.folder / "file")},
+    )  # fmt: skip
+    assert run.code == 0 and run.first("warning")["code"] == "state_folder"
