@@ -119,6 +119,7 @@ class Console:
 
     def _write(self, event: dict) -> None:
         line = (to_line(event) + "\n").encode()
+        self.clear_status()
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
@@ -128,7 +129,6 @@ class Console:
     def result(self, event: str, exit_code: int, **fields) -> int:
         # From here the exit status is decided: a late signal must not contradict the last line.
         _ignore_signals()
-        self.clear_status()
         self.ended = True
         self.emit(event, **fields, exit_code=exit_code)
         if self._live and fields.get("message"):

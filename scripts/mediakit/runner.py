@@ -33,7 +33,7 @@ class Runner:
     path, payload  of the create; None for a job that exists already
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
-    wait_flags     the flags with which wait_generation.py goes on
+    trace          the file of --trace
     """
 
     def __init__(
@@ -47,7 +47,6 @@ class Runner:
         payload: dict | None = None,
         generation_id: str | None = None,
         output_dir: str | None = None,
-        wait_flags: list[str] | None = None,
         trace: str | None = None,
     ):
         self._console = console
@@ -58,7 +57,6 @@ class Runner:
         self._path = path
         self._payload = payload
         self._output_dir = output_dir
-        self._wait_flags = wait_flags or []
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._job = lifecycle.Job(terms, generation_id)
         self._wire = transport.Wire(
@@ -236,7 +234,9 @@ class Runner:
             return {}
         if not _PASTEABLE_ID.fullmatch(found):
             return {"generation_id": found}
-        flags = ["--generation-id", found, *self._connection.chosen, *self._wait_flags]
+        flags = ["--generation-id", found, *self._connection.chosen]
+        if self._output_dir is not None:
+            flags += ["--output-dir", os.path.abspath(self._output_dir)]
         return {"generation_id": found, **command_line("wait_generation.py", *flags)}
 
     def _finish_terminal(self, end: lifecycle.End) -> int:
