@@ -37,12 +37,14 @@ def build_parser() -> console.Parser:
     what.add_argument("--prompt", metavar="TEXT", help="what to show")
     what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the request")
+    what.add_argument("--input", action="append", default=[], metavar="FIELD=URL", help="a picture, video or sound")
     what.add_argument("--payload", metavar="JSON", help="the request's fields as a JSON object")
     what.add_argument("--payload-file", metavar="PATH", help="a file with them; - for standard input")
+    what.add_argument("--no-validate", action="store_true", help="send the fields as they are, unchecked")
     how = parser.add_argument_group("how to wait")
     how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}")
     how.add_argument("--no-wait", action="store_true", help="stop once the service has accepted the job")
-    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS", help="end before, for the whole command")
+    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS", help="end before, with the job's id")
     how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS")
     how.add_argument("--poll-timeout", type=seconds(), default=900.0, metavar="SECONDS")
     how.add_argument("--poll-interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
@@ -54,11 +56,10 @@ def build_parser() -> console.Parser:
 def main(screen: console.Console, arguments) -> int:
     from mediakit import lifecycle, options, request, runner
 
-    asked = request.read(arguments)
+    asked = request.read(screen, arguments)
     connection = options.connect(screen, arguments, asked.service)
-    address = request.address(arguments, asked, connection)
     terms = lifecycle.Terms(
-        stream=address.streams,
+        stream=asked.streams,
         wait=not arguments.no_wait,
         create_timeout=arguments.sse_request_timeout,
         poll_timeout=arguments.poll_timeout,
@@ -72,8 +73,8 @@ def main(screen: console.Console, arguments) -> int:
         screen,
         connection,
         terms,
-        model=address.model,
-        path=address.path,
+        model=asked.model,
+        path=asked.path,
         payload=asked.payload,
         output_dir=arguments.output_dir,
         trace=arguments.trace,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mediakit import errors, providers
+from mediakit import catalogue, errors, providers
 
 SERVICE = providers.load("skills-video")
 
@@ -34,7 +34,7 @@ def test_the_schema_knows_our_tasks():
 @pytest.mark.parametrize("name", [name for name in providers.names() if providers.load(name).defaults])
 def test_a_default_model_is_one_of_the_catalogue_and_does_its_task(name):
     found = providers.load(name)
-    tasks = {entry["model"]: entry["tasks"] for entry in providers.catalogue(found.speaks)}
+    tasks = {entry["model"]: entry["tasks"] for entry in catalogue.models(found.speaks)}
     assert all(task in tasks[model] for task, model in found.defaults.items())
 
 

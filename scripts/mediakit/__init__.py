@@ -4,6 +4,7 @@ A room a concern; a room imports only rooms below it:
 
     request     what the flags of a create ask for
     runner      drives one job: the machine, the wire, the screen, the disk
+    payloads    the fields of a request: put together and checked
     options     flags that several scripts have, and what they come to
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
@@ -11,6 +12,9 @@ A room a concern; a room imports only rooms below it:
     results     from a terminal answer to files on disk
     sandbox     the local service and its faults
     transport   sends and receives: sessions, origin rules, redaction
+    fetching    one public document from the web
+    catalogue   the models of the services, and where their contracts are
+    contracts   OpenAPI: find, resolve, summarise, template, validate
     keys        where a service's key is found
     providers   descriptors of the services, and how their answers are read
     sse         Server-Sent Events (pure)

@@ -61,6 +61,21 @@ ERROR_CODES = {
     "missing_generation_id": "the service accepted the request but its answer holds no id",
     "outcome_unknown": "a paid request was sent and no answer tells what became of it",
     "read_failed": "the job exists, but the service refuses to tell about it",
+    "source_invalid": "a document is named in a way that is not read",
+    "variant_not_found": "the body has no variant of that name",
+    "document_not_found": "there is no such document",
+    "document_unreachable": "the document's address does not answer",
+    "document_unreadable": "the document is not complete, valid JSON or YAML",
+    "document_not_openapi": "the document is something else than OpenAPI",
+    "document_too_large": "the document is larger than is read",
+    "document_too_deep": "the document is nested deeper than is read",
+    "endpoint_not_found": "the document does not have that operation",
+    "model_not_found": "the service's catalogue does not have that model, or has no contract of it",
+    "reference_broken": "a $ref leads nowhere",
+    "reference_circular": "a $ref leads in a circle that never reaches a value",
+    "reference_forbidden": "a $ref leads out of the document's own folder or origin",
+    "payload_invalid": "the request does not follow the model's contract; nothing was sent",
+    "payload_unfilled": "the request holds a value of a template that was never filled in; nothing was sent",
 }
 
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown")

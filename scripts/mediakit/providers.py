@@ -2,7 +2,6 @@
 
     names()          every service there is a descriptor for
     load(name)       one Provider
-    catalogue(name)  the models of a service
     Provider         URLs, states, categories; Readings, outputs and errors out of answers
     Reading          what one answer says about a job
 
@@ -60,15 +59,6 @@ def load(name: str) -> Provider:
         contract = {key: value for key, value in _descriptor(spoken).items() if key not in _NOT_SPOKEN}
         descriptor = {**contract, **descriptor}
     return Provider(descriptor)
-
-
-def catalogue(name: str) -> list[dict]:
-    """Every model of a service that is known, as assets/contracts lists them; empty where none is."""
-    path = os.path.join(ASSETS, "contracts", f"{name}.catalogue.json")
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["models"]
 
 
 def _descriptor(name: str) -> dict:

@@ -1,29 +1,25 @@
 """What the flags of a create ask for: which service, which model, which payload.
 
-    Request   one request, complete but for the service's address
+    Request   one request, complete and checked; nothing about it needs a key or the network
     read      a Request from the parsed flags
-    address   where it goes, once the service's address is known
 """
 
 from __future__ import annotations
 
-import json
 from collections import namedtuple
 
-from . import errors, inputs, keys, options, providers, transport
+from . import errors, inputs, keys, payloads, providers, transport
 
 # service  the name of a provider
-# model    the model, None where only an endpoint was given
-# endpoint what --sse-endpoint says, or None
+# model    the model, None where an endpoint is none of a model
+# path     where it is sent, below the base URL
+# streams  whether a stream is asked for
 # payload  the fields to send
-Request = namedtuple("Request", "service model endpoint payload")
-
-# Where a request goes: the path below the base URL, its model, and whether a stream is asked for.
-Address = namedtuple("Address", "path model streams")
+Request = namedtuple("Request", "service model path streams payload")
 
 
-def read(arguments) -> Request:
-    """The Request that the flags of create_and_wait.py mean; raises Failure."""
+def read(screen, arguments) -> Request:
+    """The Request that the flags of create_and_wait.py mean; raises Failure, and warns on `screen`."""
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
@@ -35,17 +31,41 @@ def read(arguments) -> Request:
         raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
     service = service_of(arguments)
     provider = providers.load(service)
-    model = arguments.model
-    if model is None and arguments.task:
-        model = provider.defaults.get(arguments.task)
-        if model is None:
-            raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model")
-    if model is not None:
-        try:
-            provider.create_path(model, False)
-        except ValueError as problem:
-            raise errors.bad_argument("--model", str(problem)) from None
-    return Request(service, model, arguments.sse_endpoint, _payload(arguments, provider))
+    path, model, streams = _address(arguments, provider)
+    contract = payloads.contract_of(provider, model)
+    payload = payloads.build(arguments, provider, contract)
+    if not arguments.no_validate:
+        payloads.check(screen, provider, model, contract, payload)
+    return Request(service, model, path, streams, payload)
+
+
+def _address(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:
+    """`(path, model, whether a stream is asked for)`."""
+    if arguments.sse_endpoint is not None:
+        # An embedded service has no address yet; its prefix is known all the same.
+        own = provider.base_url or f"http://localhost{provider.base_path}"
+        base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
+        path = transport.resolve_endpoint("--sse-endpoint", arguments.sse_endpoint, base_url)
+        streams = provider.is_stream_path(path)
+        if streams and arguments.stream == "never":
+            raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
+        return path, provider.model_of(path), streams
+    model = _model(arguments, provider)
+    # Nobody reads a stream that is not waited for.
+    streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
+    try:
+        return provider.create_path(model, streams), model, streams
+    except ValueError as problem:
+        raise errors.bad_argument("--model", str(problem)) from None
+
+
+def _model(arguments, provider: providers.Provider) -> str:
+    if arguments.model is not None:
+        return arguments.model
+    model = provider.defaults.get(arguments.task)
+    if model is None:
+        raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model")
+    return model
 
 
 def service_of(arguments) -> str:
@@ -77,72 +97,6 @@ def service_of(arguments) -> str:
             *(f"For {provider.title}, a key comes from {provider.key['create_url']}" for provider in real),
         ],
     )
-
-
-def address(arguments, request: Request, connection: options.Connection) -> Address:
-    """Where the request goes; raises Failure for an endpoint that is no path of the service's."""
-    provider = connection.provider
-    if request.endpoint is not None:
-        path = transport.resolve_endpoint("--sse-endpoint", request.endpoint, connection.base_url)
-        streams = provider.is_stream_path(path)
-        if streams and arguments.stream == "never":
-            raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
-        return Address(path, provider.model_of(path), streams)
-    # Nobody reads a stream that is not waited for.
-    streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
-    return Address(provider.create_path(request.model, streams), request.model, streams)
-
-
-def _payload(arguments, provider: providers.Provider) -> dict:
-    if arguments.payload is not None and arguments.payload_file is not None:
-        raise errors.bad_argument("--payload-file", "expected without --payload")
-    if arguments.prompt is not None and arguments.prompt_file is not None:
-        raise errors.bad_argument("--prompt-file", "expected without --prompt")
-    payload = {}
-    if arguments.payload is not None:
-        payload = inputs.read_object("--payload", arguments.payload)
-    elif arguments.payload_file is not None:
-        payload = inputs.read_object("--payload-file", inputs.read_text("--payload-file", arguments.payload_file))
-    elif arguments.prompt is None and arguments.prompt_file is None and not arguments.param:
-        raise errors.bad_argument("--prompt", "expected a prompt, --param or a payload")
-    given = _parameters(arguments.param)
-    prompt = arguments.prompt
-    if arguments.prompt_file is not None:
-        prompt = inputs.read_text("--prompt-file", arguments.prompt_file).strip()
-    if prompt is not None:
-        if provider.prompt_field in given:
-            raise errors.bad_argument("--param", f"{provider.prompt_field} is given by --prompt already")
-        given[provider.prompt_field] = prompt
-    return _sendable({**payload, **given})
-
-
-def _parameters(pairs: list[str]) -> dict:
-    given = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise errors.bad_argument("--param", "expected NAME=VALUE")
-        if name in given:
-            raise errors.bad_argument("--param", f"{name[:60]} is given twice")
-        given[name] = _value(value)
-    return given
-
-
-def _value(text: str):
-    """JSON when it is JSON, else the text itself."""
-    try:
-        return inputs.read_json("--param", text)
-    except errors.Failure:
-        return text
-
-
-def _sendable(payload: dict) -> dict:
-    # Bytes of an argument that are no UTF-8 reach Python as lone surrogates, which nothing can send.
-    try:
-        json.dumps(payload, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise errors.bad_argument("--prompt and --param", "expected text in UTF-8") from None
-    return payload
 
 
 def generation_id(given: str | None) -> str:

@@ -6,7 +6,7 @@ import functools
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ... import providers
+from ... import catalogue, payloads, providers
 from .. import media, store
 from ..server import fault_of, seconds_until
 
@@ -65,6 +65,9 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
     fault = fault_of(sandbox, str(body.get("prompt", "")))
     if _refuse(sandbox, http, fault, body):
         return None
+    complaint = _complaint(model, body)
+    if complaint:
+        return _error(http, 422, "GENERATION_INVALID_INPUT", complaint)
     job = sandbox.store.add(model, media_of(model), body, fault)
     if fault == "create-lost":
         return http.reset()
@@ -91,9 +94,24 @@ def _refuse(sandbox, http, fault: str | None, body: dict) -> bool:
     return True
 
 
+SERVICE = "skills-video"
+
+
 @functools.cache
 def _catalogue() -> dict[str, str]:
-    return {entry["model"]: entry["media"] for entry in providers.catalogue("skills-video")}
+    return {entry["model"]: entry["media"] for entry in catalogue.models(SERVICE)}
+
+
+@functools.cache
+def _contract(model: str):
+    return payloads.contract_of(providers.load(SERVICE), model)
+
+
+def _complaint(model: str, body: dict) -> str | None:
+    """What the model's contract says against a body, as the service would put it; None for nothing."""
+    contract = _contract(model)
+    problems = contract.check(body).problems if contract else []
+    return f"{problems[0]['path']}: {problems[0]['message']}" if problems else None
 
 
 def media_of(model: str) -> str:

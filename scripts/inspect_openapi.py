@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Say what an endpoint takes, from its OpenAPI document: fields, a template, a check of a payload.
+
+Nothing is bought. A document comes from a file or a URL, or is one of the bundled contracts.
+"""
+
+import re
+
+from mediakit import console
+
+EXAMPLES = """\
+  inspect_openapi.py --provider skills-video --list-endpoints --task t2v
+  inspect_openapi.py --provider skills-video --model kling-ai/v3/video --include-template
+  inspect_openapi.py --openapi openapi.yaml --endpoint "POST /v1/videos" --validate @payload.json
+  inspect_openapi.py --openapi openapi.json --docs docs.json --list-endpoints --category images"""
+
+MAX_LISTED = 200
+DEFAULT_CATEGORY = "videos"
+
+
+def build_parser() -> console.Parser:
+    from mediakit import providers
+    from mediakit.console import one_of
+
+    names, tasks = providers.names(), providers.TASKS
+    parser = console.Parser(__doc__, EXAMPLES)
+    where = parser.add_argument_group("which document")
+    where.add_argument(
+        "--openapi", metavar="PATH_OR_URL", help="an OpenAPI document, JSON or YAML; comes before a bundled one"
+    )
+    where.add_argument("--docs", metavar="PATH", help="a docs.json whose Videos and Images groups list the endpoints")
+    where.add_argument("--provider", type=one_of(*names), metavar=f"{{{','.join(names)}}}", help="its bundled contract")
+    where.add_argument("--model", metavar="OWNER/NAME", help="one of its models")
+    what = parser.add_argument_group("what to say")
+    what.add_argument("--list-endpoints", action="store_true", help="list the endpoints that create something")
+    what.add_argument("--category", type=one_of("videos", "images"), metavar="{videos,images}", help="of the list")
+    what.add_argument("--task", type=one_of(*tasks), metavar=f"{{{','.join(tasks)}}}", help="of the list")
+    what.add_argument("--search", metavar="TEXT", help="words that a line of the list must hold")
+    what.add_argument("--endpoint", metavar="ENDPOINT", help='"POST /generation/...", or only the path')
+    what.add_argument("--variant", metavar="VALUE", help="one variant of a body that has several")
+    what.add_argument("--include-template", action="store_true", help="a body that validates, and what to fill in")
+    what.add_argument("--validate", metavar="JSON|@FILE", help="check a payload; problems end with 22")
+    parser.add_argument("--json-indent", metavar="N", help="accepted and ignored: one line an object")
+    parser.add_argument("--verbose", action="store_true", help="everything, however long")
+    return parser
+
+
+def main(screen: console.Console, arguments) -> int:
+    _check(arguments)
+    payload = _payload(arguments.validate)
+    if arguments.list_endpoints:
+        listed = _list(arguments)
+        if not (arguments.endpoint or arguments.model):
+            return screen.result("endpoints", 0, **listed)
+        screen.emit("endpoints", **listed)
+    operation = _operation(arguments)
+    if arguments.validate is not None:
+        return _validate(screen, operation, payload)
+    from mediakit.contracts.summary import summary
+
+    return screen.result(
+        "contract", 0, **summary(operation, arguments.include_template, arguments.verbose, arguments.variant)
+    )
+
+
+def _check(arguments) -> None:
+    from mediakit.errors import bad_argument
+
+    if not (arguments.openapi or arguments.provider):
+        raise bad_argument("--openapi", "expected a document, or --provider for a bundled contract")
+    if not (arguments.list_endpoints or arguments.endpoint or arguments.model or arguments.openapi):
+        raise bad_argument("--endpoint", "expected an endpoint, --model, or --list-endpoints")
+    if arguments.model and not arguments.provider:
+        raise bad_argument("--model", "needs --provider; with a document of your own use --endpoint")
+    filters = [flag for flag in ("category", "task", "search") if getattr(arguments, flag) is not None]
+    if filters and not arguments.list_endpoints:
+        raise bad_argument(f"--{filters[0]}", "belongs to --list-endpoints")
+    if arguments.docs and not (arguments.openapi and arguments.list_endpoints):
+        raise bad_argument("--docs", "belongs to --openapi and --list-endpoints")
+
+
+def _payload(text: str | None):
+    import json
+    from pathlib import Path
+
+    from mediakit.errors import bad_argument
+
+    if text is None:
+        return None
+    try:
+        return json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text, parse_constant=_refuse)
+    except OSError:
+        raise bad_argument("--validate", "the file cannot be read") from None
+    except (ValueError, RecursionError):
+        raise bad_argument("--validate", "expected JSON, or @FILE with JSON in it") from None
+
+
+def _refuse(word: str):
+    raise ValueError(word)
+
+
+def _document(arguments):
+    """The document that was named; a model's own comes before its platform's."""
+    from mediakit import catalogue, contracts
+
+    if not arguments.openapi:
+        return contracts.load(catalogue.contract_path(_service(arguments)))
+    from mediakit.fetching import Fetcher
+
+    return contracts.load(arguments.openapi, Fetcher())
+
+
+def _service(arguments) -> str:
+    from mediakit import providers
+
+    return providers.load(arguments.provider).speaks
+
+
+def _operation(arguments):
+    from mediakit import contracts
+
+    document = _document(arguments)
+    if arguments.endpoint:
+        return contracts.operation(document, arguments.endpoint)
+    if arguments.openapi:
+        return contracts.operation(document, _only_create(document))
+    return contracts.operation(document, f"POST {_model_path(arguments)}")
+
+
+def _only_create(document) -> str:
+    from mediakit.errors import bad_argument
+
+    found = [listed.endpoint for listed in document.operations() if listed.method == "POST"]
+    if len(found) != 1:
+        raise bad_argument(
+            "--endpoint", f"expected, since the document has {len(found)} POST endpoints; --list-endpoints lists them"
+        )
+    return found[0]
+
+
+def _model_path(arguments) -> str:
+    from mediakit import catalogue
+    from mediakit.contracts import ContractError
+
+    entry = catalogue.find(_service(arguments), arguments.model)
+    if entry.get("contract") == "none":
+        raise ContractError(
+            "model_not_found",
+            f"{arguments.model} is listed, but no contract of it is known; its fields cannot be checked.",
+        )
+    return entry["path"]
+
+
+def _validate(screen, operation, payload) -> int:
+    checked = operation.check(payload)
+    return screen.result(
+        "validation",
+        0 if checked.ok else 22,
+        ok=checked.ok,
+        endpoint=operation.endpoint,
+        problems=checked.problems,
+        warnings=checked.warnings or None,
+        verified={"source": operation.source, "complete": operation.complete},
+    )
+
+
+# --- the list ---------------------------------------------------------------------------------
+
+
+def _list(arguments) -> dict:
+    if arguments.docs:
+        return _list_docs(arguments)
+    return _list_document(arguments) if arguments.openapi else _list_catalogue(arguments)
+
+
+def _list_catalogue(arguments) -> dict:
+    from mediakit import catalogue
+
+    document = _document(arguments)
+    menu = catalogue.menu(_service(arguments), arguments.task, arguments.category, arguments.search)
+    paths = list(dict.fromkeys(line["path"] for line in menu["runs"]))
+    return {
+        "provider": arguments.provider,
+        "task": arguments.task,
+        **menu,
+        **_modes(document, [f"POST {path}" for path in paths]),
+    }
+
+
+def _list_document(arguments) -> dict:
+    from mediakit.errors import bad_argument
+
+    if arguments.category:
+        raise bad_argument("--category", "needs --docs or --provider; a document alone has no categories")
+    document = _document(arguments)
+    words = (arguments.search or "").lower().split()
+    found = [
+        listed.endpoint
+        for listed in document.operations()
+        if listed.method == "POST"
+        and "/generation/sse/" not in listed.path
+        and (arguments.task is None or arguments.task in (listed.raw.get("x-tasks") or ()))
+        and all(word in f"{listed.path} {listed.raw.get('summary', '')}".lower() for word in words)
+    ]
+    shown = found if arguments.verbose else found[:MAX_LISTED]
+    more = (
+        {"more": len(found) - len(shown), "detail": "--verbose lists everything, --search narrows"}
+        if len(shown) < len(found)
+        else {}
+    )
+    return {"source": arguments.openapi, **_modes(document, shown), **more}
+
+
+def _list_docs(arguments) -> dict:
+    from mediakit.contracts.library import Library
+    from mediakit.errors import bad_argument
+
+    if arguments.task:
+        raise bad_argument("--task", "is not known to a docs.json; use --category or --search")
+    category = arguments.category or DEFAULT_CATEGORY
+    library = Library(arguments.docs)
+    found = [
+        endpoint
+        for group in _groups(library.read(library.root), category.title())
+        for endpoint in _endpoints(group["pages"])
+    ]
+    words = (arguments.search or "").lower().split()
+    found = [endpoint for endpoint in dict.fromkeys(found) if all(word in endpoint.lower() for word in words)]
+    return {"category": category, "source": library.root, **_modes(_document(arguments), found)}
+
+
+def _groups(node, name: str):
+    """Every group of a docs.json with that name, however deep."""
+    if isinstance(node, dict) and node.get("group") == name and isinstance(node.get("pages"), list):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _groups(inner, name)
+
+
+def _endpoints(node):
+    """`POST /generation/...` in the pages of a group, its subgroups included."""
+    if isinstance(node, str):
+        found = re.match(r"^POST\s+(/generation/\S.*)$", node.strip(), re.IGNORECASE)
+        if found:
+            yield f"POST {found[1]}"
+    elif isinstance(node, dict):
+        yield from _endpoints(node.get("pages"))
+    for inner in node if isinstance(node, list) else ():
+        yield from _endpoints(inner)
+
+
+def _modes(document, endpoints: list[str]) -> dict:
+    """The endpoints as they are polled, and as they stream where the document has that."""
+    from mediakit.contracts import poll_endpoint, split_endpoint
+
+    streams = {}
+    for endpoint in endpoints:
+        method, path = split_endpoint(endpoint)
+        stream = path.replace("/generation/", "/generation/sse/", 1)
+        if stream != path and document.has(method, stream):
+            streams[endpoint] = f"{method} {stream}"
+    return {
+        "default_result_mode": "sse" if streams else "polling",
+        "default_endpoints": [streams.get(endpoint, endpoint) for endpoint in endpoints],
+        "sse_endpoints": list(streams.values()),
+        "polling_endpoints": endpoints,
+        "poll_endpoint": poll_endpoint(document),
+    }
+
+
+if __name__ == "__main__":
+    console.run("inspect_openapi.py", build_parser, main)

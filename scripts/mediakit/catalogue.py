@@ -1,0 +1,78 @@
+"""What the services offer: the bundled catalogues and contracts in assets/contracts.
+
+contract_path   the OpenAPI document of a service
+find            the entry of one model
+menu            the models for a task: what can be run, and what is only listed
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+
+from .contracts import ContractError
+from .providers import ASSETS
+
+# Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
+_UNITS = ("usd", "credits")
+_MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
+
+
+def contract_path(service: str) -> str:
+    """The bundled OpenAPI document of a service."""
+    return os.path.join(ASSETS, "contracts", f"{service}.json")
+
+
+def models(service: str) -> list[dict]:
+    """Every model of a service's catalogue: model, path, media, tasks, contract, price, sources."""
+    path = os.path.join(ASSETS, "contracts", f"{service}.catalogue.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["models"]
+    except FileNotFoundError:
+        raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
+
+
+def find(service: str, model: str) -> dict:
+    """One model's entry; ContractError `model_not_found` names the nearest."""
+    listed = {entry["model"]: entry for entry in models(service)}
+    if model not in listed:
+        near = difflib.get_close_matches(model[:100], listed, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ContractError(
+            "model_not_found", f"{service} lists no model {model[:80]}{hint}", "List the models with --list-endpoints."
+        )
+    return listed[model]
+
+
+def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:
+    """{runs, listed_only}: the models that fit, cheapest known price first, then by name."""
+    fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
+    fitting.sort(key=_cost)
+    return {
+        "runs": [_line(entry) for entry in fitting if entry.get("contract") != "none"],
+        "listed_only": [_line(entry) for entry in fitting if entry.get("contract") == "none"],
+    }
+
+
+def _fits(entry: dict, task: str | None, category: str | None, search: str | None) -> bool:
+    text = " ".join([entry["model"], *entry.get("tasks", ()), *entry.get("modes", ()), entry.get("note", "")]).lower()
+    return (
+        (task is None or task in entry.get("tasks", ()))
+        and (category is None or entry.get("media") == _MEDIA_OF_CATEGORY[category])
+        and all(word in text for word in (search or "").lower().split())
+    )
+
+
+def _cost(entry: dict) -> tuple:
+    price = entry.get("price", {})
+    unit = _UNITS.index(price["unit"]) if price.get("unit") in _UNITS else len(_UNITS)
+    return unit, price.get("amount", 0), entry["model"]
+
+
+def _line(entry: dict) -> dict:
+    kept = {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
+    if "price" in entry:
+        kept["price"] = {key: entry["price"][key] for key in ("amount", "unit", "per", "seen") if key in entry["price"]}
+    return kept

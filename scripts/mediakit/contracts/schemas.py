@@ -1,0 +1,337 @@
+"""From a schema of a real document to one self-contained JSON Schema 2020-12.
+
+Only what the schema reaches is read: every `$ref` target becomes an entry of `$defs`, once. The
+result holds no keyword that jsonschema could stumble over; what OpenAPI 3.0 and Swagger 2.0 say
+in their own way (`nullable`, `exclusiveMinimum: true`, `type: file`, `example`) is said in 2020-12's.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, Callable
+
+from .errors import ContractError
+from .library import Library, pointer_token
+
+MAX_DEPTH = 64
+MAX_NODES = 200_000
+
+TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+
+ONE_SCHEMA = (
+    "not", "if", "then", "else", "items", "contains", "additionalProperties", "propertyNames",
+    "unevaluatedProperties", "unevaluatedItems",
+)  # fmt: skip
+SCHEMA_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+SCHEMA_MAPS = ("properties", "patternProperties", "dependentSchemas")
+
+# Applied to the value itself: a circle through these alone would never reach a part of the value.
+IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
+IN_PLACE_ONE = ("not", "if", "then", "else")
+
+# Said about a value without limiting it; they stay outside when `nullable` wraps a schema.
+ANNOTATIONS = ("title", "description", "default", "examples", "readOnly", "writeOnly", "deprecated", "discriminator")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_names_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_names(names) for names in value.values())
+
+
+def _is_pattern(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            re.compile(value)
+        except (re.error, OverflowError, RecursionError):
+            return False  # another language's regular expression: it can be shown, not checked
+    return True
+
+
+# keyword -> what its value must be to be kept
+PLAIN: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("const", "default"), lambda value: True),
+    **dict.fromkeys(("enum", "examples"), _is_list),
+    **dict.fromkeys(("title", "description", "format", "contentMediaType", "contentEncoding"), _is_text),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
+    **dict.fromkeys(("minContains", "maxContains"), _is_count),
+    **dict.fromkeys(("uniqueItems", "readOnly", "writeOnly", "deprecated"), lambda value: isinstance(value, bool)),
+    "multipleOf": lambda value: _is_number(value) and value > 0,
+    "pattern": _is_pattern,
+    "required": _is_names,
+    "dependentRequired": _is_names_by_name,
+}
+
+
+class SchemaBuilder:
+    """Builds one self-contained schema; `$defs` grows while references are met."""
+
+    def __init__(self, library: Library):
+        self._library = library
+        self._names: dict[tuple[str, str], str] = {}
+        self._taken: set[str] = set()
+        self._waiting: list[tuple[str, Any, str]] = []
+        self._nodes = 0
+
+    def build(self, schema: Any, location: str) -> dict:
+        """`schema`, found in the document at `location`, with everything that it refers to.
+
+        Raises ContractError for a reference that is broken, forbidden or never ends, and for a
+        schema deeper than MAX_DEPTH or larger than MAX_NODES (aliases of YAML can multiply).
+        """
+        root = self._translate(schema, location, 0)
+        root = {} if root is True else {"not": {}} if root is False else root
+        definitions: dict[str, Any] = {}
+        while self._waiting:
+            name, value, where = self._waiting.pop()
+            definitions[name] = self._translate(value, where, 0)
+        if definitions:
+            root["$defs"] = definitions
+        cut_endless(root)
+        return root
+
+    def _translate(self, schema: Any, location: str, depth: int) -> Any:
+        if not isinstance(schema, dict):
+            return schema if isinstance(schema, bool) else {}
+        self._count(schema, depth)
+        result = {key: schema[key] for key, fits in PLAIN.items() if key in schema and fits(schema[key])}
+        self._take_types(schema, result)
+        self._take_limits(schema, result)
+        self._take_examples(schema, result)
+        self._take_own_words(schema, result)
+        self._take_schemas(schema, result, location, depth + 1)
+        self._take_references(schema, result, location)
+        self._drop_read_only(schema, result, location)
+        if result.get("additionalProperties") is False and "properties" not in result and _has_parts(result):
+            # Read to the letter this allows no field at all; what is meant is "none but the parts'".
+            result["unevaluatedProperties"] = result.pop("additionalProperties")
+        return _with_null(result) if schema.get("nullable") is True else result
+
+    def _count(self, schema: dict, depth: int) -> None:
+        self._nodes += 1
+        if depth > MAX_DEPTH:
+            raise ContractError(
+                "document_too_deep", f"A schema is nested more than {MAX_DEPTH} levels deep; expected a request body."
+            )
+        if self._nodes > MAX_NODES:
+            raise ContractError("document_too_large", f"A request body spreads over more than {MAX_NODES} schemas.")
+
+    @staticmethod
+    def _take_types(schema: dict, result: dict) -> None:
+        declared = schema.get("type")
+        types = [name for name in (declared if isinstance(declared, list) else [declared]) if name in TYPES]
+        if types:
+            result["type"] = types[0] if len(types) == 1 else types
+        elif declared == "file":
+            result.update(type="string", format="binary")
+        if isinstance(schema.get("pattern"), str) and "pattern" not in result:
+            result["x-pattern"] = schema["pattern"]
+
+    @staticmethod
+    def _take_limits(schema: dict, result: dict) -> None:
+        for exclusive, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if schema.get(exclusive) is True and limit in result:
+                result[exclusive] = result.pop(limit)
+
+    @staticmethod
+    def _take_examples(schema: dict, result: dict) -> None:
+        if "example" in schema:
+            result["examples"] = [schema["example"], *result.get("examples", ())]
+
+    @staticmethod
+    def _take_own_words(schema: dict, result: dict) -> None:
+        """What the bundled contracts add: the kind of file, and values that are known not to be all."""
+        if isinstance(schema.get("x-media"), str):
+            result["x-media"] = schema["x-media"]
+        if schema.get("x-complete") is False:
+            values = [result.pop("const")] if "const" in result else result.pop("enum", [])
+            named = schema.get("x-named-values")
+            known = [*values, *(named if isinstance(named, list) else ())]
+            result.update({"x-known-values": known} if known else {})
+
+    def _take_schemas(self, schema: dict, result: dict, location: str, depth: int) -> None:
+        for key in ONE_SCHEMA:
+            if isinstance(schema.get(key), (dict, bool)):
+                result[key] = self._translate(schema[key], location, depth)
+        for key in SCHEMA_LISTS:
+            if _is_list(schema.get(key)):
+                result[key] = [self._translate(item, location, depth) for item in schema[key]]
+        for key in SCHEMA_MAPS:
+            if isinstance(schema.get(key), dict):
+                result[key] = {name: self._translate(item, location, depth) for name, item in schema[key].items()}
+        if _is_list(schema.get("items")):
+            result["prefixItems"] = [self._translate(item, location, depth) for item in schema["items"]]
+        for name in [name for name in result.get("patternProperties", ()) if not _is_pattern(name)]:
+            del result["patternProperties"][name]
+
+    def _take_references(self, schema: dict, result: dict, location: str) -> None:
+        for keyword in ("$ref", "$dynamicRef"):
+            if isinstance(schema.get(keyword), str):
+                result["$ref"] = "#/$defs/" + pointer_token(self._define(schema[keyword], location))
+        discriminator = schema.get("discriminator")
+        if isinstance(discriminator, str):
+            discriminator = {"propertyName": discriminator}
+        if isinstance(discriminator, dict) and isinstance(discriminator.get("propertyName"), str):
+            result["discriminator"] = {
+                "propertyName": discriminator["propertyName"],
+                **self._mapping(discriminator, location),
+            }
+
+    def _define(self, reference: str, location: str) -> str:
+        place = self._library.follow(reference, location)
+        key = (place.location, place.pointer)
+        if key not in self._names:
+            wanted = place.pointer.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~").lstrip("#") or "root"
+            name, number = wanted, 2
+            while name in self._taken:
+                name, number = f"{wanted}_{number}", number + 1
+            self._taken.add(name)
+            self._names[key] = name
+            self._waiting.append((name, place.value, place.location))
+        return self._names[key]
+
+    def _mapping(self, discriminator: dict, location: str) -> dict:
+        mapping = discriminator.get("mapping")
+        result = {}
+        for value, target in mapping.items() if isinstance(mapping, dict) else ():
+            if not isinstance(target, str):
+                continue
+            # The mapping is a hint and no constraint: a wrong entry loses a hint, nothing else.
+            for reference in (f"#/components/schemas/{pointer_token(target)}", target):
+                try:
+                    result[value] = self._define(reference, location)
+                    break
+                except ContractError:
+                    continue
+        return {"mapping": result} if result else {}
+
+    def _drop_read_only(self, schema: dict, result: dict, location: str) -> None:
+        """A property that only the service sets is not required of a request (OpenAPI: readOnly)."""
+        if "required" not in result:
+            return
+        read_only = self._read_only(schema, location, 0)
+        result["required"] = [name for name in result["required"] if name not in read_only]
+        for branch in result.get("allOf", ()):
+            if isinstance(branch, dict) and "required" in branch:
+                branch["required"] = [name for name in branch["required"] if name not in read_only]
+
+    def _read_only(self, schema: Any, location: str, depth: int) -> set[str]:
+        if not isinstance(schema, dict) or depth > 4:
+            return set()
+        if isinstance(schema.get("$ref"), str):
+            place = self._library.follow(schema["$ref"], location)
+            return self._read_only(place.value, place.location, depth + 1)
+        properties = schema.get("properties")
+        names = {
+            name for name, item in (properties.items() if isinstance(properties, dict) else ())
+            if self._is_read_only(item, location)
+        }  # fmt: skip
+        for branch in schema["allOf"] if isinstance(schema.get("allOf"), list) else ():
+            names |= self._read_only(branch, location, depth + 1)
+        return names
+
+    def _is_read_only(self, schema: Any, location: str) -> bool:
+        for _ in range(4):
+            if not isinstance(schema, dict):
+                return False
+            if schema.get("readOnly") is True or not isinstance(schema.get("$ref"), str):
+                return schema.get("readOnly") is True
+            schema, location, _pointer = self._library.follow(schema["$ref"], location)
+        return False
+
+
+def _has_parts(schema: dict) -> bool:
+    return "$ref" in schema or any(key in schema for key in IN_PLACE_LISTS)
+
+
+def _with_null(schema: dict) -> dict:
+    """`nullable: true` in 2020-12: null beside the types, the constants and the references."""
+    if _has_parts(schema):
+        outside = {key: schema.pop(key) for key in ANNOTATIONS if key in schema}
+        return {"anyOf": [schema, {"type": "null"}], **outside}
+    if "type" in schema:
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = types if "null" in types else [*types, "null"]
+    if "enum" in schema and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def definition(root: dict, reference: str) -> tuple[str, Any]:
+    """The name and schema of a `$ref` that SchemaBuilder wrote."""
+    name = _reference_name(reference)
+    return name, root["$defs"][name]
+
+
+def cut_endless(root: dict) -> None:
+    """Take out circles that never reach a part of the value.
+
+    A base class whose `oneOf` lists subclasses that each include the base by `allOf` is such a
+    circle; its choice is dropped there and its discriminator stays. Where only `$ref` and `allOf`
+    take part nothing can be dropped: ContractError `reference_circular`.
+    """
+    definitions = root.get("$defs", {})
+    done: set[str] = set()
+    for name in list(definitions):
+        _walk_in_place(root, name, [], done)
+
+
+def _walk_in_place(root: dict, name: str, path: list[str], done: set[str]) -> None:
+    if name in path:
+        circle = path[path.index(name) :]
+        if not any([_drop_choice(root["$defs"][member], circle) for member in circle]):
+            raise ContractError("reference_circular", f"$ref leads in a circle: {' -> '.join([*circle, name])[:200]}.")
+        return
+    if name in done or len(path) > MAX_NODES:
+        return
+    for target in _in_place_targets(root["$defs"][name]):
+        _walk_in_place(root, target, [*path, name], done)
+    done.add(name)
+
+
+def _in_place_targets(schema: Any) -> list[str]:
+    if not isinstance(schema, dict):
+        return []
+    found = [_reference_name(schema["$ref"])] if "$ref" in schema else []
+    inner = [schema[key] for key in IN_PLACE_ONE if key in schema]
+    for key in IN_PLACE_LISTS:
+        inner += schema.get(key, ())
+    inner += schema.get("dependentSchemas", {}).values()
+    return found + [target for item in inner for target in _in_place_targets(item)]
+
+
+def _reference_name(reference: str) -> str:
+    return reference[len("#/$defs/") :].replace("~1", "/").replace("~0", "~")
+
+
+def _drop_choice(schema: Any, circle: list[str]) -> bool:
+    dropped = False
+    for key in ("oneOf", "anyOf"):
+        branches = schema.get(key, ()) if isinstance(schema, dict) else ()
+        if any(target in circle for branch in branches for target in _in_place_targets(branch)):
+            del schema[key]
+            dropped = True
+    return dropped

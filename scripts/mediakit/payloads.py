@@ -1,0 +1,219 @@
+"""The fields of a request: put together from the flags as the model's contract names them, then checked.
+
+    contract_of   the bundled contract of a model, or None
+    build         the payload that the flags mean
+    check         nothing that could not work is sent
+"""
+
+from __future__ import annotations
+
+import json
+
+from . import errors, inputs, providers
+from .console import Console, plain
+
+# What --input can name in place of a field: the kind of file that a field takes.
+KINDS = ("image", "video", "audio")
+
+
+def contract_of(provider: providers.Provider, model: str | None):
+    """The contracts.Operation that creates with `model`, or None where no contract of it is known."""
+    from . import catalogue, contracts
+
+    if model is None:
+        return None
+    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), None)
+    if entry is None or entry["contract"] == "none":
+        return None
+    return contracts.operation(contracts.load(catalogue.contract_path(provider.speaks)), f"POST {entry['path']}")
+
+
+# -- building ----------------------------------------------------------------------------------------
+
+
+def build(arguments, provider: providers.Provider, contract) -> dict:
+    """The payload of --payload, --param, --prompt and --input together; raises Failure 2."""
+    payload = _base(arguments)
+    given = _parameters(arguments.param)
+    prompt = _prompt(arguments)
+    if prompt is not None:
+        if provider.prompt_field in given:
+            raise errors.bad_argument("--param", f"{provider.prompt_field} is given by --prompt already")
+        given[provider.prompt_field] = prompt
+    payload = {**payload, **given}
+    for pair in arguments.input:
+        _add_input(payload, pair, contract)
+    return _sendable(payload)
+
+
+def _base(arguments) -> dict:
+    if arguments.payload is not None and arguments.payload_file is not None:
+        raise errors.bad_argument("--payload-file", "expected without --payload")
+    if arguments.payload is not None:
+        return inputs.read_object("--payload", arguments.payload)
+    if arguments.payload_file is not None:
+        return inputs.read_object("--payload-file", inputs.read_text("--payload-file", arguments.payload_file))
+    if arguments.prompt is None and arguments.prompt_file is None and not arguments.param and not arguments.input:
+        raise errors.bad_argument("--prompt", "expected a prompt, --param, --input or a payload")
+    return {}
+
+
+def _prompt(arguments) -> str | None:
+    if arguments.prompt is not None and arguments.prompt_file is not None:
+        raise errors.bad_argument("--prompt-file", "expected without --prompt")
+    if arguments.prompt_file is not None:
+        return inputs.read_text("--prompt-file", arguments.prompt_file).strip()
+    return arguments.prompt
+
+
+def _parameters(pairs: list[str]) -> dict:
+    given = {}
+    for pair in pairs:
+        name, value = _split("--param", pair)
+        if name in given:
+            raise errors.bad_argument("--param", f"{plain(name, 60)} is given twice")
+        given[name] = _value(value)
+    return given
+
+
+def _split(flag: str, pair: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name.strip():
+        raise errors.bad_argument(flag, "expected NAME=VALUE")
+    return name.strip(), value
+
+
+def _value(text: str):
+    """JSON when it is JSON, else the text itself."""
+    try:
+        return inputs.read_json("--param", text)
+    except errors.Failure:
+        return text
+
+
+def _add_input(payload: dict, pair: str, contract) -> None:
+    name, url = _split("--input", pair)
+    if not url.lower().startswith(("https://", "http://", "data:")):
+        raise errors.bad_argument("--input", "expected NAME=URL with an address that the service can reach")
+    field, is_list = _field_for(name, contract)
+    if is_list:
+        before = payload.get(field, [])
+        payload[field] = [*(before if isinstance(before, list) else [before]), url]
+    elif field in payload:
+        raise errors.bad_argument("--input", f"{plain(field, 60)} takes one file and is given twice")
+    else:
+        payload[field] = url
+
+
+def _field_for(name: str, contract) -> tuple[str, bool]:
+    """The field that `--input NAME=` means and whether it takes several, by the contract's own names."""
+    rows = contract.fields() if contract else []
+    row = next((row for row in rows if row["name"] == name), None)
+    if row is None and name in KINDS:
+        row = _only_field_of_kind(name, rows)
+    if row is None:
+        return name, False
+    return row["name"], str(row.get("type", "")).startswith("array")
+
+
+def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:
+    fitting = [row for row in rows if row.get("takes_file") == kind]
+    needed = [row for row in fitting if row["required"]]
+    if len(fitting) == 1 or len(needed) == 1:
+        return (needed or fitting)[0]
+    if not fitting:
+        takes = ", ".join(f"{row['name']} ({row['takes_file']})" for row in rows if row.get("takes_file"))
+        raise errors.bad_argument(
+            "--input", f"no field of this model is known to take {kind}; " + (f"known: {takes}" if takes else "name it")
+        )
+    names = ", ".join(row["name"] for row in fitting)
+    raise errors.bad_argument("--input", f"several fields take {kind}: {names}; expected one of them as NAME")
+
+
+def _sendable(payload: dict) -> dict:
+    # Bytes of an argument that are no UTF-8 reach Python as lone surrogates, which nothing can send.
+    try:
+        json.dumps(payload, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise errors.bad_argument("--prompt and --param", "expected text in UTF-8") from None
+    return payload
+
+
+# -- checking ----------------------------------------------------------------------------------------
+
+
+def check(screen: Console, provider: providers.Provider, model: str | None, contract, payload: dict) -> None:
+    """Raise Failure 22 for what the contract refuses; warn once of what it does not know."""
+    from . import contracts
+
+    unfilled = contracts.unfilled(payload)
+    if unfilled:
+        raise _refused(
+            "payload_unfilled",
+            f"never filled in: {', '.join(unfilled)}",
+            [{"path": path, "message": "still holds the template's placeholder"} for path in unfilled],
+        )
+    if contract is None:
+        return _check_without_contract(screen, provider, model, payload)
+    checked = contract.check(payload)
+    if checked.problems:
+        first = checked.problems[0]
+        raise _refused(
+            "payload_invalid",
+            f"{first['path'] or 'payload'}: {first['message']}"
+            + (f" (and {len(checked.problems) - 1} more)" if len(checked.problems) > 1 else ""),
+            checked.problems,
+        )
+    if checked.warnings:
+        told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
+        screen.warning("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")
+
+
+def _check_without_contract(screen: Console, provider: providers.Provider, model: str | None, payload: dict) -> None:
+    """Without a contract a slip of the pen is still told by the names that the service's other models have."""
+    from .contracts import validation
+
+    known = _names_of_service(provider)
+    for name in payload:
+        nearest = validation.near_miss(name, known)
+        if name not in known and nearest:
+            problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
+            raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem])
+    screen.warning("contract_missing", f"no contract of {model or 'this endpoint'} is known; its fields were not checked")
+
+
+def _names_of_service(provider: providers.Provider) -> list[str]:
+    """Every field name of the service's known creates."""
+    from . import catalogue
+
+    try:
+        with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
+            document = json.load(file)
+    except FileNotFoundError:
+        return [provider.prompt_field]
+    names = {provider.prompt_field}
+    pending = [document]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            properties = node.get("properties")
+            names.update(properties if isinstance(properties, dict) else ())
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return sorted(names)
+
+
+def _refused(code: str, message: str, problems: list[dict]) -> errors.Failure:
+    return errors.Failure(
+        code,
+        message,
+        "validation",
+        problems=problems,
+        outcome="not_sent",
+        retryable=False,
+        guidance=[
+            "Nothing was sent and nothing was bought. Change the fields that `problems` names.",
+            "inspect_openapi.py --provider P --model M shows what the model takes; --no-validate sends as it is.",
+        ],
+    )

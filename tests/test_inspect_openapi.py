@@ -1,0 +1,246 @@
+"""scripts/inspect_openapi.py as it is run: one result, the right exit code, bounded output."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import read_events
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "inspect_openapi.py"
+
+
+def run(*arguments, **more):
+    done = subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, timeout=60, **more)
+    events = read_events(done.stdout)
+    assert events[-1]["exit_code"] == done.returncode and not done.stderr
+    return done.returncode, events[-1]
+
+
+def api(schema, **more):
+    body = {"requestBody": {"content": {"application/json": {"schema": schema}}}, "responses": {"422": {}}}
+    return {"openapi": "3.1.0", "info": {}, "paths": {"/x": {"post": body}}, **more}
+
+
+BODY = {
+    "type": "object",
+    "properties": {"prompt": {"type": "string"}, "n": {"type": "integer", "default": 1}},
+    "required": ["prompt"],
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(value, name="api.json"):
+        path = tmp_path / name
+        path.write_text(value if isinstance(value, str) else json.dumps(value))
+        return path
+
+    return write
+
+
+def deep(levels):
+    schema = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+CIRCLE = {"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "code"),
+    [
+        ({"name": "package", "version": "1"}, "document_not_openapi", 22),
+        ([1, 2], "document_not_openapi", 22),
+        ("just words", "document_not_openapi", 22),
+        ("<!doctype html><html></html>", "document_not_openapi", 22),
+        ("", "document_unreadable", 22),
+        (json.dumps(api(BODY))[:-30], "document_unreadable", 22),
+        ("openapi: 3.1.0\npaths: {/x: [", "document_unreadable", 22),
+        ("[" * 100_000, "document_too_deep", 22),
+        (api({"$ref": "#/components/schemas/None"}), "reference_broken", 22),
+        (api({"$ref": "#/components/schemas/A"}, components={"schemas": CIRCLE}), "reference_circular", 22),
+        (api({"$ref": "/etc/hostname"}), "reference_forbidden", 27),
+        (api(deep(100)), "document_too_deep", 22),
+    ],
+)
+def test_a_bad_document_is_one_clear_error(written, text, error, code):
+    status, event = run("--openapi", written(text), "--endpoint", "POST /x")
+    assert (event["event"], event["error"], status) == ("error", error, code)
+    assert len(event["message"]) < 400
+
+
+def test_a_path_item_that_refers_to_itself_is_one_clear_error(written):
+    status, event = run(
+        "--openapi",
+        written({"openapi": "3.1.0", "info": {}, "paths": {"/x": {"$ref": "#/paths/~1x"}}}),
+        "--endpoint",
+        "/x",
+    )
+    assert (event["error"], status) == ("reference_circular", 22)
+
+
+def test_a_file_or_an_endpoint_that_is_not_there_is_not_found(written, tmp_path):
+    assert run("--openapi", tmp_path / "none.json", "--endpoint", "/x")[0] == 23
+    status, event = run("--openapi", written(api(BODY)), "--endpoint", "GET /x")
+    assert status == 23 and "POST /x" in event["message"]
+
+
+@pytest.fixture
+def site():
+    pages = {
+        "/html": (200, b"<html>sign in</html>", {}), "/api.json": (200, json.dumps(api(BODY)).encode(), {}),
+        "/moved": (302, b"", {"Location": "/api.json"}), "/gone": (404, b"", {}), "/broken": (503, b"", {}),
+    }  # fmt: skip
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body, headers = pages[self.path]
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/html", 22), ("/api.json", 0), ("/moved", 0), ("/gone", 23), ("/broken", 24)]
+)
+def test_a_document_is_read_from_a_url(site, path, code):
+    environment = {**os.environ, "NO_PROXY": "localhost", "no_proxy": "localhost"}
+    assert run("--openapi", site + path, "--endpoint", "/x", env=environment)[0] == code
+
+
+def test_a_contract_has_the_keys_that_it_always_had(written):
+    _, event = run("--openapi", written(api(BODY)), "--endpoint", "POST /x", "--include-template", "--json-indent", 2)
+    assert (event["event"], event["endpoint"], event["default_result_mode"]) == ("contract", "POST /x", "polling")
+    assert event["request_template"] == {"prompt": "fill-in:prompt", "n": 1} and event["error_status_codes"] == [422]
+    assert event["fields"][1] == {"name": "n", "type": "integer", "required": False, "default": 1}
+    assert event["verified"] == {"complete": True} and event["fill_in"][0]["path"] == "prompt"
+
+
+def test_a_payload_is_checked(written):
+    path = written(api(BODY))
+    good, bad = written({"prompt": "x"}, "good.json"), '{"promt": "x"}'
+    assert run("--openapi", path, "--endpoint", "/x", "--validate", f"@{good}")[0] == 0
+    status, event = run("--openapi", path, "--endpoint", "/x", "--validate", bad)
+    assert status == 22 and event["event"] == "validation" and event["problems"][0]["nearest"] == "prompt"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--provider", "skills-video"),
+        ("--model", "a/b", "--openapi", "x"),
+        ("--provider", "skills-video", "--model", "a/b", "--task", "t2v"),
+        ("--provider", "skills-video", "--endpoint", "/x", "--validate", "{"),
+        ("--provider", "skills-video", "--endpoint", "/x", "--validate", "@/nowhere"),
+        ("--provider", "skills-video", "--endpoint", "/x", "--validate", "[NaN]"),
+        ("--provider", "skills-video", "--list-endpoints", "--unknown", "x"),
+    ],
+)
+def test_bad_arguments_end_with_2(arguments):
+    assert run(*arguments)[0] == 2
+
+
+def test_the_menu_of_a_task_parts_what_runs_from_what_is_only_listed():
+    status, event = run("--provider", "skills-video", "--list-endpoints", "--task", "t2v")
+    assert (
+        status == 0 and event["runs"] and all("t2v" in line["tasks"] for line in event["runs"] + event["listed_only"])
+    )
+    priced = [line["price"]["amount"] for line in event["runs"] if line.get("price", {}).get("unit") == "usd"]
+    assert priced == sorted(priced) and "price" in event["runs"][0]
+    assert event["default_result_mode"] == "sse" and len(event["sse_endpoints"]) == len(event["runs"])
+
+
+def test_every_model_that_runs_has_a_template_that_passes_its_own_check():
+    sys.path.insert(0, str(SCRIPT.parent))
+    from mediakit import catalogue, contracts
+
+    for service in ("skills-video", "modellix", "image-skill"):
+        document = contracts.load(catalogue.contract_path(service))
+        for entry in catalogue.menu(service)["runs"]:
+            found = contracts.operation(document, f"POST {entry['path']}")
+            template, _, valid = found.template_and_validity()
+            assert valid and found.check(template).ok, entry["model"]
+
+
+def test_a_model_that_is_only_listed_is_not_found():
+    status, event = run("--provider", "skills-video", "--model", "google/nano-banana")
+    assert (status, event["error"]) == (23, "model_not_found")
+    assert "kling-ai/v3/video" in run("--provider", "skills-video", "--model", "kling-ai/v3/vidio")[1]["message"]
+
+
+def test_a_document_of_ones_own_comes_before_the_bundled_one(written):
+    event = run("--openapi", written(api(BODY)), "--provider", "skills-video", "--model", "kling-ai/v3/video")[1]
+    assert event["endpoint"] == "POST /x"
+
+
+def test_the_groups_of_a_docs_file_list_the_endpoints(written):
+    paths = {
+        "/generation/a": {"post": {}},
+        "/generation/sse/a": {"post": {}},
+        "/generation/b": {"post": {}},
+        "/generation/{id}": {"get": {}},
+    }
+    docs = {
+        "navigation": [
+            {
+                "group": "Videos",
+                "pages": ["POST /generation/a", {"group": "More", "pages": ["POST /generation/b", "GET /x"]}],
+            }
+        ]
+    }
+    event = run(
+        "--openapi",
+        written({"openapi": "3.1.0", "info": {}, "paths": paths}),
+        "--docs",
+        written(docs, "docs.json"),
+        "--list-endpoints",
+    )[1]
+    assert event["polling_endpoints"] == ["POST /generation/a", "POST /generation/b"]
+    assert event["default_endpoints"] == ["POST /generation/sse/a", "POST /generation/b"]
+    assert (event["category"], event["poll_endpoint"], event["default_result_mode"]) == (
+        "videos",
+        "/generation/{id}",
+        "sse",
+    )
+
+
+def test_a_contract_of_30_fields_is_short_and_verbose_gives_everything(written):
+    properties = {
+        f"a_rather_long_field_name_{number}": {
+            "type": "string", "description": "Words that go on and on. " * 12, "enum": [f"value-{one}" for one in range(12)], "default": "value-0",
+        }
+        for number in range(30)
+    }  # fmt: skip
+    path = written(api({"type": "object", "properties": properties, "required": list(properties)[:3]}))
+    short, long = run("--openapi", path)[1], run("--openapi", path, "--verbose")[1]
+    assert len(json.dumps(short, separators=(",", ":"))) <= 6000 and short["detail"] and len(short["fields"]) == 30
+    assert "detail" not in long and all("description" in row for row in long["fields"])
+
+
+def test_without_the_yaml_package_the_event_says_what_installs_it(written, tmp_path):
+    (tmp_path / "yaml.py").write_text("raise ModuleNotFoundError('no yaml', name='yaml')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    assert (
+        run("--openapi", written("openapi: 3.1.0\npaths: {}\ninfo: {}\n"), "--endpoint", "/x", env=environment)[0] == 28
+    )
