@@ -56,7 +56,7 @@ def build_parser() -> console.Parser:
 def main(screen: console.Console, arguments) -> int:
     from mediakit import lifecycle, options, request, runner
 
-    asked = request.read(screen, arguments)
+    asked = request.read(arguments)
     connection = options.connect(screen, arguments, asked.service)
     terms = lifecycle.Terms(
         stream=asked.streams,
@@ -76,6 +76,7 @@ def main(screen: console.Console, arguments) -> int:
         model=asked.model,
         path=asked.path,
         payload=asked.payload,
+        warnings=asked.warnings,
         output_dir=arguments.output_dir,
         trace=arguments.trace,
     )

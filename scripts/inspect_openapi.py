@@ -30,10 +30,11 @@ DEFAULT_CATEGORY = "videos"
 
 
 def build_parser() -> console.Parser:
-    from mediakit import providers
+    from mediakit import catalogue, providers
     from mediakit.console import one_of
 
-    names, tasks = providers.names(), providers.TASKS
+    names = tuple(dict.fromkeys((*catalogue.services(), *providers.names())))
+    tasks = providers.TASKS
     parser = console.Parser(__doc__, EXAMPLES)
     where = parser.add_argument_group("which document")
     where.add_argument(
@@ -122,9 +123,9 @@ def _document(arguments):
 
 
 def _service(arguments) -> str:
-    from mediakit import providers
+    from mediakit import catalogue, providers
 
-    return providers.load(arguments.provider).speaks
+    return arguments.provider if arguments.provider in catalogue.services() else providers.load(arguments.provider).speaks
 
 
 def _operation(arguments):

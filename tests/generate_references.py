@@ -1,9 +1,10 @@
-"""Write the pages of references/ that list every model, from the catalogues.
+"""Write what references/ says about models, from the catalogues: whole pages, and a table in each task's page.
 
     python tests/generate_references.py           # write the pages
     python tests/generate_references.py --check   # exit 1 when a page is stale
 
-The catalogues, assets/contracts/*.catalogue.json, are the only source; a page is never edited by hand.
+The catalogues, assets/contracts/*.catalogue.json, are the only source: neither a generated page nor what stands
+between the marks of a task's page is edited by hand.
 """
 
 from __future__ import annotations
@@ -14,10 +15,22 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from mediakit import payloads  # noqa: E402
+
 CONTRACTS = ROOT / "assets" / "contracts"
 REFERENCES = ROOT / "references"
 
 TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v")
+TASK_PAGES = {
+    "t2i": "text-to-image.md",
+    "i2i": "image-to-image.md",
+    "t2v": "text-to-video.md",
+    "i2v": "image-to-video.md",
+    "v2v": "video-to-video.md",
+}
+MARKS = ("<!-- models -->\n", "<!-- end of models -->\n")
 PAGES = {"image": "image-model-endpoints.md", "video": "video-model-endpoints.md"}
 
 INTRODUCTION = """\
@@ -56,7 +69,26 @@ def parse_arguments() -> argparse.Namespace:
 def render_pages() -> dict[Path, str]:
     """Return the text of every generated page, by its path."""
     catalogues = load_catalogues()
-    return {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
+    pages = {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
+    return {**pages, **{REFERENCES / name: render_task_page(task, name, catalogues) for task, name in TASK_PAGES.items()}}
+
+
+def render_task_page(task: str, name: str, catalogues: list[tuple[str, dict]]) -> str:
+    """Return a task's page with the table between its marks written anew."""
+    before, _, rest = (REFERENCES / name).read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    lines = ["| service | model | contract | takes files in |", "| --- | --- | --- | --- |"]
+    for _, catalogue in catalogues:
+        for model in catalogue["models"]:
+            if task in model["tasks"] and model["contract"] != "none":
+                lines.append(render_task_model(catalogue["service"], model))
+    return before + MARKS[0] + "\n".join(lines) + "\n" + MARKS[1] + after
+
+
+def render_task_model(service: str, model: dict) -> str:
+    found = payloads.contract_of_model(service, model["model"])
+    fields = [f"`{row['name']}`" for row in found.fields() if row.get("takes_file")] if found else []
+    return f"| {service} | `{model['model']}` | {model['contract']} | {', '.join(fields) or '–'} |"
 
 
 def load_catalogues() -> list[tuple[str, dict]]:

@@ -19,6 +19,13 @@ _UNITS = ("usd", "credits")
 _MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
 
 
+def services() -> tuple[str, ...]:
+    """Every service that there is a bundled catalogue of."""
+    ending = ".catalogue.json"
+    names = os.listdir(os.path.join(ASSETS, "contracts"))
+    return tuple(sorted(name.removesuffix(ending) for name in names if name.endswith(ending)))
+
+
 def contract_path(service: str) -> str:
     """The bundled OpenAPI document of a service."""
     return os.path.join(ASSETS, "contracts", f"{service}.json")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 
 from . import errors, inputs, providers
-from .console import Console, plain
+from .console import plain
 
 # What --input can name in place of a field: the kind of file that a field takes.
 KINDS = ("image", "video", "audio")
@@ -18,14 +18,17 @@ KINDS = ("image", "video", "audio")
 
 def contract_of(provider: providers.Provider, model: str | None):
     """The contracts.Operation that creates with `model`, or None where no contract of it is known."""
+    return contract_of_model(provider.speaks, model) if model is not None else None
+
+
+def contract_of_model(service: str, model: str):
+    """As contract_of, for the name of a service."""
     from . import catalogue, contracts
 
-    if model is None:
-        return None
-    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), None)
+    entry = next((entry for entry in catalogue.models(service) if entry["model"] == model), None)
     if entry is None or entry["contract"] == "none":
         return None
-    return contracts.operation(contracts.load(catalogue.contract_path(provider.speaks)), f"POST {entry['path']}")
+    return contracts.operation(contracts.load(catalogue.contract_path(service)), f"POST {entry['path']}")
 
 
 # -- building ----------------------------------------------------------------------------------------
@@ -142,8 +145,8 @@ def _sendable(payload: dict) -> dict:
 # -- checking ----------------------------------------------------------------------------------------
 
 
-def check(screen: Console, provider: providers.Provider, model: str | None, contract, payload: dict) -> None:
-    """Raise Failure 22 for what the contract refuses; warn once of what it does not know."""
+def check(provider: providers.Provider, model: str | None, contract, payload: dict) -> list[tuple[str, str]]:
+    """Raise Failure 22 for what the contract refuses; `(code, message)` of what it does not know."""
     from . import contracts
 
     unfilled = contracts.unfilled(payload)
@@ -154,7 +157,7 @@ def check(screen: Console, provider: providers.Provider, model: str | None, cont
             [{"path": path, "message": "still holds the template's placeholder"} for path in unfilled],
         )
     if contract is None:
-        return _check_without_contract(screen, provider, model, payload)
+        return _check_without_contract(provider, model, payload)
     checked = contract.check(payload)
     if checked.problems:
         first = checked.problems[0]
@@ -164,12 +167,13 @@ def check(screen: Console, provider: providers.Provider, model: str | None, cont
             + (f" (and {len(checked.problems) - 1} more)" if len(checked.problems) > 1 else ""),
             checked.problems,
         )
-    if checked.warnings:
-        told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
-        screen.warning("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")
+    if not checked.warnings:
+        return []
+    told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
+    return [("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")]
 
 
-def _check_without_contract(screen: Console, provider: providers.Provider, model: str | None, payload: dict) -> None:
+def _check_without_contract(provider: providers.Provider, model: str | None, payload: dict) -> list[tuple[str, str]]:
     """Without a contract a slip of the pen is still told by the names that the service's other models have."""
     from .contracts import validation
 
@@ -179,7 +183,7 @@ def _check_without_contract(screen: Console, provider: providers.Provider, model
         if name not in known and nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
             raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem])
-    screen.warning("contract_missing", f"no contract of {model or 'this endpoint'} is known; its fields were not checked")
+    return [("contract_missing", f"no contract of {model or 'this endpoint'} is known; its fields were not checked")]
 
 
 def _names_of_service(provider: providers.Provider) -> list[str]:

@@ -15,11 +15,12 @@ from . import errors, inputs, keys, payloads, providers, transport
 # path     where it is sent, below the base URL
 # streams  whether a stream is asked for
 # payload  the fields to send
-Request = namedtuple("Request", "service model path streams payload")
+# warnings what the contract cannot vouch for, as (code, message)
+Request = namedtuple("Request", "service model path streams payload warnings")
 
 
-def read(screen, arguments) -> Request:
-    """The Request that the flags of create_and_wait.py mean; raises Failure, and warns on `screen`."""
+def read(arguments) -> Request:
+    """The Request that the flags of create_and_wait.py mean; raises Failure."""
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
@@ -34,9 +35,8 @@ def read(screen, arguments) -> Request:
     path, model, streams = _address(arguments, provider)
     contract = payloads.contract_of(provider, model)
     payload = payloads.build(arguments, provider, contract)
-    if not arguments.no_validate:
-        payloads.check(screen, provider, model, contract, payload)
-    return Request(service, model, path, streams, payload)
+    warnings = [] if arguments.no_validate else payloads.check(provider, model, contract, payload)
+    return Request(service, model, path, streams, payload, warnings)
 
 
 def _address(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:

@@ -31,6 +31,7 @@ class Runner:
     terms          lifecycle.Terms
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
+    warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
     trace          the file of --trace
@@ -45,6 +46,7 @@ class Runner:
         model: str | None = None,
         path: str | None = None,
         payload: dict | None = None,
+        warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
         trace: str | None = None,
@@ -56,6 +58,7 @@ class Runner:
         self._model = model
         self._path = path
         self._payload = payload
+        self._warnings = warnings
         self._output_dir = output_dir
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._job = lifecycle.Job(terms, generation_id)
@@ -78,6 +81,8 @@ class Runner:
             url=self._connection.base_url + self._first_path(),
             mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
         )
+        for code, message in self._warnings:
+            self._console.warning(code, message)
         self._began_at = time.monotonic()
         actions = self._job.begin(self._began_at)
         while True:
