@@ -1,0 +1,158 @@
+"""Nothing that could not work is paid for: what create_and_wait.py refuses, and what it lets pass."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import posts
+
+from mediakit import catalogue, contracts, payloads, providers
+
+KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
+PARTIAL = ("--model", "kling-ai/o3/video", "--prompt", "rain")
+UNKNOWN = ("--model", "google/nano-banana", "--prompt", "a boat")  # no contract
+URL = "https://example.com/a.png"
+
+
+def create(scripts, sandbox, *arguments, **options):
+    base = ("--provider", "sandbox", "--base-url", sandbox.url + "/api/v1")
+    return scripts.run("create_and_wait.py", *base, *arguments, **options)
+
+
+# arguments -> the path of the first problem, what it must name
+REFUSED = [
+    ((*KLING, "--param", "durration=5"), "durration", "duration"),
+    ((*KLING, "--param", "duration=99"), "duration", "15"),
+    ((*KLING, "--param", "duration=five"), "duration", "integer"),
+    ((*KLING, "--param", "quality=ultra"), "quality", "standard"),
+    ((*KLING, "--param", "xyz=1"), "xyz", "prompt"),
+    (("--model", "kling-ai/v3/video", "--param", "n=1"), "prompt", "required"),
+    (("--model", "minimax/hailuo-2.3", "--prompt", "x"), "first_frame_url", "required"),
+    (("--model", "wan/wan-v2.7", "--prompt", "x" * 2001), "prompt", "2000"),
+    (("--model", "qwen/qwen-image-2", "--prompt", "x", "--param", "seed=-1"), "seed", "0"),
+    ((*PARTIAL, "--param", "durration=5"), "durration", "duration"),
+    ((*UNKNOWN, "--param", "aspect_ration=1:1"), "aspect_ration", "aspect_ratio"),
+    (("--sse-endpoint", "/generation/sse/kling-ai/v3/video", "--payload", '{"promt":"x"}'), "prompt", ""),
+]
+
+
+@pytest.mark.parametrize("arguments, path, named", REFUSED, ids=[" ".join(row[0])[:80] for row in REFUSED])
+def test_a_request_against_the_contract_is_refused_and_nothing_is_sent(scripts, sandbox, arguments, path, named):
+    run = create(scripts, sandbox, *arguments)
+    assert (run.code, run.result["error"], run.result["outcome"]) == (22, "payload_invalid", "not_sent")
+    problems = {problem["path"]: problem for problem in run.result["problems"]}
+    assert path in problems and named in json.dumps(problems[path])
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize("arguments", [PARTIAL, UNKNOWN])
+def test_what_a_contract_does_not_know_passes_with_one_warning(scripts, sandbox, arguments):
+    run = create(scripts, sandbox, *arguments, "--param", "something_new=1")
+    assert run.code == 0 and posts(sandbox) == 1
+    assert [event["code"][:8] for event in run.events if event["event"] == "warning"] == ["contract"]
+    assert run.names[0] == "start"
+
+
+def test_without_validation_the_fields_are_sent_as_they_are(scripts, sandbox):
+    run = create(scripts, sandbox, *KLING, "--param", "duration=99", "--no-validate")
+    assert (run.code, posts(sandbox)) == (22, 1)  # the service refuses it
+    assert run.result["outcome"] == "rejected"
+
+
+def test_a_template_that_was_never_filled_in_is_not_sent(scripts, sandbox):
+    shown = scripts.run(
+        "inspect_openapi.py", "--provider", "skills-video", "--model", "minimax/hailuo-2.3", "--include-template"
+    ).result
+    assert {entry["path"] for entry in shown["fill_in"]} >= {"prompt", "first_frame_url"}
+    run = create(
+        scripts, sandbox, "--model", "minimax/hailuo-2.3", "--payload", json.dumps(shown["request_template"]),
+        "--prompt", "filled in",
+    )  # fmt: skip
+    assert (run.code, run.result["error"]) == (22, "payload_unfilled")
+    assert [problem["path"] for problem in run.result["problems"]] == ["first_frame_url"]
+    assert len(sandbox.requests) == 0
+
+
+# model, --input -> the field that it ends up in
+INPUTS = [
+    ("runwayml/gen-4.5", f"image={URL}", {"first_frame_url": URL}),
+    ("bytedance/seedream-4.5", f"image={URL}", {"image_urls": [URL]}),
+    ("kling-ai/v3/video", f"last_frame_url={URL}", {"last_frame_url": URL}),
+    ("xai/grok-imagine-video/extend-video", f"video={URL}", {"video_url": URL}),
+]
+
+
+@pytest.mark.parametrize("model, given, fields", INPUTS)
+def test_an_input_finds_its_field_by_the_contracts_own_names(scripts, sandbox, model, given, fields):
+    run = create(scripts, sandbox, "--model", model, "--prompt", "x", "--input", given)
+    assert run.code == 0
+    assert run.result["response"]["input"] == {"prompt": "x", **fields}
+
+
+def test_several_inputs_of_a_list_are_kept_in_order(scripts, sandbox):
+    run = create(
+        scripts, sandbox, "--model", "bytedance/seedream-4.5", "--prompt", "x", "--input", "image=https://a.example/1",
+        "--input", "image_urls=https://a.example/2",
+    )  # fmt: skip
+    assert run.result["response"]["input"]["image_urls"] == ["https://a.example/1", "https://a.example/2"]
+
+
+AMBIGUOUS = [
+    ("kling-ai/v3/video", f"image={URL}", ("image_url", "first_frame_url", "last_frame_url")),
+    ("kling-ai/v3/video", f"video={URL}", ("image_url",)),
+    ("runwayml/gen-4.5", "image=boat.png", ("URL",)),
+    ("runwayml/gen-4.5", "image", ("NAME=VALUE",)),
+]
+
+
+@pytest.mark.parametrize("model, given, named", AMBIGUOUS)
+def test_an_input_that_could_mean_several_fields_or_none_lists_the_candidates(scripts, sandbox, model, given, named):
+    run = create(scripts, sandbox, "--model", model, "--prompt", "x", "--input", given)
+    assert (run.code, run.result["field"]) == (2, "--input")
+    assert all(word in run.result["message"] for word in named)
+    assert len(sandbox.requests) == 0
+
+
+# -- every model whose contract is complete ------------------------------------------------------------
+
+RUNS = [
+    (entry["model"], task, entry["media"])
+    for entry in catalogue.models("skills-video")
+    if entry["contract"] == "complete"
+    for task in entry["tasks"]
+]
+
+
+def filled(value, path=""):
+    """A template with its placeholders filled in."""
+    if isinstance(value, dict):
+        return {key: filled(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, path) for inner in value]
+    if not contracts.is_placeholder(value):
+        return value
+    return f"a tin boat fault:job-fast ({path})" if "prompt" in path else URL
+
+
+def body_for(model: str, task: str) -> dict:
+    contract = payloads.contract_of(providers.load("skills-video"), model)
+    body = filled(contract.template()[0])
+    kind = {"i": "image", "v": "video"}.get(task[0])
+    if kind and not any(URL in str(value) for value in body.values()):
+        row = next(row for row in contract.fields() if row.get("takes_file") == kind)
+        body[row["name"]] = [URL] if row["type"].startswith("array") else URL
+    return body
+
+
+@pytest.mark.parametrize("model, task, media", RUNS, ids=[f"{task}-{model}" for model, task, _ in RUNS])
+def test_every_task_of_every_model_with_a_complete_contract_runs(scripts, sandbox, model, task, media):
+    body = json.dumps(body_for(model, task))
+    run = create(scripts, sandbox, "--model", model, "--payload-file", "-", "--output-dir", "out", stdin=body)
+    assert run.code == 0, run.events
+    assert run.first("asset")["media_type"].startswith(media)
+    assert run.result["response"]["input"] == json.loads(body)
+
+
+def test_every_task_has_a_model_that_runs():
+    assert {task for _, task, _ in RUNS} == set(providers.TASKS)
