@@ -65,7 +65,7 @@ def main(screen: console.Console, arguments) -> int:
         poll_timeout=arguments.poll_timeout,
         poll_interval=arguments.poll_interval,
         poll_request_timeout=arguments.poll_request_timeout,
-        deadline=arguments.deadline,
+        deadline=console.time_left(arguments.deadline),
         verbose=arguments.verbose,
         ending_events=connection.provider.ending_events,
     )

@@ -43,6 +43,9 @@ def build_parser() -> console.Parser:
     where.add_argument("--docs", metavar="PATH", help="a docs.json whose Videos and Images groups list the endpoints")
     where.add_argument("--provider", type=one_of(*names), metavar=f"{{{','.join(names)}}}", help="its bundled contract")
     where.add_argument("--model", metavar="OWNER/NAME", help="one of its models")
+    where.add_argument("--refresh", action="store_true", help="fetch what the service itself publishes, and keep it")
+    where.add_argument("--base-url", metavar="URL", help="another address of the service, for --refresh")
+    where.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
     what = parser.add_argument_group("what to say")
     what.add_argument("--list-endpoints", action="store_true", help="list the endpoints that create something")
     what.add_argument("--category", type=one_of("videos", "images"), metavar="{videos,images}", help="of the list")
@@ -60,6 +63,8 @@ def build_parser() -> console.Parser:
 def main(screen: console.Console, arguments) -> int:
     _check(arguments)
     payload = _payload(arguments.validate)
+    if arguments.refresh:
+        _refresh(screen, arguments)
     if arguments.list_endpoints:
         listed = _list(arguments)
         if not (arguments.endpoint or arguments.model):
@@ -84,6 +89,10 @@ def _check(arguments) -> None:
         raise bad_argument("--endpoint", "expected an endpoint, --model, or --list-endpoints")
     if arguments.model and not arguments.provider:
         raise bad_argument("--model", "needs --provider; with a document of your own use --endpoint")
+    if arguments.refresh and (arguments.openapi or not arguments.provider):
+        raise bad_argument("--refresh", "needs --provider, and does not go with --openapi")
+    if arguments.base_url is not None and not arguments.refresh:
+        raise bad_argument("--base-url", "belongs to --refresh")
     filters = [flag for flag in ("category", "task", "search") if getattr(arguments, flag) is not None]
     if filters and not arguments.list_endpoints:
         raise bad_argument(f"--{filters[0]}", "belongs to --list-endpoints")
@@ -111,6 +120,16 @@ def _refuse(word: str):
     raise ValueError(word)
 
 
+def _refresh(screen: console.Console, arguments) -> None:
+    """Fetch the list of models, or with --model the contract of that one."""
+    from mediakit import live
+
+    if arguments.model:
+        live.refresh_contract(_service(arguments), arguments.model, arguments.base_url)
+    else:
+        live.refresh_models(screen, _service(arguments), arguments.base_url, arguments.trust_base_url)
+
+
 def _document(arguments):
     """The document that was named; a model's own comes before its platform's."""
     from mediakit import catalogue, contracts
@@ -131,12 +150,12 @@ def _service(arguments) -> str:
 def _operation(arguments):
     from mediakit import contracts
 
-    document = _document(arguments)
     if arguments.endpoint:
-        return contracts.operation(document, arguments.endpoint)
+        return contracts.operation(_document(arguments), arguments.endpoint)
     if arguments.openapi:
+        document = _document(arguments)
         return contracts.operation(document, _only_create(document))
-    return contracts.operation(document, f"POST {_model_path(arguments)}")
+    return _of_model(arguments)
 
 
 def _only_create(document) -> str:
@@ -150,17 +169,16 @@ def _only_create(document) -> str:
     return found[0]
 
 
-def _model_path(arguments) -> str:
-    from mediakit import catalogue
+def _of_model(arguments):
+    from mediakit import catalogue, payloads
     from mediakit.contracts import ContractError
 
-    entry = catalogue.find(_service(arguments), arguments.model)
-    if entry.get("contract") == "none":
-        raise ContractError(
-            "model_not_found",
-            f"{arguments.model} is listed, but no contract of it is known; its fields cannot be checked.",
-        )
-    return entry["path"]
+    service = _service(arguments)
+    catalogue.find(service, arguments.model)
+    found = payloads.contract_of_model(service, arguments.model)
+    if found is None:
+        raise ContractError("model_not_found", f"{arguments.model} is listed, but no contract of it is known")
+    return found
 
 
 def _validate(screen, operation, payload) -> int:

@@ -113,24 +113,20 @@ def _report(screen: console.Console, arguments, provider) -> dict:
 
 def _asked(screen: console.Console, arguments, provider, key) -> dict:
     """Whether the service takes the key, and the balance as it tells it."""
-    import queue
-
     from mediakit import options, providers, transport
 
     base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
     connection = options.Connection(provider, base_url, key, [])
-    inbox: queue.SimpleQueue = queue.SimpleQueue()
-    transport.Wire(base_url, connection.authorisation, inbox).get(provider.balance_path, 20.0)
-    seen = screen.wait_for(inbox)
-    if seen.kind == "lost":
-        return {"online": {"ok": False, "message": seen.value.message}}
-    body, words = providers.read_json(seen.value.content)
-    if 200 <= seen.value.status < 300:
-        return {"balance": body, "online": {"ok": True, "http_status": seen.value.status}}
-    category, message = provider.category(seen.value.status, body, words)
+    answer = transport.ask(base_url, connection.authorisation, provider.balance_path, 20.0, screen.wait_for)
+    if isinstance(answer, transport.Lost):
+        return {"online": {"ok": False, "message": answer.message}}
+    body, words = providers.read_json(answer.content)
+    if 200 <= answer.status < 300:
+        return {"balance": body, "online": {"ok": True, "http_status": answer.status}}
+    category, message = provider.category(answer.status, body, words)
     online = {
         "ok": False,
-        "http_status": seen.value.status,
+        "http_status": answer.status,
         "category": category,
         "message": console.plain(message),
     }

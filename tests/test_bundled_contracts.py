@@ -31,6 +31,23 @@ CATALOGUE_SCHEMA = {
         "service": {"type": "string"},
         "sources": {"type": "array", "items": {"type": "object", "required": ["id", "what", "seen"]}},
         "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
+        "live": {
+            "type": "object",
+            "required": ["origin", "path", "models", "model", "task", "tasks"],
+            "additionalProperties": False,
+            "properties": {
+                "origin": {"type": "string", "pattern": "^https://"},
+                "path": {"type": "string"},
+                "key": {"type": "string"},
+                "models": {"type": "string"},
+                "model": {"type": "string"},
+                "task": {"type": "string"},
+                "tasks": {"type": "object"},
+                "price": {"type": "object"},
+                "runs_when": {"type": "object"},
+                "contract_url": {"type": "string", "pattern": "^https://.*\\{model\\}"},
+            },
+        },
         "listed": {
             "type": "object",
             "required": ["source", "pages"],

@@ -115,3 +115,11 @@ def test_without_a_writable_state_folder_it_still_works_and_says_so(scripts):
         env={"AI_MEDIA_HOME": str(scripts.folder / "file")},
     )  # fmt: skip
     assert run.code == 0 and run.first("warning")["code"] == "state_folder"
+
+
+def test_it_serves_the_contract_that_it_checks_requests_against(scripts, sandbox):
+    run = scripts.run(
+        "inspect_openapi.py", "--openapi", sandbox.url + "/openapi.json", "--endpoint",
+        "/generation/kling-ai/v3/video", "--validate", '{"promt": "x"}',
+    )  # fmt: skip
+    assert (run.code, run.result["ok"]) == (22, False)

@@ -12,6 +12,7 @@ A room a concern; a room imports only rooms below it:
     results     from a terminal answer to files on disk
     sandbox     the local service and its faults
     transport   sends and receives: sessions, origin rules, redaction
+    live        what a service itself says it offers
     fetching    one public document from the web
     catalogue   the models of the services, and where their contracts are
     contracts   OpenAPI: find, resolve, summarise, template, validate

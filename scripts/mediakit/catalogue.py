@@ -31,14 +31,42 @@ def contract_path(service: str) -> str:
     return os.path.join(ASSETS, "contracts", f"{service}.json")
 
 
-def models(service: str) -> list[dict]:
-    """Every model of a service's catalogue: model, path, media, tasks, contract, price, sources."""
+def document(service: str) -> dict:
+    """The bundled catalogue of a service, as it is."""
     path = os.path.join(ASSETS, "contracts", f"{service}.catalogue.json")
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)["models"]
+            return json.load(file)
     except FileNotFoundError:
         raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
+
+
+def models(service: str) -> list[dict]:
+    """Every model that is known: model, path, media, tasks, contract, price, sources.
+
+    Where the service's own list has been fetched, what it says comes first; `in_live_list` then
+    tells whether it has the model.
+    """
+    from . import live
+
+    found = document(service)
+    kept = live.kept_models(service) if "live" in found else None
+    if kept is None:
+        return found["models"]
+    listed = {entry["model"]: entry for entry in kept["models"]}
+    known = [_updated(entry, listed.pop(entry["model"], None), kept) for entry in found["models"]]
+    return known + [_updated({"model": model, "tasks": [], "contract": "none"}, entry, kept) for model, entry in listed.items()]
+
+
+def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
+    if listed is None:
+        return {**entry, "in_live_list": False}
+    entry = {**entry, "in_live_list": listed["runs"], "tasks": listed["tasks"] or entry["tasks"]}
+    if "media" in listed:
+        entry.setdefault("media", listed["media"])
+    if "price" in listed:
+        entry["price"] = {**listed["price"], "source": kept["source"], "seen": kept["seen"]}
+    return entry
 
 
 def find(service: str, model: str) -> dict:
@@ -58,9 +86,14 @@ def menu(service: str, task: str | None = None, category: str | None = None, sea
     fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
     fitting.sort(key=_cost)
     return {
-        "runs": [_line(entry) for entry in fitting if entry.get("contract") != "none"],
-        "listed_only": [_line(entry) for entry in fitting if entry.get("contract") == "none"],
+        "runs": [_line(entry) for entry in fitting if _runs(entry)],
+        "listed_only": [_line(entry) for entry in fitting if not _runs(entry)],
     }
+
+
+def _runs(entry: dict) -> bool:
+    """Whether a model can be run with its fields checked: its contract is known, and the service lists it."""
+    return entry["contract"] != "none" and entry.get("in_live_list", True)
 
 
 def _fits(entry: dict, task: str | None, category: str | None, search: str | None) -> bool:
@@ -80,6 +113,8 @@ def _cost(entry: dict) -> tuple:
 
 def _line(entry: dict) -> dict:
     kept = {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
+    if "in_live_list" in entry:
+        kept["in_live_list"] = entry["in_live_list"]
     if "price" in entry:
         kept["price"] = {key: entry["price"][key] for key in ("amount", "unit", "per", "seen") if key in entry["price"]}
     return kept

@@ -27,6 +27,8 @@ _SHORTEST_SECRET = 4
 
 REDACTED = "[redacted]"
 
+_STARTED_AT = time.monotonic()
+
 
 class ClosedPipe(Exception):
     """Nobody reads stdout any more."""
@@ -96,6 +98,7 @@ class Console:
     warning   something to know, work goes on
     status    the live line on a terminal's stderr
     on_signal called with the signal's number; raises Interrupted unless a runner replaced it
+    about_job what a result must tell about the job that was under way when something went wrong
     """
 
     def __init__(self, script: str):
@@ -103,6 +106,7 @@ class Console:
         self.redactor = Redactor()
         self.ended = False
         self.on_signal = self._raise_interrupted
+        self.about_job = lambda: {}
         self._live = bool(sys.stderr and sys.stderr.isatty())
         self._line_shown = False
 
@@ -138,6 +142,7 @@ class Console:
     def failure(self, failure: errors.Failure, **more) -> int:
         """The `error` event of a Failure."""
         fields = {
+            **self.about_job(),
             "error": failure.code,
             "category": failure.category,
             "message": failure.message,
@@ -145,6 +150,10 @@ class Console:
             **more,
         }
         return self.result("error", failure.exit_code, **fields)
+
+    def plain(self, text: str, limit: int = 300) -> str:
+        """Text from a service as one short line without secrets; cut only after they are out of it."""
+        return plain(self.redactor.text(text), limit)
 
     def warning(self, code: str, message: str) -> None:
         self.emit("warning", code=code, message=message)
@@ -247,6 +256,16 @@ def seconds(at_least: float = 0.0, above: bool = False):
     return read
 
 
+def time_left(deadline: float | None) -> float | None:
+    """Seconds that are left for work when the whole command must have ended `deadline` seconds after its start.
+
+    A tenth, at least 0.3 s and at most 2 s, is kept back for the start of the interpreter and for the end.
+    """
+    if deadline is None:
+        return None
+    return max(0.0, deadline - min(2.0, max(0.3, deadline / 10)) - (time.monotonic() - _STARTED_AT))
+
+
 def command_line(script: str, *flags: str) -> dict:
     """`next_command` and `next_argv` of an event: this interpreter, one of our scripts, our flags.
 
@@ -293,7 +312,7 @@ def _guarded(console: Console, parser, main) -> int:
     except errors.Failure as failure:
         return console.failure(failure)
     except errors.Interrupted as interruption:
-        return console.result("interrupted", 128 + interruption.signal_number, outcome="not_sent")
+        return console.result("interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()})
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] == __package__:
             return _internal_error(console, missing)

@@ -202,6 +202,8 @@ class Job:
     ) -> list:
         """A complete answer that is no stream. `category` and `message` count for error statuses."""
         self.outcome = errors.outcome_of_status(status, reading.id is not None)
+        if self.outcome == "unknown" and reading.id is not None:
+            self.generation_id = reading.id  # it proves nothing, but it is worth asking about
         if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
             return self._accepted_by_answer(now, status, reading)
         if self.outcome == "unknown":

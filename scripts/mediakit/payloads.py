@@ -23,8 +23,12 @@ def contract_of(provider: providers.Provider, model: str | None):
 
 def contract_of_model(service: str, model: str):
     """As contract_of, for the name of a service."""
-    from . import catalogue, contracts
+    from . import catalogue, contracts, live
 
+    kept = live.kept_contract(service, model)
+    if kept is not None:
+        document = contracts.load(kept)
+        return contracts.operation(document, next(row.endpoint for row in document.operations() if row.method == "POST"))
     entry = next((entry for entry in catalogue.models(service) if entry["model"] == model), None)
     if entry is None or entry["contract"] == "none":
         return None

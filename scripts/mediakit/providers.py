@@ -39,8 +39,8 @@ _GUIDANCE = {
 Reading = namedtuple("Reading", "id status state body")
 
 _MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
-_LONGEST_ID = 512
-_LONGEST_WORDS = 1000
+_LONGEST_ID = 2000
+_LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origin", "key", "links", "homepage", "sources")
@@ -87,10 +87,25 @@ def read_json(content: bytes):
     if text.startswith("<"):
         return None, "an HTML page instead of JSON"
     try:
-        # NaN and Infinity are no JSON, and must not come out of this program as if they were.
-        return json.loads(text, parse_constant=lambda word: None), ""
+        # What is no JSON number, or none that this program could write again, counts as null.
+        return json.loads(text, parse_constant=lambda word: None, parse_float=_finite, parse_int=_whole), ""
     except (ValueError, RecursionError):
         return None, "truncated or broken JSON" if text[0] in "{[" else text[:_LONGEST_WORDS]
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) < float("inf") else None
+
+
+def _whole(text: str) -> int | None:
+    # Python refuses to read integers of more than 4,300 digits, and they would take long.
+    return int(text) if len(text) < 4000 else None
+
+
+def is_model(text: str) -> bool:
+    """Whether a text can name a model: it may stand in a path."""
+    return bool(re.fullmatch(_MODEL, text)) and ".." not in text
 
 
 def is_media_url(value) -> bool:
@@ -133,7 +148,7 @@ class Provider:
 
     def create_path(self, model: str, stream: bool) -> str:
         """The path of a create below the base URL; raises ValueError for what is no model name."""
-        if not re.fullmatch(_MODEL, model) or ".." in model:
+        if not is_model(model):
             raise ValueError("expected a model such as owner/name")
         return self._descriptor["create"]["stream_path" if stream else "path"].replace("{model}", model)
 
@@ -189,7 +204,7 @@ class Provider:
         media_type = found.get("media_type")
         own_kind = media_type.partition("/")[0] if isinstance(media_type, str) else kind
         ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}
-        return {name: value for name, value in ordered.items() if isinstance(value, (str, int, float))}
+        return {name: value for name, value in ordered.items() if _fits(name, value)}
 
     def error(self, body) -> tuple[str, str]:
         """`(code, message)` of an error answer or a failed job; empty where it has none."""
@@ -232,10 +247,18 @@ def usable_id(value) -> str | None:
     """A job's id as text, or None for what can be none."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    # "." and ".." would change the path they are put into, however they are quoted.
-    if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_ID and value.strip() not in (".", ".."):
-        return value.strip()
-    return None
+    # "." and ".." would change the path they are put into, however they are quoted; a lone surrogate
+    # cannot stand in one at all.
+    if not isinstance(value, str) or re.search("[\ud800-\udfff]", value):
+        return None
+    value = value.strip()
+    return value if 0 < len(value) <= _LONGEST_ID and value not in (".", "..") else None
+
+
+def _fits(name: str, value) -> bool:
+    if name in ("width", "height", "duration"):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, str)
 
 
 def _entries(body, source: dict, url: str) -> list:

@@ -13,7 +13,7 @@ import re
 import time
 
 from . import lifecycle, providers, results, sse, transport
-from .console import Console, command_line, plain, to_line
+from .console import Console, command_line, to_line
 from .options import Connection
 
 _LONGEST_WAIT = 0.25
@@ -81,6 +81,7 @@ class Runner:
             url=self._connection.base_url + self._first_path(),
             mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
         )
+        self._console.about_job = self._about_job
         for code, message in self._warnings:
             self._console.warning(code, message)
         self._began_at = time.monotonic()
@@ -138,11 +139,11 @@ class Runner:
         body, problem = providers.read_json(answer.content)
         reading = self._provider.reading(body)
         category, message = self._provider.category(answer.status, body, problem)
-        message = plain(message) if problem or answer.status >= 300 else ""
+        message = self._console.plain(message) if problem or answer.status >= 300 else ""
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
             return self._job.create_answered(
-                now, answer.status, reading, category, message, answer.retry_after, plain(location, 100)
+                now, answer.status, reading, category, message, answer.retry_after, self._console.plain(location, 100)
             )
         return self._job.poll_answered(now, answer.status, reading, category, message, answer.retry_after)
 
@@ -163,9 +164,9 @@ class Runner:
             return self._job.stream_ended(now, "eof")
         body, problem = providers.read_json(event.data.encode("utf-8", "replace"))
         if problem and event.data:
-            return self._job.stream_said(now, event.name, None, plain(event.data, 100))
+            return self._job.stream_said(now, event.name, None, self._console.plain(event.data, 100))
         reading = self._provider.reading(body)
-        message = "" if reading.status else plain(self._provider.error(body)[1])
+        message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
         return self._job.stream_said(now, event.name, reading, message)
 
     def _take_end(self, now: float, reason: str, message: str) -> list:
@@ -232,12 +233,17 @@ class Runner:
         end.failure.fields.setdefault("guidance", self._provider.guidance(end.failure.category))
         return self._console.failure(end.failure, **fields)
 
+    def _about_job(self) -> dict:
+        """What must not be lost whatever goes wrong."""
+        return {"outcome": self._job.outcome, **self._way_on()}
+
     def _way_on(self) -> dict:
         """The id, and the command that goes on with it."""
         found = self._job.generation_id
         if found is None:
             return {}
-        if not _PASTEABLE_ID.fullmatch(found):
+        # An id that holds the key would carry it into a command line.
+        if not _PASTEABLE_ID.fullmatch(found) or self._console.redactor.text(found) != found:
             return {"generation_id": found}
         flags = ["--generation-id", found, *self._connection.chosen]
         if self._output_dir is not None:
@@ -256,7 +262,7 @@ class Runner:
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.error(body)
-            error = {"code": words[0], "message": plain(words[1])} if any(words) else None
+            error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
             "source": end.fields["source"],
@@ -265,7 +271,7 @@ class Runner:
             "generation_id": self._job.generation_id,
             "status": end.fields["status"],
             "state": end.fields["state"],
-            "outputs": [_shown(output) for output in outputs[:_MOST_OUTPUTS]],
+            "outputs": [self._shown(output) for output in outputs[:_MOST_OUTPUTS]],
             "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
             "assets": assets,
             "usage": self._provider.usage(body),
@@ -276,6 +282,11 @@ class Runner:
         if problem:
             fields.update(self._way_on())
         return self._console.result("terminal", 26 if problem else code, **fields)
+
+    def _shown(self, output: dict) -> dict:
+        if len(output["url"]) <= _LONGEST_URL:
+            return output
+        return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
     def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
@@ -304,12 +315,6 @@ class Runner:
                 return assets, seen.value
 
 
-def _shown(output: dict) -> dict:
-    if len(output["url"]) <= _LONGEST_URL:
-        return output
-    return {**output, "url": output["url"][:64] + "…", "url_omitted": True}
-
-
 def _response(body) -> dict:
     if len(to_line({"response": body}).encode()) > _LARGEST_RESPONSE:
         return {"response_omitted": True}
@@ -325,8 +330,18 @@ def _tracer(console: Console, path: str):
     except OSError as problem:
         raise bad_argument("--trace", f"expected a file that can be written: {problem.strerror}") from None
 
+    unfinished = b""
+
+    def readable(value) -> str:
+        return console.redactor.text(value.decode("utf-8", "replace"))[:_LARGEST_TRACED]
+
     def record(what: dict) -> None:
-        text = json.dumps(what, default=lambda value: value[:_LARGEST_TRACED].decode("utf-8", "replace"))
-        os.write(handle, (console.redactor.text(text) + "\n").encode("utf-8", "replace"))
+        nonlocal unfinished
+        if "chunk" in what:
+            # A secret that two chunks share would not be recognised in either: only whole lines are kept.
+            whole, newline, unfinished = (unfinished + what["chunk"]).rpartition(b"\n")
+            what = {"chunk": whole + newline}
+        text = console.redactor.text(json.dumps(what, default=readable))
+        os.write(handle, (text + "\n").encode("utf-8", "replace"))
 
     return record

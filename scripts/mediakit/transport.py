@@ -2,6 +2,7 @@
 
     resolve_base_url   which address may get the key (pure)
     resolve_endpoint   a path below it (pure)
+    ask                one read, waited for
     Wire               one service: `post` and `get` run in threads and report to an inbox
     Exchange           one request that is under way
     Answer             one complete answer
@@ -23,6 +24,7 @@ import re
 import threading
 import time
 from collections import namedtuple
+from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
 from . import __version__, errors
@@ -403,6 +405,10 @@ class Wire:
     """
 
     def __init__(self, base_url: str, key: tuple[str, str] | None, inbox, trace=None):
+        # A package that is missing must be told before anything is sent, and not by a thread.
+        for package in ("requests", "urllib3"):
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(name=package)
         self.base_url = base_url
         self._key = key
         self._inbox = inbox
@@ -513,14 +519,28 @@ class Wire:
     @staticmethod
     def _read_whole(response, first: bytes) -> bytes:
         pieces, size = [first], len(first)
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                raise ValueError(f"an answer of more than {LARGEST_ANSWER} bytes")
-            pieces.append(chunk)
+        try:
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
+                size += len(chunk)
+                if size > LARGEST_ANSWER:
+                    raise ValueError(f"an answer of more than {LARGEST_ANSWER} bytes")
+                pieces.append(chunk)
+        except Exception:
+            if response.status_code < 300:
+                raise
+            # The status has told what became of the request; the rest was only words.
         return b"".join(pieces)
 
 
 def _is_loopback_peer(address: str) -> bool:
     # "localhost" is a name, and a name can lead anywhere.
     return is_loopback(address.partition("%")[0])
+
+
+def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, wait_for) -> Answer | Lost:
+    """Read once and wait for it. `wait_for` takes an inbox and returns what comes (Console.wait_for)."""
+    import queue
+
+    inbox: queue.SimpleQueue = queue.SimpleQueue()
+    Wire(base_url, key, inbox).get(path, timeout)
+    return wait_for(inbox).value

@@ -10,11 +10,13 @@ import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from .. import catalogue
 from . import dialects, faults, media
 from .store import Store
 
 HOST = "127.0.0.1"
 MEDIA_PATH = "/media/"
+DOCUMENT_PATH = "/openapi.json"
 
 _LARGEST_BODY = 64 * 1024 * 1024
 _HANG_SECONDS = 3600.0
@@ -37,6 +39,7 @@ class Sandbox:
         self.fault = fault
         self.requests: deque = deque(maxlen=100_000)
         self.closing = threading.Event()
+        self.service = dialect
         self.dialect = dialects.load(dialect)
         self._seen: set[str] = set()
         self._lock = threading.Lock()
@@ -104,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.path.startswith(MEDIA_PATH):
                 self._send_media()
+            elif self.path == DOCUMENT_PATH:
+                self._send_document()
             else:
                 sandbox.dialect.handle(sandbox, self, content)
         except (Hangup, ConnectionError):
@@ -179,6 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
     def media_url(self, job, number: int) -> str:
         ending = media.TYPES[job.media][1]
         return f"{self.server.sandbox.url}{MEDIA_PATH}{job.id}/{number}.{ending}"
+
+    def _send_document(self) -> None:
+        """The contract that is served here, for whoever wants to inspect it over HTTP."""
+        with open(catalogue.contract_path(self.server.sandbox.service), "rb") as file:
+            self.answer_bytes(200, "application/json", file.read())
 
     def _send_media(self) -> None:
         job_id, _, name = self.path.removeprefix(MEDIA_PATH).partition("/")
