@@ -182,12 +182,16 @@ def _check_without_contract(provider: providers.Provider, model: str | None, pay
     from .contracts import validation
 
     known = _names_of_service(provider)
-    for name in payload:
+    unknown = [name for name in payload if name not in known]
+    for name in unknown:
         nearest = validation.near_miss(name, known)
-        if name not in known and nearest:
+        if nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
             raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem])
-    return [("contract_missing", f"no contract of {model or 'this endpoint'} is known; its fields were not checked")]
+    if not unknown:
+        return []
+    told = f"no contract of {model or 'this endpoint'} is known; sent unchecked: {', '.join(unknown)}"
+    return [("contract_missing", plain(told, 600))]
 
 
 def _names_of_service(provider: providers.Provider) -> list[str]:
