@@ -206,6 +206,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="store_true", help="write a version event and stop")
 
     def error(self, message: str):
+        message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
         found = re.match(r"argument ([^:]+): (.*)", message, re.S)
         if found:
             raise errors.bad_argument(found[1], found[2])

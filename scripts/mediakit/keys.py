@@ -67,10 +67,12 @@ def _from_env_file(path: str, variable: str) -> str | None:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
-        text = file.read(_LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
+        text = os.read(handle, _LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
+    finally:
+        os.close(handle)
     if variable not in text:
         return None
     import io

@@ -161,6 +161,8 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
     """
     path = given
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", given):
+        if given.startswith("//"):
+            given = urlsplit(base_url).scheme + ":" + given
         try:
             same = origin_of(given) == origin_of(base_url)
         except ValueError as problem:
@@ -272,11 +274,14 @@ def watched_session(loopback: bool):
                 manager.pool_classes_by_scheme = pools
             return manager
 
-    session = requests.Session()
+    class Local(requests.Session):
+        def merge_environment_settings(self, url, proxies, stream, verify, cert):
+            # A proxy of the environment would be asked for this machine too.
+            return {**super().merge_environment_settings(url, proxies, stream, verify, cert), "proxies": {}}
+
+    session = Local() if loopback else requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, Adapter())
-    if loopback:  # also where a proxy from the environment would take it; "all" is needed too
-        session.proxies = {"http": None, "https": None, "all": None}
     session.headers["User-Agent"] = f"ai-media/{__version__}"
     return session
 
