@@ -84,6 +84,14 @@ def to_line(value: dict) -> str:
     return re.sub(_UNSAFE, lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
+def _is_flat(value, levels: int = 20) -> bool:
+    """Whether a JSON value is nested at most so deep."""
+    if not isinstance(value, (dict, list)):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_flat(item, levels - 1) for item in inner)
+
+
 def plain(text: str, limit: int = 300) -> str:
     """Text from a service as one short line that is safe on a terminal."""
     text = (text if text.isprintable() else re.sub(_CONTROL, " ", text)).strip()
@@ -115,8 +123,13 @@ class Console:
         raise errors.Interrupted(signal_number)
 
     def emit(self, event: str, **fields) -> None:
+        head = {"event": event, "time": rfc3339(time.time())}
         kept = {name: value for name, value in fields.items() if value is not None}
-        self._write({"event": event, "time": rfc3339(time.time()), **self._redacted(kept)})
+        try:
+            self._write({**head, **self._redacted(kept)})
+        except RecursionError:
+            flat = {name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or _is_flat(value)}
+            self._write({**head, **self._redacted(flat), "response_omitted": True})
 
     def _redacted(self, fields: dict) -> dict:
         return {name: value if name in _OWN_FIELDS else self.redactor.value(value) for name, value in fields.items()}
@@ -217,7 +230,8 @@ class Parser(argparse.ArgumentParser):
         if arguments.version:
             return arguments
         if unknown:
-            flags = [word.split("=")[0] for word in unknown if word.startswith("-") and len(word) > 1]
+            # A short flag can have its value attached, a long one after an equals sign.
+            flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]
             names = ", ".join(flag[:60] for flag in flags) or "a value without a flag"
             raise errors.bad_argument(
                 flags[0][:60] if flags else "arguments",

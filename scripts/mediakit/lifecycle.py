@@ -156,6 +156,7 @@ class Job:
         self._create_pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE, jitter)
         self._complaints = Sparingly()
         self._warned: set[str] = set()
+        self._seen_states: set[str] = set()
         self._last_words = ""
         self._interrupted_by: int | None = None
 
@@ -490,14 +491,16 @@ class Job:
         return []
 
     def _remember(self, reading: Reading) -> bool:
-        """Take a status in; whether the state has changed."""
+        """Take a status in; whether the state is one that the job has not been in."""
         if reading.status is None:
             return False
         # Two statuses that we do not know are the same state to us: still running.
         state = reading.state or "running"
-        changed = state != self.state
+        # A service that goes to and fro between two states is told of once; then the heartbeat tells.
+        is_new = state not in self._seen_states
+        self._seen_states.add(state)
         self.status, self.state = reading.status, state
-        return changed
+        return is_new
 
     def _warn_unknown(self, reading: Reading) -> list:
         if reading.status is None or reading.state is not None:

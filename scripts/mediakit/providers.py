@@ -238,7 +238,7 @@ class Provider:
         """`(category, message)` of an HTTP error answer; `words` stand in for a body that is no JSON."""
         code, message = self.error(body)
         if not message:
-            message = words or (json.dumps(body, ensure_ascii=False)[:_LONGEST_WORDS] if body else "")
+            message = words or _dumped(body)
         endings = self._descriptor["errors"].get("code_categories", {})
         return errors.classify(status, message, code, endings), message
 
@@ -253,6 +253,13 @@ def usable_id(value) -> str | None:
         return None
     value = value.strip()
     return value if 0 < len(value) <= _LONGEST_ID and value not in (".", "..") else None
+
+
+def _dumped(body) -> str:
+    try:
+        return json.dumps(body, ensure_ascii=False)[:_LONGEST_WORDS] if body else ""
+    except RecursionError:
+        return "an answer that is nested too deep"
 
 
 def _fits(name: str, value) -> bool:

@@ -103,6 +103,7 @@ class Saver:
         self._inbox = inbox
         self._exchange: transport.Exchange | None = None
         self._stopped = False
+        self._staging: str | None = None
 
     def start(self, outputs: list[dict]) -> None:
         """`outputs` as providers.Provider.outputs gives them."""
@@ -113,6 +114,12 @@ class Saver:
         self._stopped = True
         if self._exchange:
             self._exchange.leave()
+        if self._staging:
+            # The process is about to end, and its thread with it: the half file is removed here.
+            try:
+                os.unlink(self._staging)
+            except OSError:
+                pass
 
     def _report(self, kind: str, value) -> None:
         if not self._stopped:
@@ -137,6 +144,7 @@ class Saver:
 
     def _save(self, url: str, number: int) -> dict:
         handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=".part", dir=self._folder)
+        self._staging = staging
         try:
             with os.fdopen(handle, "wb") as file:
                 digest, size, head = self._fetch(url, file)
@@ -147,6 +155,7 @@ class Saver:
             os.chmod(staging, 0o666 & ~_umask())
             path = self._put_in_place(staging, number, ENDINGS.get(media_type, "bin"))
         finally:
+            self._staging = None
             if os.path.lexists(staging):
                 os.unlink(staging)
         asset = {"path": path, "bytes": size, "sha256": digest, "media_type": media_type}
