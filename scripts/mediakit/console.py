@@ -146,8 +146,8 @@ class Console:
     def result(self, event: str, exit_code: int, **fields) -> int:
         # From here the exit status is decided: a late signal must not contradict the last line.
         _ignore_signals()
-        self.ended = True
         self.emit(event, **fields, exit_code=exit_code)
+        self.ended = True
         if self._live and fields.get("message"):
             self._say(f"{event}: {fields['message']}")
         return exit_code

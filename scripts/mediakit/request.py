@@ -32,24 +32,29 @@ def read(arguments) -> Request:
         raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
     service = service_of(arguments)
     provider = providers.load(service)
-    path, model, streams = _address(arguments, provider)
+    path, model, streams = _endpoint(arguments, provider) if arguments.sse_endpoint else _of_model(arguments, provider)
     contract = payloads.contract_of(provider, model)
+    if streams and not arguments.sse_endpoint and contract and contract.sse_create_endpoint is None:
+        path, streams = provider.create_path(model, False), False  # this model has no stream
     payload = payloads.build(arguments, provider, contract)
     warnings = [] if arguments.no_validate else payloads.check(provider, model, contract, payload)
     return Request(service, model, path, streams, payload, warnings)
 
 
-def _address(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:
-    """`(path, model, whether a stream is asked for)`."""
-    if arguments.sse_endpoint is not None:
-        # An embedded service has no address yet; its prefix is known all the same.
-        own = provider.base_url or f"http://localhost{provider.base_path}"
-        base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
-        path = transport.resolve_endpoint("--sse-endpoint", arguments.sse_endpoint, base_url)
-        streams = provider.is_stream_path(path)
-        if streams and arguments.stream == "never":
-            raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
-        return path, provider.model_of(path), streams
+def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:
+    """`(path, model, whether it streams)` of --sse-endpoint."""
+    # An embedded service has no address yet; its prefix is known all the same.
+    own = provider.base_url or f"http://localhost{provider.base_path}"
+    base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
+    path = transport.resolve_endpoint("--sse-endpoint", arguments.sse_endpoint, base_url)
+    streams = provider.is_stream_path(path)
+    if streams and arguments.stream == "never":
+        raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
+    return path, provider.model_of(path), streams
+
+
+def _of_model(arguments, provider: providers.Provider) -> tuple[str, str, bool]:
+    """`(path, model, whether it streams)` of --model or --task."""
     model = _model(arguments, provider)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
