@@ -119,13 +119,17 @@ def duplicate_unknown(entry: ledger.Entry, guidance: list[str]) -> errors.Failur
         job=entry.key,
         intent=entry.intent,
         intended_at=rfc3339(entry.created_at),
-        guidance=[
-            *guidance,
-            f"If you find it there: jobs.py reconcile {entry.key} --attach ID. If it is not there: "
-            f"jobs.py forget {entry.key}, or --retry-unknown, at the risk of paying twice.",
-            *another(),
-        ],
+        guidance=[*by_hand(entry, guidance), *another()],
     )
+
+
+def by_hand(entry: ledger.Entry, guidance: list[str]) -> list[str]:
+    """How a person settles what no program can: `guidance` says where to look."""
+    return [
+        *guidance,
+        f"If the job is there: jobs.py reconcile {entry.key} --attach ID.",
+        f"If it is not: jobs.py forget {entry.key}, or the same again with --retry-unknown, at the risk of paying twice.",
+    ]
 
 
 def standing_caps() -> list[spending.Cap]:

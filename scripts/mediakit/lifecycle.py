@@ -494,6 +494,10 @@ class Job:
     def _polled(self, now: float, status: int, reading: Reading) -> list:
         if reading.state in TERMINAL_STATES:
             return self._end_terminal(reading, "poll")
+        if not self.terms.wait:
+            self._remember(reading)
+            self._phase, self.ended = "ended", True
+            return [End("submitted", 0, {"generation_id": self.generation_id, "http_status": status}, reading)]
         actions = self._warn_unknown(reading)
         if self._remember(reading) or self.terms.verbose or now - self._said_state_at >= HEARTBEAT:
             self._said_state_at = now

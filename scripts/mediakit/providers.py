@@ -253,6 +253,13 @@ class Provider:
         return lines
 
     @property
+    def looking_guidance(self) -> list[str]:
+        """Where a person can look for a job that has no id here."""
+        if "dashboard_url" not in self.links:
+            return ["Look at the service itself for a job made at this time."]
+        return [f"Look at {self.links['dashboard_url']} for a job made at this time."]
+
+    @property
     def key_guidance(self) -> list[str]:
         """Where to get a key and how to set it, for each kind of shell and host."""
         variable = self.key["variable"]
