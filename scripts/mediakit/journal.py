@@ -1,5 +1,6 @@
 """One purchase and the ledger: what is claimed before it, and what is written down while it runs.
 
+    look_up       a job that is in the ledger
     open_ledger   the ledger of this user, or the warning or refusal that stands for it
     claim         decide about the orders of a command; waits for another process that is at it
     Journal       one job's entry, as the runner writes it
@@ -35,7 +36,7 @@ def open_ledger(console: Console, required: bool) -> ledger.Ledger | None:
     try:
         if folder is None:
             raise ledger.Unusable("absent", note)
-        found = ledger.Ledger(folder)
+        found = ledger.Ledger(folder, names_hosts=not note)
     except ledger.Unusable as problem:
         if problem.kind != "absent":
             raise unusable(problem) from None
@@ -56,6 +57,34 @@ def open_ledger(console: Console, required: bool) -> ledger.Ledger | None:
     if note:
         console.warning("state_folder", note)
     return found
+
+
+def look_up(console: Console, word: str, service: str | None, required: bool):
+    """`(entry, ledger)` of a job that has an id, by its key or its id; `(None, None)` where there is none.
+
+    required  whether that is a Failure (23, or 27 for a ledger that cannot be used)
+    Waiting for a known id is free: without `required` a ledger that cannot be used is no reason to fail.
+    """
+    folder, note = folders.state_folder()
+    try:
+        book = ledger.Ledger(folder, names_hosts=not note) if folder else None
+        entry = book.find(word) if book else None
+    except ledger.Unusable as problem:
+        if required:
+            raise unusable(problem) from None
+        console.warning("ledger_unavailable", f"the journal of purchases cannot be read: {problem.message}")
+        return None, None
+    if entry and entry.generation_id and service in (None, entry.service):
+        return entry, book
+    if required:
+        raise errors.Failure(
+            "job_not_found",
+            "the journal of purchases has no such job with an id",
+            "not_found",
+            retryable=False,
+            guidance=["See what there is with jobs.py list."],
+        )
+    return None, None
 
 
 def unusable(problem: ledger.Unusable) -> errors.Failure:
@@ -85,11 +114,12 @@ def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choi
         if not waited_for:
             return decisions
         if time.monotonic() >= give_up_at:
-            raise _under_way(waited_for[0])
+            raise under_way(waited_for[0])
         time.sleep(_LOOK_EVERY)
 
 
-def _under_way(entry: ledger.Entry) -> errors.Failure:
+def under_way(entry: ledger.Entry) -> errors.Failure:
+    """The refusal while another process has no answer yet."""
     return errors.Failure(
         "purchase_under_way",
         "another process is buying the same at this moment, and has no answer yet",
@@ -146,6 +176,7 @@ class Journal:
 
     book     the ledger, or None: then nothing is written
     entry    the job's entry
+    attached_by_hand  the id is a person's word, and counts once the service has confirmed it
     refusal  why `before_sending` could not be written, if it could not
     After the POST nothing here ends a command: a ledger that cannot be written any more is a warning.
     """
@@ -155,6 +186,7 @@ class Journal:
         self._book = book if entry else None
         self._entry = entry
         self._known = (entry.outcome, entry.generation_id) if entry else None
+        self.attached_by_hand = False
         self._state = (entry.status, entry.state) if entry else None
         self._warned = False
         self.refusal: ledger.Unusable | None = None
@@ -177,11 +209,11 @@ class Journal:
 
     def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
         """What is known of the job by now; written only where it has changed."""
-        if not self._book:
+        if not self._book or (self.attached_by_hand and not status):
             return
         if generation_id and self._known != ("accepted", generation_id):
             self._known = ("accepted", generation_id)
-            self._write(self._book.accepted, self.key, generation_id, "answer")
+            self._write(self._book.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer")
         elif not generation_id and outcome != self._known[0]:
             if not (outcome == "not_sent" and self._known[0] == "planned"):
                 self._write(self._book.record, self.key, outcome, outcome=outcome)
@@ -214,7 +246,7 @@ class Journal:
 
     def gone(self) -> None:
         """The service does not know the job any more: it is closed, and the same command may buy again."""
-        if self._book:
+        if self._book and not self.attached_by_hand:
             self._write(self._book.record, self.key, "gone", closed="gone")
 
     def release(self) -> None:

@@ -130,9 +130,15 @@ class Unusable(Exception):
 
 
 class Ledger:
-    """folder: an existing folder that can be written. Raises Unusable."""
+    """One journal; raises Unusable.
 
-    def __init__(self, folder: str):
+    folder       an existing folder that can be written
+    names_hosts  whether addresses in it are the user's own: not where the folder lies in a working
+                 directory, which can come from anybody
+    """
+
+    def __init__(self, folder: str, names_hosts: bool = True):
+        self.names_hosts = names_hosts
         self.path = os.path.join(folder, FILE)
         self._owners = os.path.join(folder, "owners")
         self._lock = threading.RLock()
@@ -429,6 +435,11 @@ class Ledger:
         conditions = [f"{name} = ?" for name in equal]
         where = " AND ".join(["COALESCE(closed, '') <> 'forgotten'", *conditions])
         return self._entries(f"{where} ORDER BY seq DESC LIMIT ?", *equal.values(), limit)
+
+    def count(self, **equal) -> int:
+        """How many jobs `newest` could tell of."""
+        where = " AND ".join(["COALESCE(closed, '') <> 'forgotten'", *(f"{name} = ?" for name in equal)])
+        return self._rows(f"SELECT COUNT(*) FROM job WHERE {where}", *equal.values())[0][0]
 
     def open_jobs(self) -> list[Entry]:
         """Every job that is neither delivered nor settled, oldest first."""

@@ -1,13 +1,15 @@
 """Flags that several scripts have, and what they come to.
 
-    add_connection_flags, add_reading_flags   the flags
-    Connection                                one service, at one address, with its key
-    connect                                   a Connection from the parsed flags
+    add_connection_flags, add_spending_flags, add_reading_flags   the flags
+    Connection      one service, at one address, with its key
+    connect         a Connection from the parsed flags
+    connect_again   one for a job of the ledger
+    waiting_terms   how long to wait for a job that exists
 """
 
 from __future__ import annotations
 
-from . import errors, folders, keys, providers, transport
+from . import errors, folders, keys, lifecycle, providers, transport
 from .console import Console, one_of, whole, word
 
 
@@ -106,6 +108,31 @@ def connect(console: Console, arguments, name: str) -> Connection:
     key = _key_of(console, provider, arguments)
     embedded = base_url is None
     return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded)
+
+
+def connect_again(console: Console, arguments, book, entry) -> Connection:
+    """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
+
+    An address out of the ledger gets the key by the same rules as one from a flag.
+    """
+    from copy import copy
+
+    arguments = copy(arguments)
+    if arguments.base_url is None and book.names_hosts and entry.base_url != providers.load(entry.service).base_url:
+        arguments.base_url = entry.base_url
+    return connect(console, arguments, entry.service)
+
+
+def waiting_terms(arguments, connection: Connection) -> lifecycle.Terms:
+    """How long to wait for a job that exists, as --interval, --timeout and --request-timeout say."""
+    return lifecycle.Terms(
+        stream=False,
+        poll_timeout=arguments.timeout,
+        poll_interval=arguments.interval,
+        poll_request_timeout=arguments.request_timeout,
+        verbose=arguments.verbose,
+        reconciles=connection.provider.lists_running,
+    )
 
 
 def _key_of(console: Console, provider: providers.Provider, arguments) -> keys.Key | None:

@@ -5,6 +5,7 @@
     jobs        one callable (console) -> exit code for each Decision
     resume      the same for a job that is in the ledger already
     reconcile   the same for one whose outcome is unknown
+    attach      the same for one whose id a person has found
 """
 
 from __future__ import annotations
@@ -183,6 +184,17 @@ def resume(console: Console, connection: Connection, terms: lifecycle.Terms, boo
     """Go on with a job that has an id; returns the exit code."""
     notes = journal.Journal(console, book, entry)
     return _resume(console, connection, terms, entry, notes, model=entry.model, **common)
+
+
+def attach(console, connection, terms, book, entry: ledger.Entry, generation_id: str, **common) -> int:
+    """Go on with a job under the id that a person has found; a wrong id changes nothing."""
+    notes = journal.Journal(console, book, entry)
+    notes.attached_by_hand = True
+    found = runner.Runner(
+        console, connection, terms, generation_id=generation_id, notes=notes, model=entry.model,
+        resumes=("reconciled", "A person has found this job."), **common,
+    )  # fmt: skip
+    return found.run()
 
 
 def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, book, entry, **common) -> int:
