@@ -60,8 +60,8 @@ def main(screen: console.Console, arguments) -> int:
     asked = request.read(arguments)
     if arguments.dry_run:
         return plan.show(screen, arguments, asked)
-    book = journal.open_ledger(screen, arguments.require_ledger)
     connection = options.connect(screen, arguments, asked.service)
+    book = journal.open_ledger(screen, arguments.require_ledger, connection.embedded)
     decisions = purchase.claim(arguments, asked, connection, book)
     terms = _terms(arguments, asked, connection)
     jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions)

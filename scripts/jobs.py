@@ -126,7 +126,7 @@ def _list(screen, arguments, book) -> int:
         if wanted and shown < arguments.limit:
             shown += 1
             screen.emit("job", **row)
-    return screen.result("jobs", 0, count=shown, known=book.count(**equal))
+    return screen.result("jobs", 0, jobs=shown, known=book.count(**equal))
 
 
 def _show(screen, arguments, book) -> int:

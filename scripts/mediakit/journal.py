@@ -27,10 +27,11 @@ _MEND = {
 }
 
 
-def open_ledger(console: Console, required: bool) -> ledger.Ledger | None:
+def open_ledger(console: Console, required: bool, warned: bool = False) -> ledger.Ledger | None:
     """The ledger; None, after a warning, where none can be kept. Raises Failure 27.
 
     required  whether a warning is not enough (--require-ledger)
+    warned    whether the user has been told already where the state is
     """
     folder, note = folders.state_folder()
     try:
@@ -54,7 +55,7 @@ def open_ledger(console: Console, required: bool) -> ledger.Ledger | None:
             f"no journal of purchases can be kept ({problem.message}): the same command again will buy again",
         )
         return None
-    if note:
+    if note and not warned:
         console.warning("state_folder", note)
     return found
 

@@ -20,7 +20,7 @@ from . import errors
 MICRO = 1_000_000
 DAY = 24 * 3600.0
 
-_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{2,16})")
+_AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
 
 # window is the seconds that a cap counts over, None for all time, 0 for each job by itself; name is the
 # flag or variable that it comes from.
