@@ -20,10 +20,6 @@ from .console import Console
 from .options import Connection
 from .request import Request
 
-# Seconds of a deadline that are kept for the last line and the end of the process.
-_TO_END = 0.5
-
-
 def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Request) -> spending.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     from . import catalogue
@@ -101,13 +97,6 @@ def claim(arguments, asked: Request, connection: Connection, book: ledger.Ledger
         retry_unknown=arguments.retry_unknown,
         accept_unknown_cost=arguments.accept_unknown_cost,
     )
-
-
-def time_left(deadline: float | None) -> float | None:
-    """What is left of --deadline, which counts from the start of the process, less what it takes to end."""
-    if deadline is None:
-        return None
-    return max(deadline - min(_TO_END, deadline / 10) - (time.time() - _began_at()), 0.001)
 
 
 def spent(book: ledger.Ledger | None, decisions: list[ledger.Decision]) -> list[spending.Amount]:
