@@ -41,6 +41,7 @@ def build_parser() -> console.Parser:
     what.add_argument("--payload", metavar="JSON", help="the request's fields as a JSON object")
     what.add_argument("--payload-file", metavar="PATH", help="a file with them; - for standard input")
     what.add_argument("--no-validate", action="store_true", help="send the fields as they are, unchecked")
+    options.add_spending_flags(parser)
     how = parser.add_argument_group("how to wait")
     how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}")
     how.add_argument("--no-wait", action="store_true", help="stop once the service has accepted the job")
@@ -54,11 +55,23 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import lifecycle, options, request, runner
+    from mediakit import group, journal, options, plan, purchase, request
 
     asked = request.read(arguments)
+    if arguments.dry_run:
+        return plan.show(screen, arguments, asked)
     connection = options.connect(screen, arguments, asked.service)
-    terms = lifecycle.Terms(
+    book = journal.open_ledger(screen, arguments.require_ledger, connection.embedded)
+    decisions = purchase.claim(arguments, asked, connection, book)
+    terms = _terms(arguments, asked, connection)
+    jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions)
+    return group.run(screen, jobs, lambda: purchase.spent(book, decisions))
+
+
+def _terms(arguments, asked, connection):
+    from mediakit import lifecycle
+
+    return lifecycle.Terms(
         stream=asked.streams,
         wait=not arguments.no_wait,
         create_timeout=arguments.sse_request_timeout,
@@ -68,19 +81,8 @@ def main(screen: console.Console, arguments) -> int:
         deadline=console.time_left(arguments.deadline),
         verbose=arguments.verbose,
         ending_events=connection.provider.ending_events,
+        reconciles=connection.provider.lists_running,
     )
-    job = runner.Runner(
-        screen,
-        connection,
-        terms,
-        model=asked.model,
-        path=asked.path,
-        payload=asked.payload,
-        warnings=asked.warnings,
-        output_dir=arguments.output_dir,
-        trace=arguments.trace,
-    )
-    return job.run()
 
 
 if __name__ == "__main__":

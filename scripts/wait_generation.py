@@ -29,6 +29,7 @@ def build_parser() -> console.Parser:
     parser = console.Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
     parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
+    parser.add_argument("--job", metavar="KEY", help="the job's key in the journal of purchases")
     parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
     parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
     parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
@@ -37,21 +38,22 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import lifecycle, options, request, runner
+    from mediakit import errors, journal, options, purchase, request, runner
 
-    generation_id = request.generation_id(arguments.generation_id)
+    if (arguments.job is None) == (arguments.generation_id is None):
+        raise errors.bad_argument("--generation-id", "expected it or --job, and not both")
+    generation_id = request.generation_id(arguments.generation_id) if arguments.job is None else None
+    entry, book = journal.look_up(screen, arguments.job or generation_id, arguments.provider, arguments.job is not None)
+    if entry:
+        connection = options.connect_again(screen, arguments, book, entry)
+        output_dir = arguments.output_dir or entry.output_dir
+        terms = options.waiting_terms(arguments, connection)
+        return purchase.resume(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
     connection = options.connect(screen, arguments, arguments.provider or "skills-video")
-    terms = lifecycle.Terms(
-        stream=False,
-        poll_timeout=arguments.timeout,
-        poll_interval=arguments.interval,
-        poll_request_timeout=arguments.request_timeout,
-        verbose=arguments.verbose,
-    )
     job = runner.Runner(
         screen,
         connection,
-        terms,
+        options.waiting_terms(arguments, connection),
         generation_id=generation_id,
         output_dir=arguments.output_dir,
         trace=arguments.trace,

@@ -253,6 +253,28 @@ def one_of(*choices: str):
     return read
 
 
+def whole(least: int, most: int):
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def word(longest: int):
+    """An argparse type: a text that is not empty, not longer, and printable."""
+
+    def read(text: str) -> str:
+        if not (text.strip() and len(text) <= longest and text.isprintable()):
+            raise argparse.ArgumentTypeError(f"expected a name of 1 to {longest} printable characters")
+        return text
+
+    return read
+
+
 def seconds(at_least: float = 0.0, above: bool = False):
     """An argparse type: a finite number of seconds."""
 

@@ -76,6 +76,14 @@ ERROR_CODES = {
     "reference_forbidden": "a $ref leads out of the document's own folder or origin",
     "payload_invalid": "the request does not follow the model's contract; nothing was sent",
     "payload_unfilled": "the request holds a value of a template that was never filled in; nothing was sent",
+    "duplicate_unknown": "the same was asked for before, and it is not known whether that was accepted",
+    "purchase_under_way": "another process is buying the same at this moment",
+    "ledger_unusable": "the journal of purchases cannot be trusted or written",
+    "ledger_required": "there is no journal of purchases, and --require-ledger asks for one",
+    "spend_cap": "a cap on spending would be overdrawn",
+    "unknown_cost": "a cap on spending is set, and the cost is not known beforehand",
+    "job_not_found": "the journal of purchases has no such job",
+    "cannot_cancel": "the service has no way to cancel a job",
 }
 
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown")

@@ -36,7 +36,7 @@ def find(variable: str, from_stdin: str | None = None) -> Key | None:
 def _candidates(variable: str, from_stdin: str | None):
     yield "--key-stdin", from_stdin
     yield f"the environment variable {variable}", os.environ.get(variable)
-    yield "the user's own store", _stored(variable)
+    yield "the user's own store", stored(variable)
     yield "./.env", _from_env_file(".env", variable)
 
 
@@ -82,7 +82,8 @@ def _from_env_file(path: str, variable: str) -> str | None:
     return dotenv_values(stream=io.StringIO(text), interpolate=False).get(variable)
 
 
-def _stored(variable: str) -> str | None:
+def stored(variable: str) -> str | None:
+    """A variable of the user's own store, or None."""
     if sys.platform == "win32":
         import winreg
 

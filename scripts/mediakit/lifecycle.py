@@ -7,12 +7,15 @@ do", "Waiting").
 
     creating ──id──> streaming ──stream left──> polling ──> ended
         │                └──────terminal status───────────────^
-        └──rejected, unknown, terminal answer─────────────────^
+        ├──rejected, terminal answer──────────────────────────^
+        └──unknown──> reconciling ──found──> polling          │
+                           └──not found───────────────────────^
 
 Actions:
     Create    send the paid POST (only now, never otherwise)
     Leave     give the POST or its stream up
     Poll      read the job once
+    Reconcile read the service's list of unfinished jobs, and tell `listed` which could be this one
     Say       one event
     End       the result: an event of its own, or a Failure
 """
@@ -34,6 +37,14 @@ POLL_PAUSE_GROWTH = 1.6
 NOT_FOUND_GRACE = 10.0
 HEARTBEAT = 15.0
 INTERRUPT_GRACE = 2.0
+# The list of unfinished jobs is read so many seconds after an outcome became unknown, and while a
+# POST is silent, since a short job leaves the list soon.
+RECONCILE_AT = (0.0, 1.0, 3.0)
+RECONCILE_TIMEOUT = 5.0
+SILENT_AFTER = 10.0
+SILENT_PAUSE = 5.0
+# A deadline leaves so much time to reconcile in, but never more than a quarter of itself.
+RECONCILE_RESERVE = 5.0
 
 # A read answered with one of these will not be answered otherwise by asking again.
 _RETRIED_READ_STATUSES = frozenset((408, 425, 429))
@@ -46,6 +57,7 @@ class Terms:
     create_timeout  for the answer to a POST, and for data on an open stream
     poll_timeout    for stream and polling together, once the create was answered
     deadline        for everything, from `begin` on; None for none
+    reconciles      whether the service can be asked what became of a POST without an answer
     """
 
     stream: bool = True
@@ -57,6 +69,7 @@ class Terms:
     deadline: float | None = None
     verbose: bool = False
     ending_events: frozenset = frozenset()
+    reconciles: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,11 @@ class Leave:
 
 @dataclass(frozen=True)
 class Poll:
+    pass
+
+
+@dataclass(frozen=True)
+class Reconcile:
     pass
 
 
@@ -130,17 +148,37 @@ class Job:
 
     terms          see Terms
     generation_id  of a job that exists already: it is only waited for
+    unresolved     of a job that may exist: how it ends when it is not found; it is only looked for
+    forgiving      whether a 404 for a job that exists already is given NOT_FOUND_GRACE
     jitter         () -> number from 0 to 1
     """
 
-    def __init__(self, terms: Terms, generation_id: str | None = None, jitter=random.random):
+    def __init__(
+        self,
+        terms: Terms,
+        generation_id: str | None = None,
+        jitter=random.random,
+        *,
+        unresolved: errors.Failure | None = None,
+        forgiving: bool = False,
+    ):
         self.terms = terms
         self.generation_id = generation_id
         self.status: str | None = None
         self.state: str | None = None
-        self.outcome = "accepted" if generation_id else "not_sent"
+        self.outcome = "accepted" if generation_id else "unknown" if unresolved else "not_sent"
         self.ended = False
         self.wake_at = 0.0
+        # When a POST without an answer is given up.
+        self.give_up_at = float("inf")
+        self._unresolved = unresolved
+        self._forgiving = forgiving
+        self._hard_deadline = float("inf")
+        self._list_at = float("inf")
+        self._listings = 0
+        self._is_listing = False
+        self._reconciling_from = 0.0
+        self._candidates: list[str] = []
         self._jitter = jitter
         self._phase = "new"
         self._attempt = 0
@@ -165,10 +203,13 @@ class Job:
     def begin(self, now: float) -> list:
         self._began_at = now
         if self.terms.deadline is not None:
-            self._deadline = now + self.terms.deadline
+            self._deadline = self._hard_deadline = now + self.terms.deadline
         if self.generation_id:
+            self._accepted_at = now if self._forgiving else None
             self._set_poll_deadline(now)
             return self._start_polling(now)
+        if self._unresolved:
+            return self._start_reconciling(now)
         return self._send(now)
 
     def create_not_sent(self, now: float, message: str) -> list:
@@ -311,10 +352,14 @@ class Job:
             return []
         if self._interrupted_by is not None:
             return self._end_interrupted(self._interrupted_by)
-        if now >= self._deadline:
+        if self._phase == "reconciling":
+            return self._listing_over(now) if self._is_listing else self._list(now)
+        if now >= self._deadline or (not self.generation_id and now >= self._create_deadline):
             return self._end_out_of_time(now, sent)
         if self._phase == "pausing":
             return self._send(now)
+        if now >= self._list_at and now < self.give_up_at and not self.generation_id:
+            return self._list_while_silent(now, sent)
         if self._phase == "creating":
             return [Leave(), *self._silent_create(now, sent)]
         if self._phase == "streaming":
@@ -332,14 +377,23 @@ class Job:
     def _send(self, now: float) -> list:
         self._phase = "creating"
         self._attempt += 1
-        self.wake_at = min(now + self.terms.create_timeout, self._deadline)
+        self.give_up_at = min(now + self.terms.create_timeout, self._create_deadline)
+        self._list_at = now + SILENT_AFTER if self.terms.reconciles else float("inf")
+        self.wake_at = min(self.give_up_at, self._list_at)
         return [Create()]
+
+    @property
+    def _create_deadline(self) -> float:
+        """When a POST without an answer is given up, so that there is time left to ask what became of it."""
+        if not self.terms.reconciles or self.terms.deadline is None:
+            return self._deadline
+        return min(self._deadline, self._hard_deadline - min(RECONCILE_RESERVE, self.terms.deadline / 4))
 
     def _send_again(self, now: float, cause: str, retry_after: float | None, failure: errors.Failure) -> list:
         if self._interrupted_by is not None:
             return self._end_interrupted(self._interrupted_by)
         pause = max(self._create_pauses.next(), retry_after or 0.0)
-        over = now + pause - self._began_at > CREATE_WINDOW or now + pause >= self._deadline
+        over = now + pause - self._began_at > CREATE_WINDOW or now + pause >= self._create_deadline
         if self._attempt >= CREATE_ATTEMPTS or over:
             if retry_after:
                 failure.fields["retry_after_seconds"] = round(retry_after, 3)
@@ -441,6 +495,10 @@ class Job:
     def _polled(self, now: float, status: int, reading: Reading) -> list:
         if reading.state in TERMINAL_STATES:
             return self._end_terminal(reading, "poll")
+        if not self.terms.wait:
+            self._remember(reading)
+            self._phase, self.ended = "ended", True
+            return [End("submitted", 0, {"generation_id": self.generation_id, "http_status": status}, reading)]
         actions = self._warn_unknown(reading)
         if self._remember(reading) or self.terms.verbose or now - self._said_state_at >= HEARTBEAT:
             self._said_state_at = now
@@ -482,12 +540,74 @@ class Job:
         self._phase = "waiting"
         self.wake_at = min(now + max(pause, 0.0), self._deadline)
 
+    # -- reconciling ---------------------------------------------------------------------------
+
+    def listed(self, now: float, matches: list[str] | None) -> list:
+        """The list was read: the ids that could be this job and are no other's; None if it could not be read.
+
+        Absence proves nothing, and of several none is taken.
+        """
+        if self.generation_id or self.ended:
+            return []
+        if matches and len(matches) == 1:
+            return self._attach(now, matches[0])
+        self._candidates = matches or self._candidates
+        return self._listing_over(now) if self._phase == "reconciling" and self._is_listing else []
+
+    def _start_reconciling(self, now: float) -> list:
+        self._phase = "reconciling"
+        self._reconciling_from = now
+        return [Leave(), *self._list(now)]
+
+    def _list(self, now: float) -> list:
+        if now >= self._hard_deadline:
+            return self._end_unresolved()
+        self._is_listing = True
+        self.wake_at = min(now + RECONCILE_TIMEOUT, self._hard_deadline)
+        return [Reconcile()]
+
+    def _listing_over(self, now: float) -> list:
+        self._is_listing = False
+        self._listings += 1
+        if self._listings == len(RECONCILE_AT):
+            return self._end_unresolved()
+        self.wake_at = min(self._reconciling_from + RECONCILE_AT[self._listings], self._hard_deadline)
+        return []
+
+    def _list_while_silent(self, now: float, sent: bool) -> list:
+        self._list_at = now + SILENT_PAUSE
+        if self._phase == "creating":
+            self.wake_at = min(self.give_up_at, self._list_at)
+        else:
+            self._rest(now)
+        return [Reconcile()] if sent else []
+
+    def _attach(self, now: float, generation_id: str) -> list:
+        self.generation_id = generation_id
+        self.outcome = "accepted"
+        self._accepted_at = now
+        self._deadline = self._hard_deadline
+        self._set_poll_deadline(now)
+        found = {"generation_id": generation_id, "reason": "reconciled"}
+        if not self.terms.wait:
+            self._phase, self.ended = "ended", True
+            return [Leave(), End("submitted", 0, {"generation_id": generation_id, "http_status": 200})]
+        message = "the job was found in the service's list of running jobs; it is not sent again"
+        return [Leave(), Say("resumed", {**found, "message": message}), *self._start_polling(now)]
+
+    def _end_unresolved(self) -> list:
+        if self._candidates:
+            self._unresolved.fields["candidates"] = self._candidates[:20]
+        return [Leave(), *self._end(self._unresolved)]
+
     # -- shared --------------------------------------------------------------------------------
 
     def _rest(self, now: float) -> list:
         """Nothing to do before the next data, the idle limit or the deadline."""
         if self._interrupted_by is None:
             self.wake_at = min(self._data_at + self.terms.create_timeout, self._deadline)
+            if not self.generation_id:
+                self.wake_at = min(self.wake_at, self._create_deadline, self._list_at)
         return []
 
     def _remember(self, reading: Reading) -> bool:
@@ -529,19 +649,18 @@ class Job:
         if self._interrupted_by is not None:
             return self._end_interrupted(self._interrupted_by)
         self.outcome = "unknown"
-        return self._end(
-            errors.Failure(
-                code,
-                f"the request was sent, but it is not known whether it was accepted: {what}",
-                "outcome_unknown",
-                outcome="unknown",
-                retryable=False,
-                guidance=[
-                    "Do not send it again before you know: it may have been accepted and billed.",
-                    "Look in the service's dashboard for a job made at this time.",
-                ],
-            )
+        self._unresolved = errors.Failure(
+            code,
+            f"the request was sent, but it is not known whether it was accepted: {what}",
+            "outcome_unknown",
+            outcome="unknown",
+            retryable=False,
+            guidance=[
+                "Do not send it again before you know: it may have been accepted and billed.",
+                "Look in the service's dashboard for a job made at this time.",
+            ],
         )
+        return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)
 
     def _end_unreadable(self, status: int, category: str, message: str) -> list:
         return self._end(

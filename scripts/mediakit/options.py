@@ -1,14 +1,16 @@
 """Flags that several scripts have, and what they come to.
 
-    add_connection_flags, add_reading_flags   the flags
-    Connection                                one service, at one address, with its key
-    connect                                   a Connection from the parsed flags
+    add_connection_flags, add_spending_flags, add_reading_flags   the flags
+    Connection      one service, at one address, with its key
+    connect         a Connection from the parsed flags
+    connect_again   one for a job of the ledger
+    waiting_terms   how long to wait for a job that exists
 """
 
 from __future__ import annotations
 
-from . import errors, folders, keys, providers, transport
-from .console import Console, one_of
+from . import errors, folders, keys, lifecycle, providers, transport
+from .console import Console, one_of, whole, word
 
 
 def add_connection_flags(parser) -> None:
@@ -18,6 +20,24 @@ def add_connection_flags(parser) -> None:
     group.add_argument("--base-url", metavar="URL", help="another address of the service, with its prefix")
     group.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
     group.add_argument("--key-stdin", action="store_true", help="read the key from standard input, for this run only")
+
+
+def add_spending_flags(parser) -> None:
+    from . import spending
+
+    def amount(text: str) -> spending.Amount:
+        return spending.parse_amount("--max-spend", text)
+
+    group = parser.add_argument_group("spending")
+    group.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
+    group.add_argument("--copies", type=whole(1, 100), default=1, metavar="N", help="buy N of them on purpose")
+    group.add_argument("--intent", type=word(200), metavar="KEY", help="this purchase's own name")
+    group.add_argument("--allow-duplicate", action="store_true", help="buy one more, whatever was bought before")
+    group.add_argument("--retry-unknown", action="store_true", help="risk paying twice for an unknown outcome")
+    group.add_argument("--max-spend", type=amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
+    group.add_argument("--accept-unknown-cost", action="store_true", help="buy under a cap what has no known price")
+    group.add_argument("--require-ledger", action="store_true", help="refuse to buy where nothing can be remembered")
+    group.add_argument("--no-store-payload", action="store_true", help="do not keep what was asked for")
 
 
 def add_reading_flags(parser) -> None:
@@ -34,13 +54,30 @@ class Connection:
     base_url  where requests go
     key       keys.Key, or None for a service that needs none
     chosen    the flags that lead another script to the same place
+    embedded  whether its server was started in this process
     """
 
-    def __init__(self, provider: providers.Provider, base_url: str, key: keys.Key | None, chosen: list[str]):
+    def __init__(
+        self,
+        provider: providers.Provider,
+        base_url: str,
+        key: keys.Key | None,
+        chosen: list[str],
+        embedded: bool = False,
+    ):
         self.provider = provider
         self.base_url = base_url
         self.key = key
         self.chosen = chosen
+        self.embedded = embedded
+
+    @property
+    def origin(self) -> str:
+        """Where it is, in one spelling; the port of an embedded server, another each time, is no part of it."""
+        if self.embedded:
+            return "embedded"
+        scheme, host, port = transport.origin_of(self.base_url)
+        return f"{scheme}://{host}:{port}{transport.urlsplit(self.base_url).path}"
 
     @property
     def authorisation(self) -> tuple[str, str] | None:
@@ -69,7 +106,33 @@ def connect(console: Console, arguments, name: str) -> Connection:
         if base_url != own:
             chosen += ["--base-url", base_url] + (["--trust-base-url"] if arguments.trust_base_url else [])
     key = _key_of(console, provider, arguments)
-    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen)
+    embedded = base_url is None
+    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded)
+
+
+def connect_again(console: Console, arguments, book, entry) -> Connection:
+    """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
+
+    An address out of the ledger gets the key by the same rules as one from a flag.
+    """
+    from copy import copy
+
+    arguments = copy(arguments)
+    if arguments.base_url is None and book.names_hosts and entry.base_url != providers.load(entry.service).base_url:
+        arguments.base_url = entry.base_url
+    return connect(console, arguments, entry.service)
+
+
+def waiting_terms(arguments, connection: Connection) -> lifecycle.Terms:
+    """How long to wait for a job that exists, as --interval, --timeout and --request-timeout say."""
+    return lifecycle.Terms(
+        stream=False,
+        poll_timeout=arguments.timeout,
+        poll_interval=arguments.interval,
+        poll_request_timeout=arguments.request_timeout,
+        verbose=arguments.verbose,
+        reconciles=connection.provider.lists_running,
+    )
 
 
 def _key_of(console: Console, provider: providers.Provider, arguments) -> keys.Key | None:

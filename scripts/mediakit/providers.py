@@ -16,7 +16,7 @@ import os
 import re
 from collections import namedtuple
 
-from . import errors
+from . import errors, spending
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
 
@@ -137,6 +137,8 @@ class Provider:
         self.balance_path: str | None = descriptor.get("balance", {}).get("path")
         self.ending_events = frozenset(descriptor.get("stream", {}).get("ending_events", ()))
         self.streams: bool = "stream_path" in descriptor["create"]
+        self.lists_running: bool = "running" in descriptor
+        self.result_lifetime: float | None = descriptor.get("result_lifetime")
         self._states = {
             word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses
         }
@@ -183,6 +185,34 @@ class Provider:
         """What the service says the job has cost, in its own shape."""
         return point(body, self._descriptor["answer"].get("usage", "/\0"))
 
+    def cost(self, body) -> spending.Amount | None:
+        """What the service says the job has cost, with its unit; None where it does not say."""
+        where = self._descriptor["answer"].get("cost")
+        found = point(body, where["amount"]) if where else None
+        if not isinstance(found, (int, float)) or isinstance(found, bool) or not 0 <= found < 1e12:
+            return None
+        return spending.Amount.of(found, where["unit"])
+
+    @property
+    def running_path(self) -> str:
+        """The path of the list of unfinished jobs."""
+        running = self._descriptor["running"]
+        return running["path"] + (f"?limit={running['limit']}" if "limit" in running else "")
+
+    def running_matches(self, body, payload: dict) -> list[str] | None:
+        """The ids in a list of unfinished jobs whose input has every field of a payload; None for no list."""
+        running = self._descriptor["running"]
+        if not isinstance(body, list):
+            return None
+        found = []
+        for entry in body:
+            listed, its_id = point(entry, running["input"]), usable_id(point(entry, running["id"]))
+            if its_id and isinstance(listed, dict) and all(
+                name in listed and _same(listed[name], value) for name, value in payload.items()
+            ):
+                found.append(its_id)
+        return found
+
     def outputs(self, body) -> list[dict]:
         """`{url, type, media_type, width, height, duration}` for each result, without what is unknown."""
         answer = self._descriptor["answer"]
@@ -223,6 +253,13 @@ class Provider:
         return lines
 
     @property
+    def looking_guidance(self) -> list[str]:
+        """Where a person can look for a job that has no id here."""
+        if "dashboard_url" not in self.links:
+            return ["Look at the service itself for a job made at this time."]
+        return [f"Look at {self.links['dashboard_url']} for a job made at this time."]
+
+    @property
     def key_guidance(self) -> list[str]:
         """Where to get a key and how to set it, for each kind of shell and host."""
         variable = self.key["variable"]
@@ -241,6 +278,11 @@ class Provider:
             message = words or _dumped(body)
         endings = self._descriptor["errors"].get("code_categories", {})
         return errors.classify(status, message, code, endings), message
+
+
+def _same(one, other) -> bool:
+    # In JSON true is not 1, though Python says they are equal.
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def usable_id(value) -> str | None:

@@ -12,7 +12,7 @@ import queue
 import re
 import time
 
-from . import lifecycle, providers, results, sse, transport
+from . import journal, lifecycle, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -35,6 +35,9 @@ class Runner:
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
     trace          the file of --trace
+    notes          the job's journal; without one nothing is written down
+    resumes        for a job that was paid for before: reason and message of its `resumed` event
+    unresolved     for a job that may exist: the Failure if it is not found
     """
 
     def __init__(
@@ -50,6 +53,9 @@ class Runner:
         generation_id: str | None = None,
         output_dir: str | None = None,
         trace: str | None = None,
+        notes: journal.Journal | None = None,
+        resumes: tuple[str, str] | None = None,
+        unresolved=None,
     ):
         self._console = console
         self._connection = connection
@@ -61,17 +67,35 @@ class Runner:
         self._warnings = warnings
         self._output_dir = output_dir
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
-        self._job = lifecycle.Job(terms, generation_id)
+        self._notes = notes or journal.Journal(console)
+        self._resumes = resumes
+        self._job = lifecycle.Job(terms, generation_id, unresolved=unresolved, forgiving=resumes is not None and not self._notes.attached_by_hand)
         self._wire = transport.Wire(
             connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
         )
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
+        self._listing: transport.Exchange | None = None
         self._decoder = sse.Decoder()
         self._began_at = 0.0
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
+        try:
+            return self._run()
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._notes.release()
+
+    def _abandon(self) -> None:
+        """Nobody reads any more, or worse: what is known is written down, and nothing more is sent."""
+        if self._creating is not None and self._job.generation_id is None:
+            self._job.outcome = "not_sent" if self._creating.withhold() else "unknown"
+        self._write_down()
+
+    def _run(self) -> int:
         self._console.on_signal = lambda number: self._inbox.put(transport.Seen(None, "signal", number))
         self._console.emit(
             "start",
@@ -80,10 +104,14 @@ class Runner:
             model=self._model,
             url=self._connection.base_url + self._first_path(),
             mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+            job=self._notes.key,
         )
         self._console.about_job = self._about_job
         for code, message in self._warnings:
             self._console.warning(code, message)
+        if self._resumes:
+            reason, message = self._resumes
+            self._console.emit("resumed", generation_id=self._job.generation_id, reason=reason, message=message)
         self._began_at = time.monotonic()
         actions = self._job.begin(self._began_at)
         while True:
@@ -93,7 +121,9 @@ class Runner:
             actions = self._next()
 
     def _first_path(self) -> str:
-        return self._path or self._provider.read_path(self._job.generation_id)
+        if self._job.generation_id:
+            return self._provider.read_path(self._job.generation_id)
+        return self._path or self._provider.running_path
 
     # -- what was seen -----------------------------------------------------------------------------
 
@@ -108,6 +138,8 @@ class Runner:
         now = time.monotonic()
         if seen.kind == "signal":
             return self._job.interrupted(now, seen.value, self._is_sent(now, True))
+        if seen.exchange is self._listing and self._listing is not None:
+            return self._take_listing(now, seen)
         if seen.exchange is not self._exchange:
             return []  # from a request that was given up
         # A server that never falls silent must not keep the clock from being looked at.
@@ -117,7 +149,7 @@ class Runner:
         """Whether the POST under way has left; at its limits it is withheld first, so that it cannot leave after."""
         if self._creating is None:
             return False
-        if stopping or now >= self._job.wake_at:
+        if stopping or now >= self._job.give_up_at:
             return not self._creating.withhold()
         return self._creating.sent
 
@@ -132,6 +164,8 @@ class Runner:
         if seen.kind == "lost":
             if not is_create:
                 return job.poll_lost(now, seen.value.message)
+            if self._notes.refusal and not seen.value.sent:
+                raise journal.unusable(self._notes.refusal)
             return (job.create_lost if seen.value.sent else job.create_not_sent)(now, seen.value.message)
         return self._take_answer(now, seen.value, is_create)
 
@@ -146,6 +180,17 @@ class Runner:
                 now, answer.status, reading, category, message, answer.retry_after, self._console.plain(location, 100)
             )
         return self._job.poll_answered(now, answer.status, reading, category, message, answer.retry_after)
+
+    def _take_listing(self, now: float, seen: transport.Seen) -> list:
+        """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
+        self._listing = None
+        matches = None
+        if seen.kind == "answer" and 200 <= seen.value.status < 300:
+            body, _ = providers.read_json(seen.value.content)
+            matches = self._provider.running_matches(body, self._payload)
+        if matches and self._job.generation_id is None and not self._job.ended:
+            matches = self._notes.attach(matches)
+        return self._job.listed(now, matches)
 
     def _take_chunk(self, now: float, seen: transport.Seen) -> list:
         actions = []
@@ -182,15 +227,25 @@ class Runner:
 
     # -- what to do ----------------------------------------------------------------------------------
 
+    def _write_down(self) -> None:
+        self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
+
     def _carry_out(self, actions: list) -> lifecycle.End | None:
+        self._write_down()
         for action in actions:
             if isinstance(action, lifecycle.Say):
                 self._say(action)
             elif isinstance(action, lifecycle.Create):
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = self._wire.post(
-                    self._path, self._payload, self._terms.create_timeout, self._terms.stream
+                    self._path,
+                    self._payload,
+                    self._terms.create_timeout,
+                    self._terms.stream,
+                    self._notes.before_sending,
                 )
+            elif isinstance(action, lifecycle.Reconcile):
+                self._listing = self._wire.get(self._provider.running_path, lifecycle.RECONCILE_TIMEOUT)
             elif isinstance(action, lifecycle.Poll):
                 self._leave()
                 self._exchange = self._wire.get(
@@ -211,6 +266,8 @@ class Runner:
         if said.event == "warning":
             return self._console.warning(**said.fields)
         more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}
+        if said.event == "submitted":
+            more["job"] = self._notes.key
         return self._console.emit(said.event, **said.fields, **more)
 
     def _show_status(self) -> None:
@@ -223,14 +280,23 @@ class Runner:
     def _finish(self, end: lifecycle.End) -> int:
         self._leave()
         if end.event == "terminal":
-            return self._finish_terminal(end)
+            code, delivered = self._finish_terminal(end)
+        else:
+            code, delivered = self._finish_early(end), False
+        self._notes.ended(code, delivered)
+        return code
+
+    def _finish_early(self, end: lifecycle.End) -> int:
         fields = dict(end.fields)
         if end.event == "submitted":
-            fields["usage"] = self._provider.usage(end.reading.body)
+            fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
         fields.update(self._way_on())
         if end.failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
-        end.failure.fields.setdefault("guidance", self._provider.guidance(end.failure.category))
+        if end.failure.category == "not_found" and self._job.generation_id:
+            self._notes.gone()
+        guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
+        end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
     def _about_job(self) -> dict:
@@ -238,27 +304,32 @@ class Runner:
         return {"outcome": self._job.outcome, **self._way_on()}
 
     def _way_on(self) -> dict:
-        """The id, and the command that goes on with it."""
-        found = self._job.generation_id
-        if found is None:
-            return {}
+        """The id, the job's key in the ledger, and the command that goes on with it."""
+        found, key = self._job.generation_id, self._notes.key
+        known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
+        where = self._connection.chosen
+        saving = [] if self._output_dir is None else ["--output-dir", os.path.abspath(self._output_dir)]
+        if key and found:
+            return {**known, **command_line("jobs.py", "resume", key, *where, *saving)}
+        if key and self._job.outcome == "unknown":
+            return {**known, **command_line("jobs.py", "reconcile", key, *where, *saving)}
         # An id that holds the key would carry it into a command line.
-        if not _PASTEABLE_ID.fullmatch(found) or self._console.redactor.text(found) != found:
-            return {"generation_id": found}
-        flags = ["--generation-id", found, *self._connection.chosen]
-        if self._output_dir is not None:
-            flags += ["--output-dir", os.path.abspath(self._output_dir)]
-        return {"generation_id": found, **command_line("wait_generation.py", *flags)}
+        if found and _PASTEABLE_ID.fullmatch(found) and self._console.redactor.text(found) == found:
+            return {**known, **command_line("wait_generation.py", "--generation-id", found, *where, *saving)}
+        return known
 
-    def _finish_terminal(self, end: lifecycle.End) -> int:
+    def _finish_terminal(self, end: lifecycle.End) -> tuple[int, bool]:
+        """The exit code, and whether the job is delivered: a `terminal` was written, and nothing is missing."""
         body = end.reading.body
+        self._notes.billed(self._provider.cost(body), self._provider.usage(body))
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
             assets, problem = self._save(outputs)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", **self._way_on()}
-                return self._console.result("interrupted", 128 + problem, **fields)
+                return self._console.result("interrupted", 128 + problem, **fields), False
+            self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.error(body)
@@ -269,6 +340,7 @@ class Runner:
             "provider": self._provider.name,
             "model": self._model,
             "generation_id": self._job.generation_id,
+            "job": self._notes.key,
             "status": end.fields["status"],
             "state": end.fields["state"],
             "outputs": [self._shown(output) for output in outputs[:_MOST_OUTPUTS]],
@@ -281,7 +353,7 @@ class Runner:
         }
         if problem:
             fields.update(self._way_on())
-        return self._console.result("terminal", 26 if problem else code, **fields)
+        return self._console.result("terminal", 26 if problem else code, **fields), not problem
 
     def _shown(self, output: dict) -> dict:
         if len(output["url"]) <= _LONGEST_URL:

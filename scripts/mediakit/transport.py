@@ -289,13 +289,15 @@ def watched_session(loopback: bool):
 class Exchange:
     """One request that is under way.
 
+    on_sending  called before the first byte leaves; if it raises, none does
     sent      whether a byte of it was, or could not be proven not to be, passed to the socket
     withhold  keep it from being sent; False if it is too late
     leave     stop reading; what arrives later is not reported
     """
 
-    def __init__(self, inbox, allows_peer=None):
+    def __init__(self, inbox, allows_peer=None, on_sending=None):
         self.watched = False
+        self._on_sending = on_sending
         self._inbox = inbox
         self._allows_peer = allows_peer
         self._lock = threading.Lock()
@@ -342,6 +344,8 @@ class Exchange:
         with self._lock:
             if self._withheld:
                 raise _Canceled
+            if self._on_sending and not self._began_sending:
+                self._on_sending()
             self._began_sending = True
 
     # Called by the wire, in the exchange's own thread.
@@ -420,25 +424,26 @@ class Wire:
         self._trace = trace or (lambda record: None)
         self._loopback = is_loopback(origin_of(base_url)[1])
 
-    def post(self, path: str, payload: dict, timeout: float, stream: bool) -> Exchange:
+    def post(self, path: str, payload: dict, timeout: float, stream: bool, on_sending=None) -> Exchange:
         """Send a JSON body once, over a connection of its own; never repeated here.
 
-        timeout  seconds for the answer to begin, and between pieces of an answer that is no stream
-        stream   whether an event stream is asked for
+        timeout     seconds for the answer to begin, and between pieces of an answer that is no stream
+        stream      whether an event stream is asked for
+        on_sending  called before the first byte leaves; if it raises, none does
         """
         content = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         headers = {
             "Accept": "text/event-stream" if stream else "application/json",
             "Content-Type": "application/json",
         }
-        return self._start("POST", path, headers, content, timeout, stream)
+        return self._start("POST", path, headers, content, timeout, stream, on_sending)
 
     def get(self, path: str, timeout: float) -> Exchange:
         """Read once."""
         return self._start("GET", path, {"Accept": "application/json"}, None, timeout, False)
 
-    def _start(self, method, path, headers, content, timeout, stream) -> Exchange:
-        exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None)
+    def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
+        exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None, on_sending)
         job = threading.Thread(
             target=self._run, args=(exchange, method, path, headers, content, timeout, stream), daemon=True
         )

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "requests>=2.32,<3",
+#   "urllib3>=2.3,<3",
+#   "jsonschema>=4.18,<5",
+#   "python-dotenv>=1.0,<2",
+#   "PyYAML>=6.0,<7",
+#   "Pillow>=10.1,<13",
+# ]
+# ///
+"""Look at, go on with and settle the jobs that were bought. Nothing here ever buys.
+
+list       newest first              show JOB       everything that is known of one
+resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
+cancel JOB where the service can     spend          by day, service and model
+forget     JOB or --older-than DAYS
+
+JOB is a key such as job_0123456789abcdef, or the id that the service gave.
+"""
+
+from mediakit import console
+
+EXAMPLES = """\
+  jobs.py list --limit 5
+  jobs.py spend
+  jobs.py resume --all-undelivered --output-dir out
+  jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py forget --older-than 30"""
+
+# action -> the flag that stands for many jobs
+ACTIONS = {
+    "list": None,
+    "show": None,
+    "resume": "all_undelivered",
+    "reconcile": "all_unknown",
+    "cancel": None,
+    "spend": None,
+    "forget": "older_than",
+}
+WITHOUT_JOB = ("list", "spend")
+
+
+def build_parser() -> console.Parser:
+    from mediakit import options
+    from mediakit.console import one_of, seconds, whole
+
+    parser = console.Parser(__doc__, EXAMPLES)
+    parser.add_argument("action", type=one_of(*ACTIONS), metavar="{" + ",".join(ACTIONS) + "}")
+    parser.add_argument("job", nargs="?", metavar="JOB")
+    parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
+    parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
+    parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
+    parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
+    parser.add_argument("--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list")
+    parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
+    parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
+    options.add_connection_flags(parser)
+    parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
+    parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
+    parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_reading_flags(parser)
+    return parser
+
+
+OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
+
+
+def main(screen: console.Console, arguments) -> int:
+    from mediakit import journal, ledger
+
+    _check(arguments)
+    book = journal.open_ledger(screen, required=True)
+    actions = {
+        "list": _list, "show": _show, "resume": _resume, "reconcile": _reconcile, "cancel": _cancel,
+        "spend": _spend, "forget": _forget,
+    }  # fmt: skip
+    try:
+        return actions[arguments.action](screen, arguments, book)
+    except ledger.Unusable as problem:
+        raise journal.unusable(problem) from None
+
+
+def _check(arguments) -> None:
+    from mediakit.errors import bad_argument
+
+    many = ACTIONS[arguments.action]
+    for flag in filter(None, ACTIONS.values()):
+        if getattr(arguments, flag) not in (False, None) and flag != many:
+            raise bad_argument("--" + flag.replace("_", "-"), f"does not go with {arguments.action}")
+    takes_many = many and getattr(arguments, many) not in (False, None)
+    if arguments.action in WITHOUT_JOB or takes_many:
+        if arguments.job is not None:
+            raise bad_argument("JOB", "expected without a job" if takes_many else f"{arguments.action} takes none")
+    elif arguments.job is None:
+        raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
+    if arguments.attach is not None and (arguments.action != "reconcile" or takes_many):
+        raise bad_argument("--attach", "expected with reconcile and one job")
+
+
+def _found(arguments, book):
+    from mediakit import errors
+
+    entry = book.find(arguments.job)
+    if entry is None:
+        raise errors.Failure(
+            "job_not_found",
+            "the journal of purchases has no such job",
+            "not_found",
+            retryable=False,
+            guidance=["See what there is with jobs.py list."],
+        )
+    return entry
+
+
+# -- looking -------------------------------------------------------------------------------------------
+
+
+def _list(screen, arguments, book) -> int:
+    equal = {"service": arguments.provider} if arguments.provider else {}
+    shown = 0
+    for entry in book.newest(10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal):
+        row = _row(book, entry)
+        wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
+        if wanted and shown < arguments.limit:
+            shown += 1
+            screen.emit("job", **row)
+    return screen.result("jobs", 0, jobs=shown, known=book.count(**equal))
+
+
+def _show(screen, arguments, book) -> int:
+    import json
+
+    entry = _found(arguments, book)
+    changes = [{"time": console.rfc3339(at), "what": what} for at, what in book.changes(entry.key)]
+    payload = json.loads(entry.payload) if entry.payload else None
+    return screen.result(
+        "job", 0, **_row(book, entry), origin=entry.origin, payload=payload, command=entry.command or None,
+        changes=changes, assets_saved=json.loads(entry.paths) if entry.paths else None,
+        usage=json.loads(entry.usage) if entry.usage else None,
+    )  # fmt: skip
+
+
+def _row(book, entry) -> dict:
+    """What one line tells of a job."""
+    from mediakit import spending
+
+    def amount(micro, unit):
+        return spending.Amount(micro, unit).shown if micro is not None else None
+
+    outcome = book.outcome_of(entry)
+    return {
+        "job": entry.key,
+        "created_at": console.rfc3339(entry.created_at),
+        "provider": entry.service,
+        "model": entry.model,
+        "intent": entry.intent,
+        "copy": entry.copy if entry.copy > 1 else None,
+        "outcome": outcome,
+        "generation_id": entry.generation_id,
+        "status": entry.status,
+        "state": entry.state,
+        "delivered": entry.delivered_at is not None,
+        "open": entry.delivered_at is None and entry.closed is None and outcome in ("accepted", "unknown", "under_way"),
+        "closed": entry.closed,
+        "last_exit_code": entry.exit_code,
+        "cost": amount(entry.cost, entry.cost_unit),
+        "reserved": amount(entry.reserved, entry.reserved_unit) if entry.cost is None else None,
+    }
+
+
+def _spend(screen, arguments, book) -> int:
+    from mediakit import spending
+
+    rows = book.totals()
+    for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
+        if arguments.provider in (None, service):
+            screen.emit(
+                "spent",
+                day=day,
+                provider=service,
+                model=model,
+                practice=bool(practice),
+                jobs=jobs,
+                measured=spending.Amount(measured, unit).shown if measured else None,
+                estimated=spending.Amount(estimated, unit).shown if estimated else None,
+                jobs_of_unknown_cost=unknown,
+            )
+    return screen.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
+
+
+# -- going on ------------------------------------------------------------------------------------------
+
+
+def _resume(screen, arguments, book) -> int:
+    entries = [_found(arguments, book)] if arguments.job else _open(book, "accepted")
+    return _go_on(screen, arguments, book, entries)
+
+
+def _reconcile(screen, arguments, book) -> int:
+    entries = [_found(arguments, book)] if arguments.job else _open(book, "unknown")
+    if arguments.attach is not None:
+        return _attach(screen, arguments, book, entries[0])
+    return _go_on(screen, arguments, book, entries)
+
+
+def _open(book, outcome: str) -> list:
+    return [entry for entry in book.open_jobs() if book.outcome_of(entry) == outcome]
+
+
+def _go_on(screen, arguments, book, entries: list) -> int:
+    from mediakit import group
+
+    def job(entry):
+        return lambda part: _one(part, arguments, book, entry)
+
+    return group.run(screen, [job(entry) for entry in entries], lambda: [])
+
+
+def _one(screen, arguments, book, entry) -> int:
+    """Wait for one job as far as that can be done from what is known of it."""
+    from mediakit import errors, journal, options, purchase
+
+    outcome = book.outcome_of(entry)
+    go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
+    if outcome == "under_way":
+        raise journal.under_way(entry)
+    if go_on is None:
+        raise errors.Failure(
+            "job_not_found",
+            f"nothing was bought: the request was {outcome.replace('_', ' ')}",
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["Run the command that was to buy it once more."],
+        )
+    connection = options.connect_again(screen, arguments, book, entry)
+    output_dir = arguments.output_dir or entry.output_dir
+    terms = options.waiting_terms(arguments, connection)
+    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
+
+
+def _attach(screen, arguments, book, entry) -> int:
+    """Take a person's word for the id, once the service knows a job of that id."""
+    from mediakit import errors, options, purchase, request
+
+    if book.outcome_of(entry) != "unknown":
+        raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
+    generation_id = request.generation_id(arguments.attach)
+    if not book.unclaimed(entry.service, [generation_id]):
+        raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
+    connection = options.connect_again(screen, arguments, book, entry)
+    terms = options.waiting_terms(arguments, connection)
+    return purchase.attach(
+        screen, connection, terms, book, entry, generation_id,
+        output_dir=arguments.output_dir or entry.output_dir, trace=arguments.trace,
+    )  # fmt: skip
+
+
+# -- settling ------------------------------------------------------------------------------------------
+
+
+def _cancel(screen, arguments, book) -> int:
+    from mediakit import errors, providers
+
+    entry = _found(arguments, book)
+    provider = providers.load(entry.service)
+    raise errors.Failure(
+        "cannot_cancel",
+        f"{provider.title} has no documented way to cancel a job; it runs on and is paid for",
+        "validation",
+        retryable=False,
+        job=entry.key,
+        generation_id=entry.generation_id or None,
+        guidance=provider.looking_guidance,
+    )
+
+
+def _forget(screen, arguments, book) -> int:
+    import time
+
+    from mediakit import journal, spending
+
+    if arguments.job:
+        entries = [_found(arguments, book)]
+        if book.outcome_of(entries[0]) == "under_way":
+            raise journal.under_way(entries[0])
+    else:
+        entries = book.settled_before(time.time() - arguments.older_than * spending.DAY)
+    for entry in entries:
+        book.forget(entry.key)
+    return screen.result("forgotten", 0, jobs=len(entries), message="What they cost stays counted.")
+
+
+if __name__ == "__main__":
+    console.run("jobs.py", build_parser, main)

@@ -1,0 +1,281 @@
+"""The journal of purchases and its rules, without a network: what a claim comes to, caps, amounts."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from conftest import SCRIPTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediakit import errors, ledger, spending
+
+CREDITS = spending.Amount.of(12, "credits")
+
+
+@pytest.fixture
+def book(tmp_path):
+    return ledger.Ledger(str(tmp_path))
+
+
+def order(prompt="a", *, intent=None, copy=1, price=None, practice=0, account=""):
+    request = spending.digest(["service", prompt])
+    return ledger.Order(
+        fingerprint=spending.fingerprint(request, intent, copy), request=request, service="service", origin="o",
+        practice=practice, account=account, model="m", base_url=None, output_dir=None, intent=intent, copy=copy,
+        command="create", payload='{"prompt": "a"}', price=price,
+    )  # fmt: skip
+
+
+def buy(book, *orders, **choices):
+    return book.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
+
+
+def words(decisions) -> list[str]:
+    return [decision.word for decision in decisions]
+
+
+def the_owner_dies(book, *decisions) -> None:
+    for decision in decisions:
+        book.release(decision.entry.key)
+
+
+# what became of the first -> (columns, its owner lives, what the same command then is)
+FATES = {
+    "nothing yet": ({}, True, "wait"),
+    "killed before the first byte": ({}, False, "buy"),
+    "the POST is out": ({"outcome": "sending"}, True, "wait"),
+    "killed with the POST out": ({"outcome": "sending"}, False, "unknown"),
+    "unknown, and being reconciled": ({"outcome": "unknown"}, True, "wait"),
+    "unknown": ({"outcome": "unknown"}, False, "unknown"),
+    "rejected": ({"outcome": "rejected"}, False, "buy"),
+    "not sent": ({"outcome": "not_sent"}, False, "buy"),
+    "accepted": ({"outcome": "accepted", "generation_id": "g"}, False, "resume"),
+    "accepted, still watched": ({"outcome": "accepted", "generation_id": "g"}, True, "resume"),
+    "accepted without an id": ({"outcome": "accepted"}, False, "unknown"),
+    "delivered": ({"outcome": "accepted", "generation_id": "g", "delivered_at": 5.0}, False, "buy"),
+    "gone": ({"outcome": "accepted", "generation_id": "g", "closed": "gone"}, False, "buy"),
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_what_the_same_command_comes_to(book, fate):
+    columns, owner_lives, expected = FATES[fate]
+    first = buy(book)[0]
+    if columns:
+        book.record(first.entry.key, fate, **columns)
+    if not owner_lives:
+        the_owner_dies(book, first)
+    second = buy(book)[0]
+    assert second.word == expected
+    assert (second.entry.key != first.entry.key) == (expected == "buy")
+
+
+def test_a_purchase_delivered_after_the_command_began_is_its_own(book):
+    first = buy(book)[0]
+    book.record(first.entry.key, "delivered", outcome="accepted", generation_id="g", delivered_at=100.0)
+    assert words(buy(book, began_at=99.0)) == ["resume"]
+    assert words(buy(book, began_at=101.0)) == ["buy"]
+
+
+def test_another_intent_another_copy_and_another_prompt_are_other_purchases(book):
+    assert words(buy(book)) == ["buy"]
+    assert words(buy(book, order(intent="x"))) == ["buy"]
+    assert words(buy(book, order(copy=2))) == ["buy"]
+    assert words(buy(book, order("b"))) == ["buy"]
+
+
+def test_copies_that_were_bought_together_are_delivered_together(book):
+    copies = [order(copy=1), order(copy=2), order(copy=3)]
+    decisions = buy(book, *copies)
+    the_owner_dies(book, *decisions)
+    book.record(decisions[0].entry.key, "d", outcome="accepted", generation_id="g1", delivered_at=5.0)
+    book.record(decisions[1].entry.key, "a", outcome="accepted", generation_id="g2")
+    again = buy(book, *copies)
+    assert words(again) == ["resume", "resume", "buy"]  # the third was never sent
+    assert again[2].entry.purchase == decisions[0].entry.purchase
+
+
+def test_an_unknown_one_stays_and_refuses_after_a_duplicate_was_allowed(book):
+    first = buy(book)[0]
+    book.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(book, first)
+    second = buy(book, allow_duplicate=True)[0]
+    book.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
+    assert [(found.word, found.entry.key) for found in buy(book)] == [("unknown", first.entry.key)]
+
+
+def test_retry_unknown_replaces_the_intent_and_its_cost_stays_counted(book):
+    first = buy(book, order(price=spending.Price(CREDITS, "estimate")))[0]
+    book.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(book, first)
+    second = buy(book, order(price=spending.Price(CREDITS, "estimate")), retry_unknown=True)[0]
+    assert second.word == "buy"
+    assert book.spent("credits", False) == 2 * CREDITS.micro
+    book.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
+    assert words(buy(book)) == ["buy"]
+
+
+def test_one_id_is_one_job(book):
+    first, second = buy(book, order("a"), order("b"))
+    assert book.accepted(first.entry.key, "g", "answer")
+    assert not book.accepted(second.entry.key, "g", "the list of running jobs")
+    assert book.find(second.entry.key).generation_id is None
+    assert book.unclaimed("service", ["g", "h"]) == ["h"]
+
+
+def test_a_key_is_kept_as_a_salted_hash(book, tmp_path):
+    assert book.account(None) == ""
+    assert book.account("your_api_key_here") == book.account("your_api_key_here") != book.account("another_key")
+    book.release(buy(book, order(account=book.account("your_api_key_here")))[0].entry.key)
+    assert all(b"your_api_key_here" not in path.read_bytes() for path in tmp_path.glob("ledger*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="mode bits")
+def test_nobody_else_can_read_it(book, tmp_path):
+    buy(book)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("ledger*")} == {0o600}
+
+
+def test_what_is_forgotten_is_gone_but_for_its_cost(book):
+    first = buy(book)[0]
+    book.record(first.entry.key, "d", outcome="accepted", generation_id="g", cost=CREDITS.micro, cost_unit="credits")
+    book.forget(first.entry.key)
+    found = book.find(first.entry.key)
+    assert (found.payload, found.command, found.closed) == (None, "", "forgotten")
+    assert book.newest(10) == [] and book.spent("credits", False) == CREDITS.micro
+    assert words(buy(book)) == ["buy"]
+
+
+def test_a_newer_ledger_is_left_alone(tmp_path):
+    ledger.Ledger(str(tmp_path))._database.execute("PRAGMA user_version=99")
+    with pytest.raises(ledger.Unusable) as problem:
+        ledger.Ledger(str(tmp_path))
+    assert problem.value.kind == "newer"
+
+
+def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
+    program = (
+        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
+        "import test_ledger; from mediakit import ledger\n"
+        "book = ledger.Ledger(sys.argv[3])\n"
+        "decision = book.claim([test_ledger.order()], [])[0]\n"
+        "print(decision.word, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(SCRIPTS), os.path.dirname(__file__), str(tmp_path)]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(50)]
+    try:
+        said = sorted(process.stdout.readline().strip() for process in running)
+    finally:
+        for process in running:
+            process.communicate()
+    assert said == ["buy"] + ["wait"] * 49
+
+
+# -- caps and amounts ----------------------------------------------------------------------------------
+
+# (caps, what is spent before, price, accepts an unknown cost) -> None, or the code of the refusal
+CAPS = [
+    ("20credits", 0, 12, False, None),
+    ("12credits", 0, 12, False, None),
+    ("11.5credits", 0, 12, False, "spend_cap"),
+    ("20credits", 12, 12, False, "spend_cap"),
+    ("24credits/day", 12, 12, False, None),
+    ("23credits/day", 12, 12, False, "spend_cap"),
+    ("100credits, 23credits/day", 12, 12, False, "spend_cap"),
+    ("20credits", 0, None, False, "unknown_cost"),
+    ("20credits", 0, None, True, None),
+    ("5usd", 0, 12, False, "unknown_cost"),
+]
+
+
+@pytest.mark.parametrize("text, before, price, accepts, code", CAPS)
+def test_a_cap_counts_what_is_spent_and_reserved(book, text, before, price, accepts, code):
+    if before:
+        first = buy(book, order("before", price=spending.Price(spending.Amount.of(before, "credits"), "estimate")))[0]
+        book.record(first.entry.key, "?", outcome="unknown")
+    wanted = order(price=spending.Price(spending.Amount.of(price, "credits"), "estimate") if price else None)
+    caps = spending.parse_caps("AI_MEDIA_MAX_SPEND", text)
+    if code is None:
+        assert words(buy(book, wanted, caps=caps, accept_unknown_cost=accepts)) == ["buy"]
+        return
+    with pytest.raises(errors.Failure) as refusal:
+        buy(book, wanted, caps=caps, accept_unknown_cost=accepts)
+    assert (refusal.value.code, refusal.value.exit_code) == (code, 27)
+    assert book.newest(10, outcome="planned") == []
+
+
+def test_what_was_refused_or_not_sent_counts_nothing_and_practice_counts_apart(book):
+    price = spending.Price(CREDITS, "estimate")
+    for prompt, outcome in (("a", "rejected"), ("b", "not_sent")):
+        book.record(buy(book, order(prompt, price=price))[0].entry.key, outcome, outcome=outcome)
+    buy(book, order("c", price=price, practice=1))
+    assert book.spent("credits", False) == 0 and book.spent("credits", True) == CREDITS.micro
+
+
+def test_a_resume_needs_no_room_under_a_cap(book):
+    first = buy(book, order(price=spending.Price(CREDITS, "estimate")))[0]
+    book.accepted(first.entry.key, "g", "answer")
+    caps = spending.parse_caps("x", "12credits")
+    assert words(buy(book, order(price=spending.Price(CREDITS, "estimate")), caps=caps)) == ["resume"]
+
+
+@given(st.integers(0, 10**12), st.sampled_from(["credits", "usd"]))
+def test_an_amount_is_read_as_it_is_written(micro, unit):
+    amount = spending.Amount(micro, unit)
+    text = f"{micro // spending.MICRO}.{micro % spending.MICRO:06d}{unit}"
+    assert spending.parse_amount("x", text) == amount
+
+
+@pytest.mark.parametrize("text", ["5", "", "credits", "-5usd", "1e3usd", "nanusd", "infusd", "5 usd usd", "٣usd"])
+def test_what_is_no_amount_is_a_bad_argument(text):
+    with pytest.raises(errors.Failure) as refusal:
+        spending.parse_amount("--max-spend", text)
+    assert refusal.value.exit_code == 2
+
+
+@given(st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(max_size=5), max_size=4))
+def test_a_fingerprint_does_not_depend_on_the_order_of_fields(payload):
+    assert spending.digest(payload) == spending.digest(dict(reversed(payload.items())))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from(["buy", "kill", "send", "accept", "deliver", "unknown"]), max_size=25))
+def test_no_sequence_of_events_leaves_two_open_jobs_for_one_intent(tmp_path_factory, events):
+    book = ledger.Ledger(str(tmp_path_factory.mktemp("ledger")))
+    number = 0
+    for event in events:
+        opened = book.open_jobs()
+        assert len(opened) <= 1
+        if event == "buy":
+            buy(book)
+        elif opened and event == "kill":
+            book.release(opened[0].key)
+        elif opened and event == "send" and opened[0].outcome == "planned":
+            book.record(opened[0].key, event, outcome="sending")
+        elif opened and event == "unknown" and opened[0].outcome == "sending":
+            book.record(opened[0].key, event, outcome="unknown")
+        elif opened and event == "accept" and opened[0].outcome == "sending":
+            number += 1
+            book.accepted(opened[0].key, f"g{number}", "answer")
+        elif opened and event == "deliver" and opened[0].generation_id:
+            book.record(opened[0].key, event, delivered_at=5.0)
+            book.release(opened[0].key)
+    for entry in book.open_jobs():
+        book.release(entry.key)
+
+
+def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
+    mounts = (
+        "22 1 0:20 / / rw - ext4 /dev/sda rw\n"
+        "30 22 0:30 / /home rw shared:1 - nfs4 server:/home rw\n"
+        "31 30 0:31 / /home/me/my\\040disk rw - tmpfs tmpfs rw\n"
+    )
+    assert ledger.file_system_of("/home/me", mounts) == "nfs4"
+    assert ledger.file_system_of("/homestead", mounts) == "ext4"
+    assert ledger.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
