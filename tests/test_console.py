@@ -444,5 +444,7 @@ def test_a_flood_of_progress_stays_bounded(scripts, name):
 
 
 def test_a_good_run_is_short(scripts):
-    with FakeService(create=stream(event(), event("IN_PROGRESS"), event("COMPLETED", url="https://cdn.example/x.png"))) as s:
+    with FakeService(
+        create=stream(event(), event("IN_PROGRESS"), event("COMPLETED", url="https://cdn.example/x.png"))
+    ) as s:
         assert len(create(scripts, s).stdout) <= 1500

@@ -34,7 +34,9 @@ def test_create_and_wait_streams_and_ends_with_a_terminal(scripts):
 
 def test_create_and_wait_falls_back_to_polling(scripts):
     with FakeService(create=stream(event()), read=[answer(200, job("IN_PROGRESS")), COMPLETED]) as service:
-        run = scripts.run(*create_command(service, "--sse-request-timeout", "120", "--poll-request-timeout", "20"), env=WITH_KEY)
+        run = scripts.run(
+            *create_command(service, "--sse-request-timeout", "120", "--poll-request-timeout", "20"), env=WITH_KEY
+        )
         assert run.code == 0
         wanted = ["start", "sse_open", "sse_event", "sse_stream_ended", "fallback_polling_start", "poll", "terminal"]
         assert [name for name in run.names if name in wanted] == wanted

@@ -106,7 +106,9 @@ def test_a_stream_is_read_the_same_wherever_it_is_cut(scripts, name, cut):
 )
 def test_a_job_that_ends_badly_is_ten_on_the_stream_and_when_polled(scripts, status, state):
     body = {"code": "VIDEO_GENERATION_FAILED", "message": "the model gave up"}
-    with FakeService(create=[stream(event(status, **body)), stream(event())], read=answer(200, job(status, **body))) as s:
+    with FakeService(
+        create=[stream(event(status, **body)), stream(event())], read=answer(200, job(status, **body))
+    ) as s:
         for source in ("sse", "poll"):
             result = create(scripts, s).result
             assert (result["exit_code"], result["ok"], result["source"], result["state"]) == (10, False, source, state)
@@ -235,14 +237,20 @@ def test_failing_reads_of_a_job_that_exists_end_in_eleven_and_not_in_transient(s
 def pasted(command: str, scripts) -> tuple[int, list[dict]]:
     """What comes of a command line in this platform's shell."""
     done = subprocess.run(
-        command, shell=True, capture_output=True, timeout=PATIENCE, cwd="/" if os.name != "nt" else None,
+        command,
+        shell=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        cwd="/" if os.name != "nt" else None,
         env=scripts.environment(**WITH_KEY),
     )
     return done.returncode, read_events(done.stdout)
 
 
 @pytest.mark.parametrize("flags", [("--poll-timeout", "0.5"), ("--deadline", "2")], ids=str)
-@pytest.mark.parametrize("read", [answer(200, job("IN_PROGRESS")), hang, page(502)], ids=["running", "hanging", "failing"])
+@pytest.mark.parametrize(
+    "read", [answer(200, job("IN_PROGRESS")), hang, page(502)], ids=["running", "hanging", "failing"]
+)
 def test_the_command_of_a_timeout_works_when_pasted_into_a_shell(scripts, tmp_path, flags, read):
     with FakeService(create=stream(event()), read=read, media=answer(200, PNG, media_type="image/png")) as service:
         run = create(scripts, service, *flags, "--output-dir", "some pictures")

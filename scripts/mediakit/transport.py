@@ -32,6 +32,7 @@ from . import __version__, errors
 LARGEST_ANSWER = 16 * 1024 * 1024
 LONGEST_CONNECT = 20.0
 _CHUNK = 65536
+_SPARE = 5.0
 # So many chunks may wait in the inbox before the reader thread waits for its reader.
 _CHUNKS_AHEAD = 32
 
@@ -464,7 +465,8 @@ class Wire:
                 auth=self._authorise,
                 headers={**headers, "Accept-Encoding": "identity"},
                 data=content,
-                timeout=(min(timeout, LONGEST_CONNECT), timeout),
+                # The machine's clock decides what is too long; the socket's is there for a machine that is gone.
+                timeout=(min(timeout, LONGEST_CONNECT), timeout + _SPARE),
                 allow_redirects=False,
                 stream=True,
             )
