@@ -90,6 +90,17 @@ def test_a_command_that_was_killed_with_the_post_out_is_refused_and_settled_by_h
     assert posts(sandbox) == 1
 
 
+def test_a_post_that_is_silent_when_its_command_is_killed_is_never_sent_again(scripts, sandbox):
+    prompt = "fault:create-hang"
+    process = scripts.start(*flags(sandbox, prompt=prompt))
+    wait_for_post(sandbox)
+    sandbox.closing.wait(1)  # the command looks at its clock a few times meanwhile
+    process.kill()
+    process.wait()
+    run = scripts.run(*flags(sandbox, prompt=prompt))
+    assert (run.code, run.result["error"], posts(sandbox)) == (27, "duplicate_unknown", 1), run.events
+
+
 @pytest.mark.parametrize("way", ["forget", "--retry-unknown"])
 def test_a_refused_purchase_can_be_forgotten_or_retried(scripts, sandbox, way):
     first = scripts.run(*flags(sandbox, prompt="fault:create-500"))
