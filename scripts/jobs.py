@@ -47,7 +47,7 @@ def build_parser() -> console.Parser:
     from mediakit.console import one_of, seconds, whole
 
     parser = console.Parser(__doc__, EXAMPLES)
-    parser.add_argument("action", type=one_of(*ACTIONS), metavar="{" + ",".join(ACTIONS) + "}")
+    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="{" + ",".join(ACTIONS) + "}")
     parser.add_argument("job", nargs="?", metavar="JOB")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
@@ -85,11 +85,13 @@ def main(screen: console.Console, arguments) -> int:
 def _check(arguments) -> None:
     from mediakit.errors import bad_argument
 
+    if arguments.action is None:
+        raise bad_argument("ACTION", f"expected one of {', '.join(ACTIONS)}")
     many = ACTIONS[arguments.action]
     for flag in filter(None, ACTIONS.values()):
-        if getattr(arguments, flag) not in (False, None) and flag != many:
+        if _is_given(arguments, flag) and flag != many:
             raise bad_argument("--" + flag.replace("_", "-"), f"does not go with {arguments.action}")
-    takes_many = many and getattr(arguments, many) not in (False, None)
+    takes_many = many is not None and _is_given(arguments, many)
     if arguments.action in WITHOUT_JOB or takes_many:
         if arguments.job is not None:
             raise bad_argument("JOB", "expected without a job" if takes_many else f"{arguments.action} takes none")
@@ -97,6 +99,11 @@ def _check(arguments) -> None:
         raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
     if arguments.attach is not None and (arguments.action != "reconcile" or takes_many):
         raise bad_argument("--attach", "expected with reconcile and one job")
+
+
+def _is_given(arguments, flag: str) -> bool:
+    value = getattr(arguments, flag)
+    return value is not None and value is not False  # 0 days are given
 
 
 def _found(arguments, book):

@@ -56,7 +56,7 @@ def main(screen: console.Console, arguments) -> int:
         0 if ready else 21,
         ready=bool(ready),
         providers=reports,
-        **_next(providers.load(next_provider)),
+        **_what_next(counted, providers.load(next_provider)),
     )
 
 
@@ -140,8 +140,45 @@ def _asked(screen: console.Console, arguments, provider, key) -> dict:
     }
 
 
-def _next(provider) -> dict:
-    """The command to run next. The prompt is read from standard input: a command holds none."""
+def _what_next(counted: list[dict], provider) -> dict:
+    """The state, the command to run next with its effect, and how to go on without spending.
+
+    key_required      no service can be used yet: the command tries the sandbox
+    credits_required  the service says that credits are missing
+    ready             jobs that are paid for wait to be delivered: the command runs as it is
+    prompt_required   the command reads the prompt from standard input: a command holds none
+    """
+    from mediakit import providers
+
+    ready = [report for report in counted if report["ready"]]
+    refused = [report.get("online", {}).get("category") for report in ready]
+    open_jobs = _undelivered([report["provider"] for report in ready])
+    if open_jobs:
+        going_on = console.command_line("jobs.py", "resume", "--all-undelivered")
+        return {"state": "ready", "undelivered_jobs": open_jobs, **going_on, "effect": "no_spend"}
+    state = "prompt_required" if ready else "key_required"
+    if ready and all(category == "insufficient_credits" for category in refused):
+        state = "credits_required"
+    found = {"state": state, **_create_with(provider)}
+    if found["effect"] == "spends":
+        found["alternative"] = _create_with(providers.load(providers.names()[-1]))
+    return found
+
+
+def _undelivered(services: list[str]) -> int:
+    import os
+
+    from mediakit import folders
+
+    folder, _ = folders.state_folder()
+    if folder is None or not os.path.exists(os.path.join(folder, folders.LEDGER)):
+        return 0  # and nothing is imported that could tell more
+    from mediakit import journal
+
+    return journal.undelivered(services)
+
+
+def _create_with(provider) -> dict:
     argv = ["--provider", provider.name, "--task", "t2i", "--prompt-file", "-", "--output-dir", "out"]
     return {
         **console.command_line("create_and_wait.py", *argv),

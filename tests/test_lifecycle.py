@@ -480,3 +480,78 @@ def test_whatever_is_seen_there_is_one_end_and_no_second_post_after_one_that_may
         assert Poll() not in actions or job.generation_id
     assert creates <= CREATE_ATTEMPTS
     assert Leave() not in actions or actions
+
+
+# -- reconciling ---------------------------------------------------------------------------------------
+
+
+def unknown_job(**terms) -> Job:
+    job = new_job(reconciles=True, **terms)
+    job.begin(0)
+    assert words(job.create_lost(1.0, "a reset")) == ["Leave", "Reconcile"]
+    return job
+
+
+def test_the_list_is_read_at_once_after_one_and_after_three_seconds():
+    job, read_at = unknown_job(), [1.0]
+    for _ in range(2):
+        assert words(job.listed(read_at[-1], [])) == []
+        read_at.append(job.wake_at)
+        assert words(job.tick(job.wake_at)) == ["Reconcile"]
+    assert read_at == [1.0, 2.0, 4.0]
+    assert words(job.listed(4.0, [])) == ["Leave", "End:12"]
+
+
+# what the readings of the list show, one after the other -> how it goes on
+LISTS = [
+    ([["g"]], ["Leave", "resumed", "Poll"]),
+    ([[], ["g"]], ["Leave", "resumed", "Poll"]),
+    ([None, None, None], ["Leave", "End:12"]),
+    ([["g", "h"], ["g", "h"], ["g", "h"]], ["Leave", "End:12"]),
+    ([["g", "h"], ["h"]], ["Leave", "resumed", "Poll"]),
+]
+
+
+@pytest.mark.parametrize("lists, expected", LISTS)
+def test_exactly_one_job_that_nobody_has_is_taken(lists, expected):
+    job, now, actions = unknown_job(), 1.0, []
+    for matches in lists:
+        actions = job.listed(now, matches)
+        if not actions:
+            now = job.wake_at
+            job.tick(now)
+    assert words(actions) == expected
+
+
+def test_several_that_look_alike_are_told():
+    job, now = unknown_job(), 1.0
+    for _ in range(3):
+        actions = job.listed(now, ["g", "h"])
+        now = job.wake_at
+        job.tick(now)
+    assert end_of(actions).failure.fields["candidates"] == ["g", "h"]
+
+
+def test_a_silent_post_stays_open_while_the_list_is_read():
+    job = new_job(reconciles=True)
+    job.begin(0)
+    assert job.wake_at == 10.0 and job.give_up_at == 120.0
+    assert words(job.tick(10.0)) == ["Reconcile"]
+    assert job.listed(10.1, []) == []
+    assert words(job.tick(15.0)) == ["Reconcile"]
+    assert words(job.listed(15.1, ["g"])) == ["Leave", "resumed", "Poll"]
+
+
+def test_a_deadline_in_the_post_keeps_time_back_to_reconcile():
+    job = new_job(reconciles=True, deadline=8.0)
+    job.begin(0)
+    assert job.wake_at == 6.0
+    assert words(job.tick(6.0)) == ["Leave", "Leave", "Reconcile"]
+    assert words(job.tick(8.0)) in ([], ["Leave", "End:12"])
+    assert job.wake_at <= 8.0
+
+
+def test_a_signal_while_reconciling_ends_with_an_unknown_outcome():
+    job = unknown_job()
+    end = end_of(job.interrupted(1.5, 2, True))
+    assert (end.exit_code, end.fields["outcome"]) == (130, "unknown")

@@ -90,6 +90,17 @@ def test_a_command_that_was_killed_with_the_post_out_is_refused_and_settled_by_h
     assert posts(sandbox) == 1
 
 
+def test_a_post_that_is_silent_when_its_command_is_killed_is_never_sent_again(scripts, sandbox):
+    prompt = "fault:create-hang"
+    process = scripts.start(*flags(sandbox, prompt=prompt))
+    wait_for_post(sandbox)
+    sandbox.closing.wait(1)  # the command looks at its clock a few times meanwhile
+    process.kill()
+    process.wait()
+    run = scripts.run(*flags(sandbox, prompt=prompt))
+    assert (run.code, run.result["error"], posts(sandbox)) == (27, "duplicate_unknown", 1), run.events
+
+
 @pytest.mark.parametrize("way", ["forget", "--retry-unknown"])
 def test_a_refused_purchase_can_be_forgotten_or_retried(scripts, sandbox, way):
     first = scripts.run(*flags(sandbox, prompt="fault:create-500"))
@@ -221,7 +232,7 @@ def test_a_plan_needs_no_key_and_holds_none(scripts):
         assert run.code == 0 and plan["effect"] == "no_spend" and KEY not in run.stdout.decode()
         assert plan["request"]["method"] == "POST" and plan["request"]["body"]["prompt"] == "it's rain"
         assert "$SKILLS_VIDEO_API_KEY" in plan["curl"]
-    assert not (scripts.folder / "state").exists()
+    assert not (scripts.folder / "state" / "ledger.sqlite3").exists()
 
 
 def test_a_cap_is_kept_across_commands_by_what_was_measured(scripts, sandbox):
@@ -238,6 +249,21 @@ def test_ten_commands_at_once_do_not_overdraw_a_cap(scripts, sandbox):
     running = [scripts.start(*flags(sandbox, "--no-wait", "--intent", str(n)), env=env) for n in range(10)]
     codes = sorted((process.communicate(), process.returncode)[1] for process in running)
     assert codes == [0, 0] + [27] * 8 and posts(sandbox) == 3
+
+
+def test_preflight_says_what_is_missing_and_what_is_waiting(scripts, sandbox):
+    key = {"SKILLS_VIDEO_API_KEY": KEY}
+    missing = scripts.run("preflight.py").result
+    assert (missing["state"], missing["effect"]) == ("key_required", "no_spend")
+    ready = scripts.run("preflight.py", env=key).result
+    assert (ready["state"], ready["effect"]) == ("prompt_required", "spends")
+    assert ready["alternative"]["effect"] == "no_spend" and "sandbox" in ready["alternative"]["next_argv"]
+    assert not (scripts.folder / "state" / "ledger.sqlite3").exists()
+    scripts.run(*flags(sandbox, "--no-wait"))
+    waiting = scripts.run("preflight.py", "--provider", "sandbox").result
+    assert (waiting["state"], waiting["effect"], waiting["undelivered_jobs"]) == ("ready", "no_spend", 1)
+    script = waiting["next_argv"][1].rpartition("/")[2]
+    assert scripts.run(script, *waiting["next_argv"][2:]).code == 0
 
 
 # -- jobs.py -------------------------------------------------------------------------------------------

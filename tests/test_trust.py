@@ -313,7 +313,7 @@ def test_a_strangers_file_sets_nothing_but_a_key(scripts, tmp_path):
 
 def wait_url(scripts) -> str:
     """Where wait_generation.py would go, as `start` tells it; no time is left to go there."""
-    arguments = ["--generation-id", "gen_1", "--timeout", "0"]
+    arguments = ["--generation-id", "gen_of_nobody", "--timeout", "0"]
     return scripts.run("wait_generation.py", *arguments).first("start")["url"]
 
 

@@ -12,6 +12,8 @@ import stat
 import sys
 
 _NAME = "ai-media"
+# The journal of purchases, in the state folder.
+LEDGER = "ledger.sqlite3"
 
 
 def state_folder() -> tuple[str | None, str | None]:

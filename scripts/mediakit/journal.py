@@ -1,6 +1,7 @@
 """One purchase and the ledger: what is claimed before it, and what is written down while it runs.
 
     look_up       a job that is in the ledger
+    undelivered   how many of its jobs wait to be delivered
     open_ledger   the ledger of this user, or the warning or refusal that stands for it
     claim         decide about the orders of a command; waits for another process that is at it
     Journal       one job's entry, as the runner writes it
@@ -86,6 +87,16 @@ def look_up(console: Console, word: str, service: str | None, required: bool):
             guidance=["See what there is with jobs.py list."],
         )
     return None, None
+
+
+def undelivered(services: list[str]) -> int:
+    """How many jobs of these services have an id and wait to be delivered; 0 where no ledger tells."""
+    folder, note = folders.state_folder()
+    try:
+        book = ledger.Ledger(folder, names_hosts=not note)
+        return sum(entry.service in services and book.outcome_of(entry) == "accepted" for entry in book.open_jobs())
+    except ledger.Unusable:
+        return 0
 
 
 def unusable(problem: ledger.Unusable) -> errors.Failure:

@@ -34,9 +34,9 @@ import time
 from collections import namedtuple
 from contextlib import closing, contextmanager
 
-from . import errors, spending
+from . import errors, folders, spending
 
-FILE = "ledger.sqlite3"
+FILE = folders.LEDGER
 LOCK_PATIENCE = 15.0
 # Newest first, the estimate of a model's price looks at so many of its jobs.
 PAST_JOBS = 20

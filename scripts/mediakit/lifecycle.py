@@ -198,6 +198,11 @@ class Job:
         self._last_words = ""
         self._interrupted_by: int | None = None
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a POST is under way, of which `outcome` cannot tell yet."""
+        return self._phase == "creating"
+
     # -- what a runner tells -------------------------------------------------------------------
 
     def begin(self, now: float) -> list:

@@ -93,7 +93,7 @@ class Runner:
         """Nobody reads any more, or worse: what is known is written down, and nothing more is sent."""
         if self._creating is not None and self._job.generation_id is None:
             self._job.outcome = "not_sent" if self._creating.withhold() else "unknown"
-        self._write_down()
+        self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _run(self) -> int:
         self._console.on_signal = lambda number: self._inbox.put(transport.Seen(None, "signal", number))
@@ -228,7 +228,9 @@ class Runner:
     # -- what to do ----------------------------------------------------------------------------------
 
     def _write_down(self) -> None:
-        self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
+        # While a POST is out, the journal's own word for it stands.
+        if not self._job.awaits_answer:
+            self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _carry_out(self, actions: list) -> lifecycle.End | None:
         self._write_down()
