@@ -226,6 +226,8 @@ class Parser(argparse.ArgumentParser):
         raise errors.bad_argument("arguments", message)
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
+        if argv[:1] == ["--version"]:  # also for a script that must have a word first
+            return argparse.Namespace(version=True)
         arguments, unknown = self.parse_known_args(argv)
         if arguments.version:
             return arguments

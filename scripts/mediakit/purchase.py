@@ -109,14 +109,21 @@ def spent(book: ledger.Ledger | None, decisions: list[ledger.Decision]) -> list[
     return [spending.Amount(micro, unit) for unit, micro in sorted(sums.items())]
 
 
+# The two figures of the system that tell when a process was started are each cut to hundredths of a second.
+_TICKS_APART = 0.1
+
+
 def _began_at() -> float:
-    """When this process was started, in seconds since the epoch, as exactly as the system tells it."""
+    """When this process was started, in seconds since the epoch, never too early.
+
+    Too early would take a job that was delivered just before for one that this command was to share.
+    """
     try:
         with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])
         with open("/proc/uptime", encoding="ascii") as file:
             uptime = float(file.read().split()[0])
-        return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
+        return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK")) + _TICKS_APART
     except (OSError, ValueError, IndexError):
         return time.time() - time.process_time()
 
