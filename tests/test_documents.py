@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, SCRIPTS
 
-from mediakit import errors, providers
+from mediakit import catalogue, errors, providers
 
 PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *sorted((ROOT / "references").glob("*.md"))]
 SHIPPED_SCRIPTS = sorted(SCRIPTS.glob("*.py"))
@@ -78,10 +78,12 @@ def test_the_front_matter_is_what_all_installers_accept():
     assert not re.search(r"[{}\[\]]", head), "block YAML only"
 
 
-def test_every_key_that_a_service_reads_is_declared():
+def test_every_variable_that_is_read_is_declared():
     declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
-    read = {found.key["variable"] for name in providers.names() if (found := providers.load(name)).key}
-    assert declared == read
+    keys = {found.key["variable"] for name in providers.names() if (found := providers.load(name)).key}
+    listed = {live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))}
+    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.rglob("*.py"))
+    assert declared == keys | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
 
 
 def test_what_codex_shows_is_within_its_limits():

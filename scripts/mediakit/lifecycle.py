@@ -249,8 +249,6 @@ class Job:
     ) -> list:
         """A complete answer that is no stream. `category` and `message` count for error statuses."""
         self.outcome = errors.outcome_of_status(status, reading.id is not None)
-        if self.outcome == "unknown" and reading.id is not None:
-            self.generation_id = reading.id  # it proves nothing, but it is worth asking about
         if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
             return self._accepted_by_answer(now, status, reading)
         if self.outcome == "unknown":
@@ -258,7 +256,9 @@ class Job:
                 return self._end_unknown(
                     "missing_generation_id", f"HTTP {status} without the id of a job{_detail(message)}", now
                 )
-            return self._end_unknown("outcome_unknown", f"HTTP {status}{_detail(message)}", now)
+            # An id in such an answer proves nothing, but a person can ask about it.
+            found = {"candidates": [reading.id]} if reading.id else {}
+            return self._end_unknown("outcome_unknown", f"HTTP {status}{_detail(message)}", now, **found)
         if status in errors.REDIRECTED_STATUSES:
             return self._end(redirected(status, location))
         failure = errors.Failure(
@@ -650,7 +650,7 @@ class Job:
         fields = {"ok": ok, "source": source, "status": reading.status, "state": reading.state}
         return [End("terminal", 0 if ok else 10, fields, reading)]
 
-    def _end_unknown(self, code: str, what: str, now: float) -> list:
+    def _end_unknown(self, code: str, what: str, now: float, **more) -> list:
         if self._interrupted_by is not None:
             return self._end_interrupted(self._interrupted_by)
         self.outcome = "unknown"
@@ -664,6 +664,7 @@ class Job:
                 "Do not send it again before you know: it may have been accepted and billed.",
                 "Look in the service's dashboard for a job made at this time.",
             ],
+            **more,
         )
         return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)
 
