@@ -234,10 +234,11 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             # A short flag can have its value attached, a long one after an equals sign.
             flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]
-            names = ", ".join(flag[:60] for flag in flags) or "a value without a flag"
+            more = f", nor are {', '.join(flag[:60] for flag in flags[1:])}" if flags[1:] else ""
             raise errors.bad_argument(
                 flags[0][:60] if flags else "arguments",
-                f"unknown: {names}. Values are not repeated here, they may be secrets",
+                f"not a flag of this script{more}" if flags else "a value without a flag",
+                "What stands after it is not repeated here: it may be a secret.",
                 "Run the script with --help for its flags and examples.",
                 "A key is never taken from an argument: set the environment variable or use --key-stdin.",
             )
