@@ -171,7 +171,7 @@ def _undelivered(services: list[str]) -> int:
     from mediakit import folders
 
     folder, _ = folders.state_folder()
-    if folder is None or not os.path.exists(os.path.join(folder, folders.LEDGER)):
+    if not services or folder is None or not os.path.exists(os.path.join(folder, folders.LEDGER)):
         return 0  # and nothing is imported that could tell more
     from mediakit import journal
 

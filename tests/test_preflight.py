@@ -148,5 +148,5 @@ def test_the_start_needs_none_of_the_heavy_packages(scripts):
             capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
         )  # fmt: skip
         loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-        assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3"}
+        assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3", "decimal"}
         assert "mediakit.errors" in loaded

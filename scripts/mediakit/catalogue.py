@@ -82,10 +82,12 @@ def find(service: str, model: str) -> dict:
 
 
 def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:
-    """{runs, listed_only}: the models that fit, cheapest known price first, then by name."""
+    """{default_models, runs, listed_only}: the models that fit, cheapest known price first, then by name."""
     fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
+    chosen = document(service).get("defaults", {})
     fitting.sort(key=_cost)
     return {
+        "default_models": {name: model for name, model in chosen.items() if task in (None, name)} or None,
         "runs": [_line(entry) for entry in fitting if _runs(entry)],
         "listed_only": [_line(entry) for entry in fitting if not _runs(entry)],
     }

@@ -16,7 +16,7 @@ import os
 import re
 from collections import namedtuple
 
-from . import errors, spending
+from . import errors
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
 
@@ -133,7 +133,6 @@ class Provider:
         self.key: dict | None = descriptor.get("key")
         self.links: dict = descriptor.get("links", {})
         self.prompt_field: str = descriptor["create"]["prompt"]
-        self.defaults: dict = descriptor.get("defaults", {})
         self.balance_path: str | None = descriptor.get("balance", {}).get("path")
         self.ending_events = frozenset(descriptor.get("stream", {}).get("ending_events", ()))
         self.streams: bool = "stream_path" in descriptor["create"]
@@ -142,6 +141,13 @@ class Provider:
         self._states = {
             word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses
         }
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """Task -> the model that --task picks, as the service's catalogue says."""
+        from . import catalogue
+
+        return catalogue.document(self.speaks).get("defaults", {})
 
     @property
     def base_url(self) -> str | None:
@@ -185,8 +191,10 @@ class Provider:
         """What the service says the job has cost, in its own shape."""
         return point(body, self._descriptor["answer"].get("usage", "/\0"))
 
-    def cost(self, body) -> spending.Amount | None:
-        """What the service says the job has cost, with its unit; None where it does not say."""
+    def cost(self, body):
+        """What the service says the job has cost, as a spending.Amount; None where it does not say."""
+        from . import spending  # exact numbers take long to import, and most scripts bill nothing
+
         where = self._descriptor["answer"].get("cost")
         found = point(body, where["amount"]) if where else None
         if not isinstance(found, (int, float)) or isinstance(found, bool) or not 0 <= found < 1e12:
