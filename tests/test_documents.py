@@ -51,7 +51,7 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
-    assert named <= {path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py")]}
+    assert named <= {path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py"), SCRIPTS / "mediakit/__init__.py"]}
 
 
 def test_the_page_of_exit_codes_is_the_registry():
@@ -124,3 +124,33 @@ def test_no_script_has_a_special_case_for_one_service():
     pattern = r"(provider|service)(\.\w+)?\s*==\s*[\"'](skills-video|modellix|image-skill|sandbox)"
     for path in SCRIPTS.rglob("*.py"):
         assert not re.search(pattern, path.read_text(encoding="utf-8")), path
+
+
+def rooms() -> list[str]:
+    """The rooms of the shared helper, from top to bottom, as its docstring lists them."""
+    return re.findall(r"^    ([a-z]+)  ", (SCRIPTS / "mediakit/__init__.py").read_text(encoding="utf-8"), re.M)
+
+
+def imported_by(room: str) -> set[str]:
+    """The rooms that a room imports, at its head or inside a function."""
+    import ast
+
+    found = set()
+    for path in (SCRIPTS / "mediakit").glob(f"{room}.py"), (SCRIPTS / "mediakit" / room).rglob("*.py"):
+        for file in path:
+            depth = len(file.relative_to(SCRIPTS / "mediakit").parts)
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.level == depth:
+                    found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    return found & set(rooms())
+
+
+def test_the_docstring_lists_every_room():
+    there = {path.stem for path in (SCRIPTS / "mediakit").iterdir() if not path.name.startswith("_")}
+    assert sorted(rooms()) == sorted(there)
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_a_room_imports_only_rooms_below_it(room):
+    listed = rooms()
+    assert imported_by(room) <= set(listed[listed.index(room) + 1 :])

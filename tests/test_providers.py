@@ -37,7 +37,7 @@ def test_a_default_model_is_one_of_the_catalogue_and_does_its_task(service):
 
 def test_every_service_that_makes_something_has_a_model_for_each_task():
     for name in providers.names():
-        assert set(providers.load(name).defaults) == set(providers.TASKS)
+        assert set(catalogue.defaults(providers.load(name).speaks)) == set(providers.TASKS)
 
 
 def test_an_embedded_service_has_no_address_and_no_key():

@@ -2,28 +2,28 @@
 
 A room a concern; a room imports only rooms below it:
 
-    request     what the flags of a create ask for
     plan        what a create would send
     purchase    from a request, or a job of the ledger, to a job that runs
+    request     what the flags of a create ask for
     group       several jobs in one command
     runner      drives one job: the machine, the wire, the screen, the disk
     journal     what a command claims in the ledger and writes there
-    payloads    the fields of a request: put together and checked
     options     flags that several scripts have, and what they come to
-    inputs      what a flag names or holds
-    console     events, exit codes, the last-line promise, signals
     lifecycle   the state machine of one job (pure)
     results     from a terminal answer to files on disk
     sandbox     the local service and its faults
-    transport   sends and receives: sessions, origin rules, redaction
+    payloads    the fields of a request: put together and checked
+    inputs      what a flag names or holds
+    console     events, exit codes, the last-line promise, signals
     live        what a service itself says it offers
+    transport   sends and receives: sessions, origin rules, redaction
     fetching    one public document from the web
     catalogue   the models of the services, and where their contracts are
     contracts   OpenAPI: find, resolve, summarise, template, validate
     ledger      the journal of purchases: intent, outcome, id, delivered
-    spending    amounts, prices, caps, fingerprints (pure)
     keys        where a service's key is found
     providers   descriptors of the services, and how their answers are read
+    spending    amounts, prices, caps, fingerprints (pure)
     sse         Server-Sent Events (pure)
     folders     where this user's state and settings live
     errors      categories, outcomes, exit codes (pure)

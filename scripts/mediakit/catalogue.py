@@ -8,9 +8,11 @@ menu            the models for a task: what can be run, and what is only listed
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 
+from . import folders
 from .contracts import ContractError
 from .providers import ASSETS
 
@@ -47,10 +49,8 @@ def models(service: str) -> list[dict]:
     Where the service's own list has been fetched, what it says comes first; `in_live_list` then
     tells whether it has the model.
     """
-    from . import live
-
     found = document(service)
-    kept = live.kept_models(service) if "live" in found else None
+    kept = kept_models(service) if "live" in found else None
     if kept is None:
         return found["models"]
     listed = {entry["model"]: entry for entry in kept["models"]}
@@ -69,6 +69,42 @@ def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
     return entry
 
 
+def defaults(service: str) -> dict[str, str]:
+    """Task -> the model that --task picks; empty where none is chosen."""
+    return document(service).get("defaults", {})
+
+
+# -- what was fetched from the service ------------------------------------------------------------
+
+
+def kept_models(service: str) -> dict | None:
+    """`{seen, source, models: [{model, tasks, media, price, runs}]}` as live.refresh_models kept it."""
+    path = kept_path(service, "models")
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+        return kept if isinstance(kept.get("models"), list) else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def kept_contract(service: str, model: str) -> str | None:
+    """The path of a model's contract that was fetched from its service, or None."""
+    path = kept_path(service, model)
+    return path if path and os.path.exists(path) else None
+
+
+def kept_path(service: str, name: str) -> str | None:
+    """Where the list ("models") or a model's contract is kept; None where nothing can be."""
+    folder, _ = folders.state_folder()
+    # A model's name may hold anything that a file name may not; its digest may not.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return os.path.join(folder, "live", service, f"{digest}.json") if folder else None
+
+
+# -- choosing ---------------------------------------------------------------------------------------
+
+
 def find(service: str, model: str) -> dict:
     """One model's entry; ContractError `model_not_found` names the nearest."""
     listed = {entry["model"]: entry for entry in models(service)}
@@ -84,7 +120,7 @@ def find(service: str, model: str) -> dict:
 def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:
     """{default_models, runs, listed_only}: the models that fit, cheapest known price first, then by name."""
     fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
-    chosen = document(service).get("defaults", {})
+    chosen = defaults(service)
     fitting.sort(key=_cost)
     return {
         "default_models": {name: model for name, model in chosen.items() if task in (None, name)} or None,

@@ -1,9 +1,7 @@
-"""What a service itself says it offers: fetched on demand, kept in the state folder.
+"""What a service itself says it offers: fetched on demand, kept where the catalogue finds it.
 
     refresh_models     fetch the list of a service's models and keep it
     refresh_contract   fetch the contract that a service publishes of one model, and keep it
-    kept_models        the list as it was last fetched, or None
-    kept_contract      the path of a contract that was fetched, or None
 
 Where a service publishes what is said under `live` in its catalogue. What comes from there is data:
 it is bounded, and a name in it never becomes a path.
@@ -11,7 +9,6 @@ it is bounded, and a name in it never becomes a path.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -25,24 +22,8 @@ _MOST_MODELS = 20_000
 _MEDIA_OF_TASK = {"t2i": "image", "i2i": "image", "t2v": "video", "i2v": "video", "v2v": "video"}
 
 
-def kept_models(service: str) -> dict | None:
-    """`{seen, source, models: [{model, tasks, media, price, runs}]}` as refresh_models kept it."""
-    path = _kept_path(service, "models")
-    try:
-        with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-        return kept if isinstance(kept.get("models"), list) else None
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-
-
-def kept_contract(service: str, model: str) -> str | None:
-    path = _kept_path(service, model)
-    return path if path and os.path.exists(path) else None
-
-
 def refresh_models(screen, service: str, base_url: str | None, trusted: bool) -> dict:
-    """What kept_models gives, fetched now. Raises Failure."""
+    """What catalogue.kept_models gives, fetched now. Raises Failure."""
     live = _live(service)
     origin = transport.resolve_base_url(base_url, live["origin"], trusted)
     key = keys.find(live["key"]) if "key" in live else None
@@ -132,15 +113,8 @@ def _runs(row, live: dict) -> bool:
     return all(point(row, pointer) == wanted for pointer, wanted in live.get("runs_when", {}).items())
 
 
-def _kept_path(service: str, name: str) -> str | None:
-    folder, _ = folders.state_folder()
-    # A model's name may hold anything that a file name may not; its digest may not.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
-    return os.path.join(folder, "live", service, f"{digest}.json") if folder else None
-
-
 def _keep(service: str, name: str, value: dict) -> str:
-    path = _kept_path(service, name)
+    path = catalogue.kept_path(service, name)
     if path is None:
         raise errors.bad_argument("--refresh", "there is no folder to keep it in; set AI_MEDIA_HOME to one")
     folders.make_private_folder(os.path.dirname(path))

@@ -23,9 +23,9 @@ def contract_of(provider: providers.Provider, model: str | None):
 
 def contract_of_model(service: str, model: str):
     """As contract_of, for the name of a service."""
-    from . import catalogue, contracts, live
+    from . import catalogue, contracts
 
-    kept = live.kept_contract(service, model)
+    kept = catalogue.kept_contract(service, model)
     if kept is not None:
         document = contracts.load(kept)
         return contracts.operation(document, next(row.endpoint for row in document.operations() if row.method == "POST"))

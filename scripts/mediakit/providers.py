@@ -143,13 +143,6 @@ class Provider:
         }
 
     @property
-    def defaults(self) -> dict[str, str]:
-        """Task -> the model that --task picks, as the service's catalogue says."""
-        from . import catalogue
-
-        return catalogue.document(self.speaks).get("defaults", {})
-
-    @property
     def base_url(self) -> str | None:
         """Where requests go unless the user says otherwise; None for an embedded service."""
         return self.origin and self.origin + self.base_path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from . import errors, inputs, keys, payloads, providers, transport
+from . import catalogue, errors, inputs, keys, payloads, providers, transport
 
 # service  the name of a provider
 # model    the model, None where an endpoint is none of a model
@@ -67,7 +67,7 @@ def _of_model(arguments, provider: providers.Provider) -> tuple[str, str, bool]:
 def _model(arguments, provider: providers.Provider) -> str:
     if arguments.model is not None:
         return arguments.model
-    model = provider.defaults.get(arguments.task)
+    model = catalogue.defaults(provider.speaks).get(arguments.task)
     if model is None:
         raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model")
     return model
