@@ -144,7 +144,9 @@ def _document(arguments):
 def _service(arguments) -> str:
     from mediakit import catalogue, providers
 
-    return arguments.provider if arguments.provider in catalogue.services() else providers.load(arguments.provider).speaks
+    return (
+        arguments.provider if arguments.provider in catalogue.services() else providers.load(arguments.provider).speaks
+    )
 
 
 def _operation(arguments):

@@ -127,7 +127,9 @@ def _found(arguments, book):
 def _list(screen, arguments, book) -> int:
     equal = {"service": arguments.provider} if arguments.provider else {}
     shown = 0
-    for entry in book.newest(10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal):
+    for entry in book.newest(
+        10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal
+    ):
         row = _row(book, entry)
         wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
         if wanted and shown < arguments.limit:

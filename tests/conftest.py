@@ -34,7 +34,9 @@ def read_events(stdout: bytes) -> list[dict]:
     events = []
     for line in stdout.decode("utf-8").split("\n")[:-1]:
         event = json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-        problems = [f"{'/'.join(map(str, p.absolute_path))}: {p.message}" for p in _event_validator().iter_errors(event)]
+        problems = [
+            f"{'/'.join(map(str, p.absolute_path))}: {p.message}" for p in _event_validator().iter_errors(event)
+        ]
         assert not problems, (problems, event)
         assert list(event)[:2] == ["event", "time"], event
         events.append(event)

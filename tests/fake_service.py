@@ -1,10 +1,10 @@
 """A service that does exactly what a test tells it to, on a real socket of the loopback interface.
 
-    FakeService                              one server; each kind of request has its script
-    answer, stream, hang, reset, cut_short   what a script is made of: functions of one Exchange
-    job, event                               the bodies that skills.video's contract has
-    create, wait                             the two commands, pointed at a service
-    certificate                              a throw-away TLS certificate for 127.0.0.1
+FakeService                              one server; each kind of request has its script
+answer, stream, hang, reset, cut_short   what a script is made of: functions of one Exchange
+job, event                               the bodies that skills.video's contract has
+create, wait                             the two commands, pointed at a service
+certificate                              a throw-away TLS certificate for 127.0.0.1
 """
 
 from __future__ import annotations

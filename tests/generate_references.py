@@ -70,7 +70,10 @@ def render_pages() -> dict[Path, str]:
     """Return the text of every generated page, by its path."""
     catalogues = load_catalogues()
     pages = {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
-    return {**pages, **{REFERENCES / name: render_task_page(task, name, catalogues) for task, name in TASK_PAGES.items()}}
+    return {
+        **pages,
+        **{REFERENCES / name: render_task_page(task, name, catalogues) for task, name in TASK_PAGES.items()},
+    }
 
 
 def render_task_page(task: str, name: str, catalogues: list[tuple[str, dict]]) -> str:

@@ -51,7 +51,9 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
-    assert named <= {path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py"), SCRIPTS / "mediakit/__init__.py"]}
+    assert named <= {
+        path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py"), SCRIPTS / "mediakit/__init__.py"]
+    }
 
 
 def test_the_page_of_exit_codes_is_the_registry():
@@ -81,7 +83,9 @@ def test_the_front_matter_is_what_all_installers_accept():
 def test_every_variable_that_is_read_is_declared():
     declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
     keys = {found.key["variable"] for name in providers.names() if (found := providers.load(name)).key}
-    listed = {live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))}
+    listed = {
+        live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))
+    }
     code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.rglob("*.py"))
     assert declared == keys | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
 

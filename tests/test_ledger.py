@@ -239,7 +239,9 @@ def test_what_is_no_amount_is_a_bad_argument(text):
     assert refusal.value.exit_code == 2
 
 
-@given(st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(max_size=5), max_size=4))
+@given(
+    st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(max_size=5), max_size=4)
+)
 def test_a_fingerprint_does_not_depend_on_the_order_of_fields(payload):
     assert spending.digest(payload) == spending.digest(dict(reversed(payload.items())))
 

@@ -115,7 +115,9 @@ def test_a_new_key_replaces_the_old_one_and_nothing_else(scripts):
 
 
 def test_a_kept_key_that_the_environment_hides_is_warned_of(scripts):
-    run = scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", stdin=KEY, env={VARIABLE: OTHER_KEY})
+    run = scripts.run(
+        "preflight.py", "--provider", "skills-video", "--persist-key", stdin=KEY, env={VARIABLE: OTHER_KEY}
+    )
     assert run.first("warning")["code"] == "key_hidden"
 
 

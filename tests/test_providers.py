@@ -46,7 +46,15 @@ def test_an_embedded_service_has_no_address_and_no_key():
     assert "://" not in (ROOT / "assets/providers/sandbox.json").read_text(encoding="utf-8")
 
 
-POINTERS = [("", {"a": 1}), ("/a", 1), ("/b/0/c", None), ("/list/1", "y"), ("/list/9", None), ("/a/b", None), ("/x~1y", 2)]
+POINTERS = [
+    ("", {"a": 1}),
+    ("/a", 1),
+    ("/b/0/c", None),
+    ("/list/1", "y"),
+    ("/list/9", None),
+    ("/a/b", None),
+    ("/x~1y", 2),
+]
 
 
 @pytest.mark.parametrize("pointer, expected", POINTERS[1:])
@@ -91,7 +99,12 @@ def test_outputs_are_found_whatever_a_result_looks_like(data, urls):
 
 
 def test_an_output_says_what_the_service_says():
-    body = {"data": {"type": "image", "images": [{"url": "https://a/1", "content_type": "image/png", "width": 2, "height": 1}]}}
+    body = {
+        "data": {
+            "type": "image",
+            "images": [{"url": "https://a/1", "content_type": "image/png", "width": 2, "height": 1}],
+        }
+    }
     assert SERVICE.outputs(body) == [
         {"url": "https://a/1", "type": "image", "media_type": "image/png", "width": 2, "height": 1}
     ]
@@ -150,12 +163,16 @@ def test_a_model_becomes_a_path(model):
     assert SERVICE.model_of(SERVICE.create_path(model, True)) == model
 
 
-@pytest.mark.parametrize("model", ["", "/", "a//b", "../x", "a/..", "a b", "a?b", "a#b", "a/", "@evil.example", "a\\b", "%2e"])
+@pytest.mark.parametrize(
+    "model", ["", "/", "a//b", "../x", "a/..", "a b", "a?b", "a#b", "a/", "@evil.example", "a\\b", "%2e"]
+)
 def test_what_is_no_model_is_refused(model):
     with pytest.raises(ValueError):
         SERVICE.create_path(model, False)
 
 
-@pytest.mark.parametrize("generation_id, path", [("g 1", "/generation/g%201"), ("a/b", "/generation/a%2Fb"), ("é", "/generation/%C3%A9")])
+@pytest.mark.parametrize(
+    "generation_id, path", [("g 1", "/generation/g%201"), ("a/b", "/generation/a%2Fb"), ("é", "/generation/%C3%A9")]
+)
 def test_an_id_cannot_leave_its_place_in_a_path(generation_id, path):
     assert SERVICE.read_path(generation_id) == path

@@ -48,7 +48,9 @@ def test_a_stream_may_be_cut_at_every_byte(stream):
     assert decode(*(stream[at : at + 1] for at in range(len(stream)))) == decode(stream)
 
 
-LINES = st.sampled_from(["data: é€😀", "data", "data:x", "event: done", "id: 7", "id: a\0b", ": c", "retry: 5", "", "", "x"])
+LINES = st.sampled_from(
+    ["data: é€😀", "data", "data:x", "event: done", "id: 7", "id: a\0b", ": c", "retry: 5", "", "", "x"]
+)
 
 
 @given(st.lists(st.tuples(LINES, st.sampled_from(["\n", "\r", "\r\n"]))), st.lists(st.integers(0, 400)))

@@ -55,7 +55,9 @@ def models(service: str) -> list[dict]:
         return found["models"]
     listed = {entry["model"]: entry for entry in kept["models"]}
     known = [_updated(entry, listed.pop(entry["model"], None), kept) for entry in found["models"]]
-    return known + [_updated({"model": model, "tasks": [], "contract": "none"}, entry, kept) for model, entry in listed.items()]
+    return known + [
+        _updated({"model": model, "tasks": [], "contract": "none"}, entry, kept) for model, entry in listed.items()
+    ]
 
 
 def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:

@@ -128,7 +128,9 @@ class Console:
         try:
             self._write({**head, **self._redacted(kept)})
         except RecursionError:
-            flat = {name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or _is_flat(value)}
+            flat = {
+                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or _is_flat(value)
+            }
             self._write({**head, **self._redacted(flat), "response_omitted": True})
 
     def _redacted(self, fields: dict) -> dict:
@@ -352,7 +354,9 @@ def _guarded(console: Console, parser, main) -> int:
     except errors.Failure as failure:
         return console.failure(failure)
     except errors.Interrupted as interruption:
-        return console.result("interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()})
+        return console.result(
+            "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()}
+        )
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] == __package__:
             return _internal_error(console, missing)

@@ -1,7 +1,7 @@
 """Several jobs in one command: each has its own result line, and a `summary` ends the command.
 
-    run    one job as it is, several side by side
-    Part   the console of one of several jobs
+run    one job as it is, several side by side
+Part   the console of one of several jobs
 """
 
 from __future__ import annotations

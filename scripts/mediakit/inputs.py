@@ -1,7 +1,7 @@
 """What a flag names or holds: files, standard input, JSON. Every failure is a bad argument.
 
-    read_text, read_json, read_object   the value
-    one_standard_input                  only one flag can read it
+read_text, read_json, read_object   the value
+one_standard_input                  only one flag can read it
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_object(flag: str, text: str) -> dict:
     """The JSON object that a flag holds; raises Failure 2."""
     value = read_json(flag, text)
     if not isinstance(value, dict):
-        raise errors.bad_argument(flag, "expected a JSON object, such as '{\"prompt\": \"…\"}'")
+        raise errors.bad_argument(flag, 'expected a JSON object, such as \'{"prompt": "…"}\'')
     return value
 
 

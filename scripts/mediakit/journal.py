@@ -1,10 +1,10 @@
 """One purchase and the ledger: what is claimed before it, and what is written down while it runs.
 
-    look_up       a job that is in the ledger
-    undelivered   how many of its jobs wait to be delivered
-    open_ledger   the ledger of this user, or the warning or refusal that stands for it
-    claim         decide about the orders of a command; waits for another process that is at it
-    Journal       one job's entry, as the runner writes it
+look_up       a job that is in the ledger
+undelivered   how many of its jobs wait to be delivered
+open_ledger   the ledger of this user, or the warning or refusal that stands for it
+claim         decide about the orders of a command; waits for another process that is at it
+Journal       one job's entry, as the runner writes it
 """
 
 from __future__ import annotations

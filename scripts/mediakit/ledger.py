@@ -32,7 +32,7 @@ import sys
 import threading
 import time
 from collections import namedtuple
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from . import errors, folders, spending
 
@@ -458,7 +458,9 @@ class Ledger:
 
     def has_rival(self, entry: Entry) -> bool:
         """Whether a living process is buying the same at this moment, and has no id yet."""
-        rivals = self._entries(f"request = ? AND key <> ? AND {_OPEN} AND outcome <> 'accepted'", entry.request, entry.key)
+        rivals = self._entries(
+            f"request = ? AND key <> ? AND {_OPEN} AND outcome <> 'accepted'", entry.request, entry.key
+        )
         return any(self.has_owner(rival) for rival in rivals)
 
     def totals(self) -> list[tuple]:

@@ -1,10 +1,10 @@
 """Flags that several scripts have, and what they come to.
 
-    add_connection_flags, add_spending_flags, add_reading_flags   the flags
-    Connection      one service, at one address, with its key
-    connect         a Connection from the parsed flags
-    connect_again   one for a job of the ledger
-    waiting_terms   how long to wait for a job that exists
+add_connection_flags, add_spending_flags, add_reading_flags   the flags
+Connection      one service, at one address, with its key
+connect         a Connection from the parsed flags
+connect_again   one for a job of the ledger
+waiting_terms   how long to wait for a job that exists
 """
 
 from __future__ import annotations

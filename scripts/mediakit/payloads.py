@@ -1,8 +1,8 @@
 """The fields of a request: put together from the flags as the model's contract names them, then checked.
 
-    contract_of   the bundled contract of a model, or None
-    build         the payload that the flags mean
-    check         nothing that could not work is sent
+contract_of   the bundled contract of a model, or None
+build         the payload that the flags mean
+check         nothing that could not work is sent
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def contract_of_model(service: str, model: str):
     kept = catalogue.kept_contract(service, model)
     if kept is not None:
         document = contracts.load(kept)
-        return contracts.operation(document, next(row.endpoint for row in document.operations() if row.method == "POST"))
+        return contracts.operation(
+            document, next(row.endpoint for row in document.operations() if row.method == "POST")
+        )
     entry = next((entry for entry in catalogue.models(service) if entry["model"] == model), None)
     if entry is None or entry["contract"] == "none":
         return None

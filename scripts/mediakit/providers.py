@@ -138,9 +138,7 @@ class Provider:
         self.streams: bool = "stream_path" in descriptor["create"]
         self.lists_running: bool = "running" in descriptor
         self.result_lifetime: float | None = descriptor.get("result_lifetime")
-        self._states = {
-            word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses
-        }
+        self._states = {word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses}
 
     @property
     def base_url(self) -> str | None:
@@ -208,8 +206,10 @@ class Provider:
         found = []
         for entry in body:
             listed, its_id = point(entry, running["input"]), usable_id(point(entry, running["id"]))
-            if its_id and isinstance(listed, dict) and all(
-                name in listed and _same(listed[name], value) for name, value in payload.items()
+            if (
+                its_id
+                and isinstance(listed, dict)
+                and all(name in listed and _same(listed[name], value) for name, value in payload.items())
             ):
                 found.append(its_id)
         return found

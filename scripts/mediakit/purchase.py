@@ -1,11 +1,11 @@
 """From a checked request, or from an entry of the ledger, to a job that runs.
 
-    orders      what a command wants to buy
-    claim       what the ledger makes of it: a Decision for each
-    jobs        one callable (console) -> exit code for each Decision
-    resume      the same for a job that is in the ledger already
-    reconcile   the same for one whose outcome is unknown
-    attach      the same for one whose id a person has found
+orders      what a command wants to buy
+claim       what the ledger makes of it: a Decision for each
+jobs        one callable (console) -> exit code for each Decision
+resume      the same for a job that is in the ledger already
+reconcile   the same for one whose outcome is unknown
+attach      the same for one whose id a person has found
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from . import errors, journal, ledger, lifecycle, providers, runner, spending
 from .console import Console
 from .options import Connection
 from .request import Request
+
 
 def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Request) -> spending.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
@@ -176,7 +177,9 @@ def _reconcile(console, connection, terms, notes, payload: dict | None, failure:
 # -- from the ledger ---------------------------------------------------------------------------------
 
 
-def resume(console: Console, connection: Connection, terms: lifecycle.Terms, book, entry: ledger.Entry, **common) -> int:
+def resume(
+    console: Console, connection: Connection, terms: lifecycle.Terms, book, entry: ledger.Entry, **common
+) -> int:
     """Go on with a job that has an id; returns the exit code."""
     notes = journal.Journal(console, book, entry)
     return _resume(console, connection, terms, entry, notes, model=entry.model, **common)
@@ -209,4 +212,3 @@ def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, 
     payload = json.loads(entry.payload) if entry.payload else None
     notes = journal.Journal(console, book, entry)
     return _reconcile(console, connection, terms, notes, payload, failure, model=entry.model, **common)
-

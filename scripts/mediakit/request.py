@@ -1,7 +1,7 @@
 """What the flags of a create ask for: which service, which model, which payload.
 
-    Request   one request, complete and checked; nothing about it needs a key or the network
-    read      a Request from the parsed flags
+Request   one request, complete and checked; nothing about it needs a key or the network
+read      a Request from the parsed flags
 """
 
 from __future__ import annotations

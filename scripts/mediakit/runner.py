@@ -69,7 +69,12 @@ class Runner:
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
-        self._job = lifecycle.Job(terms, generation_id, unresolved=unresolved, forgiving=resumes is not None and not self._notes.attached_by_hand)
+        self._job = lifecycle.Job(
+            terms,
+            generation_id,
+            unresolved=unresolved,
+            forgiving=resumes is not None and not self._notes.attached_by_hand,
+        )
         self._wire = transport.Wire(
             connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
         )

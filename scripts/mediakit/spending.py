@@ -1,10 +1,10 @@
 """Amounts, prices and caps. Pure.
 
-    Amount          a sum of money or credits, exact, with its unit
-    parse_amount    "200credits", "5usd"
-    parse_caps      "200credits/day, 1000credits"
-    catalogue_price what one request costs, where a source states it
-    fingerprint     two commands with the same one ask for the same purchase
+Amount          a sum of money or credits, exact, with its unit
+parse_amount    "200credits", "5usd"
+parse_caps      "200credits/day, 1000credits"
+catalogue_price what one request costs, where a source states it
+fingerprint     two commands with the same one ask for the same purchase
 """
 
 from __future__ import annotations
