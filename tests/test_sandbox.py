@@ -123,3 +123,16 @@ def test_it_serves_the_contract_that_it_checks_requests_against(scripts, sandbox
         "/generation/kling-ai/v3/video", "--validate", '{"promt": "x"}',
     )  # fmt: skip
     assert (run.code, run.result["ok"]) == (22, False)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_many_jobs_at_once_are_all_accepted(tmp_path, kept):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mediakit.sandbox.store import Store
+
+    store = Store(str(tmp_path) if kept else None)
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda number: store.add("owner/name", "image", {"n": number}, None), range(200)))
+        assert sorted(pool.map(lambda job: store.count_poll(job.id), jobs)) == [1] * 200
+    assert {job.id for job in store.newest(1000)} == {job.id for job in jobs}

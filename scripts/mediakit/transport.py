@@ -208,6 +208,7 @@ class _Forbidden(Exception):
 
 
 _under_way = threading.local()
+_importing = threading.Lock()
 
 
 def watching(exchange) -> None:
@@ -251,10 +252,12 @@ def _watched(connection_class):
 
 def watched_session(loopback: bool):
     """A fresh requests session whose connections are watched; never reused for a paid POST."""
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    # Threads that import the same packages at once can be handed modules that are not complete yet.
+    with _importing:
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.connection import HTTPConnection, HTTPSConnection
+        from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
     class Http(HTTPConnectionPool):
         ConnectionCls = _watched(HTTPConnection)
