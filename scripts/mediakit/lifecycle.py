@@ -188,7 +188,6 @@ class Job:
         self._data_at = 0.0
         self._said_state_at = 0.0
         self._polls = 0
-        self._poll_at = 0.0
         self._poll_pause = FIRST_POLL_PAUSE
         self._read_pauses: Pauses | None = None
         self._create_pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE, jitter)
@@ -486,7 +485,7 @@ class Job:
 
     def _start_polling(self, now: float) -> list:
         # The stream has just been left, or the id has just come: ask at once.
-        self._phase, self._poll_at = "waiting", now
+        self._phase = "waiting"
         if now >= self._deadline:
             return self._end_out_of_time(now, True)
         return self._poll(now)
