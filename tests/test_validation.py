@@ -7,7 +7,7 @@ import json
 import pytest
 from conftest import posts
 
-from mediakit import catalogue, contracts, payloads, providers
+from mediakit import catalogue, contracts, payloads
 
 KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
 PARTIAL = ("--model", "kling-ai/o3/video", "--prompt", "rain")
@@ -155,4 +155,4 @@ def test_every_task_of_every_model_with_a_complete_contract_runs(scripts, sandbo
 
 
 def test_every_task_has_a_model_that_runs():
-    assert {task for _, task, _ in RUNS} == set(providers.TASKS)
+    assert {task for _, task, _ in RUNS} == set(catalogue.defaults("skills-video"))

@@ -31,6 +31,7 @@ class Runner:
     terms          lifecycle.Terms
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
+    sent_with      what is sent beside the payload: the idempotency key, the service's own guard
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
@@ -49,6 +50,7 @@ class Runner:
         model: str | None = None,
         path: str | None = None,
         payload: dict | None = None,
+        sent_with: dict | None = None,
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
@@ -64,6 +66,7 @@ class Runner:
         self._model = model
         self._path = path
         self._payload = payload
+        self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
@@ -83,6 +86,8 @@ class Runner:
         self._listing: transport.Exchange | None = None
         self._decoder = sse.Decoder()
         self._began_at = 0.0
+        self._trace_id: str | None = None
+        self._advice: list[str] = []
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
@@ -171,20 +176,34 @@ class Runner:
                 return job.poll_lost(now, seen.value.message)
             if self._notes.refusal and not seen.value.sent:
                 raise journal.unusable(self._notes.refusal)
-            return (job.create_lost if seen.value.sent else job.create_not_sent)(now, seen.value.message)
+            if seen.value.sent:
+                return job.create_lost(
+                    now, seen.value.message, self._provider.verdict(0, None, own_key=self._own_key).repeatable
+                )
+            return job.create_not_sent(now, seen.value.message)
         return self._take_answer(now, seen.value, is_create)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
         body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body)
-        category, message = self._provider.category(answer.status, body, problem)
-        message = self._console.plain(message) if problem or answer.status >= 300 else ""
+        reading = self._provider.reading(body, is_create)
+        found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
+        message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
+        self._trace_id = self._provider.trace_id(body) or self._trace_id
+        self._advice = found.advice
+        retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
             return self._job.create_answered(
-                now, answer.status, reading, category, message, answer.retry_after, self._console.plain(location, 100)
-            )
-        return self._job.poll_answered(now, answer.status, reading, category, message, answer.retry_after)
+                now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
+                found.outcome, found.repeatable,
+            )  # fmt: skip
+        return self._job.poll_answered(now, answer.status, reading, found.category, message, retry_after)
+
+    @property
+    def _own_key(self) -> str | None:
+        """The idempotency key that the create carries, where the service takes one."""
+        rules = self._provider.idempotency
+        return self._sent_with.get(rules["field"]) if rules else None
 
     def _take_listing(self, now: float, seen: transport.Seen) -> list:
         """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
@@ -246,7 +265,7 @@ class Runner:
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = self._wire.post(
                     self._path,
-                    self._payload,
+                    {**self._payload, **self._sent_with},
                     self._terms.create_timeout,
                     self._terms.stream,
                     self._notes.before_sending,
@@ -297,12 +316,13 @@ class Runner:
         fields = dict(end.fields)
         if end.event == "submitted":
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
-        fields.update(self._way_on())
+        fields.update(self._way_on(), trace_id=self._trace_id)
         if end.failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
             self._notes.gone()
         guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
+        guidance = [*self._advice, *guidance]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -339,7 +359,7 @@ class Runner:
             self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
-            words = self._provider.error(body)
+            words = self._provider.failure(body)
             error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
@@ -356,8 +376,12 @@ class Runner:
             "usage": self._provider.usage(body),
             "error": error,
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
+            "trace_id": self._trace_id,
             **_response(body),
         }
+        fields.update(
+            {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
+        )
         if problem:
             fields.update(self._way_on())
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
