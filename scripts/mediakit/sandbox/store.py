@@ -27,7 +27,7 @@ _DEFAULT_DURATION = 0.6
 _TABLES = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, model TEXT, media TEXT, input TEXT, fault TEXT, created REAL, duration REAL,
-    dialect TEXT NOT NULL, polls INTEGER NOT NULL DEFAULT 0
+    dialect TEXT NOT NULL, key TEXT, polls INTEGER NOT NULL DEFAULT 0, UNIQUE (dialect, key)
 );
 CREATE TABLE IF NOT EXISTS records (
     dialect TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT, content BLOB, created REAL,
@@ -72,18 +72,24 @@ class Store:
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    def add(self, model: str, media: str, body: dict, fault: str | None) -> Job:
-        """Accept a job."""
+    def add(self, model: str, media: str, body: dict, fault: str | None, key: str | None = None) -> Job:
+        """Accept a job. The second with the same idempotency key is the first one, whatever else it asks for."""
         job = Job(
             f"{self._prefix}{secrets.token_hex(6)}", model, media, body, fault, time.time(),
             _DURATIONS.get(fault or "", _DEFAULT_DURATION),
         )  # fmt: skip
         with self._database() as database, database:
-            database.execute(
-                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (*job._replace(input=json.dumps(job.input)), self._dialect),
-            )
-        return job
+            inserted = database.execute(
+                "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                (*job._replace(input=json.dumps(job.input)), self._dialect, key),
+            ).rowcount
+        return job if inserted else self.find_by_key(key)
+
+    def find_by_key(self, key: str | None) -> Job | None:
+        """The job of an idempotency key."""
+        with self._database() as database:
+            row = database.execute(f"{_JOB} AND key = ?", (self._dialect, key)).fetchone()
+        return _job(row) if row else None
 
     def find(self, job_id: str) -> Job | None:
         with self._database() as database:

@@ -117,11 +117,18 @@ def _contract(service: str, model: str):
     return payloads.contract_of_model(service, model)
 
 
-def complaint(service: str, model: str, body: dict) -> str | None:
-    """What the model's contract says against a body, as a service would put it; None for nothing."""
+def complaint(service: str, model: str, body: dict, strict: bool = False) -> str | None:
+    """What the model's contract says against a body, as a service would put it; None for nothing.
+
+    `strict` complains of fields, too, that the contract neither names nor excludes.
+    """
     contract = _contract(service, model)
-    problems = contract.check(body).problems if contract else []
-    return f"{problems[0]['path']}: {problems[0]['message']}" if problems else None
+    if contract is None:
+        return None
+    checked = contract.check(body)
+    if checked.problems:
+        return f"{checked.problems[0]['path']}: {checked.problems[0]['message']}"
+    return f"{checked.warnings[0]['path']}: is not known" if strict and checked.warnings else None
 
 
 def media_of(service: str, model: str) -> str:
