@@ -94,13 +94,17 @@ class Saver:
     stem           the beginning of each file's name
     loopback_base  the base URL of a service on this machine: its own origin may be fetched from, and
                    no other private address; None for every other service
+    finishing      (staging path, media type, number, output) -> None, or None; called on each private
+                   file once its content was checked, before it gets its name: what it leaves in the
+                   file is what `asset` tells the size and sha256 of
     """
 
-    def __init__(self, folder: str, stem: str, loopback_base: str | None, inbox):
+    def __init__(self, folder: str, stem: str, loopback_base: str | None, inbox, finishing=None):
         self._folder = folder
         self._stem = stem
         self._own = transport.origin_of(loopback_base) if loopback_base else None
         self._inbox = inbox
+        self._finishing = finishing
         self._exchange: transport.Exchange | None = None
         self._stopped = False
         self._staging: str | None = None
@@ -133,7 +137,7 @@ class Saver:
                 raise Unsaved(f"{len(outputs)} results; at most {MOST_FILES} are fetched")
             os.makedirs(self._folder, exist_ok=True)
             for number, output in enumerate(outputs, 1):
-                self._report("asset", self._save(output["url"], number))
+                self._report("asset", self._save(output, number))
             self._report("saved", None)
         except Unsaved as problem:
             self._report("unsaved", str(problem))
@@ -142,16 +146,18 @@ class Saver:
         except Exception as problem:
             self._report("unsaved", transport.reason(problem))
 
-    def _save(self, url: str, number: int) -> dict:
+    def _save(self, output: dict, number: int) -> dict:
         handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=".part", dir=self._folder)
         self._staging = staging
         try:
             with os.fdopen(handle, "wb") as file:
-                digest, size, head = self._fetch(url, file)
-                file.flush()
-                os.fsync(file.fileno())
+                digest, size, head = self._fetch(output["url"], file)
             media_type = _media_type_of(head)
             width, height = _picture_size(staging) if media_type.startswith("image/") else (None, None)
+            if self._finishing:
+                self._finishing(staging, media_type, number, output)
+                digest, size = _digest_of(staging)
+            _flush_to_disk(staging)
             os.chmod(staging, 0o666 & ~_umask())
             path = self._put_in_place(staging, number, ENDINGS.get(media_type, "bin"))
         finally:
@@ -236,6 +242,20 @@ def _copy(pieces, file) -> tuple[str, int, bytes]:
             head += piece[:64]
         file.write(piece)
     return digest.hexdigest(), size, head
+
+
+def _digest_of(path: str) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+            size += len(piece)
+    return digest.hexdigest(), size
+
+
+def _flush_to_disk(path: str) -> None:
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _data_of(url: str) -> bytes:
