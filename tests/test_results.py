@@ -4,7 +4,7 @@ import hashlib
 import queue
 
 from fake_service import PNG, FakeService, answer
-from mediakit import results
+from mediakit import names, results
 
 PICTURE = answer(200, PNG, media_type="image/png")
 
@@ -12,7 +12,8 @@ PICTURE = answer(200, PNG, media_type="image/png")
 def saved(service, folder, outputs, **options) -> list:
     """What a Saver reports, in order, the last one `saved` or `unsaved`."""
     inbox = queue.SimpleQueue()
-    results.Saver(str(folder), "stem", service.base_url, inbox, **options).start(outputs)
+    name = names.FileName("stem-{n}", 0.0)
+    results.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
     seen = [inbox.get(timeout=60)]
     while seen[-1].kind == "asset":
         seen.append(inbox.get(timeout=60))
