@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from . import transport
 
 MOST_REDIRECTS = 5
-# So many tries in a row may bring nothing worth mentioning.
+# So many tries in a row may bring nothing worth mentioning: neither a mebibyte nor a twentieth of the file.
 MOST_TRIES = 5
 _WORTH_MENTIONING = 1024**2
 _LONGEST_PAUSE = 8.0
@@ -157,7 +157,8 @@ class Download:
             try:
                 return self._follow()
             except _Cut as cut:
-                tries = 1 if self.size - had >= _WORTH_MENTIONING else tries + 1
+                worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
+                tries = 1 if self.size - had >= max(worth, 1) else tries + 1
                 if tries >= MOST_TRIES or self._stopped.is_set():
                     raise Unsaved(f"{cut}, in {tries} tries") from None
                 self._pause(tries, cut)
