@@ -45,6 +45,11 @@ EXPECTED = {
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "create-truncated": (PLAIN, 0, 1, "terminal", "poll"),
     "create-redirect": (STREAM, 25, 1, "error", None),
+    # These belong to Image Skill's contract: in this one the create goes on normally.
+    "create-provider-failure": (STREAM, 0, 1, "terminal", "sse"),
+    "create-storage-failed": (STREAM, 0, 1, "terminal", "sse"),
+    "create-budget": (STREAM, 0, 1, "terminal", "sse"),
+    "create-hostile-recovery": (STREAM, 0, 1, "terminal", "sse"),
     "status-unknown": (STREAM, 0, 1, "terminal", "sse"),
     "job-failed": (STREAM, 10, 1, "terminal", "sse"),
     "job-canceled": (STREAM, 10, 1, "terminal", "sse"),
