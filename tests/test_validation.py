@@ -7,7 +7,7 @@ import json
 import pytest
 from conftest import posts
 
-from mediakit import catalogue, contracts, payloads
+from mediakit import catalogue, contracts, payloads, providers
 
 KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
 PARTIAL = ("--model", "kling-ai/o3/video", "--prompt", "rain")
