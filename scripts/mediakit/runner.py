@@ -31,6 +31,7 @@ class Runner:
     terms          lifecycle.Terms
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
+    body           (fields) -> bodies.Body, where they are not sent as JSON
     sent_with      what is sent beside the payload: the idempotency key, the service's own guard
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
@@ -51,6 +52,7 @@ class Runner:
         model: str | None = None,
         path: str | None = None,
         payload: dict | None = None,
+        body=None,
         sent_with: dict | None = None,
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
@@ -68,6 +70,7 @@ class Runner:
         self._model = model
         self._path = path
         self._payload = payload
+        self._body = body or (lambda fields: fields)
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
@@ -82,7 +85,7 @@ class Runner:
             forgiving=resumes is not None and not self._notes.attached_by_hand,
         )
         self._wire = transport.Wire(
-            connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
+            connection.base_url, connection.authorisation, self._inbox, tracer(console, trace) if trace else None
         )
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
@@ -268,7 +271,7 @@ class Runner:
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = self._wire.post(
                     self._path,
-                    {**self._payload, **self._sent_with},
+                    self._body({**self._payload, **self._sent_with}),
                     self._terms.create_timeout,
                     self._terms.stream,
                     self._notes.before_sending,
@@ -361,7 +364,7 @@ class Runner:
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
-            self._notes.saved([asset["path"] for asset in assets])
+            self._notes.saved(assets)
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.failure(body)
@@ -461,7 +464,7 @@ def _response(body) -> dict:
     return {"response": body}
 
 
-def _tracer(console: Console, path: str):
+def tracer(console: Console, path: str):
     """A callable that appends one record to the trace file, without secrets and of bounded size."""
     from .errors import bad_argument
 
