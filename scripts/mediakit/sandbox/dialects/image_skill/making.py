@@ -38,18 +38,18 @@ def _make(call, path: str) -> dict | None:
     body, fault = call.body, common.fault_of(call.sandbox, call.body)
     # Own choice: a plan does not use up its key.
     key = None if body.get("dry_run") else body.get("idempotency_key")
-    job = call.store.find_by_key(key) if isinstance(key, str) else None
-    if job is None:
+    known = call.store.find_by_key(key) if isinstance(key, str) else None
+    if known is None:
         if common.refuse(call.sandbox, call.http, fault, body, _refuser(call)):
             return None
         _refuse(fault, body)
         entry = _check(call, path)
-        job = call.store.add(entry["model"], prices.media_of(entry), body, fault, key)
-        if not body.get("dry_run"):
-            _spoil_first_answer(call, job)
+    job = known or call.store.add(entry["model"], prices.media_of(entry), body, fault, key)
     if job.input != body:
         # Own choice: no source states what another request with the same key does.
         raise Refusal("IDEMPOTENCY_KEY_CONFLICT")
+    if known is None and not body.get("dry_run"):
+        _spoil_first_answer(call, job)
     return _finished(call, job)
 
 
