@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import KEY, PATIENCE, read_events
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mediakit.sandbox import Sandbox
 
@@ -55,9 +57,10 @@ class Client:
         return self("POST", "v1/create", {"prompt": words, "model": MODEL, **fields}, status)
 
     def spent(self) -> int:
-        """The credits that are used up, as the quota and the activity tell it."""
+        """The credits that are used up, as the activity and the quota tell it."""
         events = self("GET", "v1/activity?limit=100")["events"]
         told = sum(event["details"]["credits"] for event in events if event["type"] == "usage.credit_consumed")
+        assert 100_000 - told == self("GET", "v1/quota")["limits"]["remaining_credits"]
         return told
 
     def upload(self, content: bytes | None = None, **changed) -> dict:
@@ -329,6 +332,31 @@ def test_what_is_no_object_is_refused(client):
         assert client.raw("POST", "v1/create", data=content).json()["error"]["code"] == "INVALID_ARGUMENTS"
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+_FIELDS = (
+    "prompt", "model", "provider", "intent", "aspect_ratio", "references", "output_count", "model_parameters",
+    "max_estimated_usd_per_image", "max_usd", "accept_unknown_cost", "idempotency_key", "input_asset_id",
+    "mask_asset_id", "mime_type", "filename", "bytes_base64", "contact", "credits", "pack_id", "payment_method",
+    "quote_id", "title", "discovery_source",
+)  # fmt: skip
+_PATHS = (
+    "v1/create", "v1/edit", "v1/upload", "v1/credit-quotes", "v1/credit-purchases/stripe-checkout-sessions",
+    "v1/agent-signups", "v1/agent-claims", "v1/feedback",
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(_PATHS), st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=6), st.booleans())
+def test_every_body_gets_an_envelope(client, path, body, is_likely):
+    likely = {"prompt": "a", "model": MODEL} if is_likely else {}
+    envelope = client.raw("POST", path, json={**likely, **body, "dry_run": True}).json()
+    assert isinstance(envelope["ok"], bool) and (envelope["data"] is None) != envelope["ok"]
+
+
 def test_the_guard_is_for_each_output_in_the_services_own_price(client):
     assert client.create(status=422, max_estimated_usd_per_image=0.03)["code"] == "BUDGET_EXCEEDED"
     assert client.create(max_estimated_usd_per_image=0.04, output_count=2, dry_run=True)["assets"] == []
@@ -514,10 +542,13 @@ def test_terms_that_no_quote_can_have(client, terms):
 def test_activity_tells_what_happened_the_newest_first(client):
     client.upload()
     made = client.create()
+    asset_ids = [asset["asset_id"] for asset in made["assets"]]
+    completed = client("GET", f"v1/activity/evt_job-completed_{made['job_id']}")["events"][0]
+    assert (completed["links"]["asset_ids"], completed["cost"]["estimated_usd"]) == (asset_ids, 0.02)
     feedback = client("POST", "v1/feedback", {"title": "fine"})["feedback_id"]
     events = client("GET", "v1/activity")["events"]
     assert {event["type"] for event in events} == {
-        "asset.uploaded", "job.completed", "usage.credit_consumed", "feedback.created",
+        "asset.uploaded", "asset.created", "job.completed", "usage.credit_consumed", "feedback.created",
     }  # fmt: skip
     assert [event["occurred_at"] for event in events] == sorted(
         (event["occurred_at"] for event in events), reverse=True

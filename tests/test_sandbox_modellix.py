@@ -9,7 +9,7 @@ import wave
 
 import pytest
 from conftest import KEY, PATIENCE, read_events
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediakit.sandbox import Sandbox, forms
@@ -141,6 +141,27 @@ def test_a_body_that_the_contract_refuses_buys_nothing(client, server):
         assert (answer.status_code, answer.json()["code"]) == (400, 400)
         assert ": " in answer.json()["message"]
     assert server.store.newest(10) == []
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.sampled_from((MODEL, "kling/kling-v2.1-i2i", "openai/whisper-1", "some/model")),
+    st.dictionaries(
+        st.sampled_from(("prompt", "text", "n", "image", "size", "aspectRatio", "seed")), _JSON, max_size=4
+    ),
+)
+def test_every_body_gets_an_answer_and_every_task_a_file(client, server, model, body):
+    answer = client("POST", model, json=body)
+    assert answer.json()["code"] == (0 if answer.status_code == 200 else 400)
+    if answer.status_code == 200:
+        assert client("GET", f"{server.url}/media/{answer.json()['data']['task_id']}/1.any").status_code == 200
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422, 429, 500, 503])

@@ -23,7 +23,7 @@ def file_of(content_type: str, body: bytes, field: str) -> File | None:
     for piece in pieces[1:-1]:
         head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         part = HeaderParser().parsestr(head.decode("latin-1") + "\r\n\r\n")
-        if part.get_param("name", header="Content-Disposition") == field and part.get_filename():
+        if part.get_param("name", header="Content-Disposition") == field and part.get_filename() is not None:
             return File(_own_name(part.get_filename()), part.get_content_type(), content)
     return None
 

@@ -7,7 +7,7 @@ import secrets
 import time
 
 from .. import common
-from . import making
+from . import assets, making
 from .words import Refusal
 
 # pack -> credits; a credit is a US cent
@@ -293,9 +293,11 @@ def _events_of_job(call, job) -> list[dict]:
     if making.status_of(job) != "completed":
         return []
     completed = _event("job.completed", operation, "job", job.id, ended)
+    completed["links"].update(asset_ids=assets.ids_of_job(job), usage_event_id=f"usage_{job.id}")
+    completed.update(status="completed", cost=making.cost_of(job))
+    created = [_event("asset.created", operation, "asset", asset_id, ended) for asset_id in assets.ids_of_job(job)]
     used = _event("usage.credit_consumed", operation, "job", job.id, ended)
-    usage = {"credits": making.consumed(job)}
-    return [{**completed, "status": "completed"}, {**used, "details": usage}]
+    return [completed, *created, {**used, "details": {"credits": making.consumed(job)}}]
 
 
 def _event(name: str, operation: str, kind: str, subject: str, moment: float) -> dict:

@@ -155,11 +155,15 @@ def _cost(body: dict, entry: dict) -> dict:
     return prices.cost(entry, body.get("model_parameters", {}), len(common.numbers(body, "output_count")))
 
 
+def cost_of(job) -> dict:
+    return _cost(job.input, _entry(job))
+
+
 def consumed(job) -> int:
     """The credits that a job has cost; a failed one costs nothing, one whose result was lost does."""
     if job.input.get("dry_run") or job.fault in ("job-failed", "job-canceled"):
         return 0
-    return _cost(job.input, _entry(job))["credit_pricing"]["credits_required"]
+    return cost_of(job)["credit_pricing"]["credits_required"]
 
 
 def remaining_credits(call) -> int:
@@ -215,7 +219,7 @@ def show_job(call) -> dict | None:
         "job_id": job.id,
         "status": status,
         "assets": assets.of_job(call, job) if status == "completed" else [],
-        "cost": {**_cost(job.input, _entry(job)), "provider_reported_usd_ticks": None},
+        "cost": {**cost_of(job), "provider_reported_usd_ticks": None},
     }
     answer = {"request": {"job_id": job.id}, "state": status, **told, "job": told}
     if status == "planned":
@@ -227,4 +231,4 @@ def show_job(call) -> dict | None:
 
 def plan_receipt(job) -> dict:
     """Own choice: no source shows what it holds."""
-    return {"job_id": job.id, "credits_required": _cost(job.input, _entry(job))["credit_pricing"]["credits_required"]}
+    return {"job_id": job.id, "credits_required": cost_of(job)["credit_pricing"]["credits_required"]}
