@@ -199,13 +199,13 @@ def test_the_same_key_with_another_body_is_an_error(client, server):
     assert len(server.store.newest(10)) == 1
 
 
-@pytest.mark.parametrize("fault", ["create-lost", "create-truncated"])
+@pytest.mark.parametrize("fault", ["create-lost", "create-truncated", "create-no-id"])
 def test_an_answer_that_was_lost_can_be_asked_for_again_with_its_key(client, server, fault):
     import requests
 
     words = f"a tin boat fault:{fault}"
-    with pytest.raises((requests.ConnectionError, ValueError)):
-        client.create(words, idempotency_key="k")
+    with pytest.raises((requests.ConnectionError, ValueError, KeyError)):
+        client.create(words, idempotency_key="k")["job_id"]
     made = client.create(words, idempotency_key="k")
     assert [job.id for job in server.store.newest(10)] == [made["job_id"]] and client.spent() == CREDITS
 

@@ -187,6 +187,18 @@ def test_the_faults_without_an_answer_in_json(client, server, fault):
     assert len(server.store.newest(10)) == int(accepted)
 
 
+def test_an_answer_can_lack_the_id_of_an_accepted_task(client, server):
+    created = client.create("a fault:create-no-id").json()
+    assert (created["code"], set(created["data"])) == (0, {"status", "model_id"})
+    assert len(server.store.newest(10)) == 1
+
+
+def test_older_answers_hold_bare_addresses(client):
+    task = client.finish(client.create("a fault:result-older").json())
+    assert "result" not in task and "result_expires_at" not in task
+    assert client("GET", task["resources"][0]).content.startswith(b"\x89PNG")
+
+
 def test_too_many_requests_once_and_then_no_more(client):
     assert [client.create("a fault:create-429-once").status_code for _ in range(2)] == [429, 200]
 

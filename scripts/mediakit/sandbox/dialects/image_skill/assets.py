@@ -64,7 +64,7 @@ def _of_job(call, job, number: int) -> dict:
 def upload(call) -> dict:
     body = call.body
     mime_type = body.get("mime_type")
-    if mime_type not in _ACCEPTED:
+    if mime_type not in list(_ACCEPTED):
         raise Refusal("INPUT_POLICY_DENIED", "mime_type: is not one that can be uploaded")
     content = _content(body)
     asset_id = f"image_{secrets.token_hex(8)}"

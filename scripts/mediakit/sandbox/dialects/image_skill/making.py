@@ -50,6 +50,7 @@ def _make(call, path: str) -> dict | None:
         raise Refusal("IDEMPOTENCY_KEY_CONFLICT")
     if known is None and not body.get("dry_run"):
         _spoil_first_answer(call, job)
+        return common.without(_finished(call, job), job.fault, "job_id", "assets")
     return _finished(call, job)
 
 
