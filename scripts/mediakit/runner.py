@@ -269,9 +269,11 @@ class Runner:
                 self._say(action)
             elif isinstance(action, lifecycle.Create):
                 self._decoder = sse.Decoder()
+                self._exchange = self._creating = None  # nothing is out while the body is made
+                body = self._body({**self._payload, **self._sent_with})
                 self._exchange = self._creating = self._wire.post(
                     self._path,
-                    self._body({**self._payload, **self._sent_with}),
+                    body,
                     self._terms.create_timeout,
                     self._terms.stream,
                     self._notes.before_sending,
