@@ -17,7 +17,6 @@ from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
 from fake_service import FakeService, answer, reset
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mediakit import bodies, catalogue, payloads, providers
 from mediakit.sandbox import Sandbox, forms
 
