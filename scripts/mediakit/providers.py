@@ -44,7 +44,7 @@ _GUIDANCE = {
     "transient": "A rate limit or a passing fault: a read can simply be repeated. A create that was answered "
     "with 429 bought nothing; one that was answered with 5xx may have been accepted: do not send it again.",
     "unknown": "No rule fits this answer: look at its message.",
-    "outcome_unknown": "Do not send it again before you know what became of it.",
+    "outcome_unknown": "Do not send it again before you know: it may have been accepted and billed.",
 }
 
 # id and status are the service's words, None where the answer has none; state is ours, None where
@@ -181,6 +181,7 @@ class Provider:
         self.names: dict = descriptor["answer"].get("names", {})
         self.ending_events = frozenset(descriptor.get("stream", {}).get("ending_events", ()))
         self.streams: bool = "stream_path" in descriptor["create"]
+        self.answers_when_done: bool = "finished_status" in descriptor["create"]
         self.lists_running: bool = "running" in descriptor
         self.result_lifetime: float | None = descriptor.get("result_lifetime")
         self._states = {word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses}
@@ -410,9 +411,10 @@ class Provider:
         rules = self.idempotency
         if rules is None or own_key is None:
             return False
-        named = point(body, self._descriptor["errors"].get("recovery", {}).get("idempotency_key", "/\0"))
-        if named is not None and named != own_key:
-            return False  # advice about another request
+        recovery = self._descriptor["errors"].get("recovery", {})
+        named = point(body, recovery.get("idempotency_key", "/\0"))
+        if (named is not None and named != own_key) or point(body, recovery.get("retryable", "/\0")) is False:
+            return False
         return code in rules["codes"] if code else rules["without_answer"]
 
 

@@ -113,7 +113,7 @@ class Runner:
             provider=self._provider.name,
             model=self._model,
             url=self._connection.base_url + self._first_path(),
-            mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+            mode=self._mode,
             job=self._notes.key,
         )
         self._console.about_job = self._about_job
@@ -129,6 +129,13 @@ class Runner:
             if end is not None:
                 return self._finish(end)
             actions = self._next()
+
+    @property
+    def _mode(self) -> str:
+        """How the result is waited for."""
+        if self._path and self._terms.stream:
+            return "sse_then_poll_fallback"
+        return "synchronous" if self._path and self._provider.answers_when_done else "poll"
 
     def _first_path(self) -> str:
         if self._job.generation_id:
@@ -190,6 +197,8 @@ class Runner:
         message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
+        if is_create and not found.repeatable and found.outcome == "unknown":
+            self._notes.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
@@ -321,8 +330,9 @@ class Runner:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
             self._notes.gone()
-        guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
-        guidance = [*self._advice, *guidance]
+        category = end.failure.category
+        guidance = self._provider.guidance(category) if category != "guard" else []
+        guidance = [*self._advice, *guidance, *(self._provider.looking_guidance if category == "outcome_unknown" else ())]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
