@@ -332,7 +332,11 @@ class Runner:
             self._notes.gone()
         category = end.failure.category
         guidance = self._provider.guidance(category) if category != "guard" else []
-        guidance = [*self._advice, *guidance, *(self._provider.looking_guidance if category == "outcome_unknown" else ())]
+        guidance = [
+            *self._advice,
+            *guidance,
+            *(self._provider.looking_guidance if category == "outcome_unknown" else ()),
+        ]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -389,6 +393,8 @@ class Runner:
             "trace_id": self._trace_id,
             **_response(body),
         }
+        if self._provider.names:
+            fields["mode_used"] = "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
