@@ -15,7 +15,7 @@
 list       newest first              show JOB       everything that is known of one
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
 cancel JOB where the service can     spend          by day, service and model
-forget     JOB or --older-than DAYS
+forget     JOB or --older-than DAYS    gallery        a page of the results in --output-dir
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
@@ -27,6 +27,7 @@ EXAMPLES = """\
   jobs.py spend
   jobs.py resume --all-undelivered --output-dir out
   jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py gallery --output-dir out
   jobs.py forget --older-than 30"""
 
 # action -> the flag that stands for many jobs
@@ -38,8 +39,9 @@ ACTIONS = {
     "cancel": None,
     "spend": None,
     "forget": "older_than",
+    "gallery": None,
 }
-WITHOUT_JOB = ("list", "spend")
+WITHOUT_JOB = ("list", "spend", "gallery")
 
 
 def build_parser() -> console.Parser:
@@ -71,6 +73,8 @@ def main(screen: console.Console, arguments) -> int:
     from mediakit import journal, ledger
 
     _check(arguments)
+    if arguments.action == "gallery":  # about files; it needs no journal
+        return _gallery(screen, arguments)
     book = journal.open_ledger(screen, required=True)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "reconcile": _reconcile, "cancel": _cancel,
@@ -199,6 +203,13 @@ def _spend(screen, arguments, book) -> int:
     return screen.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
 
 
+def _gallery(screen, arguments) -> int:
+    from mediakit import gallery
+
+    path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
+    return screen.result("gallery", 0, path=path, files=files, omitted=omitted or None)
+
+
 # -- going on ------------------------------------------------------------------------------------------
 
 
@@ -229,7 +240,7 @@ def _go_on(screen, arguments, book, entries: list) -> int:
 
 def _one(screen, arguments, book, entry) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
-    from mediakit import errors, journal, options, purchase
+    from mediakit import errors, journal, options, provenance, purchase
 
     outcome = book.outcome_of(entry)
     go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
@@ -247,12 +258,15 @@ def _one(screen, arguments, book, entry) -> int:
     connection = options.connect_again(screen, arguments, book, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
-    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
+    return go_on(
+        screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace,
+        keeping=provenance.keeping(arguments, output_dir),
+    )  # fmt: skip
 
 
 def _attach(screen, arguments, book, entry) -> int:
     """Take a person's word for the id, once the service knows a job of that id."""
-    from mediakit import errors, options, purchase, request
+    from mediakit import errors, options, provenance, purchase, request
 
     if book.outcome_of(entry) != "unknown":
         raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
@@ -261,9 +275,10 @@ def _attach(screen, arguments, book, entry) -> int:
         raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
     connection = options.connect_again(screen, arguments, book, entry)
     terms = options.waiting_terms(arguments, connection)
+    output_dir = arguments.output_dir or entry.output_dir
     return purchase.attach(
-        screen, connection, terms, book, entry, generation_id,
-        output_dir=arguments.output_dir or entry.output_dir, trace=arguments.trace,
+        screen, connection, terms, book, entry, generation_id, output_dir=output_dir, trace=arguments.trace,
+        keeping=provenance.keeping(arguments, output_dir),
     )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ def add_spending_flags(parser) -> None:
 def add_reading_flags(parser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--output-dir", metavar="DIR", help="save the results there")
+    group.add_argument("--embed-metadata", action="store_true", help="also write into each file how it was made")
+    group.add_argument("--show", action="store_true", help="show the pictures on the terminal, where it can")
     group.add_argument("--trace", metavar="FILE", help="append every request and answer, without keys")
     group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
 

@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, providers, runner, spending
+from . import errors, journal, ledger, lifecycle, provenance, providers, runner, spending
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -131,7 +131,12 @@ def _began_at() -> float:
 
 def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list) -> list:
     """For each Decision a callable (console) -> exit code."""
-    common = {"model": asked.model, "output_dir": arguments.output_dir, "trace": arguments.trace}
+    common = {
+        "model": asked.model,
+        "output_dir": arguments.output_dir,
+        "trace": arguments.trace,
+        "keeping": provenance.keeping(arguments, arguments.output_dir),
+    }
 
     def job(decision: ledger.Decision):
         def run(console: Console) -> int:

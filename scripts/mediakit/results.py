@@ -2,6 +2,7 @@
 
     Saver    fetches outputs in a thread and reports each file to an inbox
     sniff    what a file is, by its first bytes
+    rename_new  a rename that replaces nothing
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
@@ -226,7 +227,7 @@ class Saver:
             name = f"{self._stem}-{number}" + (f"-{counter}" if counter > 1 else "")
             path = os.path.abspath(os.path.join(self._folder, f"{name}.{ending}"))
             try:
-                _rename_new(staging, path)
+                rename_new(staging, path)
                 return path
             except FileExistsError:
                 continue
@@ -298,7 +299,7 @@ def _umask() -> int:
     return mask
 
 
-def _rename_new(source: str, target: str) -> None:
+def rename_new(source: str, target: str) -> None:
     """Rename; FileExistsError where the target exists, also as a dangling link."""
     if os.name == "nt":
         return os.rename(source, target)

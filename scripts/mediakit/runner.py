@@ -12,7 +12,7 @@ import queue
 import re
 import time
 
-from . import journal, lifecycle, providers, results, sse, transport
+from . import catalogue, journal, lifecycle, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -38,6 +38,7 @@ class Runner:
     notes          the job's journal; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
     unresolved     for a job that may exist: the Failure if it is not found
+    keeping        what is done with each file that is saved
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Runner:
         notes: journal.Journal | None = None,
         resumes: tuple[str, str] | None = None,
         unresolved=None,
+        keeping: provenance.Keeping = provenance.Keeping(),
     ):
         self._console = console
         self._connection = connection
@@ -66,6 +68,7 @@ class Runner:
         self._payload = payload
         self._warnings = warnings
         self._output_dir = output_dir
+        self._keeping = keeping
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -83,6 +86,7 @@ class Runner:
         self._listing: transport.Exchange | None = None
         self._decoder = sse.Decoder()
         self._began_at = 0.0
+        self._asked_at = time.time() if path else None
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
@@ -332,7 +336,8 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            assets, problem = self._save(outputs)
+            keeper = provenance.Keeper(self._console, self._keeping, self._facts(body), outputs)
+            assets, problem = self._save(outputs, keeper)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
@@ -367,10 +372,29 @@ class Runner:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
-    def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
+    def _facts(self, body) -> dict:
+        """What provenance tells of this job."""
+        entry, cost = self._notes.entry, self._provider.cost(body)
+        payload = self._payload
+        if entry:
+            payload = json.loads(entry.payload) if entry.payload else None
+        return {
+            "provider": self._provider.name,
+            "model": self._model,
+            "task": self._keeping.task or catalogue.only_task(self._provider.speaks, self._model),
+            "payload": payload,
+            "job": self._notes.key,
+            "generation_id": self._job.generation_id,
+            "cost": cost.shown if cost else None,
+            "usage": self._provider.usage(body),
+            "created_at": entry.created_at if entry else self._asked_at,
+            "finished_at": time.time(),
+        }
+
+    def _save(self, outputs: list[dict], keeper: provenance.Keeper) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
         stem = results.file_stem(self._provider.name, self._model, time.time())
-        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox)
+        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox, keeper.finishing)
         saver.start(outputs)
         assets: list[dict] = []
         stop_at = self._began_at + (self._terms.deadline or float("inf"))
@@ -388,8 +412,10 @@ class Runner:
             if seen.exchange is not saver:
                 continue
             if seen.kind == "asset":
-                assets.append(seen.value)
-                self._console.emit("asset", **seen.value)
+                asset = keeper.keep(seen.value, len(assets) + 1)
+                assets.append(asset)
+                self._console.emit("asset", **asset)
+                keeper.show(asset)
             else:
                 return assets, seen.value
 
