@@ -1,7 +1,7 @@
 """A real browser without a window, driven over a pipe with the DevTools protocol.
 
-    Browser    a context manager; Chromium as CHROMIUM names it, or from the PATH
-    Page       one tab: `open`, `evaluate`, `press`, `wait_for`, `picture`
+Browser    a context manager; Chromium as CHROMIUM names it, or from the PATH
+Page       one tab: `open`, `evaluate`, `press`, `wait_for`, `picture`
 """
 
 from __future__ import annotations

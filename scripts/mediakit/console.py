@@ -84,12 +84,12 @@ def to_line(value: dict) -> str:
     return re.sub(_UNSAFE, lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def _is_flat(value, levels: int = 20) -> bool:
+def is_flat(value, levels: int = 20) -> bool:
     """Whether a JSON value is nested at most so deep."""
     if not isinstance(value, (dict, list)):
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_is_flat(item, levels - 1) for item in inner)
+    return levels > 0 and all(is_flat(item, levels - 1) for item in inner)
 
 
 def plain(text: str, limit: int = 300) -> str:
@@ -129,7 +129,7 @@ class Console:
             self._write({**head, **self._redacted(kept)})
         except RecursionError:
             flat = {
-                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or _is_flat(value)
+                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or is_flat(value)
             }
             self._write({**head, **self._redacted(flat), "response_omitted": True})
 

@@ -29,6 +29,8 @@ _MARK = b'<meta name="generator" content="ai-media gallery">'
 _TYPES = {ending: media_type for media_type, ending in results.ENDINGS.items()}
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
+# The page's own code relies on these.
+_ALWAYS = ("prompt", "name", "type", "note", "bytes")
 _LARGEST_PAYLOAD = 8000
 # Names that need no quoting in any shell, and so can stand in a command line; ours always do.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
@@ -113,35 +115,40 @@ def _entry(name: str, found: os.stat_result, record: dict) -> dict:
     """What the page tells of one file. Every value is bounded, and text for people is safe to show."""
     told = _dict(record, "file")
     times, source, cost = _dict(record, "times"), _dict(record, "source"), _dict(record, "cost")
-    media_type = told.get("media_type") if isinstance(told.get("media_type"), str) else _type_by_name(name)
-    kind = (media_type or "").partition("/")[0]
+    media_type = _text(told, "media_type") or _type_by_name(name) or ""
+    kind = media_type.partition("/")[0]
     prompt, payload = _asked(record)
     entry = {
         # As a path of its own: a name is never read as a scheme, a query or a folder above.
         "src": "./" + quote(os.fsencode(name), safe=""),
         "name": name,
         "kind": kind if kind in _KINDS else "other",
-        "type": media_type or "",
+        "type": media_type,
         "prompt": prompt,
         "payload": payload,
-        **{key: record.get(key) for key in ("provider", "model", "task", "job")},
-        "id": record.get("generation_id"),
+        **{key: _text(record, key) for key in ("provider", "model", "task", "job")},
+        "id": _text(record, "generation_id"),
         "cost": [cost["amount"], _shown(cost["unit"], 20)] if _is_cost(cost) else None,
         "at": _moment(times, "created_at") or _moment(times, "saved_at") or rfc3339(found.st_mtime),
         "seconds": _seconds(times),
         "bytes": found.st_size,
         **{key: told.get(key) if _is_size(told.get(key)) else None for key in ("width", "height")},
-        "sha256": told.get("sha256"),
-        "source": source.get("url"),
-        "expires": source.get("expires_at"),
+        "sha256": _text(told, "sha256"),
+        "source": _text(source, "url"),
+        "expires": _text(source, "expires_at"),
         "again": None,
         "note": _note(record),
     }
     return {
         key: _shown(value) if isinstance(value, str) else value
         for key, value in entry.items()
-        if isinstance(value, (str, int, float, list, dict)) and (value or key in ("prompt", "type", "note", "bytes"))
+        if value is not None and (value or key in _ALWAYS)
     }
+
+
+def _text(record: dict, name: str) -> str | None:
+    value = record.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _dict(record: dict, name: str) -> dict:

@@ -23,7 +23,7 @@ from collections import namedtuple
 from urllib.parse import urlsplit, urlunsplit
 
 from . import __version__, errors, metadata, providers, results, terminal_picture
-from .console import Console, plain, rfc3339
+from .console import Console, is_flat, plain, rfc3339
 
 FORMAT = "ai-media/provenance"
 VERSION = 1
@@ -65,7 +65,7 @@ class Keeper:
     def __init__(self, console: Console, wanted: Keeping, facts: dict, outputs: list[dict]):
         self._console = console
         self._wanted = wanted
-        self._outputs = outputs
+        self._outputs = console.redactor.value(outputs)
         self._facts = {name: console.redactor.value(value) for name, value in facts.items() if value is not None}
         self._unembedded: dict[int, str] = {}
 
@@ -238,6 +238,7 @@ def is_record(value) -> bool:
     """Whether a JSON value is a record that this version understands, as far as it will be relied on."""
     return (
         isinstance(value, dict)
+        and is_flat(value)
         and value.get("format") == FORMAT
         and value.get("version") == VERSION
         and isinstance(value.get("provider"), str)
