@@ -1,7 +1,7 @@
 """A real browser without a window, driven over a pipe with the DevTools protocol.
 
 Browser    a context manager; Chromium as CHROMIUM names it, or from the PATH
-Page       one tab: `open`, `evaluate`, `press`, `wait_for`, `picture`
+Page       one tab: `open`, `evaluate`, `press`, `wait_for`, `picture`, and what it asked for and complained of
 """
 
 from __future__ import annotations
@@ -160,20 +160,24 @@ class Page:
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))
 
-    @property
-    def requested(self) -> list[str]:
-        """The URL of everything that the page asked for."""
-        return [
-            said["params"]["request"]["url"]
-            for said in self._browser.seen
-            if said.get("method") == "Network.requestWillBeSent"
-        ]
+    def said(self, *methods: str) -> list[dict]:
+        """What the browser has told of this page, in order."""
+        self.evaluate("0")  # what it has to say comes before the answer
+        mine = [said for said in self._browser.seen if said.get("sessionId") == self._session]
+        return [said["params"] for said in mine if said["method"] in methods]
 
     @property
-    def complaints(self) -> list:
-        """What the page's console and the browser complained of."""
-        methods = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-        return [said["params"] for said in self._browser.seen if said.get("method") in methods]
+    def requested(self) -> list[str]:
+        """The URL of everything that the page asked for; data: URLs are the browser's own icons."""
+        urls = [said["request"]["url"] for said in self.said("Network.requestWillBeSent")]
+        return [url for url in urls if not url.startswith("data:image/svg+xml")]
+
+    @property
+    def complaints(self) -> list[dict]:
+        """What the page's console and the browser complained of, and every window that popped up."""
+        return self.said(
+            "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Page.javascriptDialogOpening"
+        )
 
 
 _ON_3_AND_4 = """

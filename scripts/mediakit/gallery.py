@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 from datetime import datetime
 from functools import cache
@@ -57,9 +58,12 @@ def write(folder: str) -> tuple[str, int, int]:
 def _check_free(path: str) -> None:
     if not os.path.lexists(path):
         return
-    with open(path, "rb") as file:
-        if _MARK not in file.read(4096):
-            raise errors.bad_argument("--output-dir", f"expected a folder without a {NAME} of somebody else's")
+    ours = False
+    if stat.S_ISREG(os.lstat(path).st_mode):
+        with open(path, "rb") as file:
+            ours = _MARK in file.read(4096)
+    if not ours:
+        raise errors.bad_argument("--output-dir", f"expected a folder without a {NAME} that is not from here")
 
 
 # -- what is in the folder -----------------------------------------------------------------------------
