@@ -20,14 +20,14 @@ from datetime import datetime
 from functools import cache
 from urllib.parse import quote
 
-from . import errors, provenance, providers, results
+from . import containers, errors, provenance, providers
 from .console import command_line, rfc3339
 
 NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-_TYPES = {ending: media_type for media_type, ending in results.ENDINGS.items()}
+_TYPES = containers.MEDIA_TYPES
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
@@ -187,9 +187,8 @@ def _seconds(times: dict) -> float | None:
 def _asked(record: dict) -> tuple[str, dict | None]:
     """The prompt, and the rest of the payload as far as it may be seen in a page that is handed on."""
     payload = dict(_dict(provenance.travelling(record), "payload"))
-    service = _services().get(record.get("provider"))
-    field = service.prompt_field if service else "prompt"
-    prompt = payload.pop(field) if isinstance(payload.get(field), str) else ""
+    field = next((field for field in _prompt_fields() if isinstance(payload.get(field), str)), None)
+    prompt = payload.pop(field) if field else ""
     payload = _shown_value(payload)
     if len(json.dumps(payload)) > _LARGEST_PAYLOAD:
         payload = {name: "(too long for this page)" for name in list(payload)[:50]}
@@ -205,6 +204,13 @@ def _note(record: dict) -> str:
         return f"Too large to be kept beside the file: {', '.join(record['left_out'])}."
     service = _services().get(record["provider"])
     return "It is bought anew." if service and not service.embedded else ""
+
+
+@cache
+def _prompt_fields() -> list[str]:
+    """Every field that holds a prompt somewhere, `prompt` itself first."""
+    found = {field for service in _services().values() for field in service.prompt_fields}
+    return sorted(found, key=lambda field: field != "prompt")
 
 
 @cache

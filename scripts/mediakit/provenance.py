@@ -22,7 +22,7 @@ import time
 from collections import namedtuple
 from urllib.parse import urlsplit, urlunsplit
 
-from . import __version__, errors, metadata, providers, results, terminal_picture
+from . import __version__, containers, errors, metadata, providers, results, terminal_picture
 from .console import Console, is_flat, plain, rfc3339
 
 FORMAT = "ai-media/provenance"
@@ -57,7 +57,7 @@ def keeping(arguments, output_dir: str | None) -> Keeping:
 class Keeper:
     """What is done with each file of one job.
 
-    facts    what is known of the job: provider, model, task, payload, job, generation_id, cost, usage,
+    facts    what is known of the job: provider, as, model, task, payload, job, generation_id, cost, usage,
              and created_at, finished_at in seconds since the epoch; None for what is not known
     outputs  as providers.Provider.outputs gives them, in the order of their numbers
     """
@@ -111,7 +111,7 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
         "format": FORMAT,
         "version": VERSION,
         "tool": {"name": "ai-media", "version": __version__},
-        **{name: facts.get(name) for name in ("provider", "model", "task")},
+        **{name: facts.get(name) for name in ("provider", "as", "model", "task")},
         **_told_payload(facts.get("payload") if stores else None),
         **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
@@ -224,7 +224,7 @@ def read(path: str) -> dict | None:
         raise OSError(22, "it is no regular file")
     with open(path, "rb") as file:
         head = file.read(64)
-        media_type = results.sniff(head)
+        media_type = containers.sniff(head)
         if media_type is None:
             file.seek(0)
             content = file.read(2 * LARGEST_RECORD + 1)
@@ -262,6 +262,8 @@ def made_again(arguments):
     record = _recorded(arguments)
     filled = copy(arguments)
     filled.provider = arguments.provider or record["provider"]
+    if filled.provider == record["provider"] and arguments.speaks is None:
+        filled.speaks = record.get("as")
     if not (arguments.model or arguments.task or arguments.sse_endpoint):
         filled.model = record.get("model")
     payload = _payload_again(record, arguments)
@@ -284,6 +286,8 @@ def _recorded(arguments) -> dict:
         )
     if record["provider"] not in providers.names():
         raise errors.bad_argument("--from", f"expected a service of {', '.join(providers.names())} in it")
+    if record.get("as") is not None and record["as"] not in providers.spoken_by(record["provider"]):
+        raise errors.bad_argument("--from", "expected another contract in it, or none")
     model = record.get("model")
     if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
         raise errors.bad_argument("--from", "expected a model such as owner/name in it")

@@ -62,8 +62,7 @@ def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None,
 def _of_model(arguments, provider: providers.Provider, base: dict) -> tuple[str, str, bool]:
     """`(path, model, whether it streams)` of --model or --task."""
     model = _model(arguments, provider, base)
-    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), {})
-    task = arguments.task or next(iter(entry.get("tasks", ())), None)
+    task = arguments.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
     try:

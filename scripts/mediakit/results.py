@@ -49,6 +49,9 @@ _DECODERS = {
 }
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
+# What is written is a result only where the service says that it is: else it is an error page.
+_WORDS = ("document", "text")
+_WRITTEN = {"text": "text/plain", "JSON": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -260,7 +263,7 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     said = str(output.get("type", "")).lower()
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        media_type = _media_type_of(file.read(containers.HEAD), said)
+        media_type = _media_type_of(file.read(containers.HEAD), said, output.get("media_type"))
         try:
             media_type = containers.inspect(file, size, media_type)
         except containers.Broken as problem:
@@ -270,13 +273,15 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     return media_type, *(_decoded_size(path, media_type) if media_type in _DECODERS else (None, None))
 
 
-def _media_type_of(head: bytes, said: str) -> str:
+def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
     if not head:
         raise Unsaved("the result is empty")
     media_type = containers.sniff(head)
     if media_type:
         return media_type
     words = containers.is_text(head)
+    if words in _WRITTEN and (said in _WORDS or declared in _WRITTEN.values()):
+        return _WRITTEN[words]
     if words:
         raise Unsaved(f"the result's host answered with {words} instead of a file")
     if said in _KINDS:

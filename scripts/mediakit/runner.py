@@ -6,6 +6,7 @@ it, and so does the signal handler.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
@@ -373,8 +374,9 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), outputs)
-            assets, problem = self._save(outputs)
+            wanted = outputs or self._written_result(body)
+            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), wanted)
+            assets, problem = self._save(wanted)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
@@ -415,6 +417,14 @@ class Runner:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
+    def _written_result(self, body) -> list[dict]:
+        """The result of a model that makes words, where no file holds it: what the answer itself says."""
+        result = self._provider.result(body)
+        if result is None or catalogue.entry(self._provider.speaks, self._model).get("media") != "text":
+            return []
+        content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
+
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
         entry, cost = self._notes.entry, self._provider.cost(body)
@@ -423,6 +433,7 @@ class Runner:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
             "provider": self._provider.name,
+            "as": self._provider.speaks if self._provider.embedded else None,
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
