@@ -44,8 +44,10 @@ EXPECTED = {
     "create-lost": (STREAM, 0, 1, "terminal", "poll"),
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "create-truncated": (PLAIN, 0, 1, "terminal", "poll"),
+    "create-no-id": (PLAIN, 0, 1, "terminal", "poll"),
     "create-redirect": (STREAM, 25, 1, "error", None),
-    # These belong to Image Skill's contract: in this one the create goes on normally.
+    # These belong to the other contracts: in this one the create goes on normally.
+    "result-older": (STREAM, 0, 1, "terminal", "sse"),
     "create-provider-failure": (STREAM, 0, 1, "terminal", "sse"),
     "create-storage-failed": (STREAM, 0, 1, "terminal", "sse"),
     "create-budget": (STREAM, 0, 1, "terminal", "sse"),
