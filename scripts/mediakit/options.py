@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from . import errors, folders, keys, lifecycle, program, providers, transport
-from .console import Console, folder, one_of, seconds, size, whole, word
+from .console import Console, folder, one_of, seconds, size, time_left, whole, word
 
 
 def add_connection_flags(parser) -> None:
@@ -266,7 +266,9 @@ def _program_of(console: Console, provider, arguments, base_url: str | None) -> 
     if provider.cli is None or not (is_forced or may_be):
         return None
     found, problem = program.look_for(provider, base_url)
-    problem = found.check() if found else problem
+    left = time_left(getattr(arguments, "deadline", None))
+    limit = program.QUESTION_TIMEOUT if left is None else min(program.QUESTION_TIMEOUT, left / 2)
+    problem = found.check(limit) if found else problem
     if not problem:
         return found
     if is_forced:

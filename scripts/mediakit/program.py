@@ -72,10 +72,10 @@ class Program:
             words = [word.replace("{" + name + "}", value) for word in words]
         return [self.path, *words]
 
-    def check(self) -> str:
-        """Why it cannot be used, in words, or "". Asks it for its login, which needs no network."""
+    def check(self, limit: float = QUESTION_TIMEOUT) -> str:
+        """Why it cannot be used, in words, or "". Asks it for its login, `limit` seconds and without the network."""
         login = self.description["login"]
-        body, ended = self._ask("login", None)
+        body, ended = self._ask("login", None, limit)
         found = point(body, login["found"])
         if not isinstance(found, bool):
             return f"{self.name} is installed, but it does not work: {self._ending(ended)}"
@@ -105,14 +105,14 @@ class Program:
         told = [{name: entry.get(name) for name in ("name", "ok", "detail")} for entry in checks[:_MOST_CHECKS]]
         return {"cli_doctor": "passed" if passed else "failed", "cli_checks": told}
 
-    def _ask(self, command: str, key: Key | None):
+    def _ask(self, command: str, key: Key | None, limit: float = QUESTION_TIMEOUT):
         """`(the JSON it printed or None, process.Ended or None where it could not be started)`."""
         asked = process.Process()
         try:
             asked.start(self.argv(command), self.environment(key))
         except OSError:
             return None, None
-        ended = asked.finish(b"", QUESTION_TIMEOUT)
+        ended = asked.finish(b"", limit)
         return providers.read_json(ended.output)[0], ended
 
     def _ending(self, ended: process.Ended | None) -> str:
