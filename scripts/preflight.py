@@ -131,7 +131,10 @@ def _program(arguments, provider) -> tuple:
             "cli_install": provider.cli["install"],
         }
     version = console.plain(found.version() or "unknown")
-    return found, {"cli_available": True, "cli_source": found.source, "cli_version": version, "cli_doctor": "not_run"}
+    told = {"cli_available": True, "cli_source": found.source, "cli_version": version}
+    if found.misses_proxy:
+        return None, {**told, "cli_problem": f"{found.name} does not go through the proxy that the environment names"}
+    return found, {**told, "cli_doctor": "not_run"}
 
 
 def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:

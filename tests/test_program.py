@@ -253,6 +253,36 @@ def test_a_read_that_fails_is_repeated(scripts, service, does):
     _wait_until(lambda: not is_running(fake.runs("read")[0]["pid"]))
 
 
+def test_what_is_written_down_for_a_trace_holds_no_key(scripts, service):
+    fake = FakeProgram(scripts.folder / "bin", create="say({**ANSWER, 'seen': os.environ['MODELLIX_API_KEY']})")
+    run = create(scripts, service, fake, "--trace", "trace.jsonl")
+    records = [json.loads(line) for line in (scripts.folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert run.code == 0 and KEY not in json.dumps(records) + run.stdout.decode()
+    assert [name for record in records for name in record] == ["run", "answer", "run", "answer"]
+    assert json.loads(records[0]["run"]["input"]) == {"prompt": PROMPT}
+
+
+def test_several_copies_are_bought_side_by_side(scripts, service):
+    lines = "task = str(os.getpid())\nsay({**ANSWER, 'data': {**ANSWER['data'], 'task_id': task}})"
+    read = "say({'data': {'task_id': WORDS[-1], 'status': 'success'}})"
+    fake = FakeProgram(scripts.folder / "bin", create=lines, read=read)
+    run = create(scripts, service, fake, "--copies", "3")
+    assert (run.code, run.result["succeeded"], len(fake.runs("create"))) == (0, 3, 3)
+
+
+def test_a_job_that_is_not_waited_for_is_bought_and_left(scripts, service):
+    fake = FakeProgram(scripts.folder / "bin")
+    run = create(scripts, service, fake, "--no-wait")
+    assert (run.code, run.result["event"], fake.runs("read")) == (0, "submitted", [])
+
+
+def test_a_program_that_hangs_when_it_is_looked_at_does_not_use_up_the_deadline(scripts, service):
+    fake = FakeProgram(scripts.folder / "bin", login="hang()")
+    run = create(scripts, service, fake, "--deadline", "4")
+    assert (run.code, run.result["field"], fake.runs("create")) == (2, "--transport", [])
+    assert not is_running(fake.runs("login")[0]["pid"])
+
+
 def test_a_read_that_is_always_out_of_time_ends_as_still_running(scripts, service):
     fake = FakeProgram(scripts.folder / "bin", read="sys.exit(124)")
     run = create(scripts, service, fake, "--poll-timeout", "1")
@@ -336,6 +366,24 @@ CHOICES = [
     (("--transport", "cli"), True, True, None, True, None),
     (("--transport", "cli", *LOCAL), False, True, KEY, True, KEY),
 ]
+PROXIES = [
+    ({"HTTPS_PROXY": "http://proxy.invalid:8080"}, (), False),
+    ({"all_proxy": "http://proxy.invalid:8080"}, (), False),
+    ({"HTTPS_PROXY": "http://proxy.invalid:8080"}, ("--transport", "cli"), True),
+    ({"HTTPS_PROXY": "http://proxy.invalid:8080", "NO_PROXY": ".modellix.ai"}, (), True),
+    ({"HTTP_PROXY": "http://proxy.invalid:8080"}, (), True),
+]
+
+
+@pytest.mark.parametrize("environment, flags, through", PROXIES)
+def test_a_program_that_goes_past_the_proxy_is_taken_only_by_name(
+    monkeypatch, capsys, tmp_path, environment, flags, through
+):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    found = choose(monkeypatch, capsys, tmp_path, flags, key=KEY, **environment)
+    assert (found.through is not None) == through
+    assert ("cli_unusable" in capsys.readouterr().out) == (not through)
 
 
 @pytest.mark.parametrize("flags, login, works, key, through, whose", CHOICES)

@@ -269,6 +269,9 @@ def _program_of(console: Console, provider, arguments, base_url: str | None) -> 
     left = time_left(getattr(arguments, "deadline", None))
     limit = program.QUESTION_TIMEOUT if left is None else min(program.QUESTION_TIMEOUT, left / 2)
     problem = found.check(limit) if found else problem
+    if found and found.misses_proxy and not is_forced:
+        # Its create would fail on the way, and nobody could tell that from an unknown outcome.
+        problem = f"{found.name} does not go through the proxy that the environment names"
     if not problem:
         return found
     if is_forced:

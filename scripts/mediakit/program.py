@@ -11,6 +11,7 @@ else it ends, the outcome is unknown.
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 
@@ -46,6 +47,7 @@ class Program:
     name          what it is called
     source        where its path was named: a variable, or the PATH
     is_logged_in  whether it has a login of its own; known once it was checked
+    misses_proxy  whether the environment names a proxy to the service that it would not go through
     """
 
     def __init__(self, provider: providers.Provider, path: str, source: str, origin: str):
@@ -117,6 +119,17 @@ class Program:
 
     def _ending(self, ended: process.Ended | None) -> str:
         return "it could not be started" if ended is None else self.words(ended)
+
+    @property
+    def misses_proxy(self) -> bool:
+        host = transport.origin_of(self._origin)[1]
+        named = any(name.lower().endswith("_proxy") for name in os.environ)
+        if self.description["uses_proxies"] or transport.is_loopback(host) or not named:
+            return False
+        from urllib.request import getproxies_environment, proxy_bypass_environment
+
+        proxies = getproxies_environment()
+        return bool({"https", "all"} & set(proxies)) and not proxy_bypass_environment(host, proxies)
 
     # -- how its output is read --------------------------------------------------------------------
 
