@@ -14,8 +14,10 @@ import pytest
 from conftest import KEY, PATIENCE
 from fake_program import ANSWER, FakeProgram, is_running
 from fake_service import FakeService, answer
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mediakit import console, keys, options, process, program, providers
+from mediakit import console, errors, keys, options, process, program, providers, transport
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs of these tests start with #!")
 
@@ -196,6 +198,18 @@ def test_the_intent_is_written_before_the_program_starts(scripts, service):
     assert create(scripts, service, fake).code == 0
     looked = scripts.run("jobs.py", "list", env={"AI_MEDIA_HOME": str(fake.folder / "state")})
     assert looked.first("job")["outcome"] in ("under_way", "unknown")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no way to end a process at once")
+def test_a_command_that_is_killed_while_it_buys_leaves_an_unknown_outcome(scripts, service):
+    fake = FakeProgram(scripts.folder / "bin", create="while not (FOLDER / 'now').exists(): time.sleep(0.02)")
+    started = scripts.start("create_and_wait.py", *create_arguments(service), env=fake.environment)
+    fake.wait_for("create")
+    started.kill()
+    started.communicate(timeout=PATIENCE)
+    (fake.folder / "now").touch()
+    run = create(scripts, service, fake)
+    assert (run.code, run.result["error"], len(fake.runs("create"))) == (27, "duplicate_unknown", 1)
 
 
 def test_a_model_that_the_program_cannot_name_is_refused_before_it_starts(scripts, service):
@@ -506,6 +520,31 @@ def test_the_path_of_a_read_leads_back_to_its_job():
 
 def test_the_least_answer_with_an_id_is_read_as_one():
     assert SERVICE.reading(SERVICE.answer_of("task-1"))[:3] == ("task-1", None, None)
+
+
+@given(
+    st.integers(-15, 255),
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.text() | st.integers(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["data", "task_id", "status", "error", "message", "code", "ok"]), inner)
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+    st.none() | st.text(),
+)
+def test_no_output_is_too_strange_and_none_without_proof_says_what_became_of_a_create(code, output, stopped):
+    found = program.Program(SERVICE, "/nowhere", "PATH", "http://127.0.0.1:9")
+    seen = found.understand(process.Ended(code, output, b"", stopped), spends=True)
+    if isinstance(seen, transport.Lost):
+        assert seen.sent is True
+        return
+    reading = SERVICE.reading(providers.read_json(seen.content)[0])
+    outcome = errors.outcome_of_status(seen.status, reading.id is not None)
+    said = providers.point(providers.read_json(output)[0], "/error/message") or ""
+    assert outcome != "accepted" or SERVICE.reading(providers.read_json(output)[0]).id or "was submitted" in said
+    assert outcome != "rejected" or (code != 0 and said.startswith("Modellix API error ("))
 
 
 def test_an_id_that_the_program_does_not_take_is_never_made_one_of_its_words(tmp_path):
