@@ -360,7 +360,7 @@ def test_services_keep_their_jobs_apart_in_one_file(tmp_path):
         assert other.store.newest(10) == []
     with Sandbox(folder, "modellix") as again:
         assert Client(again.url)("GET", f"tasks/{task}").status_code == 200
-    assert [path.name for path in tmp_path.glob("*.sqlite3")] == ["sandbox.sqlite3"]
+    assert [path.name for path in tmp_path.glob("*.sqlite3")] == ["sandbox-jobs.sqlite3"]
 
 
 def test_the_script_serves_it(scripts):

@@ -113,6 +113,13 @@ def identity_of(note) -> str | None:
     return None
 
 
+def holds_note(value) -> bool:
+    """Whether a value of a payload that was kept has the note of a file in it."""
+    if isinstance(value, dict):
+        return identity_of(value) is not None or any(map(holds_note, value.values()))
+    return isinstance(value, list) and any(map(holds_note, value))
+
+
 # -- reading a flag ------------------------------------------------------------------------------------
 
 

@@ -209,6 +209,11 @@ class Journal:
         return self._book
 
     @property
+    def entry(self) -> ledger.Entry | None:
+        """What the ledger knew of the job when this began."""
+        return self._entry
+
+    @property
     def key(self) -> str | None:
         """The job's key in the ledger, where there is one."""
         return self._entry.key if self._entry else None
@@ -223,6 +228,11 @@ class Journal:
             self.refusal = problem
             raise
         self._known = ("sending", None)
+
+    def never_again(self) -> None:
+        """The service's own error forbids to send this request once more, also under its idempotency key."""
+        if self._book:
+            self._write(self._book.record, self.key, "not to be repeated", sent_with=None)
 
     def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
         """What is known of the job by now; written only where it has changed."""

@@ -28,8 +28,8 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     from . import catalogue
 
-    if provider.speaks in catalogue.services():
-        entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == asked.model), None)
+    entry = catalogue.entry(provider.speaks, asked.model)
+    if entry:
         charges = catalogue.document(provider.speaks).get("charges")
         stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
@@ -133,7 +133,7 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
     try:
         # A plan needs the files at the service, and they are brought only to buy.
         plans = caps and provider.plan and not asked.attachments
-        price = _planned_price(console, arguments, asked, connection) if plans else None
+        price = _planned_price(console, asked, connection) if plans else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
@@ -152,9 +152,10 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
     )
 
 
-def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> spending.Price | None:
+def _planned_price(console: Console, asked: Request, connection: Connection) -> spending.Price | None:
     """The price of the service's own plan; None where it tells none."""
-    answer = service_plan(connection, asked, guards(arguments, asked, connection.provider), console.wait_for)
+    # Without the service's own guard, which would refuse in place of telling the price.
+    answer = service_plan(connection, asked, {}, console.wait_for)
     if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
@@ -202,7 +203,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
-        "saving": options.saving(arguments),
+        "saving": options.saving(arguments, arguments.output_dir),
         "trace": arguments.trace,
     }
 
@@ -222,7 +223,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
                 # Nobody can tell from a list of jobs which file another one was given.
                 own_terms = replace(terms, sending_time=sent.seconds, reconciles=False)
             buying = runner.Runner(
-                console, connection, own_terms, path=asked.path, payload=sent.payload, body=sent.body,
+                console, connection, own_terms, path=asked.path, payload=sent.payload, body=sent.body, noted=_noted(asked),
                 sent_with=beside, warnings=asked.warnings, notes=notes, **common,
             )  # fmt: skip
             return buying.run()

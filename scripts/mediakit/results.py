@@ -2,6 +2,7 @@
 
     Saving   what the flags say about it
     Saver    fetches the outputs of one job in a thread and reports to an inbox
+    rename_new  a rename that replaces nothing
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
@@ -28,6 +29,9 @@ from .download import Budget, Download, Expired, Reach, Unsaved
 
 _CHUNK = 1024**2
 _STAGING_PREFIX = ".ai-media-"
+_STAGING_SUFFIX = ".part"
+# So old a staging file belongs to a process that was killed.
+_STALE_SECONDS = 24 * 3600
 _RETRY_EVERY = 15.0
 # All pictures of a moving one together; each alone is bounded by Pillow's MAX_IMAGE_PIXELS.
 _MOST_PIXELS = 1_000_000_000
@@ -45,6 +49,9 @@ _DECODERS = {
 }
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
+# What is written is a result only where the service says that it is: else it is an error page.
+_WORDS = ("document", "text")
+_WRITTEN = {"text": "text/plain", "JSON": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Saving:
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
     flags           the flags that say the same to another command
+    keeping         what is done with each file beyond saving it (provenance.Keeping)
     """
 
     template: str = names.DEFAULT
@@ -63,6 +71,7 @@ class Saving:
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
     flags: tuple[str, ...] = ()
+    keeping: tuple = ()
 
 
 class Saver:
@@ -130,6 +139,7 @@ class Saver:
             if not self._outputs:
                 raise Unsaved("the service reported success, but no result that could be fetched")
             os.makedirs(self._folder, exist_ok=True)
+            _remove_stale(self._folder)
             problems = list(filter(None, map(self._attempt, range(1, len(self._outputs) + 1))))
             if problems:
                 raise Unsaved(_story(problems, len(self._outputs)))
@@ -161,6 +171,7 @@ class Saver:
         if self._has_asked:
             raise problem
         self._has_asked = True
+        self._report("retry", {"what": "expired_link", "attempt": 2, "retry_in_seconds": 0, "message": str(problem)})
         self._report("expired", None)
         fresh = self._fresh.get()
         if fresh is None or len(fresh) != len(self._outputs):
@@ -171,7 +182,7 @@ class Saver:
     # -- one file ------------------------------------------------------------------------------------
 
     def _save(self, output: dict, number: int) -> None:
-        handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=".part", dir=self._folder)
+        handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=_STAGING_SUFFIX, dir=self._folder)
         self._staging = staging
         try:
             with os.fdopen(handle, "wb") as file:
@@ -210,7 +221,7 @@ class Saver:
         if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
             self._told_retry_at = time.monotonic()
             self._report(
-                "retry", {"what": "download", "attempt": attempt, "retry_in_seconds": seconds, "message": words}
+                "retry", {"what": "download", "attempt": attempt + 1, "retry_in_seconds": seconds, "message": words}
             )
 
     def _put_in_place(self, staging: str, number: int, asset: dict) -> None:
@@ -223,7 +234,7 @@ class Saver:
                 if self._stopped:
                     raise Unsaved("stopped")
                 try:
-                    _rename_new(staging, path)
+                    rename_new(staging, path)
                 except FileExistsError:
                     continue
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
@@ -252,7 +263,7 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     said = str(output.get("type", "")).lower()
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        media_type = _media_type_of(file.read(containers.HEAD), said)
+        media_type = _media_type_of(file.read(containers.HEAD), said, output.get("media_type"))
         try:
             media_type = containers.inspect(file, size, media_type)
         except containers.Broken as problem:
@@ -262,13 +273,15 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     return media_type, *(_decoded_size(path, media_type) if media_type in _DECODERS else (None, None))
 
 
-def _media_type_of(head: bytes, said: str) -> str:
+def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
     if not head:
         raise Unsaved("the result is empty")
     media_type = containers.sniff(head)
     if media_type:
         return media_type
     words = containers.is_text(head)
+    if words in _WRITTEN and (said in _WORDS or declared in _WRITTEN.values()):
+        return _WRITTEN[words]
     if words:
         raise Unsaved(f"the result's host answered with {words} instead of a file")
     if said in _KINDS:
@@ -333,6 +346,15 @@ def _flush_folder(folder: str) -> None:
         os.close(handle)
 
 
+def _remove_stale(folder: str) -> None:
+    """What killed processes have left in a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_STAGING_PREFIX) and entry.name.endswith(_STAGING_SUFFIX):
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                    _remove(entry.path)
+
+
 def _remove(path: str | None) -> None:
     try:
         if path:
@@ -351,7 +373,7 @@ def _umask() -> int:
 _reading_umask = threading.Lock()
 
 
-def _rename_new(source: str, target: str) -> None:
+def rename_new(source: str, target: str) -> None:
     """Rename; FileExistsError where the target exists, also as a dangling link."""
     if os.name == "nt":
         return os.rename(source, target)

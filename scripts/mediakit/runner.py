@@ -6,13 +6,14 @@ it, and so does the signal handler.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
 import re
 import time
 
-from . import journal, lifecycle, names, providers, results, sse, transport
+from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -32,6 +33,7 @@ class Runner:
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
     body           (fields) -> bodies.Body, where they are not sent as JSON
+    noted          the payload as it may be kept, with a note in place of each file; the same where left out
     sent_with      what is sent beside the payload: the idempotency key, the service's own guard
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
@@ -53,6 +55,7 @@ class Runner:
         path: str | None = None,
         payload: dict | None = None,
         body=None,
+        noted: dict | None = None,
         sent_with: dict | None = None,
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
@@ -71,10 +74,12 @@ class Runner:
         self._path = path
         self._payload = payload
         self._body = body or (lambda fields: fields)
+        self._noted = payload if noted is None else noted
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving()
+        self._saving = saving or results.Saving(keeping=provenance.Keeping())
+        self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -84,9 +89,7 @@ class Runner:
             unresolved=unresolved,
             forgiving=resumes is not None and not self._notes.attached_by_hand,
         )
-        self._wire = transport.Wire(
-            connection.base_url, connection.authorisation, self._inbox, tracer(console, trace) if trace else None
-        )
+        self._wire = connection.wire(self._inbox, tracer(console, trace) if trace else None)
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
         self._listing: transport.Exchange | None = None
@@ -94,6 +97,7 @@ class Runner:
         self._began_at = 0.0
         self._trace_id: str | None = None
         self._advice: list[str] = []
+        self._asked_at = time.time() if path else None
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
@@ -103,6 +107,7 @@ class Runner:
             self._abandon()
             raise
         finally:
+            self._wire.close()
             self._notes.release()
 
     def _abandon(self) -> None:
@@ -119,7 +124,7 @@ class Runner:
             provider=self._provider.name,
             model=self._model,
             url=self._connection.base_url + self._first_path(),
-            mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+            mode=self._mode,
             job=self._notes.key,
         )
         self._console.about_job = self._about_job
@@ -135,6 +140,15 @@ class Runner:
             if end is not None:
                 return self._finish(end)
             actions = self._next()
+
+    @property
+    def _mode(self) -> str:
+        """How the result is waited for."""
+        if self._wire.source:
+            return self._wire.source
+        if self._path and self._terms.stream:
+            return "sse_then_poll_fallback"
+        return "synchronous" if self._path and self._provider.answers_when_done else "poll"
 
     def _first_path(self) -> str:
         if self._job.generation_id:
@@ -178,15 +192,15 @@ class Runner:
         if seen.kind == "end":
             return self._take_end(now, *seen.value)
         if seen.kind == "lost":
+            message = self._console.plain(seen.value.message)
             if not is_create:
-                return job.poll_lost(now, seen.value.message)
+                return job.poll_lost(now, message)
             if self._notes.refusal and not seen.value.sent:
                 raise journal.unusable(self._notes.refusal)
             if seen.value.sent:
-                return job.create_lost(
-                    now, seen.value.message, self._provider.verdict(0, None, own_key=self._own_key).repeatable
-                )
-            return job.create_not_sent(now, seen.value.message)
+                repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+                return job.create_lost(now, message, repeatable)
+            return job.create_not_sent(now, message)
         return self._take_answer(now, seen.value, is_create)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
@@ -196,6 +210,8 @@ class Runner:
         message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
+        if is_create and not found.repeatable and found.outcome == "unknown":
+            self._notes.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
@@ -329,8 +345,13 @@ class Runner:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
             self._notes.gone()
-        guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
-        guidance = [*self._advice, *guidance]
+        category = end.failure.category
+        guidance = self._provider.guidance(category) if category != "guard" else []
+        guidance = [
+            *self._advice,
+            *guidance,
+            *(self._provider.looking_guidance if category == "outcome_unknown" else ()),
+        ]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -362,9 +383,11 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            assets, problem = self._save(outputs)
+            wanted = outputs or self._written_result(body)
+            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), wanted)
+            assets, problem = self._save(wanted)
             if isinstance(problem, int):
-                fields = {"outcome": "accepted", **self._way_on()}
+                fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
             self._notes.saved(assets)
         error = {"code": "saving_failed", "message": problem} if problem else None
@@ -373,7 +396,7 @@ class Runner:
             error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
-            "source": end.fields["source"],
+            "source": self._wire.source or end.fields["source"],
             "provider": self._provider.name,
             "model": self._model,
             "generation_id": self._job.generation_id,
@@ -389,6 +412,8 @@ class Runner:
             "trace_id": self._trace_id,
             **_response(body),
         }
+        if self._provider.names:
+            fields["mode_used"] = "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
@@ -400,6 +425,34 @@ class Runner:
         if len(output["url"]) <= _LONGEST_URL:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
+
+    def _written_result(self, body) -> list[dict]:
+        """The result of a model that makes words, where no file holds it: what the answer itself says."""
+        result = self._provider.result(body)
+        if result is None or catalogue.entry(self._provider.speaks, self._model).get("media") != "text":
+            return []
+        content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
+
+    def _facts(self, body) -> dict:
+        """What provenance tells of this job."""
+        entry, cost = self._notes.entry, self._provider.cost(body)
+        payload = self._noted
+        if entry:
+            payload = json.loads(entry.payload) if entry.payload else None
+        return {
+            "provider": self._provider.name,
+            "as": self._provider.speaks if self._provider.embedded else None,
+            "model": self._model,
+            "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
+            "payload": payload,
+            "job": self._notes.key,
+            "generation_id": self._job.generation_id,
+            "cost": cost.shown if cost else None,
+            "usage": self._provider.usage(body),
+            "created_at": entry.created_at if entry else self._asked_at,
+            "finished_at": time.time(),
+        }
 
     def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
@@ -432,7 +485,8 @@ class Runner:
             task=self._saving.task,
             job=self._notes.key,
         )
-        return results.Saver(self._output_dir, name, self._connection.loopback_base, self._inbox, self._saving)
+        base, finishing = self._connection.loopback_base, self._keeper.finishing
+        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
     def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
@@ -444,8 +498,10 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            assets.append(seen.value)
-            self._console.emit("asset", **seen.value)
+            asset = self._keeper.keep(seen.value, len(assets) + 1)
+            assets.append(asset)
+            self._console.emit("asset", **asset)
+            self._keeper.show(asset)
         elif seen.kind == "retry":
             self._console.emit("retry", **seen.value)
         elif seen.kind == "expired":

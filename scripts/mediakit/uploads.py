@@ -49,6 +49,9 @@ def check(asked, book: ledger.Ledger | None) -> None:
 
 def fulfil(console: Console, arguments, asked, connection: options.Connection, book) -> Ready:
     """Bring every input of a request to its service; raises Failure, and then nothing is bought."""
+    if asked.attachments and "upload" in connection.provider.inputs and connection.provider.key:
+        if connection.authorisation is None:  # a login that only the service's own program can use
+            raise options.missing_key(connection.provider)
     courier = _Courier(console, arguments, connection, book)
     values, files = {}, {}
     for stand_in, attachment in asked.attachments.items():
