@@ -17,7 +17,7 @@ A room a concern; a room imports only rooms below it:
     download    from a URL to bytes in a file, bounded
     sandbox     the local service and its faults
     payloads    the fields of a request: put together and checked
-    attachments what --input names: files, addresses, earlier jobs
+    attachments  what --input names: files, addresses, earlier jobs
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
     terminal_picture  a picture inline on a terminal
