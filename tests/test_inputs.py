@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -402,6 +403,18 @@ def test_the_ledger_keeps_a_note_and_the_same_bytes_are_the_same_purchase(script
         assert other.result["generation_id"] != first.result["generation_id"]
 
 
+def test_a_result_is_made_again_with_the_file_given_again(scripts, sandbox, files):
+    base = sandbox.url + "/api/v1"
+    first = create(scripts, "skills-video", base, *WAN, "--input", "image=image.png", "--output-dir", "out")
+    record = first.first("asset")["provenance"]
+    told = json.loads((files / record).read_text(encoding="utf-8"))["payload"]["image_urls"]
+    assert told == [{"file": "image.png", "sha256": hashlib.sha256(MEDIA["image"]).hexdigest()}]
+    refused = create(scripts, "skills-video", base, "--from", str(record))
+    assert refused.code == 2 and "image_urls" in refused.result["message"], refused.result
+    again = create(scripts, "skills-video", base, "--from", str(record), "--input", "image_urls=image.png")
+    assert again.code == 0 and arrived(sandbox, last_input(sandbox)["image_urls"][0]) == MEDIA["image"]
+
+
 # -- uploads ----------------------------------------------------------------------------------------------
 
 UPLOADS = {
@@ -512,6 +525,30 @@ def test_a_deadline_ends_an_upload_before_anything_is_bought(scripts, files):
         assert all("/media/files" in request.path for request in server.requests)
 
 
+@needs_posix
+def test_a_signal_ends_an_upload_and_nothing_is_bought(scripts, files):
+    with FakeService(create=lambda exchange: exchange.hold()) as server:
+        process = scripts.start(
+            "create_and_wait.py", "--provider", "modellix", "--base-url", server.base_url, "--model",
+            UPLOADS["modellix"][0], "--prompt", "x", "--input", "image=image.png", env=KEYS,
+        )  # fmt: skip
+        server.wait_for("POST")
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+        run = Run(process.returncode, stdout, stderr)
+        assert (run.code, run.result["event"]) == (130, "interrupted") and server.posts() == 1
+    assert scripts.run("jobs.py", "list", "--undelivered").result["jobs"] == 0
+
+
+def test_a_trace_holds_neither_the_key_nor_the_bytes(scripts, files):
+    with speaking("modellix") as server:
+        run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png", "--trace", "trace")
+        assert run.code == 0
+    told = (files / "trace").read_bytes()
+    assert b"/media/files" in told and hashlib.sha256(MEDIA["image"]).hexdigest().encode() in told
+    assert KEY.encode() not in told and MEDIA["image"][:8] not in told
+
+
 # -- addresses for a service that takes none ---------------------------------------------------------------
 
 
@@ -606,6 +643,15 @@ def test_an_earlier_job_of_another_kind_is_refused(scripts, sandbox):
     before = posts(sandbox)
     run = used(scripts, sandbox.url + "/api/v1", video.result["job"])
     assert (run.code, run.result["error"]) == (22, "input_refused") and posts(sandbox) == before, run.result
+
+
+def test_an_earlier_job_that_still_runs_is_told(scripts, sandbox):
+    first = create(
+        scripts, "skills-video", sandbox.url + "/api/v1", *GROK[:2], "--prompt", "x fault:job-slow", "--no-wait"
+    )
+    run = used(scripts, sandbox.url + "/api/v1", first.result["job"])
+    assert (run.code, run.result["error"]) == (22, "input_gone") and "not finished" in run.result["message"]
+    assert posts(sandbox) == 1
 
 
 def test_an_earlier_job_that_nobody_knows_is_told_before_anything_is_sent(scripts, sandbox):

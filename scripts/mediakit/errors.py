@@ -78,7 +78,7 @@ ERROR_CODES = {
     "payload_unfilled": "the request holds a value of a template that was never filled in; nothing was sent",
     "input_refused": "a file is not what its field or the service takes; nothing was sent",
     "input_changed": "a file was changed after it was checked; nothing was sent",
-    "input_gone": "the output of an earlier job can be had neither from its service nor from disk",
+    "input_gone": "the output of an earlier job can be had neither from its service nor from disk, or not yet",
     "upload_failed": "an input could not be brought to the service; nothing was bought",
     "duplicate_unknown": "the same was asked for before, and it is not known whether that was accepted",
     "purchase_under_way": "another process is buying the same at this moment",

@@ -208,7 +208,7 @@ class _Courier:
         return url
 
     def _living_link(self, attachment: attachments.Earlier, entry: ledger.Entry) -> str | None:
-        outputs = self._outputs(entry)
+        outputs = self._outputs(attachment, entry)
         if not outputs:
             return None
         kinds, kind = ("image", "video", "audio"), outputs[0].get("type")
@@ -221,8 +221,8 @@ class _Courier:
             return url
         return url if len(url) <= _LONGEST_REFERENCE and download.is_there(url, self._reach) else None
 
-    def _outputs(self, entry: ledger.Entry) -> list[dict]:
-        """What the job's service tells of it now; nothing where it cannot be asked."""
+    def _outputs(self, attachment: attachments.Earlier, entry: ledger.Entry) -> list[dict]:
+        """What the job's service tells of it now; nothing where it cannot be asked. Raises Failure while it runs."""
         try:
             connection = self._connection_of(entry)
         except errors.Failure:
@@ -230,7 +230,13 @@ class _Courier:
         answer = self._asked(connection, connection.provider.read_path(entry.generation_id))
         if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
             return []
-        return connection.provider.outputs(providers.read_json(answer.content)[0])
+        body = providers.read_json(answer.content)[0]
+        if connection.provider.reading(body).state in ("queued", "running"):
+            raise _failure(
+                attachment, "input_gone", "that job is not finished yet", "validation", True,
+                f"Wait for it first: jobs.py resume {entry.key}",
+            )  # fmt: skip
+        return connection.provider.outputs(body)
 
     def _connection_of(self, entry: ledger.Entry) -> options.Connection:
         own = self._connection
