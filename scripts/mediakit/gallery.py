@@ -27,7 +27,8 @@ NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-_TYPES = containers.MEDIA_TYPES
+# JSON files are records.
+_TYPES = {word: media_type for word, media_type in containers.MEDIA_TYPES.items() if word != "json"}
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.

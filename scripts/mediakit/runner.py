@@ -405,7 +405,7 @@ class Runner:
             **_response(body),
         }
         if self._provider.names:
-            fields["mode_used"] = "rest"
+            fields["mode_used"] = self._wire.source or "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
