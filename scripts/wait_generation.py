@@ -38,7 +38,7 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import errors, journal, options, provenance, purchase, request, runner
+    from mediakit import errors, journal, options, purchase, request, runner
 
     if (arguments.job is None) == (arguments.generation_id is None):
         raise errors.bad_argument("--generation-id", "expected it or --job, and not both")
@@ -49,8 +49,8 @@ def main(screen: console.Console, arguments) -> int:
         output_dir = arguments.output_dir or entry.output_dir
         terms = options.waiting_terms(arguments, connection)
         return purchase.resume(
-            screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace,
-            keeping=provenance.keeping(arguments, output_dir),
+            screen, connection, terms, book, entry,
+            output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
         )  # fmt: skip
     connection = options.connect(screen, arguments, arguments.provider or "skills-video")
     job = runner.Runner(
@@ -59,8 +59,8 @@ def main(screen: console.Console, arguments) -> int:
         options.waiting_terms(arguments, connection),
         generation_id=generation_id,
         output_dir=arguments.output_dir,
+        saving=options.saving(arguments),
         trace=arguments.trace,
-        keeping=provenance.keeping(arguments, arguments.output_dir),
     )
     return job.run()
 

@@ -20,14 +20,17 @@ from datetime import datetime
 from functools import cache
 from urllib.parse import quote
 
-from . import errors, provenance, providers, results
+from . import containers, errors, provenance, providers
 from .console import command_line, rfc3339
 
 NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-_TYPES = {ending: media_type for media_type, ending in results.ENDINGS.items()}
+_TYPES = {
+    **{ending: media_type for media_type, ending in containers.ENDINGS.items()},
+    "bin": "application/octet-stream",
+}
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
@@ -74,7 +77,7 @@ def _collect(folder: str) -> tuple[list[dict], int]:
     with os.scandir(folder) as found:
         files = {entry.name: entry.stat() for entry in found if entry.is_file(follow_symlinks=False)}
     records, lost = _records(folder, files)
-    media = [name for name in files if name in records or _type_by_name(name)]
+    media = [name for name in files if _type_by_name(name)]
     again = command_line("create_and_wait.py", "--from", os.path.join(folder, "NAME"), "--output-dir", folder)
     entries = []
     for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:
@@ -97,7 +100,8 @@ def _records(folder: str, files: dict) -> tuple[dict, int]:
         if record is None or not isinstance(record.get("file"), dict):
             continue
         its_file = record["file"].get("name")
-        if isinstance(its_file, str) and its_file in files and its_file != name:
+        # A record makes nothing a medium that is none: a page with code in it, say.
+        if isinstance(its_file, str) and its_file in files and _type_by_name(its_file):
             found.setdefault(its_file, (name, record))
         else:
             lost += 1

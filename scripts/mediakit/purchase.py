@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, provenance, providers, runner, spending
+from . import errors, journal, ledger, lifecycle, options, providers, runner, spending
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -134,8 +134,8 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
+        "saving": options.saving(arguments),
         "trace": arguments.trace,
-        "keeping": provenance.keeping(arguments, arguments.output_dir),
     }
 
     def job(decision: ledger.Decision):

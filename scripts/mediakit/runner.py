@@ -12,7 +12,7 @@ import queue
 import re
 import time
 
-from . import catalogue, journal, lifecycle, provenance, providers, results, sse, transport
+from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -34,11 +34,11 @@ class Runner:
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
+    saving         results.Saving: how
     trace          the file of --trace
     notes          the job's journal; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
     unresolved     for a job that may exist: the Failure if it is not found
-    keeping        what is done with each file that is saved
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Runner:
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
+        saving: results.Saving | None = None,
         trace: str | None = None,
         notes: journal.Journal | None = None,
         resumes: tuple[str, str] | None = None,
         unresolved=None,
-        keeping: provenance.Keeping = provenance.Keeping(),
     ):
         self._console = console
         self._connection = connection
@@ -68,7 +68,8 @@ class Runner:
         self._payload = payload
         self._warnings = warnings
         self._output_dir = output_dir
-        self._keeping = keeping
+        self._saving = saving or results.Saving()
+        provenance.check(self._saving, output_dir)
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -314,14 +315,16 @@ class Runner:
         """What must not be lost whatever goes wrong."""
         return {"outcome": self._job.outcome, **self._way_on()}
 
-    def _way_on(self) -> dict:
+    def _way_on(self, action: str = "resume") -> dict:
         """The id, the job's key in the ledger, and the command that goes on with it."""
         found, key = self._job.generation_id, self._notes.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         where = self._connection.chosen
-        saving = [] if self._output_dir is None else ["--output-dir", os.path.abspath(self._output_dir)]
+        saving = []
+        if self._output_dir is not None:
+            saving = ["--output-dir", os.path.abspath(self._output_dir), *self._saving.flags]
         if key and found:
-            return {**known, **command_line("jobs.py", "resume", key, *where, *saving)}
+            return {**known, **command_line("jobs.py", action, key, *where, *saving)}
         if key and self._job.outcome == "unknown":
             return {**known, **command_line("jobs.py", "reconcile", key, *where, *saving)}
         # An id that holds the key would carry it into a command line.
@@ -336,10 +339,10 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            keeper = provenance.Keeper(self._console, self._keeping, self._facts(body), outputs)
+            keeper = provenance.Keeper(self._console, self._saving, self._facts(body), outputs)
             assets, problem = self._save(outputs, keeper)
             if isinstance(problem, int):
-                fields = {"outcome": "accepted", **self._way_on()}
+                fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
             self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
@@ -364,7 +367,7 @@ class Runner:
             **_response(body),
         }
         if problem:
-            fields.update(self._way_on())
+            fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
 
     def _shown(self, output: dict) -> dict:
@@ -381,7 +384,7 @@ class Runner:
         return {
             "provider": self._provider.name,
             "model": self._model,
-            "task": self._keeping.task or catalogue.only_task(self._provider.speaks, self._model),
+            "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
             "job": self._notes.key,
             "generation_id": self._job.generation_id,
@@ -393,31 +396,63 @@ class Runner:
 
     def _save(self, outputs: list[dict], keeper: provenance.Keeper) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        stem = results.file_stem(self._provider.name, self._model, time.time())
-        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox, keeper.finishing)
+        saver = self._saver(keeper)
         saver.start(outputs)
         assets: list[dict] = []
-        stop_at = self._began_at + (self._terms.deadline or float("inf"))
-        while True:
+        stop_at = time.monotonic() + self._saving.budget.limits.seconds
+        stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
+        while time.monotonic() < stop_at:
             try:
                 seen = self._inbox.get(timeout=_LONGEST_WAIT)
             except queue.Empty:
-                if time.monotonic() >= stop_at:
-                    saver.stop()
-                    return assets, "the time was used up"
                 continue
             if seen.kind == "signal":
-                saver.stop()
+                return self._stop_saving(saver, keeper, assets), seen.value
+            if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            if seen.exchange is not saver:
-                continue
-            if seen.kind == "asset":
-                asset = keeper.keep(seen.value, len(assets) + 1)
-                assets.append(asset)
-                self._console.emit("asset", **asset)
-                keeper.show(asset)
-            else:
-                return assets, seen.value
+            self._take_saving(saver, keeper, seen, assets)
+        return self._stop_saving(saver, keeper, assets), "the time for it was used up (--download-timeout, --deadline)"
+
+    def _saver(self, keeper: provenance.Keeper) -> results.Saver:
+        if self._saving.allows_private:
+            words = "--allow-private-network: a result's link can reach into this machine's own network"
+            self._console.warning("private_network_allowed", words)
+        name = names.FileName(
+            self._saving.template,
+            time.time(),
+            service=self._provider.name,
+            model=self._model or "job",
+            task=self._saving.task,
+            job=self._notes.key,
+        )
+        where = self._connection.loopback_base
+        return results.Saver(self._output_dir, name, where, self._inbox, self._saving, keeper.finishing)
+
+    def _take_saving(self, saver: results.Saver, keeper, seen: transport.Seen, assets: list[dict]) -> None:
+        """What a saver reports while it is at work, and what the job says that it asks for."""
+        if seen.exchange is self._exchange and seen.kind == "answer":
+            body, _ = providers.read_json(seen.value.content)
+            saver.renew(self._provider.outputs(body) if 200 <= seen.value.status < 300 else None)
+        elif seen.exchange is self._exchange:
+            saver.renew(None)
+        elif seen.exchange is not saver:
+            return  # from a request that was given up
+        elif seen.kind == "asset":
+            assets.append(keeper.keep(seen.value))
+            self._console.emit("asset", **assets[-1])
+            keeper.show(assets[-1])
+        elif seen.kind == "retry":
+            self._console.emit("retry", **seen.value)
+        elif seen.kind == "expired":
+            path = self._provider.read_path(self._job.generation_id)
+            self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
+
+    def _stop_saving(self, saver: results.Saver, keeper, assets: list[dict]) -> list[dict]:
+        """All files that are on disk, with those that were told while it was stopped."""
+        saver.stop()
+        while not self._inbox.empty():
+            self._take_saving(saver, keeper, self._inbox.get(), assets)
+        return assets
 
 
 def _response(body) -> dict:
