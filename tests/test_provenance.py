@@ -202,6 +202,17 @@ def test_what_is_large_is_left_out_by_name(tmp_path):
     assert len(json.dumps(record)) < provenance.LARGEST_RECORD
 
 
+def nested(levels: int):
+    return json.loads("[" * levels + "]" * levels)
+
+
+def test_what_is_too_deep_is_not_told(tmp_path):
+    record = record_of(keeper(payload={"deep": nested(900)}, usage=nested(900)).keep(asset_in(tmp_path)))
+    assert record["payload_omitted"] and "usage" not in record
+    record = record_of(keeper(payload={"deep": nested(38)}).keep(asset_in(tmp_path)))
+    assert provenance.read(str(tmp_path / "x-1.png-2.json")) == record
+
+
 @pytest.mark.parametrize(
     "url, expected",
     [

@@ -39,7 +39,7 @@ _LARGEST_PAYLOAD = 8000
 # Names that need no quoting in any shell, and so can stand in a command line; ours always do.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
 # Characters that would move or turn round the text around them, and what no UTF-8 can hold.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def write(folder: str) -> tuple[str, int, int]:
@@ -190,7 +190,7 @@ def _seconds(times: dict) -> float | None:
 
 def _asked(record: dict) -> tuple[str, dict | None]:
     """The prompt, and the rest of the payload as far as it may be seen in a page that is handed on."""
-    payload = dict(_dict(provenance.travelling(record), "payload"))
+    payload = provenance.for_others(_dict(record, "payload"))
     service = _services().get(record.get("provider"))
     field = service.prompt_field if service else "prompt"
     prompt = payload.pop(field) if isinstance(payload.get(field), str) else ""

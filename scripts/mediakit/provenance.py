@@ -31,6 +31,8 @@ LARGEST_RECORD = 1024 * 1024
 _LARGEST_FIELD = 256 * 1024
 _LARGEST_USAGE = 16 * 1024
 _LONGEST_MODEL = 200
+# What is nested deeper is not told: a value that can just be read may be too deep to be written.
+_DEEPEST = 40
 
 
 def check(saving: results.Saving, output_dir: str | None) -> None:
@@ -55,7 +57,8 @@ class Keeper:
         self._console = console
         self._saving = saving
         self._outputs = console.redactor.value(outputs)
-        self._facts = {name: console.redactor.value(value) for name, value in facts.items() if value is not None}
+        told = {name: value for name, value in facts.items() if value is not None and is_flat(value, _DEEPEST)}
+        self._facts = console.redactor.value(told)
         self._unembedded: dict[int, str] = {}
 
     @property
@@ -155,19 +158,23 @@ def _is_web(text: str) -> bool:
 
 
 def travelling(record: dict) -> dict:
-    """What of a record may leave this machine with its file, or in a page.
-
-    Not the job's key and not what names the source. A field of the payload that holds a signed URL or
-    the bytes of a file is left out as a whole: a part of it would be paid for and could not work.
-    """
+    """What of a record leaves this machine with its file: not the job's key, and not what names the source."""
     kept = {name: value for name, value in record.items() if name not in ("job", "source", "usage", "output", "file")}
     if "payload" not in kept:
         return kept
-    payload = {name: value for name, value in kept.pop("payload").items() if not _is_private(value)}
+    payload = for_others(kept.pop("payload"))
     while payload and _size({**kept, "payload": payload}) > metadata.LONGEST_TEXT - 1000:
         payload.pop(max(payload, key=lambda name: _size(payload[name])))
     left_out = [name for name in record["payload"] if name not in payload]
     return {**kept, **_with_left_out(payload, record.get("left_out", []) + left_out)}
+
+
+def for_others(payload: dict) -> dict:
+    """A payload without the fields that hold a signed URL or the bytes of a file.
+
+    Such a field is left out as a whole: a part of it would be paid for and could not work.
+    """
+    return {name: value for name, value in payload.items() if not _is_private(value)}
 
 
 def _is_private(value) -> bool:
@@ -228,7 +235,7 @@ def is_record(value) -> bool:
     """Whether a JSON value is a record that this version understands, as far as it will be relied on."""
     return (
         isinstance(value, dict)
-        and is_flat(value)
+        and is_flat(value, _DEEPEST + 2)
         and value.get("format") == FORMAT
         and value.get("version") == VERSION
         and isinstance(value.get("provider"), str)
