@@ -6,7 +6,7 @@
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
-    asset    {path, bytes, sha256, media_type, width, height}
+    asset    {path, number, bytes, sha256, media_type, width, height}
     retry    {what, attempt, retry_in_seconds, message}
     expired  None: a host gives nothing any more; `renew` is waited for
     saved    None: every output is on disk
@@ -62,16 +62,20 @@ class Saving:
     task            the task of the command, where it was named
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
+    embeds          whether provenance is written into each file too
+    shows           whether pictures are shown on the terminal
+    stores          whether provenance tells the payload
     flags           the flags that say the same to another command
-    keeping         what is done with each file beyond saving it (provenance.Keeping)
     """
 
     template: str = names.DEFAULT
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
+    embeds: bool = False
+    shows: bool = False
+    stores: bool = True
     flags: tuple[str, ...] = ()
-    keeping: tuple = ()
 
 
 class Saver:
@@ -238,7 +242,7 @@ class Saver:
                 except FileExistsError:
                     continue
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
-                self._report("asset", {"path": path, **asset})
+                self._report("asset", {"path": path, "number": number, **asset})
             _flush_folder(self._folder)
             return
         raise Unsaved("no free file name")
