@@ -12,9 +12,11 @@ import os
 import queue
 import random
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections import namedtuple
 from pathlib import Path
@@ -25,6 +27,7 @@ from fake_service import (
     PNG,
     WITH_KEY,
     FakeService,
+    after,
     answer,
     create,
     dripping,
@@ -133,6 +136,8 @@ CASES = [
     Case("HTTP 503, then the file", [page(503), PICTURE], 0, content=PNG),
     Case("HTTP 429 with Retry-After, then the file", [answer(429, b"", {"Retry-After": "1"}), PICTURE], 0, content=PNG),
     Case("HTTP 418", answer(418), 26, "HTTP 418"),
+    Case("cut, and a part that nobody asked for", [ranged(PHOTO, {}, HALF), answer(206, PNG)], 26, "HTTP 206"),
+    Case("a redirect to no URL", redirect("http://["), 26, "no URL"),
     Case("a part that nobody asked for", answer(206, PNG, {"Content-Range": "bytes 0-9/99"}), 26, "HTTP 206"),
     Case("longer than announced", sent(PHOTO, Content_Length=str(HALF)), 26, "cannot be decoded"),
     Case("nothing at all", sent(b""), 26, "empty"),
@@ -166,6 +171,18 @@ CASES = [
     Case("gzip that is none", sent(PHOTO, Content_Encoding="gzip"), 26, "compression is broken"),
     Case("another compression", sent(PHOTO, Content_Encoding="br"), 26, "compressed"),
     Case("a redirect to itself", [redirect("{origin}/media/2.png"), PICTURE], 0, content=PNG),
+    Case(
+        "a redirect with an endless body",
+        [dripping(b"HTTP/1.1 302 Found\r\nLocation: 2.png\r\n\r\n", endless=BLOCK), PICTURE],
+        0,
+        content=PNG,
+    ),
+    Case(
+        "an expired link with an endless body",
+        [dripping(b"HTTP/1.1 403 Forbidden\r\n\r\n", endless=BLOCK), PICTURE],
+        0,
+        content=PNG,
+    ),
     Case("redirects without end", redirect("{origin}/media/2.png"), 26, "more than 5 redirects"),
     *(
         Case(f"a redirect to {url}", redirect(url), 26, words)
@@ -445,6 +462,23 @@ def test_an_interrupted_download_leaves_nothing_behind(scripts, tmp_path, number
     assert tree(tmp_path) == {} and run.result["next_command"]
 
 
+@POSIX
+def test_a_download_that_nobody_waits_for_any_more_leaves_nothing_behind(scripts, tmp_path):
+    with FakeService(media=[PICTURE, dripping(PLAIN, PHOTO[:100], endless=b"x")]) as service:
+        urls = [f"{service.origin}/media/{number}" for number in (1, 2)]
+        started = threading.Event()
+        service._scripts["read"] = [after(started, answer(200, job_with("image", *urls)))]
+        process = scripts.start(
+            "wait_generation.py", "--generation-id", "gen_1", "--base-url", service.base_url, "--output-dir", "out",
+            env=WITH_KEY,
+        )  # fmt: skip
+        process.stdout.readline()
+        process.stdout.close()
+        started.set()
+        assert process.wait(PATIENCE) == 141
+    assert [name for name in tree(tmp_path) if name.endswith(".part")] == []
+
+
 @pytest.mark.parametrize(
     "flag, value",
     [
@@ -614,6 +648,25 @@ def test_a_link_local_address_is_not_reached_even_then():
     reach = download.Reach(None, allows_private=True)
     _, allows_peer = reach.peer_check("http://169.254.169.254/latest")
     assert not allows_peer("169.254.169.254") and allows_peer("198.18.0.1")
+
+
+def test_a_name_that_leads_to_a_private_address_is_told_by_the_connection(scripts):
+    name = socket.gethostname()
+    try:
+        neighbour = FakeService(media=PICTURE, host=socket.gethostbyname(name))
+    except OSError:
+        pytest.skip("this machine's name leads nowhere")
+    with neighbour, FakeService(read=answer(200, job_with("image", f"http://{name}:{neighbour.port}/media/1"))) as own:
+        run = wait(scripts, own, "--output-dir", "out")
+    assert (run.code, neighbour.requests) == (26, []), run.events
+    assert "may not be contacted" in run.result["error"]["message"]
+
+
+def test_a_proxy_of_the_environment_is_asked_for_the_hosts_of_results(scripts):
+    with FakeService(other=PICTURE) as proxy:
+        with FakeService(read=answer(200, job_with("image", "http://media.example/1.png"))) as service:
+            run = wait(scripts, service, "--output-dir", "out", env={"http_proxy": proxy.origin})
+        assert (run.code, [request.path for request in proxy.requests]) == (0, ["http://media.example/1.png"])
 
 
 def test_behind_a_proxy_the_hosts_that_are_written_as_addresses_are_refused(scripts):

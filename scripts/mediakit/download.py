@@ -33,6 +33,7 @@ _CHUNK = 1024**2
 _MOST_GROWTH = 100
 _SMALL = 16 * 1024**2
 
+_NO_URL = "the result's URL, or where it redirects to, is no URL that can be used"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -180,7 +181,10 @@ class Download:
                     return self._take(response, url)
             finally:
                 response.close()
-            url = urljoin(url, location)
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                raise Unsaved(_NO_URL) from None
         raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
 
     def _get(self, url: str):
@@ -206,6 +210,8 @@ class Download:
     def _cut_or_unsaved(self, problem: Exception) -> Exception:
         if self._stopped.is_set():
             return Unsaved("stopped")
+        if isinstance(problem, ValueError):
+            return Unsaved(_NO_URL)
         words = transport.reason(problem)
         return Unsaved(words) if transport.is_final(problem) else _Cut(words)
 
@@ -226,7 +232,7 @@ class Download:
         if status == 416 and self.size:
             self._start_anew(None, url)
             raise _Cut("the result's host does not go on where it stopped")
-        if status not in (200, 206) or (status == 206 and not self.size):
+        if status not in (200, 206) or (status == 206 and not self._range(url)):
             raise Unsaved(f"the result's host answered HTTP {status}")
         if status == 206 and not self._goes_on(response):
             self._start_anew(None, url)
