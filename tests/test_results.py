@@ -11,6 +11,7 @@ import io
 import os
 import queue
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -441,6 +442,29 @@ def test_a_full_disk_leaves_nothing_behind(scripts, tmp_path):
     run = Run(process.returncode, stdout, stderr)
     assert run.code == 26 and "File too large" in run.result["error"]["message"], run.events
     assert tree(tmp_path) == {}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder `out` on a disk of 2 MiB."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], stderr=subprocess.DEVNULL)
+    if not made or made.returncode:
+        pytest.skip("a small disk can only be made by root on Linux")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("announced, words", [(True, "the disk has room for"), (False, "No space left")])
+def test_a_disk_that_is_too_small_is_left_as_it_was(scripts, tmp_path, small_disk, announced, words):
+    video = VIDEO + struct.pack(">I4s", 3 * 1024**2, b"free") + bytes(3 * 1024**2 - 8)
+    with FakeService(media=sent(video) if announced else dripping(PLAIN, video)) as service:
+        service._scripts["read"] = [answer(200, job_with("video", f"{service.origin}/media/1"))]
+        run = wait(scripts, service, "--output-dir", "out")
+    assert run.code == 26 and words in run.result["error"]["message"], run.events
+    assert list(small_disk.iterdir()) == []
 
 
 @POSIX

@@ -33,7 +33,7 @@ _CHUNK = 1024**2
 _MOST_GROWTH = 100
 _SMALL = 16 * 1024**2
 
-_NO_URL = "the result's URL, or where it redirects to, is no URL that can be used"
+_NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -115,16 +115,18 @@ class Download:
     budget    the command's Budget
     reach     Reach
     retrying  called with (try, seconds, words) before a try is repeated
+    room      () -> how many bytes the disk of the file can take
 
     After `run`, `sha256` and `size` tell of the bytes that were written.
     """
 
-    def __init__(self, url: str, file, budget: Budget, reach: Reach, retrying):
+    def __init__(self, url: str, file, budget: Budget, reach: Reach, retrying, room):
         self._url = url
         self._file = file
         self._budget = budget
         self._reach = reach
         self._retrying = retrying
+        self._room = room
         self._stopped = threading.Event()
         self._exchange: transport.Exchange | None = None
         self._validator: tuple[str, str] | None = None
@@ -271,6 +273,10 @@ class Download:
         largest = self._budget.limits.file_bytes
         if self._total is not None and self._total > largest:
             raise Unsaved(f"a result of {self._total} bytes; the limit of --max-file-size is {largest}")
+        # A disk that is filled to the brim stops other programs too, and the journal of purchases.
+        room = self._room()
+        if self._total is not None and self._total > room:
+            raise Unsaved(f"a result of {self._total} bytes; the disk has room for {room}")
 
     # -- the bytes -----------------------------------------------------------------------------------
 

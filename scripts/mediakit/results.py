@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import shutil
 import tempfile
 import threading
 import time
@@ -181,7 +182,7 @@ class Saver:
         try:
             with os.fdopen(handle, "wb") as file:
                 download = self._download = Download(
-                    output["url"], file, self._saving.budget, self._reach, self._tell_retry
+                    output["url"], file, self._saving.budget, self._reach, self._tell_retry, self._room
                 )
                 if self._stopped:
                     download.stop()
@@ -210,6 +211,9 @@ class Saver:
             download.give_back()
             raise
         return download.sha256, download.size
+
+    def _room(self) -> int:
+        return shutil.disk_usage(self._folder).free
 
     def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
         if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
