@@ -154,7 +154,12 @@ CASES = [
     Case("half a picture, announced so", sent(PHOTO[:HALF]), 26, "cannot be decoded"),
     Case("half a video, announced so", sent(VIDEO[: len(VIDEO) // 2]), 26, "cannot be read", kind="video"),
     Case("a picture of 900 million pixels", sent(bomb()), 26, "pixels"),
-    Case("10 GB announced", dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", BLOCK), 26, "--max-file-size"),
+    Case(
+        "10 GB announced",
+        dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", BLOCK),
+        26,
+        "--max-file-size",
+    ),
     Case("an endless body", dripping(PLAIN, endless=BLOCK), 26, "--max-file-size", flags=("--max-file-size", "3MB")),
     Case(
         "an endless body in chunks",
@@ -164,9 +169,15 @@ CASES = [
         flags=("--max-total-size", "2MiB"),
     ),
     Case("a slow drip", dripping(PLAIN, PHOTO[:100], endless=b"x"), 26, "time", flags=("--download-timeout", "1")),
-    Case("a slow drip of headers", dripping(PLAIN[:-2], endless=b"X: y\r\n"), 26, "time", flags=("--download-timeout", "1")),
+    Case(
+        "a slow drip of headers",
+        dripping(PLAIN[:-2], endless=b"X: y\r\n"),
+        26,
+        "time",
+        flags=("--download-timeout", "1"),
+    ),
     Case("silence", hang, 26, "time", flags=("--download-timeout", "1")),
-    Case("a gzip bomb", sent(gzip.compress(bytes(300_000_000)), Content_Encoding="gzip"), 26, "grows"),
+    Case("a gzip bomb", sent(gzip.compress(bytes(100_000_000)), Content_Encoding="gzip"), 26, "grows"),
     Case("gzip that nobody asked for", sent(gzip.compress(PHOTO), Content_Encoding="gzip"), 0, content=PHOTO),
     Case("half a gzip", sent(gzip.compress(PHOTO)[:HALF], Content_Encoding="gzip"), 26, "cut short"),
     Case("gzip that is none", sent(PHOTO, Content_Encoding="gzip"), 26, "compression is broken"),
@@ -214,9 +225,12 @@ CASES = [
     Case("a URL with a control character", PICTURE, 26, "cannot be used", path="/media/\x1b.png"),
     Case("a data: URL", None, 26, "an HTML page", path="data:text/html,%3Chtml%3E"),
     Case("a broken data: URL", None, 26, "data: URL is broken", path="data:image/png;base64,%%%"),
-    *(Case(f"a link expired with {status}, then renewed", [page(status), PICTURE], 0, content=PNG) for status in (401, 403, 404, 410)),
+    *(
+        Case(f"a link expired with {status}, then renewed", [page(status), PICTURE], 0, content=PNG)
+        for status in (401, 403, 404, 410)
+    ),
     Case("a link expired for good", page(403), 26, "expired"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

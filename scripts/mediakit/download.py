@@ -110,7 +110,7 @@ class Reach:
 
 
 class Download:
-    """One URL, into one file that is open for writing and empty.
+    """One URL, into one file.
 
     budget    the command's Budget
     reach     Reach
@@ -120,9 +120,9 @@ class Download:
     After `run`, `sha256` and `size` tell of the bytes that were written.
     """
 
-    def __init__(self, url: str, file, budget: Budget, reach: Reach, retrying, room):
+    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room):
         self._url = url
-        self._file = file
+        self._file = None
         self._budget = budget
         self._reach = reach
         self._retrying = retrying
@@ -150,8 +150,9 @@ class Download:
         self._budget.take(-self.size)
         self.size = 0
 
-    def run(self) -> None:
-        """Raises Unsaved, Expired, or OSError of the disk."""
+    def run(self, file) -> None:
+        """Into a file that is open for writing bytes, and empty. Raises Unsaved, Expired, or OSError of the disk."""
+        self._file = file
         if self._url.lower().startswith("data:"):
             return self._write(_data_of(self._url))
         tries = 0
