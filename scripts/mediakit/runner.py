@@ -378,10 +378,10 @@ class Runner:
             wanted = outputs or self._written_result(body)
             keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
             assets, problem = self._save(wanted, keeper)
+            self._notes.saved([asset["path"] for asset in assets])
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
-            self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.failure(body)
@@ -450,6 +450,13 @@ class Runner:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
         saver = self._saver(keeper)
         saver.start(outputs)
+        try:
+            return self._wait_for_files(saver)
+        except BaseException:
+            saver.stop()  # nobody reads any more: no half file is left behind
+            raise
+
+    def _wait_for_files(self, saver: results.Saver) -> tuple[list[dict], str | int | None]:
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
         stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
