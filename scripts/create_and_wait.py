@@ -33,14 +33,15 @@ def build_parser() -> console.Parser:
     tasks = ",".join(providers.TASKS)
     what.add_argument("--from", dest="source", metavar="FILE", help="the same again: the JSON file beside a result")
     what.add_argument("--model", metavar="OWNER/NAME", help="the model")
+    what.add_argument("--model-slug", metavar="OWNER/NAME", help="the same, and means Modellix")
     what.add_argument("--task", type=one_of(*providers.TASKS), metavar=f"{{{tasks}}}", help="its default model")
     what.add_argument("--sse-endpoint", metavar="PATH", help="the create endpoint, in place of a model")
     what.add_argument("--prompt", metavar="TEXT", help="what to show")
     what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the request")
     what.add_argument("--input", action="append", default=[], metavar="FIELD=URL", help="a picture, video or sound")
-    what.add_argument("--payload", metavar="JSON", help="the request's fields as a JSON object")
-    what.add_argument("--payload-file", metavar="PATH", help="a file with them; - for standard input")
+    what.add_argument("--payload", "--body", metavar="JSON", help="the request's fields as a JSON object")
+    what.add_argument("--payload-file", "--body-file", metavar="PATH", help="a file with them; - for standard input")
     what.add_argument("--no-validate", action="store_true", help="send the fields as they are, unchecked")
     options.add_spending_flags(parser)
     how = parser.add_argument_group("how to wait")
@@ -56,14 +57,15 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import group, journal, options, plan, purchase, request
+    from mediakit import group, journal, options, plan, provenance, purchase, request
 
+    arguments = provenance.made_again(arguments)
     asked = request.read(arguments)
     if arguments.dry_run:
-        return plan.show(screen, arguments, asked)
+        return plan.show(screen, arguments, asked, options.connect_to_plan(screen, arguments, asked.service))
     connection = options.connect(screen, arguments, asked.service)
     book = journal.open_ledger(screen, arguments.require_ledger, connection.embedded)
-    decisions = purchase.claim(arguments, asked, connection, book)
+    decisions = purchase.claim(screen, arguments, asked, connection, book)
     terms = _terms(arguments, asked, connection)
     jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions)
     return group.run(screen, jobs, lambda: purchase.spent(book, decisions))
@@ -83,6 +85,7 @@ def _terms(arguments, asked, connection):
         verbose=arguments.verbose,
         ending_events=connection.provider.ending_events,
         reconciles=connection.provider.lists_running,
+        repeats_for=(connection.provider.idempotency or {}).get("seconds", 0.0),
     )
 
 

@@ -92,7 +92,7 @@ def _report(screen: console.Console, arguments, provider) -> dict:
     """What is known about one service without asking it, and with --online what it says."""
     from mediakit import keys
 
-    key = keys.find(provider.key["variable"]) if provider.key else None
+    key = keys.find(provider.key) if provider.key else None
     ready = provider.key is None or key is not None
     report = {
         "provider": provider.name,

@@ -19,14 +19,21 @@ from mediakit import console
 
 EXAMPLES = """\
   sandbox.py
-  sandbox.py --port 8765 --fault create-429-once"""
+  sandbox.py --port 8765 --fault create-429-once
+  sandbox.py --as modellix"""
 
 
 def build_parser() -> console.Parser:
     from mediakit.console import one_of
+    from mediakit.sandbox import dialects
     from mediakit.sandbox.faults import FAULTS
 
+    services = dialects.names()
     parser = console.Parser(__doc__, EXAMPLES)
+    parser.add_argument(
+        "--as", dest="service", type=one_of(*services), default=services[0], metavar="SERVICE",
+        help=f"whose contract it speaks: {', '.join(services)}",
+    )  # fmt: skip
     parser.add_argument("--port", type=_port, default=0, metavar="PORT", help="0, the default, takes a free one")
     parser.add_argument("--fault", type=one_of(*FAULTS), metavar="NAME", help="what every create shall suffer")
     return parser
@@ -43,20 +50,22 @@ def _port(text: str) -> int:
 def main(screen: console.Console, arguments) -> int:
     import queue
 
-    from mediakit import errors, folders, providers, sandbox
+    from mediakit import errors, folders, sandbox
 
     folder, note = folders.state_folder()
     if note:
         screen.warning("state_folder", note)
-    provider = providers.load("sandbox")
     try:
-        server = sandbox.Sandbox(folder, provider.speaks, arguments.fault, arguments.port)
+        server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port)
     except OSError as problem:
         raise errors.bad_argument("--port", f"cannot be used: {problem.strerror}") from None
     stop: queue.SimpleQueue = queue.SimpleQueue()
     screen.on_signal = stop.put
     with server:
-        screen.emit("ready", provider=provider.name, url=server.url + provider.base_path, fault=arguments.fault)
+        screen.emit(
+            "ready", provider="sandbox", service=server.service, url=server.url + server.dialect.BASE,
+            origin=server.url, fault=arguments.fault,
+        )  # fmt: skip
         signal_number = screen.wait_for(stop)
     return screen.result("interrupted", 128 + signal_number)
 

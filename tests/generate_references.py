@@ -22,7 +22,7 @@ from mediakit import payloads  # noqa: E402
 CONTRACTS = ROOT / "assets" / "contracts"
 REFERENCES = ROOT / "references"
 
-TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v")
+TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")
 TASK_PAGES = {
     "t2i": "text-to-image.md",
     "i2i": "image-to-image.md",

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "assets" / "contracts"
 METHODS = ("get", "put", "post", "delete", "patch")
-TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v")
+TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")
 
 # What a fact of the sources and its field in a bundled document must share, word for word.
 FACTS = ("type", "enum", "const", "default", "format", "pattern", "minLength", "maxLength", "minimum", "maximum")
@@ -48,6 +48,20 @@ CATALOGUE_SCHEMA = {
                 "price": {"type": "object"},
                 "runs_when": {"type": "object"},
                 "contract_url": {"type": "string", "pattern": "^https://.*\\{model\\}"},
+            },
+        },
+        "charges": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["unit", "step", "margin", "source"],
+                "additionalProperties": False,
+                "properties": {
+                    "unit": {"enum": ["usd", "credits"]},
+                    "step": {"type": "number", "exclusiveMinimum": 0},
+                    "margin": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+                    "source": {"type": "string"},
+                },
             },
         },
         "listed": {

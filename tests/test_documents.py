@@ -82,7 +82,9 @@ def test_the_front_matter_is_what_all_installers_accept():
 
 def test_every_variable_that_is_read_is_declared():
     declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
-    keys = {found.key["variable"] for name in providers.names() if (found := providers.load(name)).key}
+    wanted = [found.key for name in providers.names() if (found := providers.load(name)).key]
+    keys = {name for key in wanted for name in (key["variable"], *key.get("other_variables", ()))}
+    keys |= {key["saved_login"]["variable"] for key in wanted if "saved_login" in key}
     listed = {
         live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))
     }

@@ -156,19 +156,24 @@ def says_credits_are_missing(text: str) -> bool:
     return bool(re.search(_CREDIT_WORDS, re.sub(r"[\s_\-]+", " ", text.lower())))
 
 
-def classify(status: int, message: str = "", code: str = "", code_categories: dict | None = None) -> str:
+def classify(
+    status: int, message: str = "", code: str = "", code_categories: dict | None = None, stated: str | None = None
+) -> str:
     """The category of an HTTP error answer.
 
     status           HTTP status
     message, code    the service's own words, where its answer has them
     code_categories  from the descriptor: the ending of an error code -> category
+    stated           what the descriptor makes of a header or of this very status
 
-    The service's own code comes first, then words about missing credits in any 4xx,
-    then the status.
+    The service's own code comes first, then what is stated, then words about missing credits in
+    any 4xx, then the status.
     """
     for ending, category in (code_categories or {}).items():
         if code.upper().endswith(ending.upper()):
             return category
+    if stated:
+        return stated
     if 400 <= status < 500 and says_credits_are_missing(f"{message} {code}"):
         return "insufficient_credits"
     if status >= 500:

@@ -3,6 +3,7 @@
 state_folder    jobs of the sandbox and the like: AI_MEDIA_HOME, else the platform's folder,
                 else ./.ai-media
 settings_file   the user's own store of keys
+configuration_folder   where command-line programs keep their settings
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ def settings_file() -> str:
     if sys.platform == "win32":
         base = os.environ.get("APPDATA") or os.path.join(_home(), "AppData", "Roaming")
     else:
-        base = _absolute("XDG_CONFIG_HOME") or os.path.join(_home(), ".config")
+        base = configuration_folder()
     return os.path.join(base, _NAME, ".env")
+
+
+def configuration_folder() -> str:
+    """Where programs that follow the XDG base directories keep their settings, on every platform."""
+    return _absolute("XDG_CONFIG_HOME") or os.path.join(_home(), ".config")
 
 
 def make_private_folder(path: str) -> None:

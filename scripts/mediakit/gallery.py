@@ -191,9 +191,8 @@ def _seconds(times: dict) -> float | None:
 def _asked(record: dict) -> tuple[str, dict | None]:
     """The prompt, and the rest of the payload as far as it may be seen in a page that is handed on."""
     payload = provenance.for_others(_dict(record, "payload"))
-    service = _services().get(record.get("provider"))
-    field = service.prompt_field if service else "prompt"
-    prompt = payload.pop(field) if isinstance(payload.get(field), str) else ""
+    field = next((field for field in _prompt_fields() if isinstance(payload.get(field), str)), None)
+    prompt = payload.pop(field, "")
     payload = _shown_value(payload)
     if len(json.dumps(payload)) > _LARGEST_PAYLOAD:
         payload = {name: "(too long for this page)" for name in list(payload)[:50]}
@@ -209,6 +208,12 @@ def _note(record: dict) -> str:
         return f"Too large to be kept beside the file: {', '.join(record['left_out'])}."
     service = _services().get(record["provider"])
     return "It is bought anew." if service and not service.embedded else ""
+
+
+@cache
+def _prompt_fields() -> tuple[str, ...]:
+    """What the services call a prompt; an embedded one speaks for any of them."""
+    return tuple(dict.fromkeys(field for service in _services().values() for field in service.prompt_fields))
 
 
 @cache

@@ -224,6 +224,11 @@ class Journal:
             raise
         self._known = ("sending", None)
 
+    def never_again(self) -> None:
+        """The service's own error forbids to send this request once more, also under its idempotency key."""
+        if self._book:
+            self._write(self._book.record, self.key, "not to be repeated", sent_with=None)
+
     def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
         """What is known of the job by now; written only where it has changed."""
         if not self._book or (self.attached_by_hand and not status):

@@ -1,6 +1,7 @@
 """Where a service's key is found, and how one is kept.
 
-    find     the first of: standard input, the environment, the user's own store, ./.env
+    find     the first of: standard input, the environment, the login that the service's own client has
+             saved, the user's own store, ./.env
     persist  put a key into the user's own store
 
 A key is never taken from an argument and never shown. From a `.env` in the working directory, which
@@ -24,20 +25,36 @@ _LARGEST_ENV_FILE = 65536
 _USABLE = re.compile(r"[\x21-\x7e]+")
 
 
-def find(variable: str, from_stdin: str | None = None) -> Key | None:
-    """The key of the service that uses `variable`, or None. Raises Failure for one that no header can hold."""
-    for source, value in _candidates(variable, from_stdin):
+def find(wanted: dict, from_stdin: str | None = None) -> Key | None:
+    """The key that a descriptor's `key` asks for, or None. Raises Failure for one that no header can hold."""
+    for source, value in _candidates(wanted, from_stdin):
         value = (value or "").strip()
         if value:
             return Key(_checked(value, source), source)
     return None
 
 
-def _candidates(variable: str, from_stdin: str | None):
+def _candidates(wanted: dict, from_stdin: str | None):
+    variable = wanted["variable"]
     yield "--key-stdin", from_stdin
-    yield f"the environment variable {variable}", os.environ.get(variable)
+    for name in (variable, *wanted.get("other_variables", ())):
+        yield f"the environment variable {name}", os.environ.get(name)
+    if "saved_login" in wanted:
+        yield "the login that the service's own client has saved", _saved_login(wanted["saved_login"])
     yield "the user's own store", stored(variable)
     yield "./.env", _from_env_file(".env", variable)
+
+
+def _saved_login(where: dict) -> str | None:
+    """The key in the file of another program, which is read and never copied; None where there is none."""
+    path = os.environ.get(where.get("variable", "")) or os.path.join(folders.configuration_folder(), where["path"])
+    text = _small_file(path)
+    if text is None:
+        return None
+    from . import providers
+
+    found = providers.point(providers.read_json(text.encode())[0], where["key"])
+    return found if isinstance(found, str) else None
 
 
 def read_stdin(flag: str) -> str:
@@ -61,7 +78,8 @@ def _checked(value: str, source: str) -> str:
     return value
 
 
-def _from_env_file(path: str, variable: str) -> str | None:
+def _small_file(path: str) -> str | None:
+    """The text of a regular file, its first 64 KiB; None where there is none."""
     # The file is opened before it is looked at, so that it cannot be swapped for a pipe in between.
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -70,10 +88,14 @@ def _from_env_file(path: str, variable: str) -> str | None:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
-        text = os.read(handle, _LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
+        return os.read(handle, _LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
     finally:
         os.close(handle)
-    if variable not in text:
+
+
+def _from_env_file(path: str, variable: str) -> str | None:
+    text = _small_file(path)
+    if text is None or variable not in text:
         return None
     import io
 

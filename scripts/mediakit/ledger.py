@@ -92,6 +92,11 @@ _MIGRATIONS = (
     CREATE TABLE change (key TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL);
     CREATE INDEX change_key ON change (key);
     """,
+    # What is sent beside the payload, and whose contract an embedded service spoke.
+    """
+    ALTER TABLE job ADD COLUMN sent_with TEXT;
+    ALTER TABLE job ADD COLUMN speaks TEXT;
+    """,
 )
 
 # service     the provider's name         origin   where it is, or the embedded one
@@ -99,15 +104,19 @@ _MIGRATIONS = (
 # request     digest of what is asked for, fingerprint the same with intent and copy
 # payload     as JSON text; None where it is not to be kept
 # price       spending.Price, or None for an unknown one
+# sent_with   what is sent beside the payload, as JSON text: the idempotency key, the service's own guard
+# speaks      the contract that an embedded service has
 Order = namedtuple(
     "Order",
-    "fingerprint request service origin practice account model base_url output_dir intent copy command payload price",
+    "fingerprint request service origin practice account model base_url output_dir intent copy command payload "
+    "price sent_with speaks",
+    defaults=(None, None),
 )
 Entry = namedtuple(
     "Entry",
     "seq key purchase fingerprint request service origin practice account model base_url output_dir intent copy "
     "command payload created_at updated_at outcome generation_id accepted_at status state reserved reserved_unit "
-    "reserved_by cost cost_unit usage paths exit_code delivered_at closed",
+    "reserved_by cost cost_unit usage paths exit_code delivered_at closed sent_with speaks",
 )
 # word is "buy", "resume", "wait" (its owner is alive and has no id yet) or "unknown"
 Decision = namedtuple("Decision", "word entry")
@@ -424,10 +433,9 @@ class Ledger:
 
     def find(self, word: str) -> Entry | None:
         """A job by its key, else the newest one with that id."""
-        if _KEY.fullmatch(word):
-            found = self._entries("key = ?", word)
-        else:
-            found = self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
+        found = self._entries("key = ?", word) if _KEY.fullmatch(word) else []
+        # A service's own ids may look like our keys.
+        found = found or self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
         return found[0] if found else None
 
     def newest(self, limit: int, **equal) -> list[Entry]:

@@ -58,6 +58,7 @@ class Terms:
     poll_timeout    for stream and polling together, once the create was answered
     deadline        for everything, from `begin` on; None for none
     reconciles      whether the service can be asked what became of a POST without an answer
+    repeats_for     how long after `begin` the same request may be sent again under its idempotency key; 0 without one
     """
 
     stream: bool = True
@@ -70,6 +71,7 @@ class Terms:
     verbose: bool = False
     ending_events: frozenset = frozenset()
     reconciles: bool = False
+    repeats_for: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,9 @@ class Job:
         self._seen_states: set[str] = set()
         self._last_words = ""
         self._interrupted_by: int | None = None
+        # A POST has been sent of which nobody knows what became; the one that repeats it proves nothing against it.
+        self._is_doubtful = unresolved is not None
+        self._repeated = False
 
     @property
     def awaits_answer(self) -> bool:
@@ -212,12 +217,17 @@ class Job:
             self._accepted_at = now if self._forgiving else None
             self._set_poll_deadline(now)
             return self._start_polling(now)
-        if self._unresolved:
+        if self._unresolved and self.terms.reconciles:
             return self._start_reconciling(now)
+        if self._unresolved and not self._may_repeat(now, 0.0):
+            return self._end_unresolved()
+        self._repeated = self._is_doubtful
         return self._send(now)
 
     def create_not_sent(self, now: float, message: str) -> list:
         """The transport recorded that no byte of the POST left."""
+        if self._is_doubtful:
+            return self._end_unknown("outcome_unknown", f"it could not be sent again: {message}", now)
         self.outcome = "not_sent"
         failure = errors.Failure(
             "request_not_sent",
@@ -229,12 +239,12 @@ class Job:
         )
         return self._send_again(now, message, None, failure)
 
-    def create_lost(self, now: float, message: str) -> list:
+    def create_lost(self, now: float, message: str, repeatable: bool = False) -> list:
         """The POST, or a part of it, left, and no complete answer came."""
         if self._phase == "streaming":
             return self.stream_ended(now, "reset", message)
         self.outcome = "unknown"
-        return self._end_unknown("outcome_unknown", message, now)
+        return self._unknown_or_repeat("outcome_unknown", message, now, repeatable)
 
     def create_answered(
         self,
@@ -245,19 +255,28 @@ class Job:
         message: str,
         retry_after: float | None = None,
         location: str | None = None,
+        stated: str | None = None,
+        repeatable: bool = False,
     ) -> list:
-        """A complete answer that is no stream. `category` and `message` count for error statuses."""
-        self.outcome = errors.outcome_of_status(status, reading.id is not None)
+        """A complete answer that is no stream. `category` and `message` count for error statuses.
+
+        stated      the outcome that the service's own error code proves, before its status does
+        repeatable  whether the same may be sent again under the same idempotency key
+        """
+        self.outcome = stated or errors.outcome_of_status(status, reading.id is not None)
+        if self.outcome == "rejected" and self._is_doubtful:
+            # The service refuses to be asked again; what it did the first time is as unknown as before.
+            return self._end_unknown("outcome_unknown", f"sent again, HTTP {status}{_detail(message)}", now)
         if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
             return self._accepted_by_answer(now, status, reading)
         if self.outcome == "unknown":
             if 200 <= status < 300:
-                return self._end_unknown(
-                    "missing_generation_id", f"HTTP {status} without the id of a job{_detail(message)}", now
-                )
+                words = f"HTTP {status} without the id of a job{_detail(message)}"
+                return self._unknown_or_repeat("missing_generation_id", words, now, repeatable, retry_after)
             # An id in such an answer proves nothing, but a person can ask about it.
             found = {"candidates": [reading.id]} if reading.id else {}
-            return self._end_unknown("outcome_unknown", f"HTTP {status}{_detail(message)}", now, **found)
+            words = f"HTTP {status}{_detail(message)}"
+            return self._unknown_or_repeat("outcome_unknown", words, now, repeatable, retry_after, **found)
         if status in errors.REDIRECTED_STATUSES:
             return self._end(redirected(status, location))
         failure = errors.Failure(
@@ -420,7 +439,29 @@ class Job:
 
     def _silent_create(self, now: float, sent: bool) -> list:
         message = f"no answer within {self.terms.create_timeout:g} s"
-        return self.create_lost(now, message) if sent else self.create_not_sent(now, message)
+        return self.create_lost(now, message, True) if sent else self.create_not_sent(now, message)
+
+    def _may_repeat(self, now: float, pause: float) -> bool:
+        over_at = min(self._began_at + self.terms.repeats_for, self._deadline)
+        return self.terms.repeats_for > 0 and not self._repeated and now + pause < over_at
+
+    def _unknown_or_repeat(
+        self, code: str, what: str, now: float, repeatable: bool, retry_after: float | None = None, **more
+    ) -> list:
+        """The outcome is unknown: send the same once more under its idempotency key where that may be, else end."""
+        pause = max(self._create_pauses.next(), retry_after or 0.0)
+        if not repeatable or self._interrupted_by is not None or not self._may_repeat(now, pause):
+            return self._end_unknown(code, what, now, **more)
+        self._repeated = self._is_doubtful = True
+        self._phase = "pausing"
+        self.wake_at = now + pause
+        fields = {
+            "what": "create",
+            "attempt": self._attempt + 1,
+            "retry_in_seconds": round(pause, 3),
+            "message": f"{what}; it is sent again under the same idempotency key, and so charged once",
+        }
+        return [Leave(), Say("retry", fields)]
 
     def _accepted_by_answer(self, now: float, status: int, reading: Reading) -> list:
         self._set_poll_deadline(now)
@@ -659,10 +700,6 @@ class Job:
             "outcome_unknown",
             outcome="unknown",
             retryable=False,
-            guidance=[
-                "Do not send it again before you know: it may have been accepted and billed.",
-                "Look in the service's dashboard for a job made at this time.",
-            ],
             **more,
         )
         return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)
@@ -680,7 +717,7 @@ class Job:
         )
 
     def _end_out_of_time(self, now: float, sent: bool) -> list:
-        if self._phase == "creating" and not sent or self._phase == "pausing":
+        if not self._is_doubtful and (self._phase == "creating" and not sent or self._phase == "pausing"):
             return [Leave(), *self._end(_out_of_time_unsent())]
         if not self.generation_id:
             return [Leave(), *self._end_unknown("outcome_unknown", "the time was used up before an id came", now)]

@@ -26,7 +26,7 @@ def refresh_models(screen, service: str, base_url: str | None, trusted: bool) ->
     """What catalogue.kept_models gives, fetched now. Raises Failure."""
     live = _live(service)
     origin = transport.resolve_base_url(base_url, live["origin"], trusted)
-    key = keys.find(live["key"]) if "key" in live else None
+    key = keys.find(providers.load(service).key) if "key" in live else None
     if key:
         screen.redactor.protect(key.value)
     authorisation = ("Authorization", f"Bearer {key.value}") if key else None

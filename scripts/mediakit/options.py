@@ -4,6 +4,7 @@ add_connection_flags, add_spending_flags, add_reading_flags   the flags
 Connection      one service, at one address, with its key
 connect         a Connection from the parsed flags
 connect_again   one for a job of the ledger
+connect_to_plan one to ask a service for its own plan, where it makes one
 saving          how results are saved
 waiting_terms   how long to wait for a job that exists
 """
@@ -18,6 +19,14 @@ def add_connection_flags(parser) -> None:
     names = providers.names()
     group = parser.add_argument_group("service")
     group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")
+    spoken = sorted({service for name in names for service in providers.spoken_by(name)})
+    group.add_argument(
+        "--as",
+        dest="speaks",
+        type=one_of(*spoken),
+        metavar="{" + ",".join(spoken) + "}",
+        help="the service whose contract the sandbox speaks",
+    )
     group.add_argument("--base-url", metavar="URL", help="another address of the service, with its prefix")
     group.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
     group.add_argument("--key-stdin", action="store_true", help="read the key from standard input, for this run only")
@@ -84,9 +93,12 @@ def _template(text: str) -> str:
         raise argparse.ArgumentTypeError(str(problem)) from None
 
 
-def saving(arguments):
-    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
-    from . import download, names, results
+def saving(arguments, output_dir: str | None):
+    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts.
+
+    Raises Failure 2 for a flag that nothing can come of without an `output_dir`.
+    """
+    from . import download, names, provenance, results
 
     given = {
         "--output-name": arguments.output_name,
@@ -108,10 +120,8 @@ def saving(arguments):
         task=getattr(arguments, "task", None),
         budget=download.Budget(limits),
         allows_private=arguments.allow_private_network,
-        embeds=arguments.embed_metadata,
-        shows=arguments.show,
-        stores=not getattr(arguments, "no_store_payload", False),
         flags=(*flags, *(flag for flag, is_given in switches.items() if is_given)),
+        keeping=provenance.keeping(arguments, output_dir),
     )
 
 
@@ -143,7 +153,8 @@ class Connection:
     def origin(self) -> str:
         """Where it is, in one spelling; the port of an embedded server, another each time, is no part of it."""
         if self.embedded:
-            return "embedded"
+            default = providers.spoken_by(self.provider.name)[0]
+            return "embedded" if self.provider.speaks == default else f"embedded {self.provider.speaks}"
         scheme, host, port = transport.origin_of(self.base_url)
         return f"{scheme}://{host}:{port}{transport.urlsplit(self.base_url).path}"
 
@@ -161,13 +172,28 @@ class Connection:
         return self.base_url if transport.is_loopback(host) else None
 
 
+def provider_of(arguments, name: str) -> providers.Provider:
+    """The provider of that name, with the contract that --as asks for; raises Failure 2 where it cannot have one."""
+    spoken = providers.spoken_by(name)
+    if arguments.speaks is not None and arguments.speaks not in spoken:
+        raise errors.bad_argument("--as", "expected with --provider sandbox only: a real service speaks for itself")
+    return providers.load(name, arguments.speaks)
+
+
+def provider_flags(provider: providers.Provider) -> list[str]:
+    """The flags that lead another script to the same service."""
+    spoken = providers.spoken_by(provider.name)
+    flags = ["--provider", provider.name]
+    return flags + (["--as", provider.speaks] if spoken and provider.speaks != spoken[0] else [])
+
+
 def connect(console: Console, arguments, name: str) -> Connection:
     """The Connection that the flags of add_connection_flags mean; raises Failure.
 
     For an embedded service without --base-url its server is started, in this process.
     """
-    provider = providers.load(name)
-    chosen = ["--provider", provider.name]
+    provider = provider_of(arguments, name)
+    chosen = provider_flags(provider)
     own, base_url = provider.base_url, None
     if arguments.base_url is not None or own is not None:
         base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
@@ -178,6 +204,14 @@ def connect(console: Console, arguments, name: str) -> Connection:
     return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded)
 
 
+def connect_to_plan(console: Console, arguments, name: str) -> Connection | None:
+    """A Connection to a service that can plan for itself; None for one that cannot, or without a key."""
+    provider = provider_of(arguments, name)
+    if provider.plan is None or (provider.key and not arguments.key_stdin and keys.find(provider.key) is None):
+        return None
+    return connect(console, arguments, name)
+
+
 def connect_again(console: Console, arguments, book, entry) -> Connection:
     """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
 
@@ -186,6 +220,8 @@ def connect_again(console: Console, arguments, book, entry) -> Connection:
     from copy import copy
 
     arguments = copy(arguments)
+    if providers.spoken_by(entry.service):
+        arguments.speaks = entry.speaks or None
     if arguments.base_url is None and book.names_hosts and entry.base_url != providers.load(entry.service).base_url:
         arguments.base_url = entry.base_url
     return connect(console, arguments, entry.service)
@@ -209,7 +245,7 @@ def _key_of(console: Console, provider: providers.Provider, arguments) -> keys.K
     from_stdin = keys.read_stdin("--key-stdin") if arguments.key_stdin else None
     if from_stdin:
         console.redactor.protect(from_stdin)
-    key = keys.find(provider.key["variable"], from_stdin)
+    key = keys.find(provider.key, from_stdin)
     if key is None:
         raise missing_key(provider)
     console.redactor.protect(key.value)

@@ -16,9 +16,18 @@ from .console import plain
 KINDS = ("image", "video", "audio")
 
 
-def contract_of(provider: providers.Provider, model: str | None):
-    """The contracts.Operation that creates with `model`, or None where no contract of it is known."""
-    return contract_of_model(provider.speaks, model) if model is not None else None
+def contract_of(provider: providers.Provider, model: str | None, path: str | None = None):
+    """The contracts.Operation that creates with `model`, or None where no contract of it is known.
+
+    path  of the create: a service that names its model in the request has one contract for all of them
+    """
+    found = contract_of_model(provider.speaks, model) if model is not None else None
+    if found is None and path is not None and provider.model_field:
+        from . import catalogue, contracts
+
+        document = contracts.load(catalogue.contract_path(provider.speaks))
+        found = contracts.operation(document, f"POST {provider.base_path}{path}")
+    return found
 
 
 def contract_of_model(service: str, model: str):
@@ -40,22 +49,46 @@ def contract_of_model(service: str, model: str):
 # -- building ----------------------------------------------------------------------------------------
 
 
-def build(arguments, provider: providers.Provider, contract) -> dict:
-    """The payload of --payload, --param, --prompt and --input together; raises Failure 2."""
-    payload = _base(arguments)
+def build(arguments, provider: providers.Provider, contract, model: str | None, base: dict) -> dict:
+    """The payload of the base, --param, --prompt and --input together; raises Failure 2."""
     given = _parameters(arguments.param)
     prompt = _prompt(arguments)
     if prompt is not None:
-        if provider.prompt_field in given:
-            raise errors.bad_argument("--param", f"{provider.prompt_field} is given by --prompt already")
-        given[provider.prompt_field] = prompt
-    payload = {**payload, **given}
+        field = _prompt_field(provider, contract)
+        if field in given:
+            raise errors.bad_argument("--param", f"{field} is given by --prompt already")
+        given[field] = prompt
+    payload = _with_parameters(base, given, provider, contract)
+    if provider.model_field and model is not None:
+        payload = {provider.model_field: model, **payload}
     for pair in arguments.input:
         _add_input(payload, pair, contract)
     return _sendable(payload)
 
 
-def _base(arguments) -> dict:
+def _prompt_field(provider: providers.Provider, contract) -> str:
+    known = {row["name"] for row in contract.fields()} if contract else ()
+    return next((field for field in provider.prompt_fields if field in known), provider.prompt_fields[0])
+
+
+def _with_parameters(base: dict, given: dict, provider: providers.Provider, contract) -> dict:
+    """`given` at its place: what the request itself does not have is a parameter of the model."""
+    inner = provider.parameters_field
+    if inner is None or contract is None:
+        return {**base, **given}
+    own = {row["name"] for row in contract.fields()}
+    parameters = {name: value for name, value in given.items() if name not in own}
+    payload = {**base, **{name: value for name, value in given.items() if name in own}}
+    if parameters:
+        before = payload.get(inner, {})
+        if not isinstance(before, dict):
+            raise errors.bad_argument("--param", f"{inner} is given already, and is no object")
+        payload[inner] = {**before, **parameters}
+    return payload
+
+
+def base(arguments) -> dict:
+    """The payload that --payload or --payload-file holds, which everything else is added to; raises Failure 2."""
     if arguments.payload is not None and arguments.payload_file is not None:
         raise errors.bad_argument("--payload-file", "expected without --payload")
     if arguments.payload is not None:
@@ -118,7 +151,7 @@ def _field_for(name: str, contract) -> tuple[str, bool]:
     """The field that `--input NAME=` means and whether it takes several, by the contract's own names."""
     rows = contract.fields() if contract else []
     row = next((row for row in rows if row["name"] == name), None)
-    if row is None and name in KINDS:
+    if row is None and name in KINDS and contract is not None:
         row = _only_field_of_kind(name, rows)
     if row is None:
         return name, False
@@ -204,8 +237,8 @@ def _names_of_service(provider: providers.Provider) -> list[str]:
         with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
             document = json.load(file)
     except FileNotFoundError:
-        return [provider.prompt_field]
-    names = {provider.prompt_field}
+        return list(provider.prompt_fields)
+    names = set(provider.prompt_fields)
     pending = [document]
     while pending:
         node = pending.pop()

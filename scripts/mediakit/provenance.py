@@ -1,6 +1,7 @@
 """Where a result comes from: told beside its file, inside it, and read back to make it again.
 
-    check       whether what the flags ask for can be done
+    Keeping     what the flags ask for
+    keeping     a Keeping from the parsed flags
     Keeper      for the files of one job: writes the record beside each, embeds it, shows the picture
     read        the record in a file, or None
     made_again  the flags of a create, with what a file of --from says filled in
@@ -18,6 +19,7 @@ import re
 import stat
 import tempfile
 import time
+from collections import namedtuple
 from urllib.parse import urlsplit, urlunsplit
 
 from . import __version__, containers, errors, metadata, providers, results, terminal_picture
@@ -34,12 +36,21 @@ _LONGEST_MODEL = 200
 # What is nested deeper is not told: a value that can just be read may be too deep to be written.
 _DEEPEST = 40
 
+# embeds   --embed-metadata       shows  --show
+# stores   whether the payload may be told
+# task     the task as the flags name it, None where they do not
+Keeping = namedtuple("Keeping", "embeds shows stores task", defaults=(False, False, True, None))
 
-def check(saving: results.Saving, output_dir: str | None) -> None:
-    """Raise Failure 2 for a flag that nothing can come of."""
-    for flag, is_given in (("--embed-metadata", saving.embeds), ("--show", saving.shows)):
-        if is_given and output_dir is None:
-            raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
+
+def keeping(arguments, output_dir: str | None) -> Keeping:
+    """What the flags ask for; raises Failure 2 for a flag that nothing can come of."""
+    for flag in ("embed_metadata", "show"):
+        if getattr(arguments, flag) and output_dir is None:
+            raise errors.bad_argument(
+                f"--{flag.replace('_', '-')}", "expected with --output-dir: it is about its files"
+            )
+    stores = not getattr(arguments, "no_store_payload", False)
+    return Keeping(arguments.embed_metadata, arguments.show, stores, getattr(arguments, "task", None))
 
 
 # -- writing -------------------------------------------------------------------------------------------
@@ -48,14 +59,14 @@ def check(saving: results.Saving, output_dir: str | None) -> None:
 class Keeper:
     """What is done with each file of one job.
 
-    facts    what is known of the job: provider, model, task, payload, job, generation_id, cost, usage,
+    facts    what is known of the job: provider, speaks, model, task, payload, job, generation_id, cost, usage,
              and created_at, finished_at in seconds since the epoch; None for what is not known
     outputs  as providers.Provider.outputs gives them, in the order of their numbers
     """
 
-    def __init__(self, console: Console, saving: results.Saving, facts: dict, outputs: list[dict]):
+    def __init__(self, console: Console, wanted: Keeping, facts: dict, outputs: list[dict]):
         self._console = console
-        self._saving = saving
+        self._wanted = wanted
         self._outputs = console.redactor.value(outputs)
         told = {name: value for name, value in facts.items() if value is not None and is_flat(value, _DEEPEST)}
         self._facts = console.redactor.value(told)
@@ -64,10 +75,10 @@ class Keeper:
     @property
     def finishing(self):
         """For results.Saver; None where nothing is to be done to a file before it gets its name."""
-        return self._embed if self._saving.embeds else None
+        return self._embed if self._wanted.embeds else None
 
     def _embed(self, staging: str, media_type: str, number: int, output: dict) -> None:
-        text = json.dumps(travelling(_record(self._facts, self._saving.stores)), separators=(",", ":"))
+        text = json.dumps(travelling(_record(self._facts, self._wanted.stores)), separators=(",", ":"))
         try:
             metadata.embed(staging, media_type, text)
         except metadata.Unembedded as problem:
@@ -82,7 +93,7 @@ class Keeper:
         if number in self._unembedded:
             name = os.path.basename(asset["path"])
             self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
-        record = _record(self._facts, self._saving.stores, asset, self._outputs[number - 1])
+        record = _record(self._facts, self._wanted.stores, asset, self._outputs[number - 1])
         try:
             return {**asset, "provenance": _write_beside(asset["path"], record)}
         except OSError as problem:
@@ -92,7 +103,7 @@ class Keeper:
 
     def show(self, asset: dict) -> None:
         """On a terminal the picture, or its path, where --show asks for it."""
-        if self._saving.shows:
+        if self._wanted.shows:
             self._console.clear_status()
             terminal_picture.show(asset["path"], asset["media_type"])
 
@@ -104,7 +115,7 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
         "format": FORMAT,
         "version": VERSION,
         "tool": {"name": "ai-media", "version": __version__},
-        **{name: facts.get(name) for name in ("provider", "model", "task")},
+        **{name: facts.get(name) for name in ("provider", "speaks", "model", "task")},
         **_told_payload(facts.get("payload") if stores else None),
         **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
@@ -259,6 +270,8 @@ def made_again(arguments):
     record = _recorded(arguments)
     filled = copy(arguments)
     filled.provider = arguments.provider or record["provider"]
+    if arguments.provider is None and arguments.speaks is None:
+        filled.speaks = record.get("speaks")
     if not (arguments.model or arguments.task or arguments.sse_endpoint):
         filled.model = record.get("model")
     payload = _payload_again(record, arguments)
@@ -281,6 +294,8 @@ def _recorded(arguments) -> dict:
         )
     if record["provider"] not in providers.names():
         raise errors.bad_argument("--from", f"expected a service of {', '.join(providers.names())} in it")
+    if record.get("speaks") not in (None, *providers.spoken_by(record["provider"])):
+        raise errors.bad_argument("--from", "expected a contract that the service has in it")
     model = record.get("model")
     if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
         raise errors.bad_argument("--from", "expected a model such as owner/name in it")

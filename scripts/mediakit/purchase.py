@@ -6,16 +6,19 @@ jobs        one callable (console) -> exit code for each Decision
 resume      the same for a job that is in the ledger already
 reconcile   the same for one whose outcome is unknown
 attach      the same for one whose id a person has found
+service_plan, sent_with, guards   what a service is told beside the payload, and its own plan
 """
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, options, providers, runner, spending
+from . import errors, journal, ledger, lifecycle, options, providers, runner, spending, transport
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -27,13 +30,47 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
 
     if provider.speaks in catalogue.services():
         entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == asked.model), None)
-        stated = spending.catalogue_price(entry, asked.payload)
+        charges = catalogue.document(provider.speaks).get("charges")
+        stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
             return stated
     return book.estimate(provider.name, asked.model) if book else None
 
 
-def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledger) -> list[ledger.Order]:
+def service_plan(
+    connection: Connection, asked: Request, sent_with: dict, wait_for
+) -> transport.Answer | transport.Lost:
+    """What the service itself says that it would do, free of charge; for a provider that plans."""
+    body = {**asked.payload, **sent_with, connection.provider.plan["field"]: True}
+    return transport.ask(connection.base_url, connection.authorisation, asked.path, 60.0, wait_for, body)
+
+
+def sent_with(arguments, asked: Request, provider: providers.Provider) -> dict:
+    """What is sent beside the payload: a new idempotency key, and the service's own guard against spending."""
+    found = {}
+    if provider.idempotency:
+        found[provider.idempotency["field"]] = f"ai-media-{secrets.token_hex(12)}"
+    return {**found, **guards(arguments, asked, provider)}
+
+
+def guards(arguments, asked: Request, provider: providers.Provider) -> dict:
+    """--max-spend and --accept-unknown-cost in the service's own words, where it has them; raises Failure 2."""
+    guard, found = provider.guard, {}
+    if guard is None:
+        return found
+    if arguments.max_spend is not None and guard["field"] not in asked.payload:
+        cap = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
+        if cap.unit == guard["unit"]:
+            outputs = asked.payload.get(provider.count_field, 1) if guard["per"] == "output" else 1
+            if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
+                raise errors.bad_argument(provider.count_field, "expected a whole number from 1 on")
+            found[guard["field"]] = cap.micro // outputs / spending.MICRO
+    if arguments.accept_unknown_cost and "accept_unknown_field" in guard:
+        found[guard["accept_unknown_field"]] = True
+    return found
+
+
+def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledger, price) -> list[ledger.Order]:
     """One order for each of --copies."""
     provider = connection.provider
     origin = connection.origin
@@ -51,10 +88,16 @@ def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledge
         "intent": arguments.intent,
         "command": _flags_given(),
         "payload": None if arguments.no_store_payload else ledger.as_json(asked.payload),
-        "price": price_of(book, provider, asked),
+        "speaks": provider.speaks if provider.embedded else None,
+        "price": price,
     }
     return [
-        ledger.Order(fingerprint=spending.fingerprint(request, arguments.intent, copy), copy=copy, **common)
+        ledger.Order(
+            fingerprint=spending.fingerprint(request, arguments.intent, copy),
+            copy=copy,
+            sent_with=ledger.as_json(sent_with(arguments, asked, provider)),
+            **common,
+        )
         for copy in range(1, arguments.copies + 1)
     ]
 
@@ -65,11 +108,13 @@ def _flags_given() -> str:
     return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
-def claim(arguments, asked: Request, connection: Connection, book: ledger.Ledger | None) -> list[ledger.Decision]:
+def claim(console: Console, arguments, asked: Request, connection: Connection, book) -> list[ledger.Decision]:
     """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses."""
+    provider = connection.provider
     caps = journal.standing_caps()
     if arguments.max_spend is not None:
-        caps.append(spending.Cap(arguments.max_spend, 0, "--max-spend"))
+        wanted = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
+        caps.append(spending.Cap(wanted, 0, "--max-spend"))
     if book is None:
         if caps:
             raise errors.Failure(
@@ -82,7 +127,8 @@ def claim(arguments, asked: Request, connection: Connection, book: ledger.Ledger
             )
         return [ledger.Decision("buy", None)] * arguments.copies
     try:
-        wanted = orders(arguments, asked, connection, book)
+        price = _planned_price(console, asked, connection) if caps and provider.plan else None
+        wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
     patience = arguments.sse_request_timeout
@@ -98,6 +144,16 @@ def claim(arguments, asked: Request, connection: Connection, book: ledger.Ledger
         retry_unknown=arguments.retry_unknown,
         accept_unknown_cost=arguments.accept_unknown_cost,
     )
+
+
+def _planned_price(console: Console, asked: Request, connection: Connection) -> spending.Price | None:
+    """The price of the service's own plan; None where it tells none."""
+    # Without the service's own guard, which would refuse in place of telling the price.
+    answer = service_plan(connection, asked, {}, console.wait_for)
+    if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
+        return None
+    cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
+    return spending.Price(cost, "service") if cost else None
 
 
 def spent(book: ledger.Ledger | None, decisions: list[ledger.Decision]) -> list[spending.Amount]:
@@ -134,7 +190,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
-        "saving": options.saving(arguments),
+        "saving": options.saving(arguments, arguments.output_dir),
         "trace": arguments.trace,
     }
 
@@ -145,16 +201,23 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
                 return _resume(console, connection, terms, decision.entry, notes, asked.warnings, **common)
             if decision.word == "unknown":
                 failure = journal.duplicate_unknown(decision.entry, connection.provider.looking_guidance)
-                return _reconcile(console, connection, terms, notes, asked.payload, failure, **common)
+                return _reconcile(
+                    console, connection, terms, notes, asked.path, asked.payload, decision.entry, failure, **common
+                )
+            beside = _beside(decision.entry) if decision.entry else sent_with(arguments, asked, connection.provider)
             buying = runner.Runner(
-                console, connection, terms, path=asked.path, payload=asked.payload, warnings=asked.warnings,
-                notes=notes, **common,
+                console, connection, terms, path=asked.path, payload=asked.payload, sent_with=beside,
+                warnings=asked.warnings, notes=notes, **common,
             )  # fmt: skip
             return buying.run()
 
         return run
 
     return [job(decision) for decision in decisions]
+
+
+def _beside(entry: ledger.Entry) -> dict:
+    return json.loads(entry.sent_with) if entry.sent_with else {}
 
 
 def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> int:
@@ -170,12 +233,21 @@ def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> 
     return resumed.run()
 
 
-def _reconcile(console, connection, terms, notes, payload: dict | None, failure: errors.Failure, **common) -> int:
-    if not connection.provider.lists_running or payload is None:
+def _reconcile(console, connection, terms, notes, path, payload: dict | None, entry, failure, **common) -> int:
+    """Ask the service what became of it: by its list, or by sending the same under the same idempotency key."""
+    provider = connection.provider
+    rules = provider.idempotency
+    left = entry.created_at + rules["seconds"] - time.time() if rules and entry.sent_with else 0.0
+    if payload is None or not (provider.lists_running or left > 0):
+        if rules:
+            failure.fields["guidance"].insert(
+                0, f"Its idempotency key is used for {rules['seconds']:g} s only; that time is over."
+            )
         raise failure
     looking = runner.Runner(
-        console, connection, replace(terms, stream=False), payload=payload, notes=notes, unresolved=failure, **common
-    )
+        console, connection, replace(terms, stream=False, repeats_for=max(left, 0.0)), path=path if left > 0 else None,
+        payload=payload, sent_with=_beside(entry), notes=notes, unresolved=failure, **common,
+    )  # fmt: skip
     return looking.run()
 
 
@@ -203,8 +275,6 @@ def attach(console, connection, terms, book, entry: ledger.Entry, generation_id:
 
 def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, book, entry, **common) -> int:
     """Find out what became of a job whose outcome is unknown, and go on with it; raises Failure 12 if nobody knows."""
-    import json
-
     failure = errors.Failure(
         "outcome_unknown",
         "it is still not known whether this request was accepted",
@@ -216,4 +286,5 @@ def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, 
     )
     payload = json.loads(entry.payload) if entry.payload else None
     notes = journal.Journal(console, book, entry)
-    return _reconcile(console, connection, terms, notes, payload, failure, model=entry.model, **common)
+    path = connection.provider.create_path(entry.model, False, fields=payload or ())
+    return _reconcile(console, connection, terms, notes, path, payload, entry, failure, model=entry.model, **common)

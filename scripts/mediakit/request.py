@@ -21,26 +21,27 @@ Request = namedtuple("Request", "service model path streams payload warnings")
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
-    arguments = provenance.made_again(arguments)
-    provenance.check(
-        options.saving(arguments), arguments.output_dir
-    )  # what is wrong there is told before anything is bought
+    provenance.keeping(arguments, arguments.output_dir)  # what is wrong there is told before anything is bought
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
         ("--prompt-file", arguments.prompt_file == "-"),
     )
+    if arguments.model_slug is not None:
+        if arguments.model is not None:
+            raise errors.bad_argument("--model-slug", "expected without --model: it says the same")
+        arguments.model = arguments.model_slug
     if arguments.sse_endpoint and (arguments.model or arguments.task):
         raise errors.bad_argument("--sse-endpoint", "expected without --model and --task: it names the model itself")
-    if not (arguments.sse_endpoint or arguments.model or arguments.task):
-        raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
     service = service_of(arguments)
-    provider = providers.load(service)
-    path, model, streams = _endpoint(arguments, provider) if arguments.sse_endpoint else _of_model(arguments, provider)
-    contract = payloads.contract_of(provider, model)
+    provider = options.provider_of(arguments, service)
+    base = payloads.base(arguments)
+    of = _endpoint(arguments, provider) if arguments.sse_endpoint else _of_model(arguments, provider, base)
+    path, model, streams = of
+    contract = payloads.contract_of(provider, model, path)
     if streams and not arguments.sse_endpoint and contract and contract.sse_create_endpoint is None:
         path, streams = provider.create_path(model, False), False  # this model has no stream
-    payload = payloads.build(arguments, provider, contract)
+    payload = payloads.build(arguments, provider, contract, model, base)
     warnings = [] if arguments.no_validate else payloads.check(provider, model, contract, payload)
     return Request(service, model, path, streams, payload, warnings)
 
@@ -57,20 +58,29 @@ def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None,
     return path, provider.model_of(path), streams
 
 
-def _of_model(arguments, provider: providers.Provider) -> tuple[str, str, bool]:
+def _of_model(arguments, provider: providers.Provider, base: dict) -> tuple[str, str, bool]:
     """`(path, model, whether it streams)` of --model or --task."""
-    model = _model(arguments, provider)
+    model = _model(arguments, provider, base)
+    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), {})
+    task = arguments.task or next(iter(entry.get("tasks", ())), None)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
     try:
-        return provider.create_path(model, streams), model, streams
+        return provider.create_path(model, streams, task, base), model, streams
     except ValueError as problem:
         raise errors.bad_argument("--model", str(problem)) from None
 
 
-def _model(arguments, provider: providers.Provider) -> str:
+def _model(arguments, provider: providers.Provider, base: dict) -> str:
+    named = base.get(provider.model_field) if provider.model_field else None
+    if isinstance(named, str) and arguments.model not in (None, named):
+        raise errors.bad_argument("--model", f"the payload names another in {provider.model_field}")
     if arguments.model is not None:
         return arguments.model
+    if isinstance(named, str):
+        return named
+    if arguments.task is None:
+        raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
     model = catalogue.defaults(provider.speaks).get(arguments.task)
     if model is None:
         raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model")
@@ -83,11 +93,13 @@ def service_of(arguments) -> str:
         return arguments.provider
     if arguments.sse_endpoint:
         return "skills-video"
+    if arguments.model_slug:
+        return "modellix"
     real = [providers.load(name) for name in providers.names()]
     real = [provider for provider in real if provider.key]
     if arguments.key_stdin:
         raise errors.bad_argument("--provider", "expected with --key-stdin, to say whose key it is")
-    found = [provider for provider in real if keys.find(provider.key["variable"])]
+    found = [provider for provider in real if keys.find(provider.key)]
     if len(found) == 1:
         return found[0].name
     if found:

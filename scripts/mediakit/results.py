@@ -2,7 +2,7 @@
 
     Saving   what the flags say about it
     Saver    fetches the outputs of one job in a thread and reports to an inbox
-    rename_new   a rename that replaces nothing
+    rename_new  a rename that replaces nothing
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
@@ -59,20 +59,16 @@ class Saving:
     task            the task of the command, where it was named
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
-    embeds          whether provenance is written into each file too
-    shows           whether pictures are shown on the terminal
-    stores          whether provenance tells the payload
     flags           the flags that say the same to another command
+    keeping         what is done with each file beyond saving it (provenance.Keeping)
     """
 
     template: str = names.DEFAULT
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
-    embeds: bool = False
-    shows: bool = False
-    stores: bool = True
     flags: tuple[str, ...] = ()
+    keeping: tuple = ()
 
 
 class Saver:

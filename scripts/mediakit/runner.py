@@ -31,6 +31,7 @@ class Runner:
     terms          lifecycle.Terms
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
+    sent_with      what is sent beside the payload: the idempotency key, the service's own guard
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
@@ -50,6 +51,7 @@ class Runner:
         model: str | None = None,
         path: str | None = None,
         payload: dict | None = None,
+        sent_with: dict | None = None,
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
@@ -66,10 +68,11 @@ class Runner:
         self._model = model
         self._path = path
         self._payload = payload
+        self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving()
-        provenance.check(self._saving, output_dir)
+        self._saving = saving or results.Saving(keeping=provenance.Keeping())
+        self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -87,6 +90,8 @@ class Runner:
         self._listing: transport.Exchange | None = None
         self._decoder = sse.Decoder()
         self._began_at = 0.0
+        self._trace_id: str | None = None
+        self._advice: list[str] = []
         self._asked_at = time.time() if path else None
 
     def run(self) -> int:
@@ -113,7 +118,7 @@ class Runner:
             provider=self._provider.name,
             model=self._model,
             url=self._connection.base_url + self._first_path(),
-            mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+            mode=self._mode,
             job=self._notes.key,
         )
         self._console.about_job = self._about_job
@@ -129,6 +134,13 @@ class Runner:
             if end is not None:
                 return self._finish(end)
             actions = self._next()
+
+    @property
+    def _mode(self) -> str:
+        """How the result is waited for."""
+        if self._path and self._terms.stream:
+            return "sse_then_poll_fallback"
+        return "synchronous" if self._path and self._provider.answers_when_done else "poll"
 
     def _first_path(self) -> str:
         if self._job.generation_id:
@@ -176,20 +188,36 @@ class Runner:
                 return job.poll_lost(now, seen.value.message)
             if self._notes.refusal and not seen.value.sent:
                 raise journal.unusable(self._notes.refusal)
-            return (job.create_lost if seen.value.sent else job.create_not_sent)(now, seen.value.message)
+            if seen.value.sent:
+                return job.create_lost(
+                    now, seen.value.message, self._provider.verdict(0, None, own_key=self._own_key).repeatable
+                )
+            return job.create_not_sent(now, seen.value.message)
         return self._take_answer(now, seen.value, is_create)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
         body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body)
-        category, message = self._provider.category(answer.status, body, problem)
-        message = self._console.plain(message) if problem or answer.status >= 300 else ""
+        reading = self._provider.reading(body, is_create)
+        found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
+        message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
+        self._trace_id = self._provider.trace_id(body) or self._trace_id
+        self._advice = found.advice
+        if is_create and not found.repeatable and found.outcome == "unknown":
+            self._notes.never_again()
+        retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
             return self._job.create_answered(
-                now, answer.status, reading, category, message, answer.retry_after, self._console.plain(location, 100)
-            )
-        return self._job.poll_answered(now, answer.status, reading, category, message, answer.retry_after)
+                now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
+                found.outcome, found.repeatable,
+            )  # fmt: skip
+        return self._job.poll_answered(now, answer.status, reading, found.category, message, retry_after)
+
+    @property
+    def _own_key(self) -> str | None:
+        """The idempotency key that the create carries, where the service takes one."""
+        rules = self._provider.idempotency
+        return self._sent_with.get(rules["field"]) if rules else None
 
     def _take_listing(self, now: float, seen: transport.Seen) -> list:
         """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
@@ -251,7 +279,7 @@ class Runner:
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = self._wire.post(
                     self._path,
-                    self._payload,
+                    {**self._payload, **self._sent_with},
                     self._terms.create_timeout,
                     self._terms.stream,
                     self._notes.before_sending,
@@ -302,12 +330,18 @@ class Runner:
         fields = dict(end.fields)
         if end.event == "submitted":
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
-        fields.update(self._way_on())
+        fields.update(self._way_on(), trace_id=self._trace_id)
         if end.failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
             self._notes.gone()
-        guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
+        category = end.failure.category
+        guidance = self._provider.guidance(category) if category != "guard" else []
+        guidance = [
+            *self._advice,
+            *guidance,
+            *(self._provider.looking_guidance if category == "outcome_unknown" else ()),
+        ]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -339,15 +373,15 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            keeper = provenance.Keeper(self._console, self._saving, self._facts(body), outputs)
-            assets, problem = self._save(outputs, keeper)
+            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), outputs)
+            assets, problem = self._save(outputs)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
             self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
-            words = self._provider.error(body)
+            words = self._provider.failure(body)
             error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
@@ -364,8 +398,14 @@ class Runner:
             "usage": self._provider.usage(body),
             "error": error,
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
+            "trace_id": self._trace_id,
             **_response(body),
         }
+        if self._provider.names:
+            fields["mode_used"] = "rest"
+        fields.update(
+            {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
+        )
         if problem:
             fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
@@ -383,6 +423,7 @@ class Runner:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
             "provider": self._provider.name,
+            "speaks": self._provider.speaks if self._provider.embedded else None,
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
@@ -394,9 +435,9 @@ class Runner:
             "finished_at": time.time(),
         }
 
-    def _save(self, outputs: list[dict], keeper: provenance.Keeper) -> tuple[list[dict], str | int | None]:
+    def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        saver = self._saver(keeper)
+        saver = self._saver()
         saver.start(outputs)
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
@@ -407,13 +448,13 @@ class Runner:
             except queue.Empty:
                 continue
             if seen.kind == "signal":
-                return self._stop_saving(saver, keeper, assets), seen.value
+                return self._stop_saving(saver, assets), seen.value
             if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            self._take_saving(saver, keeper, seen, assets)
-        return self._stop_saving(saver, keeper, assets), "the time for it was used up (--download-timeout, --deadline)"
+            self._take_saving(saver, seen, assets)
+        return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
 
-    def _saver(self, keeper: provenance.Keeper) -> results.Saver:
+    def _saver(self) -> results.Saver:
         if self._saving.allows_private:
             words = "--allow-private-network: a result's link can reach into this machine's own network"
             self._console.warning("private_network_allowed", words)
@@ -425,10 +466,10 @@ class Runner:
             task=self._saving.task,
             job=self._notes.key,
         )
-        where = self._connection.loopback_base
-        return results.Saver(self._output_dir, name, where, self._inbox, self._saving, keeper.finishing)
+        base, finishing = self._connection.loopback_base, self._keeper.finishing
+        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
-    def _take_saving(self, saver: results.Saver, keeper, seen: transport.Seen, assets: list[dict]) -> None:
+    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
         if seen.exchange is self._exchange and seen.kind == "answer":
             body, _ = providers.read_json(seen.value.content)
@@ -438,20 +479,21 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            assets.append(keeper.keep(seen.value))
-            self._console.emit("asset", **assets[-1])
-            keeper.show(assets[-1])
+            asset = self._keeper.keep(seen.value)
+            assets.append(asset)
+            self._console.emit("asset", **asset)
+            self._keeper.show(asset)
         elif seen.kind == "retry":
             self._console.emit("retry", **seen.value)
         elif seen.kind == "expired":
             path = self._provider.read_path(self._job.generation_id)
             self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
 
-    def _stop_saving(self, saver: results.Saver, keeper, assets: list[dict]) -> list[dict]:
+    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
         """All files that are on disk, with those that were told while it was stopped."""
         saver.stop()
         while not self._inbox.empty():
-            self._take_saving(saver, keeper, self._inbox.get(), assets)
+            self._take_saving(saver, self._inbox.get(), assets)
         return assets
 
 

@@ -4,6 +4,7 @@ Amount          a sum of money or credits, exact, with its unit
 parse_amount    "200credits", "5usd"
 parse_caps      "200credits/day, 1000credits"
 catalogue_price what one request costs, where a source states it
+in_unit         the same amount in the unit that a service counts in
 fingerprint     two commands with the same one ask for the same purchase
 """
 
@@ -13,7 +14,7 @@ import hashlib
 import json
 import re
 from collections import namedtuple
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from . import errors
 
@@ -25,7 +26,7 @@ _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
 # window is the seconds that a cap counts over, None for all time, 0 for each job by itself; name is the
 # flag or variable that it comes from.
 Cap = namedtuple("Cap", "amount window name")
-# source is "catalogue" or "estimate".
+# source is "service" (its own plan), "catalogue" or "estimate".
 Price = namedtuple("Price", "amount source")
 
 
@@ -38,6 +39,11 @@ class Amount(namedtuple("Amount", "micro unit")):
     def of(cls, value, unit: str) -> Amount:
         """From a number of a service's answer or of a catalogue."""
         return cls(int(Decimal(str(value)) * MICRO), unit)
+
+    def times(self, number) -> Amount:
+        """So many of it, rounded up to a millionth."""
+        exact = self.micro * Decimal(str(number))
+        return Amount(int(exact.to_integral_value(ROUND_CEILING)), self.unit)
 
     @property
     def shown(self) -> dict:
@@ -68,20 +74,34 @@ def parse_caps(name: str, text: str) -> list[Cap]:
     return caps
 
 
-def catalogue_price(entry: dict | None, payload: dict) -> Price | None:
-    """What a catalogue's entry states for this payload; None where it depends on something that is not told."""
+def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", charges=None) -> Price | None:
+    """What a catalogue's entry states for this payload; None where it depends on something that is not told.
+
+    count_field  the field that says how many results are asked for
+    charges      basis of a price -> how the service makes its charge of it: `{unit, step, margin}`
+    """
     price = (entry or {}).get("price")
     if not price:
         return None
-    count = {
-        "second": payload.get("duration"),
-        "image": payload.get("n", 1),
-        "output": payload.get("n", 1),
-    }.get(price.get("per", "output"))
+    outputs = payload.get(count_field, 1)
+    count = {"second": payload.get("duration"), "image": outputs, "output": outputs}.get(price.get("per", "output"))
     if not isinstance(count, (int, float)) or isinstance(count, bool) or count <= 0:
         return None
-    unit_price = Amount.of(price["amount"], price["unit"])
-    return Price(Amount(int(unit_price.micro * Decimal(str(count))), unit_price.unit), "catalogue")
+    charge = (charges or {}).get(price.get("basis"))
+    total = Decimal(str(price["amount"])) * Decimal(str(count))
+    if charge is None:
+        return Price(Amount.of(total, price["unit"]), "catalogue")
+    if charge["unit"] != price["unit"]:
+        return None
+    # The service takes its margin of what it charges, in whole steps and at least one.
+    step = Decimal(str(charge["step"]))
+    steps = (total / (1 - Decimal(str(charge["margin"]))) / step).to_integral_value(ROUND_CEILING)
+    return Price(Amount.of(max(steps, 1) * step, charge["unit"]), "catalogue")
+
+
+def in_unit(amount: Amount, unit: str | None, units: dict) -> Amount:
+    """The same in the unit that a service counts in, where `units` tells what one of the other is in it."""
+    return Amount(amount.micro, unit).times(units[amount.unit]) if amount.unit in units else amount
 
 
 def digest(value) -> str:

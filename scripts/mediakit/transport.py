@@ -593,10 +593,17 @@ def _is_loopback_peer(address: str) -> bool:
     return is_loopback(address.partition("%")[0])
 
 
-def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, wait_for) -> Answer | Lost:
-    """Read once and wait for it. `wait_for` takes an inbox and returns what comes (Console.wait_for)."""
+def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, wait_for, body=None) -> Answer | Lost:
+    """Read once and wait for it. `wait_for` takes an inbox and returns what comes (Console.wait_for).
+
+    body  of a question that a service takes as a POST; never of anything that costs
+    """
     import queue
 
     inbox: queue.SimpleQueue = queue.SimpleQueue()
-    Wire(base_url, key, inbox).get(path, timeout)
+    wire = Wire(base_url, key, inbox)
+    if body is None:
+        wire.get(path, timeout)
+    else:
+        wire.post(path, body, timeout, False)
     return wait_for(inbox).value

@@ -4,6 +4,7 @@ It needs no key and no network, renders real media files, and can be told to mis
 
     faults    what it can be told to do wrong, by name
     media     the files it makes
+    forms     the files that it is sent
     store     its jobs, in a file that other processes can read
     server    the server
     dialects  one module a contract: which answer a path gets

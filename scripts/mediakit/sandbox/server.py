@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import socket
 import struct
 import threading
 import time
 from collections import deque
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote, urlsplit
 
 from .. import catalogue
-from . import dialects, faults, media
+from . import dialects, media
 from .store import Store
 
 HOST = "127.0.0.1"
@@ -19,7 +23,33 @@ MEDIA_PATH = "/media/"
 DOCUMENT_PATH = "/openapi.json"
 
 _LARGEST_BODY = 64 * 1024 * 1024
+_LARGEST_KEPT_BODY = 1024 * 1024
 _HANG_SECONDS = 3600.0
+_SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie"))
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class Exchange:
+    """One request, for tests to compare.
+
+    method, path  as they came
+    headers       by lower-case name; what is secret shows its scheme only: `Bearer [redacted]`
+    body          the first MiB of it
+    status        the HTTP status of the answer; None where there was none
+    """
+
+    def __init__(self, method: str, path: str, headers, body: bytes):
+        self.method, self.path = method, path
+        self.headers = {name.lower(): _redacted(name, value) for name, value in headers.items()}
+        self.body = body[:_LARGEST_KEPT_BODY]
+        self.status: int | None = None
+
+
+def _redacted(name: str, value: str) -> str:
+    if name.lower() not in _SECRET_HEADERS:
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme if space else ''}{space}[redacted]"
 
 
 class Sandbox:
@@ -31,16 +61,18 @@ class Sandbox:
     port      0 for a free one
     url       where it is, without a slash at the end
     requests  (method, path) of the latest requests, for tests
+    exchanges  the latest of them in full, each an Exchange
     """
 
     def __init__(self, folder: str | None, dialect: str, fault: str | None = None, port: int = 0):
         media.require()
-        self.store = Store(folder)
         self.fault = fault
         self.requests: deque = deque(maxlen=100_000)
+        self.exchanges: deque = deque(maxlen=200)
         self.closing = threading.Event()
         self.service = dialect
         self.dialect = dialects.load(dialect)
+        self.store = Store(folder, dialect, self.dialect.ID_PREFIX)
         self._seen: set[str] = set()
         self._lock = threading.Lock()
         self._server = _Server((HOST, port), _Handler)
@@ -88,21 +120,38 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server_version = "ai-media-sandbox"
     sys_version = ""
+    _exchange: Exchange | None = None
 
     def log_message(self, *ignored):
         pass
 
     def do_GET(self):
-        self._handle(None)
+        self._handle()
+
+    def do_HEAD(self):
+        self._handle()
 
     def do_POST(self):
-        size = int(self.headers.get("Content-Length") or 0)
-        if size > _LARGEST_BODY:
-            return self.answer(413, {"message": "the request is too large"})
-        self._handle(self.rfile.read(size))
+        self._handle()
 
-    def _handle(self, content: bytes | None) -> None:
+    def do_PUT(self):
+        self._handle()
+
+    def do_PATCH(self):
+        self._handle()
+
+    def do_DELETE(self):
+        self._handle()
+
+    def _handle(self) -> None:
         sandbox = self.server.sandbox
+        self._exchange = None
+        size = self._body_size()
+        if size is None:
+            return
+        content = self.rfile.read(size)
+        self._exchange = Exchange(self.command, self.path, self.headers, content)
+        sandbox.exchanges.append(self._exchange)
         sandbox.requests.append((self.command, self.path))
         try:
             if self.path.startswith(MEDIA_PATH):
@@ -114,7 +163,29 @@ class _Handler(BaseHTTPRequestHandler):
         except (Hangup, ConnectionError):
             self.close_connection = True
 
+    def _body_size(self) -> int | None:
+        """How long the body is; None, and refused, where that is not told or too long."""
+        told = self.headers.get("Content-Length", "0")
+        if self.headers.get("Transfer-Encoding") or not told.isdecimal():
+            status, message = 411, "the length of the body must be told"
+        elif int(told) > _LARGEST_BODY:
+            status, message = 413, "the request is too large"
+        else:
+            return int(told)
+        self.close_connection = True
+        return self.answer(status, {"message": message})
+
     # -- what a dialect can do ----------------------------------------------------------------
+
+    @property
+    def method(self) -> str:
+        """The HTTP method; HEAD is answered as GET, without the body."""
+        return "GET" if self.command == "HEAD" else self.command
+
+    def send_response(self, code, message=None):
+        if self._exchange:
+            self._exchange.status = code
+        super().send_response(code, message)
 
     def json_of(self, content: bytes):
         """The JSON object that a client sent, or None."""
@@ -142,7 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def open_stream(self) -> None:
         self.send_response(200)
@@ -182,8 +254,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wait(_HANG_SECONDS)
 
     def media_url(self, job, number: int) -> str:
-        ending = media.TYPES[job.media][1]
-        return f"{self.server.sandbox.url}{MEDIA_PATH}{job.id}/{number}.{ending}"
+        """Where an output of a job is."""
+        return self._media_url(job.id, f"{number}.{media.TYPES[job.media][1]}")
+
+    def file_url(self, file_id: str, name: str) -> str:
+        """Where an uploaded file is: a record of the kind `file`."""
+        return self._media_url(file_id, name)
+
+    def _media_url(self, owner: str, name: str) -> str:
+        return f"{self.server.sandbox.url}{MEDIA_PATH}{owner}/{quote(name, safe='')}"
 
     def _send_document(self) -> None:
         """The contract that is served here, for whoever wants to inspect it over HTTP."""
@@ -191,20 +270,44 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer_bytes(200, "application/json", file.read())
 
     def _send_media(self) -> None:
-        job_id, _, name = self.path.removeprefix(MEDIA_PATH).partition("/")
+        if self.method != "GET":
+            return self.answer(405, {"message": "a file can only be read"})
+        owner, _, name = urlsplit(self.path).path.removeprefix(MEDIA_PATH).partition("/")
+        store = self.server.sandbox.store
+        job, file = store.find(owner), store.record("file", owner)
+        if file:
+            return self._send_file(file.body["media_type"], file.content, file.created)
         number = name.partition(".")[0]
-        job = self.server.sandbox.store.find(job_id)
         if job is None or not number.isdecimal():
             return self.answer(404, {"message": "no such file"})
         if job.fault == "result-expired":
             return self.answer(403, {"message": "the link has expired"})
         content = media.render(job.media, job.input, int(number))
-        self.answer_bytes(200, media.TYPES[job.media][0], content)
+        return self._send_file(media.TYPES[job.media][0], content, job.created)
+
+    def _send_file(self, media_type: str, content: bytes, changed: float) -> None:
+        """A file, or the one range of it that is asked for."""
+        known = {
+            "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+            "Last-Modified": formatdate(changed, usegmt=True),
+            "Accept-Ranges": "bytes",
+        }
+        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+        unchanged = self.headers.get("If-Range", known["ETag"]) in (known["ETag"], known["Last-Modified"])
+        if not (asked and unchanged and any(asked.groups())):
+            return self.answer_bytes(200, media_type, content, known)
+        first, last = _bounds(*asked.groups(), len(content))
+        if first > last:
+            return self.answer_bytes(416, media_type, b"", {**known, "Content-Range": f"bytes */{len(content)}"})
+        known["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        return self.answer_bytes(206, media_type, content[first : last + 1], known)
 
 
-def fault_of(sandbox: Sandbox, prompt: str) -> str | None:
-    """The fault of a create: the server's own, else the one that its prompt asks for."""
-    return sandbox.fault or faults.asked_for(prompt)
+def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+    """The first and the last byte of a range; `-500` is the last 500."""
+    if not first:
+        return max(0, size - int(last)), size - 1
+    return int(first), min(int(last or size), size - 1)
 
 
 def seconds_until(moment: float) -> float:

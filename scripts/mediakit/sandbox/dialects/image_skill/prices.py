@@ -1,0 +1,232 @@
+"""The models: which there are, what they make, and what they cost."""
+
+from __future__ import annotations
+
+import math
+
+from ... import media
+from .. import common
+from .words import Refusal
+
+SERVICE = "image-skill"
+CREDIT_USD = 0.01
+
+# Own choice: what the provider gets where no source tells a price.
+_UNTOLD_USD = 0.05
+_TARGET_MARGIN = 0.4
+# Own choices: which models the service would take, and what its short names stand for.
+_CHOSEN = {
+    "/v1/create": "xai.grok-imagine-image-quality",
+    "/v1/edit": "fal.flux-pro-kontext",
+}
+_ALIASES = {"default": _CHOSEN["/v1/create"], "nano-banana": "fal.nano-banana-2"}
+_COST_UNKNOWN = frozenset(("openai.gpt-image-1.5-edit", "openai.gpt-image-2-edit"))
+_PRICE_OF_RESOLUTION = {("xai.grok-imagine-image-quality", "2k"): 0.07}
+_DOUBLED_AT_4K = frozenset(
+    (
+        "fal.nano-banana-pro",
+        "fal.nano-banana-pro-edit",
+        "fal.gemini-3-pro-image-preview",
+        "fal.gemini-3-pro-image-preview-edit",
+    )
+)
+_PROMPTLESS = frozenset(
+    ("fal.flux-dev-redux", "fal.flux-krea-redux", "fal.flux-schnell-redux", "fal.trellis-image-to-3d")
+)
+
+
+# -- choosing --------------------------------------------------------------------------------------
+
+
+def choose(path: str, body: dict) -> dict:
+    """The catalogue's entry of the model that a body means; raises Refusal."""
+    model, provider = body.get("model"), body.get("provider")
+    if isinstance(model, str):
+        model = _ALIASES.get(model, model)
+    fitting = [entry for entry in common.models(SERVICE).values() if entry["path"] == path]
+    if provider is not None:
+        fitting = [entry for entry in fitting if _provider(entry) == provider]
+    if model is None and provider is None:
+        model = _CHOSEN[path]
+    found = [entry for entry in fitting if model in (None, entry["model"])]
+    if not found:
+        raise Refusal("INVALID_ARGUMENTS", "model: is not known for this operation and provider")
+    return found[0]
+
+
+def takes_prompt(entry: dict) -> bool:
+    return entry["model"] not in _PROMPTLESS
+
+
+def media_of(entry: dict) -> str:
+    return common.media_of(SERVICE, entry["model"])
+
+
+def operation(entry: dict) -> str:
+    """What the model does, such as `image.edit`."""
+    made = media_of(entry)
+    return "image.edit" if entry["path"] == "/v1/edit" and made == "image" else f"{made}.generate"
+
+
+def capability(entry: dict) -> str:
+    return f"is.{operation(entry)}.{entry['model'].replace('.', '-')}.v1"
+
+
+def _provider(entry: dict) -> str:
+    return entry["model"].partition(".")[0]
+
+
+# -- costs -----------------------------------------------------------------------------------------
+
+
+def provider_usd(entry: dict, parameters: dict) -> float | None:
+    """What one output costs the service; None where that is not known beforehand."""
+    model, resolution = entry["model"], str(parameters.get("resolution"))
+    if model in _COST_UNKNOWN:
+        return None
+    usd = _PRICE_OF_RESOLUTION.get((model, resolution)) or entry.get("price", {}).get("amount", _UNTOLD_USD)
+    return usd * 2 if model in _DOUBLED_AT_4K and resolution == "4K" else usd
+
+
+def credits(usd: float) -> int:
+    """What is debited for what costs the service `usd`; one credit is a US cent."""
+    # Rounded first, since 0.03 / 0.6 / 0.01 is a hair more than 5.
+    return max(1, math.ceil(round(usd / (1 - _TARGET_MARGIN) / CREDIT_USD, 6)))
+
+
+def cost(entry: dict, parameters: dict, count: int) -> dict:
+    """The `cost` of an answer: `credits_required` covers all outputs."""
+    usd = provider_usd(entry, parameters)
+    # Own choice: what is debited where the cost was not known.
+    required = credits((_UNTOLD_USD if usd is None else usd) * count)
+    pricing = {
+        "credit_unit_usd": CREDIT_USD,
+        "credits_required": required,
+        "estimated_revenue_usd": round(required * CREDIT_USD, 6),
+        "pricing_confidence": "unknown" if usd is None else "known",
+    }
+    if usd is None:
+        return {"credit_pricing": pricing}
+    total = round(usd * count, 6)
+    return {"estimated_usd": total, "credit_pricing": {**pricing, "estimated_provider_cost_usd": total}}
+
+
+# -- the menu --------------------------------------------------------------------------------------
+
+
+def list_models(call) -> dict:
+    asked = call.query
+    everything = list(common.models(SERVICE).values())
+    rows = [(entry, row(entry)) for entry in everything]
+    for name in ("operation", "modality", "provider"):
+        if name in asked:
+            rows = [(entry, fields) for entry, fields in rows if asked[name] in _TOLD[name](fields)]
+    if "query" in asked:
+        rows = [(entry, fields) for entry, fields in rows if asked["query"].lower() in fields["id"].lower()]
+    if asked.get("catalog_only") == "true":
+        rows = []  # every model of the catalogue can be run here
+    shown = [full(entry) if asked.get("details") == "true" else fields for entry, fields in rows]
+    return {"models": shown, "summary": _summary(len(everything), rows, asked)}
+
+
+_TOLD = {
+    "operation": lambda fields: fields["operations"],
+    "modality": lambda fields: [fields["modality"]],
+    "provider": lambda fields: [fields["provider_id"]],
+}
+
+
+def _summary(total: int, rows: list, asked: dict) -> dict:
+    return {
+        "total": total,
+        "returned": len(rows),
+        "available": len(rows),
+        "executable": len(rows),
+        "cataloged_not_wired": 0,
+        "first_actionable_model_ids": [fields["id"] for _, fields in rows[:3]],
+        "result_shape": "full" if asked.get("details") == "true" else "compact_model_summary",
+    }
+
+
+def row(entry: dict) -> dict:
+    """A model as the menu shows it."""
+    usd = provider_usd(entry, {})
+    pricing = cost(entry, {}, 1)["credit_pricing"]
+    return {
+        "id": entry["model"],
+        "default": entry["model"] == _CHOSEN["/v1/create"],
+        "display_name": entry["model"],
+        "provider_id": _provider(entry),
+        "mode": "sandbox",
+        "status": "available",
+        "availability_reason": None,
+        "modality": media_of(entry),
+        "supports": list(entry.get("modes", ())),
+        "operations": [operation(entry)],
+        "task_tags": list(entry.get("tasks", ())),
+        "estimated_usd_per_image": usd,
+        "credits_required": pricing["credits_required"],
+        "pricing_confidence": pricing["pricing_confidence"],
+        "cost_known": usd is not None,
+        "budget_required_for_live": usd is None,
+        "max_outputs_per_request": common.LARGEST_COUNT,
+        "max_resolution": None,
+        "artifact_storage": "owned",
+        "model_execution_status": "executable",
+        "grants_required": [],
+        "show_command": f"image-skill models show {entry['model']} --json",
+    }
+
+
+def show_model(call) -> dict:
+    entry = common.models(SERVICE).get(_ALIASES.get(call.id, call.id))
+    if entry is None:
+        raise Refusal("NOT_FOUND", "no such model")
+    # Own choice: no source shows what the model is wrapped in.
+    return {"model": full(entry)}
+
+
+def full(entry: dict) -> dict:
+    """A model with all that is known of it."""
+    short = row(entry)
+    moved = ("estimated_usd_per_image", "cost_known", "budget_required_for_live")
+    edits = entry["path"] == "/v1/edit"
+    return {
+        **short,
+        "economics": {
+            **{name: short[name] for name in moved},
+            "credit_pricing": cost(entry, {}, 1)["credit_pricing"],
+        },
+        "media": {
+            "input": {
+                "images": {"required": edits},
+                "mask": {"supported": edits},
+                "references": {"supported": "reference" in entry.get("modes", ())},
+                "aspect_ratios": {"values": ["1:1", "16:9", "9:16"]},
+            },
+            "output": {
+                "max_outputs_per_request": common.LARGEST_COUNT,
+                "max_resolution": None,
+                "transparent_background": False,
+                "mime_type": media.TYPES[media_of(entry)][0],
+            },
+        },
+        "execution": {"model_execution_status": "executable", "artifact_storage": "owned"},
+        "capability": {"id": capability(entry), "intents": [], "grants_required": []},
+    }
+
+
+def list_capabilities(call) -> dict:
+    # Own choice: no source shows the shape.
+    return {"capabilities": [_capability_row(entry) for entry in common.models(SERVICE).values()]}
+
+
+def show_capability(call) -> dict:
+    for entry in common.models(SERVICE).values():
+        if capability(entry) == call.id:
+            return {"capability": _capability_row(entry)}
+    raise Refusal("NOT_FOUND", "no such capability")
+
+
+def _capability_row(entry: dict) -> dict:
+    return {"id": capability(entry), "operation": operation(entry), "model_id": entry["model"]}
