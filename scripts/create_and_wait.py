@@ -67,8 +67,9 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import group, journal, options, plan, purchase, request, uploads
+    from mediakit import group, journal, options, plan, provenance, purchase, request, uploads
 
+    arguments = provenance.made_again(arguments)
     asked = request.read(arguments)
     if arguments.dry_run:
         plans = not asked.attachments  # a service's own plan needs the files there

@@ -265,7 +265,7 @@ class Journal:
         """Files of the job are on disk; each as its `asset` event told it."""
         if self._book and assets:
             paths = ledger.as_json([asset["path"] for asset in assets])
-            known = [{name: asset[name] for name in ("path", "bytes", "sha256")} for asset in assets]
+            known = [{name: asset[name] for name in ("number", "path", "bytes", "sha256")} for asset in assets]
             what = f"{len(assets)} files saved"
             self._write(self._book.record, self.key, what, paths=paths, assets=ledger.as_json(known))
 

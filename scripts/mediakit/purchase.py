@@ -203,7 +203,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
-        "saving": options.saving(arguments, arguments.output_dir),
+        "saving": options.saving(arguments),
         "trace": arguments.trace,
     }
 

@@ -22,8 +22,8 @@ Request = namedtuple("Request", "service model path streams payload warnings att
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
-    arguments = provenance.made_again(arguments)
-    provenance.keeping(arguments, arguments.output_dir)  # what is wrong there is told before anything is bought
+    # What is wrong there is told before anything is bought.
+    provenance.check(options.saving(arguments), arguments.output_dir)
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),

@@ -78,7 +78,8 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving(keeping=provenance.Keeping())
+        self._saving = saving or results.Saving()
+        provenance.check(self._saving, output_dir)
         self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
@@ -384,12 +385,12 @@ class Runner:
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
             wanted = outputs or self._written_result(body)
-            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), wanted)
+            self._keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
             assets, problem = self._save(wanted)
+            self._notes.saved(assets)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
-            self._notes.saved(assets)
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.failure(body)
@@ -413,7 +414,7 @@ class Runner:
             **_response(body),
         }
         if self._provider.names:
-            fields["mode_used"] = "rest"
+            fields["mode_used"] = self._wire.source or "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
@@ -442,7 +443,7 @@ class Runner:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
             "provider": self._provider.name,
-            "as": self._provider.speaks if self._provider.embedded else None,
+            "speaks": self._provider.speaks if self._provider.embedded else None,
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
@@ -458,6 +459,13 @@ class Runner:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
         saver = self._saver()
         saver.start(outputs)
+        try:
+            return self._wait_for_files(saver)
+        except BaseException:
+            saver.stop()  # nobody reads any more: no half file is left behind
+            raise
+
+    def _wait_for_files(self, saver: results.Saver) -> tuple[list[dict], str | int | None]:
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
         stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
@@ -498,7 +506,7 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            asset = self._keeper.keep(seen.value, len(assets) + 1)
+            asset = self._keeper.keep(seen.value)
             assets.append(asset)
             self._console.emit("asset", **asset)
             self._keeper.show(asset)

@@ -247,18 +247,11 @@ class _Courier:
         return options.connect_again(self._console, arguments, self._book, entry)
 
     def _saved(self, attachment: attachments.Earlier, entry: ledger.Entry) -> attachments.File:
-        for asset in json.loads(entry.assets) if entry.assets else ():
-            try:
-                found = attachments.file_at(
-                    attachment.field, attachment.kind, asset["path"], attachment.limits, self._rules
-                )
-            except errors.Failure as problem:
-                if problem.code == "input_refused":
-                    raise
-                break
-            if found.source.sha256 == asset["sha256"]:
-                return found
-            break
+        assets = json.loads(entry.assets) if entry.assets else []
+        asset = next((asset for asset in assets if asset["number"] == 1), None)
+        found = self._still_the_same(attachment, asset) if asset else None
+        if found:
+            return found
         raise _failure(
             attachment,
             "input_gone",
@@ -268,6 +261,18 @@ class _Courier:
             False,
             "Name the file itself, or make the output again.",
         )
+
+    def _still_the_same(self, attachment: attachments.Earlier, asset: dict) -> attachments.File | None:
+        """The file of an asset of the ledger; None where it is not there, or is another one by now."""
+        try:
+            found = attachments.file_at(
+                attachment.field, attachment.kind, asset["path"], attachment.limits, self._rules
+            )
+        except errors.Failure as problem:
+            if problem.code == "input_refused":
+                raise
+            return None
+        return found if found.source.sha256 == asset["sha256"] else None
 
     # -- an address ------------------------------------------------------------------------------------
 
