@@ -15,9 +15,11 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
-from fake_service import FakeService, answer, reset
+from fake_program import FakeProgram
+from fake_service import FakeService, answer, dripping, reset
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mediakit import bodies, catalogue, payloads, providers
 from mediakit.sandbox import Sandbox, forms
 
@@ -518,6 +520,29 @@ def test_an_upload_goes_on_after_a_passing_fault(scripts, files):
         assert int(form.headers["content-length"]) == len(form.body)
 
 
+def test_an_upload_that_a_refused_request_named_is_made_anew(scripts, files):
+    task = answer(200, {"code": 0, "data": {"status": "success", "task_id": "task-1", "result": {"resources": []}}})
+    refusal = answer(422, {"code": 422, "message": "the file has expired"})
+    with FakeService(media=answer(200, b"x"), other=task) as server:
+        file = answer(200, {"data": {"url": f"{server.origin}/media/a.png"}})
+        server._scripts["create"] = [file, task, refusal, file, task]
+        codes, reused = [], []
+        for number in (1, 2, 3):
+            run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png", "--intent", f"i{number}")
+            codes.append(run.code)
+            reused.append(run.first("uploaded")["reused"])
+        assert (codes, reused) == ([0, 22, 0], [False, True, False])
+
+
+def test_a_file_goes_up_over_http_where_the_job_goes_through_the_services_own_program(scripts, files):
+    fake = FakeProgram(files / "bin", create="(FOLDER / 'given').write_bytes(sys.stdin.buffer.read())\nsay(ANSWER)")
+    with FakeService(create=answer(200, {"data": {"url": "https://example.com/a.png"}})) as server:
+        flags = ("--transport", "cli", "--input", "image=image.png")
+        run = bought(scripts, "modellix", server.base_url, *flags, env=fake.environment)
+        assert run.code == 0 and server.posts() == 1, run.events
+    assert json.loads((fake.folder / "given").read_bytes())["image"] == ["https://example.com/a.png"]
+
+
 def test_a_deadline_ends_an_upload_before_anything_is_bought(scripts, files):
     with FakeService(create=lambda exchange: exchange.hold()) as server:
         run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png", "--deadline", "3")
@@ -537,6 +562,7 @@ def test_a_signal_ends_an_upload_and_nothing_is_bought(scripts, files):
         stdout, stderr = process.communicate(timeout=PATIENCE)
         run = Run(process.returncode, stdout, stderr)
         assert (run.code, run.result["event"]) == (130, "interrupted") and server.posts() == 1
+        assert run.result.get("outcome") == "not_sent", run.result
     assert scripts.run("jobs.py", "list", "--undelivered").result["jobs"] == 0
 
 
@@ -581,6 +607,20 @@ def test_a_private_address_is_never_fetched(scripts, url):
     with speaking("image-skill") as server:
         run = bought(scripts, "image-skill", server.base_url, "--input", f"image={url}")
         assert (run.code, run.result["error"]) == (22, "input_refused") and "private" in run.result["message"]
+        assert posts(server) == 0
+
+
+def test_an_address_that_never_ends_is_given_up_in_time(scripts):
+    with (
+        speaking("image-skill") as server,
+        FakeService(media=dripping(b"HTTP/1.1 200 OK\r\n\r\n", endless=b"x")) as slow,
+    ):
+        # Where private addresses are allowed, a host that drips is the next thing that can go wrong.
+        run = bought(
+            scripts, "image-skill", server.base_url, "--input", f"image={slow.origin}/media/a.png",
+            "--allow-private-network", "--deadline", "4",
+        )  # fmt: skip
+        assert (run.code, run.result["error"], run.result["retryable"]) == (24, "upload_failed", True), run.result
         assert posts(server) == 0
 
 

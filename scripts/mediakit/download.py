@@ -320,7 +320,7 @@ class Download:
 def is_there(url: str, reach: Reach) -> bool:
     """Whether the host of a URL would give it now; nothing of it is read."""
     try:
-        response = Download(url, None, Budget(), reach, None)._get(url)
+        response = Download(url, Budget(), reach, None, None)._get(url)
     except (Unsaved, _Cut):
         return False
     response.close()

@@ -15,7 +15,9 @@ import json
 import queue
 import re
 import secrets
+import shutil
 import tempfile
+import threading
 import time
 from collections import namedtuple
 from copy import copy
@@ -31,6 +33,7 @@ ANSWER_TIMEOUT = 60.0
 SLOWEST = 128 * 1024
 # What is fetched for a service that takes no addresses. Our choice.
 LARGEST_FETCHED = 256 * 1024**2
+LONGEST_FETCH = 300.0
 _LONGEST_REFERENCE = 4096
 
 # payload  with all values that are known by now
@@ -278,20 +281,10 @@ class _Courier:
 
     def _fetched(self, attachment: attachments.Remote) -> tuple[attachments.File, str | None]:
         """The file at an address, and the address's origin."""
-        scheme = attachment.url.partition(":")[0].lower()
-        origin = None
         spool = tempfile.TemporaryFile(prefix=".ai-media-")
-        budget = download.Budget(download.Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, ANSWER_TIMEOUT))
-
-        def retrying(attempt: int, seconds: float, words: str) -> None:
-            self._tell_retry(attempt + 1, seconds, words.replace("the result", "the input"))
-
         try:
-            download.Download(attachment.url, spool, budget, self._reach, retrying).run()
-            if scheme != "data":
-                scheme, host, port = transport.origin_of(attachment.url)
-                usual = port == {"http": 80, "https": 443}[scheme]
-                origin = f"{scheme}://{f'[{host}]' if ':' in host else host}{'' if usual else f':{port}'}"
+            self._fetch(attachment.url, spool)
+            spool.flush()
         except download.Unsaved as problem:
             words = plain(str(problem).replace("a result", "an input").replace("the result", "the input"))
             gave_up = isinstance(problem, download.GivenUp)
@@ -299,11 +292,34 @@ class _Courier:
                 attachment, "upload_failed" if gave_up else "input_refused", f"it cannot be fetched: {words}",
                 "transient" if gave_up else "validation", gave_up,
             ) from None  # fmt: skip
-        spool.flush()
+        except OSError as problem:
+            words = f"no temporary file can be written: {problem.strerror}"
+            raise _failure(attachment, "upload_failed", words, "transient", True) from None
         found = attachments.spooled(
             attachment.field, attachment.kind, spool, "an address", attachment.limits, self._rules
         )
-        return found, origin
+        return found, _origin_of(attachment.url)
+
+    def _fetch(self, url: str, spool) -> None:
+        """Into an open file; raises download.Unsaved, or OSError of the disk."""
+
+        def retrying(attempt: int, seconds: float, words: str) -> None:
+            self._tell_retry(attempt + 1, seconds, words.replace("the result", "the input"))
+
+        budget = download.Budget(download.Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, LONGEST_FETCH))
+        fetching = download.Download(url, budget, self._reach, retrying, _temporary_room)
+        patience = min(LONGEST_FETCH, self._time_left())
+        timer = threading.Timer(patience, fetching.stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            fetching.run(spool)
+        except download.Unsaved:
+            if timer.finished.is_set():
+                raise download.GivenUp(f"it took longer than {patience:.0f} s") from None
+            raise
+        finally:
+            timer.cancel()
 
     # -- bringing a file -------------------------------------------------------------------------------
 
@@ -427,3 +443,16 @@ class _Courier:
     def _time_left(self) -> float:
         left = time_left(self._arguments.deadline)
         return float("inf") if left is None else left
+
+
+def _origin_of(url: str) -> str | None:
+    """Scheme, host and port of an address; None for a data URL."""
+    if url.lower().startswith("data:"):
+        return None
+    scheme, host, port = transport.origin_of(url)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + ("" if port == {"http": 80, "https": 443}[scheme] else f":{port}")
+
+
+def _temporary_room() -> int:
+    return shutil.disk_usage(tempfile.gettempdir()).free
