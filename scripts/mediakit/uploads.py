@@ -315,11 +315,12 @@ class _Courier:
         try:
             fetching.run(spool)
         except download.Unsaved:
-            if timer.finished.is_set():
-                raise download.GivenUp(f"it took longer than {patience:.0f} s") from None
-            raise
-        finally:
-            timer.cancel()
+            if not timer.finished.is_set():
+                raise
+        # What was stopped can look like an end.
+        if timer.finished.is_set():
+            raise download.GivenUp(f"it took longer than {patience:.0f} s")
+        timer.cancel()
 
     # -- bringing a file -------------------------------------------------------------------------------
 
