@@ -17,7 +17,7 @@ import time
 from collections import namedtuple
 
 from . import actions, errors, journal, keys, options, plan, providers, purchase, request, results, transport
-from .console import Console, to_line
+from .console import Console, command_line, to_line
 
 READ_TIMEOUT = 20.0
 PAYING_TIMEOUT = 120.0
@@ -218,9 +218,13 @@ class _Doing:
 
     def _about(self) -> dict:
         """What must not be lost whatever goes wrong."""
-        outcome = self._outcome if self._pays else None
-        known = {"outcome": outcome, "idempotency_key": self._asked.idempotency_key, "outputs": self._outputs}
-        return {name: value for name, value in known.items() if value}
+        outcome, job = self._outcome if self._pays else None, self._notes.key
+        key = self._asked.idempotency_key
+        known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._outputs}
+        way_on = {}
+        if job and outcome == "unknown":
+            way_on = command_line("jobs.py", "reconcile", job, *self._connection.chosen)
+        return {**{name: value for name, value in known.items() if value}, **way_on}
 
     # -- sending -------------------------------------------------------------------------------------
 
@@ -325,12 +329,16 @@ class _Doing:
             "guidance": [*guidance, *self._guidance(category)],
             "retryable": category == "transient",
         }
-        return errors.Failure(code, message, category, **{name: value for name, value in fields.items() if value is not None})
+        return errors.Failure(
+            code, message, category, **{name: value for name, value in fields.items() if value is not None}
+        )
 
     def _guidance(self, category: str) -> list[str]:
         usual = self._provider.guidance(category) if category in errors.CATEGORY_EXIT_CODES else []
         if category == "outcome_unknown" and self._asked.idempotency_key:
-            again = f"The same with --confirm and --param idempotency_key={self._asked.idempotency_key} is no second one."
+            again = (
+                f"The same with --confirm and --param idempotency_key={self._asked.idempotency_key} is no second one."
+            )
             return [*usual, again]
         return usual
 
@@ -350,11 +358,12 @@ class _Doing:
             action=self._action.name,
             effect=self._action.effect,
             http_status=answer.status,
+            job=self._notes.key,
             idempotency_key=self._asked.idempotency_key,
             payment_url=handoff,
             outputs=self._outputs or None,
             assets=assets,
-            **_bounded(body if told is None else told),
+            **bounded(body if told is None else told),
             trace_id=self._provider.trace_id(body),
             message=problem or ("Nothing was paid here; somebody settles it at payment_url." if handoff else None),
             **fields,
@@ -417,7 +426,8 @@ def _address(found) -> str | None:
     return found if fits else None
 
 
-def _bounded(answer) -> dict:
+def bounded(answer) -> dict:
+    """`{answer}`, or that it is left out where it is more than an event should hold."""
     try:
         size = len(to_line({"answer": answer}).encode())
     except RecursionError:

@@ -1,8 +1,8 @@
 """What can be done with an account besides jobs, and the request of it. Pure.
 
-    find     one Action of a service
-    Action   what a descriptor says about it
-    Request  what one of them sends
+find     one Action of a service
+Action   what a descriptor says about it
+Request  what one of them sends
 """
 
 from __future__ import annotations
