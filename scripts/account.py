@@ -29,7 +29,7 @@ EXAMPLES = """\
 
 def build_parser() -> console.Parser:
     from mediakit import options, providers
-    from mediakit.console import one_of, seconds
+    from mediakit.console import folder, one_of, seconds
 
     names = providers.names()
     parser = console.Parser(__doc__, EXAMPLES)
@@ -40,9 +40,11 @@ def build_parser() -> console.Parser:
     parser.add_argument(
         "--request-timeout", type=seconds(above=True), metavar="SECONDS", help="default 20, for what is not free 120"
     )
-    parser.add_argument("--output-dir", metavar="DIR", help="save the result there")
+    parser.add_argument("--output-dir", type=folder, metavar="DIR", help="save the result there")
     options.add_address_flags(parser.add_argument_group("service"))
     options.add_purchase_flags(parser.add_argument_group("spending"))
+    # A service's own program does jobs only.
+    parser.set_defaults(transport="rest")
     group = parser.add_argument_group("a new key")
     group.add_argument("--persist-key", action="store_true", help="keep it for this user, unseen")
     group.add_argument("--show-token", action="store_true", help="write it into the result, once")

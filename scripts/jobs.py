@@ -14,8 +14,9 @@
 
 list       newest first              show JOB       everything that is known of one
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
-cancel JOB where the service can     spend          by day, service and model
-forget     JOB or --older-than DAYS
+download   JOB, also once more       spend          by day, service and model
+cancel JOB where the service can     forget         JOB or --older-than DAYS
+gallery    a page of the results in --output-dir
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
@@ -26,7 +27,9 @@ EXAMPLES = """\
   jobs.py list --limit 5
   jobs.py spend
   jobs.py resume --all-undelivered --output-dir out
+  jobs.py download job_0123456789abcdef --output-dir out
   jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py gallery --output-dir out
   jobs.py forget --older-than 30"""
 
 # action -> the flag that stands for many jobs
@@ -34,12 +37,14 @@ ACTIONS = {
     "list": None,
     "show": None,
     "resume": "all_undelivered",
+    "download": None,
     "reconcile": "all_unknown",
     "cancel": None,
     "spend": None,
     "forget": "older_than",
+    "gallery": None,
 }
-WITHOUT_JOB = ("list", "spend")
+WITHOUT_JOB = ("list", "spend", "gallery")
 
 
 def build_parser() -> console.Parser:
@@ -71,10 +76,12 @@ def main(screen: console.Console, arguments) -> int:
     from mediakit import journal, ledger
 
     _check(arguments)
+    if arguments.action == "gallery":  # about files; it needs no journal
+        return _gallery(screen, arguments)
     book = journal.open_ledger(screen, required=True)
     actions = {
-        "list": _list, "show": _show, "resume": _resume, "reconcile": _reconcile, "cancel": _cancel,
-        "spend": _spend, "forget": _forget,
+        "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
+        "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
         return actions[arguments.action](screen, arguments, book)
@@ -199,12 +206,26 @@ def _spend(screen, arguments, book) -> int:
     return screen.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
 
 
+def _gallery(screen, arguments) -> int:
+    from mediakit import gallery
+
+    path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
+    return screen.result("gallery", 0, path=path, files=files, omitted=omitted or None)
+
+
 # -- going on ------------------------------------------------------------------------------------------
 
 
 def _resume(screen, arguments, book) -> int:
     entries = [_found(arguments, book)] if arguments.job else _open(book, "accepted")
     return _go_on(screen, arguments, book, entries)
+
+
+def _download(screen, arguments, book) -> int:
+    """Like resume, but for delivered jobs as well, and always into a folder."""
+    entry = _found(arguments, book)
+    arguments.output_dir = arguments.output_dir or entry.output_dir or "."
+    return _go_on(screen, arguments, book, [entry])
 
 
 def _reconcile(screen, arguments, book) -> int:
@@ -219,15 +240,17 @@ def _open(book, outcome: str) -> list:
 
 
 def _go_on(screen, arguments, book, entries: list) -> int:
-    from mediakit import group
+    from mediakit import group, options
+
+    saving = options.saving(arguments)
 
     def job(entry):
-        return lambda part: _one(part, arguments, book, entry)
+        return lambda part: _one(part, arguments, book, entry, saving)
 
     return group.run(screen, [job(entry) for entry in entries], lambda: [])
 
 
-def _one(screen, arguments, book, entry) -> int:
+def _one(screen, arguments, book, entry, saving) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
     from mediakit import errors, journal, options, purchase
 
@@ -247,7 +270,7 @@ def _one(screen, arguments, book, entry) -> int:
     connection = options.connect_again(screen, arguments, book, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
-    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
+    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
 
 
 def _attach(screen, arguments, book, entry) -> int:
@@ -263,7 +286,7 @@ def _attach(screen, arguments, book, entry) -> int:
     terms = options.waiting_terms(arguments, connection)
     return purchase.attach(
         screen, connection, terms, book, entry, generation_id,
-        output_dir=arguments.output_dir or entry.output_dir, trace=arguments.trace,
+        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
     )  # fmt: skip
 
 

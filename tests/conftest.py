@@ -21,10 +21,11 @@ KEY = "your_api_key_here"
 
 
 @cache
-def _event_validator():
+def validator(name: str):
+    """The validator of one of the project's own schemas: event, result, provider…"""
     from jsonschema import Draft202012Validator
 
-    schema = json.loads((ROOT / "assets/schemas/event.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / f"assets/schemas/{name}.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -34,8 +35,11 @@ def read_events(stdout: bytes) -> list[dict]:
     events = []
     for line in stdout.decode("utf-8").split("\n")[:-1]:
         event = json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+        schemas = ("event", "result") if event.get("event") == "terminal" else ("event",)
         problems = [
-            f"{'/'.join(map(str, p.absolute_path))}: {p.message}" for p in _event_validator().iter_errors(event)
+            f"{'/'.join(map(str, p.absolute_path))}: {p.message}"
+            for name in schemas
+            for p in validator(name).iter_errors(event)
         ]
         assert not problems, (problems, event)
         assert list(event)[:2] == ["event", "time"], event
@@ -119,12 +123,24 @@ def scripts(tmp_path):
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox in this process that speaks skills.video's contract; it counts what it is sent."""
+def sandbox(request):
+    """A sandbox in this process; it counts what it is sent.
+
+    It speaks skills.video's contract, or with `@pytest.mark.parametrize("sandbox", [...],
+    indirect=True)` that of another service.
+    """
     from mediakit.sandbox import Sandbox
 
-    with Sandbox(None, "skills-video") as server:
+    with Sandbox(None, getattr(request, "param", "skills-video")) as server:
         yield server
+
+
+def at_sandbox(server) -> list[str]:
+    """The flags that lead a script to such a sandbox."""
+    from mediakit import providers
+
+    base_path = providers.load("sandbox", server.service).base_path
+    return ["--provider", "sandbox", "--as", server.service, "--base-url", server.url + base_path]
 
 
 def posts(server) -> int:

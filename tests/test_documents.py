@@ -52,7 +52,7 @@ def test_every_link_of_a_page_leads_somewhere(page):
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
     assert named <= {
-        path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py"), SCRIPTS / "mediakit/__init__.py"]
+        path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), SCRIPTS / "mediakit/__init__.py"]
     }
 
 
@@ -82,14 +82,16 @@ def test_the_front_matter_is_what_all_installers_accept():
 
 def test_every_variable_that_is_read_is_declared():
     declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
-    wanted = [found.key for name in providers.names() if (found := providers.load(name)).key]
+    services = [providers.load(name) for name in providers.names()]
+    wanted = [found.key for found in services if found.key]
     keys = {name for key in wanted for name in (key["variable"], *key.get("other_variables", ()))}
     keys |= {key["saved_login"]["variable"] for key in wanted if "saved_login" in key}
+    programs = {found.cli["variable"] for found in services if found.cli}
     listed = {
         live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))
     }
     code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.rglob("*.py"))
-    assert declared == keys | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
+    assert declared == keys | programs | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
 
 
 def test_what_codex_shows_is_within_its_limits():
@@ -134,7 +136,7 @@ def test_no_script_has_a_special_case_for_one_service():
 
 def rooms() -> list[str]:
     """The rooms of the shared helper, from top to bottom, as its docstring lists them."""
-    return re.findall(r"^    ([a-z]+)  ", (SCRIPTS / "mediakit/__init__.py").read_text(encoding="utf-8"), re.M)
+    return re.findall(r"^    ([a-z_]+)  ", (SCRIPTS / "mediakit/__init__.py").read_text(encoding="utf-8"), re.M)
 
 
 def imported_by(room: str) -> set[str]:

@@ -3,6 +3,7 @@
 A room a concern; a room imports only rooms below it:
 
     account     what else can be done with an account, and whether its key is good
+    gallery     a page to look at results
     plan        what a create would send
     purchase    from a request, or a job of the ledger, to a job that runs
     request     what the flags of a create ask for
@@ -11,13 +12,18 @@ A room a concern; a room imports only rooms below it:
     journal     what a command claims in the ledger and writes there
     options     flags that several scripts have, and what they come to
     lifecycle   the state machine of one job (pure)
+    provenance  where a result comes from: told beside it, inside it, and read back
     results     from a terminal answer to files on disk
+    download    from a URL to bytes in a file, bounded
     sandbox     the local service and its faults
     actions     what can be done with an account, and the request of it (pure)
     payloads    the fields of a request: put together and checked
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
+    terminal_picture  a picture inline on a terminal
+    metadata    a text inside a media file (pure but for the file)
     live        what a service itself says it offers
+    program     a service's own command-line program in place of its HTTP interface
     transport   sends and receives: sessions, origin rules, redaction
     fetching    one public document from the web
     catalogue   the models of the services, and where their contracts are
@@ -27,6 +33,9 @@ A room a concern; a room imports only rooms below it:
     providers   descriptors of the services, and how their answers are read
     spending    amounts, prices, caps, fingerprints (pure)
     sse         Server-Sent Events (pure)
+    containers  what a media file is, and whether it is whole (pure)
+    names       the names of files (pure)
+    process     runs another program within bounds
     folders     where this user's state and settings live
     errors      categories, outcomes, exit codes (pure)
 """

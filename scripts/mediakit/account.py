@@ -16,7 +16,7 @@ import queue
 import time
 from collections import namedtuple
 
-from . import actions, errors, journal, keys, options, plan, providers, purchase, request, results, transport
+from . import actions, errors, journal, keys, names, options, plan, providers, purchase, request, results, transport
 from .console import Console, command_line, to_line
 
 READ_TIMEOUT = 20.0
@@ -384,22 +384,27 @@ class _Doing:
 
     def _save(self) -> tuple[list[dict], str | None]:
         """The files that are on disk, and what went wrong in words."""
-        stem = results.file_stem(self._provider.name, self._action.name, time.time())
-        saver = results.Saver(self._arguments.output_dir, stem, self._connection.loopback_base, self._inbox)
+        name = names.FileName(names.DEFAULT, time.time(), service=self._provider.name, model=self._action.name)
+        saver = results.Saver(self._arguments.output_dir, name, self._connection.loopback_base, self._inbox)
         saver.start(self._outputs)
-        assets = []
         try:
-            while True:
-                seen = self._console.wait_for(self._inbox)
-                if seen.exchange is saver and seen.kind == "asset":
-                    assets.append(seen.value)
-                    self._console.emit("asset", **seen.value)
-                elif seen.exchange is saver:
-                    self._notes.saved([asset["path"] for asset in assets])
-                    return assets, seen.value
+            return self._saved(saver)
         except BaseException:
             saver.stop()
             raise
+
+    def _saved(self, saver: results.Saver) -> tuple[list[dict], str | None]:
+        assets = []
+        while (seen := self._console.wait_for(self._inbox)).kind not in ("saved", "unsaved"):
+            if seen.kind == "asset":
+                assets.append(seen.value)
+                self._console.emit("asset", **seen.value)
+            elif seen.kind == "retry":
+                self._console.emit("retry", **seen.value)
+            elif seen.kind == "expired":
+                saver.renew(None)  # there is no job that could be asked for a fresh address
+        self._notes.saved([asset["path"] for asset in assets])
+        return assets, seen.value
 
 
 def wait_for(inbox: queue.SimpleQueue, exchange: transport.Exchange, seconds: float):

@@ -204,6 +204,11 @@ class Journal:
         self.refusal: ledger.Unusable | None = None
 
     @property
+    def entry(self) -> ledger.Entry | None:
+        """What the ledger knew of the job when this began."""
+        return self._entry
+
+    @property
     def key(self) -> str | None:
         """The job's key in the ledger, where there is one."""
         return self._entry.key if self._entry else None
@@ -218,6 +223,11 @@ class Journal:
             self.refusal = problem
             raise
         self._known = ("sending", None)
+
+    def never_again(self) -> None:
+        """The service's own error forbids to send this request once more, also under its idempotency key."""
+        if self._book:
+            self._write(self._book.record, self.key, "not to be repeated", sent_with=None)
 
     def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
         """What is known of the job by now; written only where it has changed."""
@@ -253,7 +263,8 @@ class Journal:
     def ended(self, exit_code: int, delivered: bool) -> None:
         """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""
         if self._book:
-            columns = {"delivered_at": time.time()} if delivered else {}
+            # Fetched once more, it is still a job that was delivered then.
+            columns = {"delivered_at": time.time()} if delivered and self._entry.delivered_at is None else {}
             self._write(self._book.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
 
     def gone(self) -> None:

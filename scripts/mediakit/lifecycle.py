@@ -700,10 +700,6 @@ class Job:
             "outcome_unknown",
             outcome="unknown",
             retryable=False,
-            guidance=[
-                "Do not send it again before you know: it may have been accepted and billed.",
-                "Look in the service's dashboard for a job made at this time.",
-            ],
             **more,
         )
         return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)

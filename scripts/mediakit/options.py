@@ -6,13 +6,16 @@ Connection      one service, at one address, with its key
 connect         a Connection from the parsed flags
 connect_again   one for a job of the ledger
 connect_to_plan one to ask a service for its own plan, where it makes one
+saving          how results are saved
 waiting_terms   how long to wait for a job that exists
 """
 
 from __future__ import annotations
 
-from . import errors, folders, keys, lifecycle, providers, transport
-from .console import Console, one_of, whole, word
+import os
+
+from . import errors, folders, keys, lifecycle, program, providers, transport
+from .console import Console, folder, one_of, seconds, size, time_left, whole, word
 
 
 def add_connection_flags(parser) -> None:
@@ -20,6 +23,10 @@ def add_connection_flags(parser) -> None:
     group = parser.add_argument_group("service")
     group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")
     add_address_flags(group)
+    ways = ("auto", "cli", "rest")
+    group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
+        help="through the service's own command-line program or not; auto: if it is there and no --base-url is given",
+    )  # fmt: skip
 
 
 def add_address_flags(group) -> None:
@@ -62,9 +69,76 @@ def add_purchase_flags(group) -> None:
 
 def add_reading_flags(parser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--output-dir", metavar="DIR", help="save the results there")
+    group.add_argument("--output-dir", type=folder, metavar="DIR", help="save the results there")
+    add_saving_flags(group)
+    group.add_argument("--embed-metadata", action="store_true", help="also write into each file how it was made")
+    group.add_argument("--show", action="store_true", help="show the pictures on the terminal, where it can")
     group.add_argument("--trace", metavar="FILE", help="append every request and answer, without keys")
     group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
+
+
+def add_saving_flags(group) -> None:
+    """How results are saved, with the limits of download.LIMITS; `saving` reads them."""
+    group.add_argument(
+        "--output-name",
+        type=_template,
+        metavar="TEMPLATE",
+        help="their names, such as {date}-{model}-{n}; also {service} {task} {job} {time}",
+    )
+    group.add_argument("--max-file-size", type=size, metavar="SIZE", help="of one result, default 4GiB")
+    group.add_argument("--max-total-size", type=size, metavar="SIZE", help="of all results, default 20GiB")
+    group.add_argument("--max-files", type=whole(1, 10_000), metavar="N", help="so many results, default 100")
+    group.add_argument(
+        "--download-timeout", type=seconds(above=True), metavar="SECONDS", help="for a job's results, default 1800"
+    )
+    group.add_argument(
+        "--allow-private-network",
+        action="store_true",
+        help="also fetch results from private addresses, for a VPN with fake addresses; RISK: a result's link "
+        "can then reach into this machine's own network",
+    )
+
+
+def _template(text: str) -> str:
+    import argparse
+
+    from . import names
+
+    try:
+        return names.check(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def saving(arguments):
+    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
+    from . import download, names, results
+
+    given = {
+        "--output-name": arguments.output_name,
+        "--max-file-size": arguments.max_file_size,
+        "--max-total-size": arguments.max_total_size,
+        "--max-files": arguments.max_files,
+        "--download-timeout": arguments.download_timeout,
+    }
+    switches = {
+        "--allow-private-network": arguments.allow_private_network,
+        "--embed-metadata": arguments.embed_metadata,
+        "--show": arguments.show,
+    }
+    flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    numbers = list(given.values())[1:]
+    limits = download.Limits(*(own if own is not None else usual for own, usual in zip(numbers, download.LIMITS)))
+    return results.Saving(
+        template=arguments.output_name or names.DEFAULT,
+        task=getattr(arguments, "task", None),
+        budget=download.Budget(limits),
+        allows_private=arguments.allow_private_network,
+        embeds=arguments.embed_metadata,
+        shows=arguments.show,
+        stores=not getattr(arguments, "no_store_payload", False),
+        flags=(*flags, *(flag for flag, is_given in switches.items() if is_given)),
+    )
 
 
 class Connection:
@@ -75,6 +149,7 @@ class Connection:
     key       keys.Key, or None for a service that needs none
     chosen    the flags that lead another script to the same place
     embedded  whether its server was started in this process
+    through   program.Program that requests go through; None for HTTP
     """
 
     def __init__(
@@ -84,12 +159,20 @@ class Connection:
         key: keys.Key | None,
         chosen: list[str],
         embedded: bool = False,
+        through: program.Program | None = None,
     ):
         self.provider = provider
         self.base_url = base_url
         self.key = key
         self.chosen = chosen
         self.embedded = embedded
+        self.through = through
+
+    def wire(self, inbox, trace=None) -> transport.Wire | program.ProgramWire:
+        """What sends one job's requests."""
+        if self.through:
+            return program.ProgramWire(self.through, self.key, inbox, trace)
+        return transport.Wire(self.base_url, self.authorisation, inbox, trace)
 
     @property
     def origin(self) -> str:
@@ -102,7 +185,7 @@ class Connection:
 
     @property
     def authorisation(self) -> tuple[str, str] | None:
-        if self.key is None:
+        if self.key is None or self.key.value is None:
             return None
         wanted = self.provider.key
         return wanted["header"], wanted["prefix"] + self.key.value
@@ -115,11 +198,17 @@ class Connection:
 
 
 def provider_of(arguments, name: str) -> providers.Provider:
-    """The provider of that name, with the contract that --as asks for; raises Failure 2 where it cannot have one."""
+    """The provider of that name, with the contract that --as asks for.
+
+    Raises Failure 2 where it cannot have that one, or has no program and --transport asks for it.
+    """
     spoken = providers.spoken_by(name)
     if arguments.speaks is not None and arguments.speaks not in spoken:
         raise errors.bad_argument("--as", "expected with --provider sandbox only: a real service speaks for itself")
-    return providers.load(name, arguments.speaks)
+    provider = providers.load(name, arguments.speaks)
+    if arguments.transport == "cli" and provider.cli is None:
+        raise errors.bad_argument("--transport", f"expected auto or rest: {provider.title} has no program of its own")
+    return provider
 
 
 def provider_flags(provider: providers.Provider) -> list[str]:
@@ -133,7 +222,8 @@ def connect(console: Console, arguments, name: str, with_key: bool = True) -> Co
     """The Connection that the flags of add_connection_flags mean; raises Failure.
 
     with_key  False for what is asked without one
-    For an embedded service without --base-url its server is started, in this process.
+    For an embedded service without --base-url its server is started, in this process. Whether requests
+    go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
     """
     provider = provider_of(arguments, name)
     chosen = provider_flags(provider)
@@ -142,9 +232,12 @@ def connect(console: Console, arguments, name: str, with_key: bool = True) -> Co
         base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
         if base_url != own:
             chosen += ["--base-url", base_url] + (["--trust-base-url"] if arguments.trust_base_url else [])
-    key = _key_of(console, provider, arguments) if with_key else None
+    if arguments.transport != "auto":
+        chosen += ["--transport", arguments.transport]
+    through = _program_of(console, provider, arguments, base_url)
+    key = _key_of(console, provider, arguments, through) if with_key else None
     embedded = base_url is None
-    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded)
+    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded, through)
 
 
 def connect_to_plan(console: Console, arguments, name: str) -> Connection | None:
@@ -182,16 +275,40 @@ def waiting_terms(arguments, connection: Connection) -> lifecycle.Terms:
     )
 
 
-def _key_of(console: Console, provider: providers.Provider, arguments) -> keys.Key | None:
+def _program_of(console: Console, provider, arguments, base_url: str | None) -> program.Program | None:
+    """The program that requests go through, as --transport says; None for HTTP."""
+    is_forced = arguments.transport == "cli"
+    may_be = arguments.transport == "auto" and base_url is not None and arguments.base_url is None
+    if provider.cli is None or not (is_forced or may_be):
+        return None
+    found, problem = program.look_for(provider, base_url)
+    left = time_left(getattr(arguments, "deadline", None))
+    limit = program.QUESTION_TIMEOUT if left is None else min(program.QUESTION_TIMEOUT, left / 2)
+    problem = found.check(limit) if found else problem
+    if found and found.misses_proxy and not is_forced:
+        # Its create would fail on the way, and nobody could tell that from an unknown outcome.
+        problem = f"{found.name} does not go through the proxy that the environment names"
+    if not problem:
+        return found
+    if is_forced:
+        guidance = [f"To install it: {provider.cli['install']}", "Or without it: --transport rest"]
+        raise errors.bad_argument("--transport", console.plain(problem), *guidance)
+    if found or os.environ.get(provider.cli["variable"]):
+        console.warning("cli_unusable", console.plain(problem))
+    return None
+
+
+def _key_of(console: Console, provider: providers.Provider, arguments, through) -> keys.Key | None:
     if provider.key is None:
         return None
     from_stdin = keys.read_stdin("--key-stdin") if arguments.key_stdin else None
     if from_stdin:
         console.redactor.protect(from_stdin)
-    key = keys.find(provider.key, from_stdin)
+    key = keys.find(provider.key, from_stdin, through.saved_login if through else lambda: None)
     if key is None:
         raise missing_key(provider)
-    console.redactor.protect(key.value)
+    if key.value is not None:
+        console.redactor.protect(key.value)
     return key
 
 

@@ -40,8 +40,8 @@ def contract_of_model(service: str, model: str):
         return contracts.operation(
             document, next(row.endpoint for row in document.operations() if row.method == "POST")
         )
-    entry = next((entry for entry in catalogue.models(service) if entry["model"] == model), None)
-    if entry is None or entry["contract"] == "none":
+    entry = catalogue.entry(service, model)
+    if entry.get("contract", "none") == "none":
         return None
     return contracts.operation(contracts.load(catalogue.contract_path(service)), f"POST {entry['path']}")
 
@@ -136,7 +136,7 @@ def _field_for(name: str, contract) -> tuple[str, bool]:
     """The field that `--input NAME=` means and whether it takes several, by the contract's own names."""
     rows = contract.fields() if contract else []
     row = next((row for row in rows if row["name"] == name), None)
-    if row is None and name in KINDS:
+    if row is None and name in KINDS and contract is not None:
         row = _only_field_of_kind(name, rows)
     if row is None:
         return name, False

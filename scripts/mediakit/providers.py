@@ -17,7 +17,7 @@ import os
 import re
 from collections import namedtuple
 
-from . import errors
+from . import containers, errors
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
 
@@ -44,7 +44,7 @@ _GUIDANCE = {
     "transient": "A rate limit or a passing fault: a read can simply be repeated. A create that was answered "
     "with 429 bought nothing; one that was answered with 5xx may have been accepted: do not send it again.",
     "unknown": "No rule fits this answer: look at its message.",
-    "outcome_unknown": "Do not send it again before you know what became of it.",
+    "outcome_unknown": "Do not send it again before you know: it may have been accepted and billed.",
 }
 
 # id and status are the service's words, None where the answer has none; state is ours, None where
@@ -155,6 +155,7 @@ class Provider:
     title      what people call it
     embedded   whether it runs inside this process and needs neither key nor network
     speaks     the service whose contract it has
+    cli        how its own command-line program is run; None for a service without one
     """
 
     def __init__(self, descriptor: dict, speaks: str | None = None):
@@ -166,6 +167,7 @@ class Provider:
         self.origin: str | None = descriptor.get("origin")
         self.base_path: str = descriptor["base_path"]
         self.key: dict | None = descriptor.get("key")
+        self.cli: dict | None = descriptor.get("cli")
         self.links: dict = descriptor.get("links", {})
         self.prompt_fields: list[str] = descriptor["create"]["prompt"]
         self.model_field: str | None = descriptor["create"].get("model_field")
@@ -182,6 +184,7 @@ class Provider:
         self.names: dict = descriptor["answer"].get("names", {})
         self.ending_events = frozenset(descriptor.get("stream", {}).get("ending_events", ()))
         self.streams: bool = "stream_path" in descriptor["create"]
+        self.answers_when_done: bool = "finished_status" in descriptor["create"]
         self.lists_running: bool = "running" in descriptor
         self.result_lifetime: float | None = descriptor.get("result_lifetime")
         self._states = {word.lower(): state for state, statuses in descriptor["states"].items() for word in statuses}
@@ -216,13 +219,30 @@ class Provider:
 
         return self._descriptor["read"]["path"].replace("{id}", quote(generation_id, safe=""))
 
+    def id_of(self, path: str) -> str | None:
+        """The job whose read has this path; None for another kind of path."""
+        from urllib.parse import unquote
+
+        head, _, tail = self._descriptor["read"]["path"].partition("{id}")
+        is_read = path.startswith(head) and path.endswith(tail) and len(path) > len(head) + len(tail)
+        return unquote(path[len(head) : len(path) - len(tail)]) if is_read else None
+
+    def answer_of(self, generation_id: str) -> dict:
+        """The least answer to a create that has this id where the service puts it."""
+        pointers = self._descriptor["answer"]["id"]
+        body: dict | str = generation_id
+        for token in reversed((pointers if isinstance(pointers, str) else pointers[0]).split("/")[1:]):
+            body = {token.replace("~1", "/").replace("~0", "~"): body}
+        return body
+
     def model_of(self, path: str) -> str | None:
         """The model whose create has this path, streaming or not; None for another kind of path."""
         create = self._descriptor["create"]
         templates = [create.get("stream_path", ""), *create.get("older_paths", ()), create["path"]]
         # The most particular form first: the plain one fits all of them.
         for template in sorted(filter(lambda form: "{model}" in form, templates), key=len, reverse=True):
-            pattern = re.escape(template).replace(r"\{task\}", "[a-z0-9-]+").replace(r"\{model\}", "(.+)")
+            words = "|".join(map(re.escape, create.get("task_words", {}).values()))
+            pattern = re.escape(template).replace(r"\{task\}", f"(?:{words})").replace(r"\{model\}", "(.+)")
             found = re.fullmatch(pattern, path)
             if found:
                 return found[1]
@@ -417,9 +437,10 @@ class Provider:
         rules = self.idempotency
         if rules is None or own_key is None:
             return False
-        named = point(body, self._descriptor["errors"].get("recovery", {}).get("idempotency_key", "/\0"))
-        if named is not None and named != own_key:
-            return False  # advice about another request
+        recovery = self._descriptor["errors"].get("recovery", {})
+        named = point(body, recovery.get("idempotency_key", "/\0"))
+        if (named is not None and named != own_key) or point(body, recovery.get("retryable", "/\0")) is False:
+            return False
         return code in rules["codes"] if code else rules["without_answer"]
 
 
@@ -451,9 +472,7 @@ def _output(entry, pointers: dict, kind) -> dict:
     found = {name: point(entry, pointer) for name, pointer in pointers.items()}
     word = found.pop("format", None)
     if isinstance(word, str) and not found.get("media_type"):
-        import mimetypes
-
-        found["media_type"] = mimetypes.guess_type(f"file.{word}")[0]
+        found["media_type"] = containers.MEDIA_TYPES.get(word.lower())
     media_type = found.get("media_type")
     own_kind = found.pop("type", None) or (media_type.partition("/")[0] if isinstance(media_type, str) else kind)
     ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}

@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, providers, runner, spending, transport
+from . import errors, journal, ledger, lifecycle, options, providers, runner, spending, transport
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -28,8 +28,8 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     from . import catalogue
 
-    if provider.speaks in catalogue.services():
-        entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == asked.model), None)
+    entry = catalogue.entry(provider.speaks, asked.model)
+    if entry:
         charges = catalogue.document(provider.speaks).get("charges")
         stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
@@ -127,7 +127,7 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
             )
         return [ledger.Decision("buy", None)] * arguments.copies
     try:
-        price = _planned_price(console, arguments, asked, connection) if caps and provider.plan else None
+        price = _planned_price(console, asked, connection) if caps and provider.plan else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
@@ -146,9 +146,10 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
     )
 
 
-def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> spending.Price | None:
+def _planned_price(console: Console, asked: Request, connection: Connection) -> spending.Price | None:
     """The price of the service's own plan; None where it tells none."""
-    answer = service_plan(connection, asked, guards(arguments, asked, connection.provider), console.wait_for)
+    # Without the service's own guard, which would refuse in place of telling the price.
+    answer = service_plan(connection, asked, {}, console.wait_for)
     if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
@@ -186,7 +187,12 @@ def _began_at() -> float:
 
 def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list) -> list:
     """For each Decision a callable (console) -> exit code."""
-    common = {"model": asked.model, "output_dir": arguments.output_dir, "trace": arguments.trace}
+    common = {
+        "model": asked.model,
+        "output_dir": arguments.output_dir,
+        "saving": options.saving(arguments),
+        "trace": arguments.trace,
+    }
 
     def job(decision: ledger.Decision):
         def run(console: Console) -> int:

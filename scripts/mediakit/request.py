@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from . import catalogue, errors, inputs, keys, options, payloads, providers, transport
+from . import catalogue, errors, inputs, keys, options, payloads, program, provenance, providers, transport
 
 # service  the name of a provider
 # model    the model, None where an endpoint is none of a model
@@ -21,6 +21,8 @@ Request = namedtuple("Request", "service model path streams payload warnings")
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
+    # What is wrong there is told before anything is bought.
+    provenance.check(options.saving(arguments), arguments.output_dir)
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
@@ -60,8 +62,7 @@ def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None,
 def _of_model(arguments, provider: providers.Provider, base: dict) -> tuple[str, str, bool]:
     """`(path, model, whether it streams)` of --model or --task."""
     model = _model(arguments, provider, base)
-    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), {})
-    task = arguments.task or next(iter(entry.get("tasks", ())), None)
+    task = arguments.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
     try:
@@ -98,7 +99,7 @@ def service_of(arguments) -> str:
     real = [provider for provider in real if provider.key]
     if arguments.key_stdin:
         raise errors.bad_argument("--provider", "expected with --key-stdin, to say whose key it is")
-    found = [provider for provider in real if keys.find(provider.key)]
+    found = [provider for provider in real if keys.find(provider.key, login=_login(arguments, provider))]
     if len(found) == 1:
         return found[0].name
     if found:
@@ -117,6 +118,18 @@ def service_of(arguments) -> str:
             *(f"For {provider.title}, a key comes from {provider.key['create_url']}" for provider in real),
         ],
     )
+
+
+def _login(arguments, provider: providers.Provider):
+    """A callable that asks the service's own program for its login, where it may be used."""
+
+    def look() -> keys.Key | None:
+        if provider.cli is None or arguments.transport == "rest":
+            return None
+        found, _ = program.look_for(provider, provider.base_url)
+        return found.saved_login() if found and not found.check() else None
+
+    return look
 
 
 def generation_id(given: str | None) -> str:

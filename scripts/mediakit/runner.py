@@ -6,13 +6,14 @@ it, and so does the signal handler.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
 import re
 import time
 
-from . import journal, lifecycle, providers, results, sse, transport
+from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -35,6 +36,7 @@ class Runner:
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
+    saving         results.Saving: how
     trace          the file of --trace
     notes          the job's journal; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
@@ -54,6 +56,7 @@ class Runner:
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
+        saving: results.Saving | None = None,
         trace: str | None = None,
         notes: journal.Journal | None = None,
         resumes: tuple[str, str] | None = None,
@@ -69,6 +72,9 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
+        self._saving = saving or results.Saving()
+        provenance.check(self._saving, output_dir)
+        self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -78,9 +84,7 @@ class Runner:
             unresolved=unresolved,
             forgiving=resumes is not None and not self._notes.attached_by_hand,
         )
-        self._wire = transport.Wire(
-            connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
-        )
+        self._wire = connection.wire(self._inbox, _tracer(console, trace) if trace else None)
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
         self._listing: transport.Exchange | None = None
@@ -88,6 +92,7 @@ class Runner:
         self._began_at = 0.0
         self._trace_id: str | None = None
         self._advice: list[str] = []
+        self._asked_at = time.time() if path else None
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
@@ -97,6 +102,7 @@ class Runner:
             self._abandon()
             raise
         finally:
+            self._wire.close()
             self._notes.release()
 
     def _abandon(self) -> None:
@@ -113,7 +119,7 @@ class Runner:
             provider=self._provider.name,
             model=self._model,
             url=self._connection.base_url + self._first_path(),
-            mode="sse_then_poll_fallback" if self._path and self._terms.stream else "poll",
+            mode=self._mode,
             job=self._notes.key,
         )
         self._console.about_job = self._about_job
@@ -129,6 +135,15 @@ class Runner:
             if end is not None:
                 return self._finish(end)
             actions = self._next()
+
+    @property
+    def _mode(self) -> str:
+        """How the result is waited for."""
+        if self._wire.source:
+            return self._wire.source
+        if self._path and self._terms.stream:
+            return "sse_then_poll_fallback"
+        return "synchronous" if self._path and self._provider.answers_when_done else "poll"
 
     def _first_path(self) -> str:
         if self._job.generation_id:
@@ -172,15 +187,15 @@ class Runner:
         if seen.kind == "end":
             return self._take_end(now, *seen.value)
         if seen.kind == "lost":
+            message = self._console.plain(seen.value.message)
             if not is_create:
-                return job.poll_lost(now, seen.value.message)
+                return job.poll_lost(now, message)
             if self._notes.refusal and not seen.value.sent:
                 raise journal.unusable(self._notes.refusal)
             if seen.value.sent:
-                return job.create_lost(
-                    now, seen.value.message, self._provider.verdict(0, None, own_key=self._own_key).repeatable
-                )
-            return job.create_not_sent(now, seen.value.message)
+                repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+                return job.create_lost(now, message, repeatable)
+            return job.create_not_sent(now, message)
         return self._take_answer(now, seen.value, is_create)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
@@ -190,6 +205,8 @@ class Runner:
         message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
+        if is_create and not found.repeatable and found.outcome == "unknown":
+            self._notes.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
@@ -321,8 +338,13 @@ class Runner:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
             self._notes.gone()
-        guidance = self._provider.guidance(end.failure.category) if end.failure.category != "guard" else []
-        guidance = [*self._advice, *guidance]
+        category = end.failure.category
+        guidance = self._provider.guidance(category) if category != "guard" else []
+        guidance = [
+            *self._advice,
+            *guidance,
+            *(self._provider.looking_guidance if category == "outcome_unknown" else ()),
+        ]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -330,14 +352,16 @@ class Runner:
         """What must not be lost whatever goes wrong."""
         return {"outcome": self._job.outcome, **self._way_on()}
 
-    def _way_on(self) -> dict:
+    def _way_on(self, action: str = "resume") -> dict:
         """The id, the job's key in the ledger, and the command that goes on with it."""
         found, key = self._job.generation_id, self._notes.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         where = self._connection.chosen
-        saving = [] if self._output_dir is None else ["--output-dir", os.path.abspath(self._output_dir)]
+        saving = []
+        if self._output_dir is not None:
+            saving = ["--output-dir", os.path.abspath(self._output_dir), *self._saving.flags]
         if key and found:
-            return {**known, **command_line("jobs.py", "resume", key, *where, *saving)}
+            return {**known, **command_line("jobs.py", action, key, *where, *saving)}
         if key and self._job.outcome == "unknown":
             return {**known, **command_line("jobs.py", "reconcile", key, *where, *saving)}
         # An id that holds the key would carry it into a command line.
@@ -352,18 +376,20 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            assets, problem = self._save(outputs)
-            if isinstance(problem, int):
-                fields = {"outcome": "accepted", **self._way_on()}
-                return self._console.result("interrupted", 128 + problem, **fields), False
+            wanted = outputs or self._written_result(body)
+            self._keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
+            assets, problem = self._save(wanted)
             self._notes.saved([asset["path"] for asset in assets])
+            if isinstance(problem, int):
+                fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
+                return self._console.result("interrupted", 128 + problem, **fields), False
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.failure(body)
             error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
-            "source": end.fields["source"],
+            "source": self._wire.source or end.fields["source"],
             "provider": self._provider.name,
             "model": self._model,
             "generation_id": self._job.generation_id,
@@ -379,11 +405,13 @@ class Runner:
             "trace_id": self._trace_id,
             **_response(body),
         }
+        if self._provider.names:
+            fields["mode_used"] = self._wire.source or "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
         if problem:
-            fields.update(self._way_on())
+            fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
 
     def _shown(self, output: dict) -> dict:
@@ -391,31 +419,101 @@ class Runner:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
+    def _written_result(self, body) -> list[dict]:
+        """The result of a model that makes words, where no file holds it: what the answer itself says."""
+        result = self._provider.result(body)
+        if result is None or catalogue.entry(self._provider.speaks, self._model).get("media") != "text":
+            return []
+        content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
+
+    def _facts(self, body) -> dict:
+        """What provenance tells of this job."""
+        entry, cost = self._notes.entry, self._provider.cost(body)
+        payload = self._payload
+        if entry:
+            payload = json.loads(entry.payload) if entry.payload else None
+        return {
+            "provider": self._provider.name,
+            "speaks": self._provider.speaks if self._provider.embedded else None,
+            "model": self._model,
+            "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
+            "payload": payload,
+            "job": self._notes.key,
+            "generation_id": self._job.generation_id,
+            "cost": cost.shown if cost else None,
+            "usage": self._provider.usage(body),
+            "created_at": entry.created_at if entry else self._asked_at,
+            "finished_at": time.time(),
+        }
+
     def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        stem = results.file_stem(self._provider.name, self._model, time.time())
-        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox)
+        saver = self._saver()
         saver.start(outputs)
+        try:
+            return self._wait_for_files(saver)
+        except BaseException:
+            saver.stop()  # nobody reads any more: no half file is left behind
+            raise
+
+    def _wait_for_files(self, saver: results.Saver) -> tuple[list[dict], str | int | None]:
         assets: list[dict] = []
-        stop_at = self._began_at + (self._terms.deadline or float("inf"))
-        while True:
+        stop_at = time.monotonic() + self._saving.budget.limits.seconds
+        stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
+        while time.monotonic() < stop_at:
             try:
                 seen = self._inbox.get(timeout=_LONGEST_WAIT)
             except queue.Empty:
-                if time.monotonic() >= stop_at:
-                    saver.stop()
-                    return assets, "the time was used up"
                 continue
             if seen.kind == "signal":
-                saver.stop()
+                return self._stop_saving(saver, assets), seen.value
+            if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            if seen.exchange is not saver:
-                continue
-            if seen.kind == "asset":
-                assets.append(seen.value)
-                self._console.emit("asset", **seen.value)
-            else:
-                return assets, seen.value
+            self._take_saving(saver, seen, assets)
+        return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
+
+    def _saver(self) -> results.Saver:
+        if self._saving.allows_private:
+            words = "--allow-private-network: a result's link can reach into this machine's own network"
+            self._console.warning("private_network_allowed", words)
+        name = names.FileName(
+            self._saving.template,
+            time.time(),
+            service=self._provider.name,
+            model=self._model or "job",
+            task=self._saving.task,
+            job=self._notes.key,
+        )
+        base, finishing = self._connection.loopback_base, self._keeper.finishing
+        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
+
+    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
+        """What a saver reports while it is at work, and what the job says that it asks for."""
+        if seen.exchange is self._exchange and seen.kind == "answer":
+            body, _ = providers.read_json(seen.value.content)
+            saver.renew(self._provider.outputs(body) if 200 <= seen.value.status < 300 else None)
+        elif seen.exchange is self._exchange:
+            saver.renew(None)
+        elif seen.exchange is not saver:
+            return  # from a request that was given up
+        elif seen.kind == "asset":
+            asset = self._keeper.keep(seen.value)
+            assets.append(asset)
+            self._console.emit("asset", **asset)
+            self._keeper.show(asset)
+        elif seen.kind == "retry":
+            self._console.emit("retry", **seen.value)
+        elif seen.kind == "expired":
+            path = self._provider.read_path(self._job.generation_id)
+            self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
+
+    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
+        """All files that are on disk, with those that were told while it was stopped."""
+        saver.stop()
+        while not self._inbox.empty():
+            self._take_saving(saver, self._inbox.get(), assets)
+        return assets
 
 
 def _response(body) -> dict:
