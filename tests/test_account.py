@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import urllib.request
 
 import pytest
@@ -405,9 +406,11 @@ def test_an_answer_that_never_comes_is_an_unknown_outcome(scripts):
 
 
 def test_what_never_left_is_not_sent_and_can_be_repeated(scripts):
-    with FakeService() as service:
-        pass  # nobody listens any more
-    run = speak(scripts, service)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens
+        base_url = f"http://127.0.0.1:{nobody.getsockname()[1]}/api/v1"
+        words = ("skills-video", *SPEECH, "--confirm", "--base-url", base_url)
+        run = scripts.run("account.py", *words, env=env_of("skills-video"))
     assert (run.code, run.result["error"], run.result["outcome"]) == (24, "request_not_sent", "not_sent")
     assert [job["outcome"] for job in spoken(scripts)] == ["not_sent"]
 
