@@ -428,6 +428,19 @@ def test_a_signal_leaves_the_outcome_where_it_can_be_found(scripts):
     assert [(job["job"], job["outcome"]) for job in spoken(scripts)] == [(last["job"], "unknown")]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="processes are killed otherwise")
+def test_a_kill_leaves_what_was_bought_where_it_can_be_found(scripts):
+    with FakeService(create=hang) as service:
+        words = ("skills-video", *SPEECH, "--confirm", "--base-url", service.base_url)
+        process = scripts.start("account.py", *words, env=env_of("skills-video"))
+        started = json.loads(process.stdout.readline())
+        service.wait_for("POST")
+        process.kill()
+        process.wait()
+    assert (started["event"], started["effect"]) == ("start", "spends")
+    assert [(job["job"], job["outcome"]) for job in spoken(scripts)] == [(started["job"], "unknown")]
+
+
 def test_a_standing_cap_counts(scripts):
     env = {**env_of("skills-video"), "AI_MEDIA_MAX_SPEND": "5credits/day"}
     with Sandbox(None, "skills-video") as server:
@@ -447,6 +460,7 @@ def test_a_payment_is_handed_over_as_an_address(scripts):
         sent = json.loads(service.requests[0].body)
         assert len(service.requests) == 1 and service.requests[0].path.endswith("/stripe-checkout-sessions")
     assert run.code == 0 and run.result["payment_url"] == "https://pay.invalid/1"
+    assert run.first("start")["idempotency_key"] == run.result["idempotency_key"]
     assert sent == {"quote_id": "quote_1", "idempotency_key": run.result["idempotency_key"]}
 
 
@@ -543,6 +557,14 @@ def test_a_refused_key_says_so(scripts):
     with Sandbox(None, "modellix") as server:
         run = act(scripts, "modellix", server, "balance", env=env_of("modellix", "bad_fake_key"))
     assert (run.code, run.result["error"]) == (21, "api_key_refused") and "bad_fake_key" not in run.stdout.decode()
+
+
+@pytest.mark.parametrize("service", REAL)
+def test_a_descriptor_names_only_actions_that_there_are(service):
+    text = (ROOT / f"assets/providers/{service}.json").read_text(encoding="utf-8")
+    for named, action, rest in re.findall(r"account\.py ([a-z-]+) ([a-z-]+)([^\".;)]*)", text):
+        taken = [row["name"] for row in actions.find(providers.load(named), action).shown["fields"]]
+        assert set(re.findall(r"--param (\w+)=", rest)) <= set(taken)
 
 
 def test_no_field_of_a_descriptor_is_left_out_of_a_request():

@@ -167,6 +167,7 @@ class _Doing:
             self._notes = self._claimed()
         self._console.about_job = self._about
         try:
+            self._announce()
             answer, body = self._judged(self._answered())
             self._outputs = providers.outputs_at(body, self._action.outputs, self._action.output_type)
             self._notes.note("accepted", None, None, None)
@@ -182,6 +183,26 @@ class _Doing:
             raise
         finally:
             self._notes.release()
+
+    @property
+    def _base_url(self) -> str:
+        base_url = self._connection.base_url
+        return transport.above(base_url, self._provider.base_path) if self._action.at_origin else base_url
+
+    def _announce(self) -> None:
+        """Tell what a process that is killed from here on would take with it."""
+        if self._pays:
+            self._console.emit(
+                "start",
+                script=self._console.script,
+                provider=self._provider.name,
+                action=self._action.name,
+                effect=self._action.effect,
+                url=self._base_url + self._asked.path,
+                mode="once",
+                job=self._notes.key,
+                idempotency_key=self._asked.idempotency_key,
+            )
 
     def _claimed(self) -> journal.Journal:
         """The intent in the ledger; raises Failure 27 where a cap, or an earlier one, refuses."""
@@ -242,10 +263,7 @@ class _Doing:
         return self._sent()
 
     def _sent(self) -> transport.Answer | transport.Lost:
-        base_url = self._connection.base_url
-        if self._action.at_origin:
-            base_url = transport.above(base_url, self._provider.base_path)
-        wire = transport.Wire(base_url, self._connection.authorisation, self._inbox)
+        wire = transport.Wire(self._base_url, self._connection.authorisation, self._inbox)
         path, seconds = self._asked.path, self._seconds
         if self._action.method == "POST":
             on_sending = self._notes.before_sending
