@@ -114,30 +114,15 @@ def _prompt(arguments) -> str | None:
 def _parameters(pairs: list[str]) -> dict:
     given = {}
     for pair in pairs:
-        name, value = _split("--param", pair)
+        name, value = inputs.read_pair("--param", pair)
         if name in given:
             raise errors.bad_argument("--param", f"{plain(name, 60)} is given twice")
-        given[name] = _value(value)
+        given[name] = inputs.read_json_or_text("--param", value)
     return given
 
 
-def _split(flag: str, pair: str) -> tuple[str, str]:
-    name, equals, value = pair.partition("=")
-    if not equals or not name.strip():
-        raise errors.bad_argument(flag, "expected NAME=VALUE")
-    return name.strip(), value
-
-
-def _value(text: str):
-    """JSON when it is JSON, else the text itself."""
-    try:
-        return inputs.read_json("--param", text)
-    except errors.Failure:
-        return text
-
-
 def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict) -> None:
-    name, given = _split("--input", pair)
+    name, given = inputs.read_pair("--input", pair)
     role = rules.get("roles", {}).get("names", {}).get(name)
     if role is not None:
         value = attachments.read(name, role["kind"], given, (rules["roles"].get("limits", {}),), rules)
@@ -166,10 +151,10 @@ def _kept(value, found: dict) -> str:
 def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
     """One more reference in its role: one that opens a group has the next number, another one joins the last group."""
     before = payload.get(roles["field"], [])
-    if not isinstance(before, list) or not all(isinstance(one, dict) for one in before):
+    if not isinstance(before, list) or not all(_is_reference(one, roles) for one in before):
         raise errors.bad_argument("--input", f"{roles['field']} is given already, and is no list of references")
     counted = roles["names"][role].get("counted")
-    last = max((one.get(roles["number"], 0) for one in before), default=-1)
+    last = max((one[roles["number"]] for one in before), default=-1)
     if counted is None:
         numbers = {roles["number"]: last + 1}
     elif last < 0:
@@ -178,6 +163,10 @@ def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
         number = sum(one.get(roles["role"]) == role and one.get(roles["number"]) == last for one in before)
         numbers = {roles["number"]: last, counted: number}
     payload[roles["field"]] = [*before, {roles["value"]: value, roles["role"]: role, **numbers}]
+
+
+def _is_reference(one, roles: dict) -> bool:
+    return isinstance(one, dict) and type(one.get(roles["number"])) is int
 
 
 def _field_for(name: str, contract) -> dict:

@@ -317,10 +317,11 @@ class _Courier:
         except download.Unsaved:
             if not timer.finished.is_set():
                 raise
-        # What was stopped can look like an end.
-        if timer.finished.is_set():
+        finally:
+            is_late = timer.finished.is_set()
+            timer.cancel()
+        if is_late:  # what was stopped can look like an end
             raise download.GivenUp(f"it took longer than {patience:.0f} s")
-        timer.cancel()
 
     # -- bringing a file -------------------------------------------------------------------------------
 
