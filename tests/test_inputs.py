@@ -186,6 +186,16 @@ def test_a_file_beyond_a_stated_limit_is_refused_before_anything_is_sent(scripts
         assert len(server.requests) == 0
 
 
+def test_unchecked_a_file_beyond_a_limit_passes_and_what_is_no_media_does_not(scripts, sandbox, tmp_path):
+    (tmp_path / "small.png").write_bytes(picture(30, 30))
+    (tmp_path / "words").write_bytes(b"a tin boat")
+    base = sandbox.url + "/api/v1"
+    run = create(scripts, "skills-video", base, *WAN, "--no-validate", "--input", "image=small.png")
+    assert run.code == 0 and len(last_input(sandbox)["image_urls"]) == 1, run.events
+    run = create(scripts, "skills-video", base, *WAN, "--no-validate", "--input", "image=words")
+    assert (run.code, run.result["error"]) == (22, "input_refused")
+
+
 def test_more_files_than_a_field_takes_are_refused_by_the_contract(scripts, sandbox, files):
     five = [word for _ in range(5) for word in ("--input", "image=image.png")]
     run = create(scripts, "skills-video", sandbox.url + "/api/v1", *WAN, *five)

@@ -64,8 +64,11 @@ def build(
     if provider.model_field and model is not None:
         payload = {provider.model_field: model, **payload}
     found: dict[str, attachments.Attachment] = {}
+    rules = provider.inputs
+    if arguments.no_validate:
+        rules = {name: rule for name, rule in rules.items() if name != "kinds"}
     for pair in arguments.input:
-        _add_input(payload, pair, contract, provider.inputs, found)
+        _add_input(payload, pair, contract, rules, found, not arguments.no_validate)
     return _sendable(payload), found
 
 
@@ -121,15 +124,16 @@ def _parameters(pairs: list[str]) -> dict:
     return given
 
 
-def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict) -> None:
+def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict, checks: bool) -> None:
+    """One --input; `checks` says whether its file must be what the contract states."""
     name, given = inputs.read_pair("--input", pair)
     role = rules.get("roles", {}).get("names", {}).get(name)
     if role is not None:
-        value = attachments.read(name, role["kind"], given, (rules["roles"].get("limits", {}),), rules)
-        return _add_reference(payload, name, _kept(value, found), rules["roles"])
+        stated = {"takes_file": role["kind"], "file_limits": rules["roles"].get("limits", {})}
+        return _add_reference(payload, name, _read_input(name, stated, given, rules, found, checks), rules["roles"])
     row = _field_for(name, contract)
-    field, limits = row["name"], (row["file_limits"],) if "file_limits" in row else ()
-    value = _kept(attachments.read(field, row.get("takes_file"), given, limits, rules), found)
+    field = row["name"]
+    value = _read_input(field, row, given, rules, found, checks)
     if str(row.get("type", "")).startswith("array"):
         before = payload.get(field, [])
         payload[field] = [*(before if isinstance(before, list) else [before]), value]
@@ -140,8 +144,11 @@ def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict) -> 
     return None
 
 
-def _kept(value, found: dict) -> str:
+def _read_input(field: str, stated: dict, given: str, rules: dict, found: dict, checks: bool) -> str:
     """The text for the payload; an Attachment is noted under its stand-in."""
+    kind = stated.get("takes_file") if checks else None
+    limits = (stated["file_limits"],) if checks and "file_limits" in stated else ()
+    value = attachments.read(field, kind, given, limits, rules)
     if isinstance(value, str):
         return value
     found[value.stand_in] = value
