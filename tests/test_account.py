@@ -428,6 +428,14 @@ def test_a_signal_leaves_the_outcome_where_it_can_be_found(scripts):
     assert [(job["job"], job["outcome"]) for job in spoken(scripts)] == [(last["job"], "unknown")]
 
 
+def test_a_result_that_is_all_in_its_address_is_not_told_in_full(scripts):
+    content = "data:audio/wav;base64," + "UklGRgAAAABXQVZF" * 10_000
+    said = {"success": True, "data": {"audio": {"url": content}}}
+    with FakeService(create=answer(200, said)) as service:
+        run = speak(scripts, service)
+    assert run.code == 0 and run.result["outputs"][0]["url_omitted"] is True and len(run.stdout) < 5000
+
+
 @pytest.mark.skipif(os.name == "nt", reason="processes are killed otherwise")
 def test_a_kill_leaves_what_was_bought_where_it_can_be_found(scripts):
     with FakeService(create=hang) as service:
@@ -535,7 +543,7 @@ def test_an_answer_that_is_too_large_is_left_out(scripts):
 
 def test_a_read_is_repeated_where_the_fault_may_pass(scripts):
     fine = answer(200, {"code": 0, "data": {"balance": 5.25}})
-    with FakeService(other=[page(503), reset, fine]) as service:
+    with FakeService(other=[page(200), reset, fine]) as service:
         run = act(scripts, "modellix", service, "balance")
         assert run.names == ["retry", "retry", "account"] and run.result["answer"] == {"balance": 5.25}
         assert service.count("GET") == 3

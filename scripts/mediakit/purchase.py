@@ -112,8 +112,13 @@ def _flags_given() -> str:
     return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
-def claim(console: Console, arguments, asked: Request, connection: Connection, book) -> list[ledger.Decision]:
-    """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses."""
+def claim(
+    console: Console, arguments, asked: Request, connection: Connection, book, plans: bool = True
+) -> list[ledger.Decision]:
+    """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses.
+
+    plans  whether a service that plans creates can plan this: without it nothing but the request is ever sent
+    """
     provider = connection.provider
     caps = journal.standing_caps()
     if arguments.max_spend is not None:
@@ -132,8 +137,8 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
         return [ledger.Decision("buy", None)] * arguments.copies
     try:
         # A plan needs the files at the service, and they are brought only to buy.
-        plans = caps and provider.plan and not asked.attachments
-        price = _planned_price(console, asked, connection) if plans else None
+        asks = plans and caps and provider.plan and not asked.attachments
+        price = _planned_price(console, asked, connection) if asks else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None

@@ -404,7 +404,7 @@ class Runner:
             "job": self._notes.key,
             "status": end.fields["status"],
             "state": end.fields["state"],
-            "outputs": [self._shown(output) for output in outputs[:_MOST_OUTPUTS]],
+            "outputs": [shown(self._console, output) for output in outputs[:_MOST_OUTPUTS]],
             "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
             "assets": assets,
             "usage": self._provider.usage(body),
@@ -421,11 +421,6 @@ class Runner:
         if problem:
             fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
-
-    def _shown(self, output: dict) -> dict:
-        if len(output["url"]) <= _LONGEST_URL:
-            return output
-        return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""
@@ -522,6 +517,13 @@ class Runner:
         while not self._inbox.empty():
             self._take_saving(saver, self._inbox.get(), assets)
         return assets
+
+
+def shown(console: Console, output: dict) -> dict:
+    """An output as an event tells it: without a URL that is longer than an event should be."""
+    if len(output["url"]) <= _LONGEST_URL:
+        return output
+    return {**output, "url": console.plain(output["url"], 64), "url_omitted": True}
 
 
 def _response(body) -> dict:
