@@ -225,9 +225,7 @@ class _Doing:
         flags = copy(self._arguments)
         flags.copies, flags.no_store_payload, flags.deadline = 1, True, None
         flags.sse_request_timeout = self._seconds
-        wanted = request.Request(
-            self._provider.name, self._action.name, self._asked.path, False, self._asked.body, warnings=[]
-        )
+        wanted = request.Request(self._provider.name, self._action.name, self._asked.path, False, self._asked.body)
         book = journal.open_ledger(self._console, flags.require_ledger, self._connection.embedded)
         decision = purchase.claim(self._console, flags, wanted, self._connection, book, plans=False)[0]
         if decision.word == "unknown":

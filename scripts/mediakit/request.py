@@ -17,7 +17,7 @@ from . import catalogue, errors, inputs, keys, options, payloads, program, prove
 # payload  the fields to send, with a stand-in for each file
 # warnings what the contract cannot vouch for, as (code, message)
 # attachments  stand-in of the payload -> what it stands for
-Request = namedtuple("Request", "service model path streams payload warnings attachments")
+Request = namedtuple("Request", "service model path streams payload warnings attachments", defaults=((), {}))
 
 
 def read(arguments) -> Request:
