@@ -14,8 +14,8 @@
 
 list       newest first              show JOB       everything that is known of one
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
-cancel JOB where the service can     spend          by day, service and model
-forget     JOB or --older-than DAYS
+download   JOB, also once more       spend          by day, service and model
+cancel JOB where the service can     forget         JOB or --older-than DAYS
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
@@ -26,6 +26,7 @@ EXAMPLES = """\
   jobs.py list --limit 5
   jobs.py spend
   jobs.py resume --all-undelivered --output-dir out
+  jobs.py download job_0123456789abcdef --output-dir out
   jobs.py reconcile job_0123456789abcdef --attach gen_7f31
   jobs.py forget --older-than 30"""
 
@@ -34,6 +35,7 @@ ACTIONS = {
     "list": None,
     "show": None,
     "resume": "all_undelivered",
+    "download": None,
     "reconcile": "all_unknown",
     "cancel": None,
     "spend": None,
@@ -73,8 +75,8 @@ def main(screen: console.Console, arguments) -> int:
     _check(arguments)
     book = journal.open_ledger(screen, required=True)
     actions = {
-        "list": _list, "show": _show, "resume": _resume, "reconcile": _reconcile, "cancel": _cancel,
-        "spend": _spend, "forget": _forget,
+        "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
+        "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
         return actions[arguments.action](screen, arguments, book)
@@ -207,6 +209,13 @@ def _resume(screen, arguments, book) -> int:
     return _go_on(screen, arguments, book, entries)
 
 
+def _download(screen, arguments, book) -> int:
+    """Like resume, but for delivered jobs as well, and always into a folder."""
+    entry = _found(arguments, book)
+    arguments.output_dir = arguments.output_dir or entry.output_dir or "."
+    return _go_on(screen, arguments, book, [entry])
+
+
 def _reconcile(screen, arguments, book) -> int:
     entries = [_found(arguments, book)] if arguments.job else _open(book, "unknown")
     if arguments.attach is not None:
@@ -219,15 +228,17 @@ def _open(book, outcome: str) -> list:
 
 
 def _go_on(screen, arguments, book, entries: list) -> int:
-    from mediakit import group
+    from mediakit import group, options
+
+    saving = options.saving(arguments)
 
     def job(entry):
-        return lambda part: _one(part, arguments, book, entry)
+        return lambda part: _one(part, arguments, book, entry, saving)
 
     return group.run(screen, [job(entry) for entry in entries], lambda: [])
 
 
-def _one(screen, arguments, book, entry) -> int:
+def _one(screen, arguments, book, entry, saving) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
     from mediakit import errors, journal, options, purchase
 
@@ -247,7 +258,7 @@ def _one(screen, arguments, book, entry) -> int:
     connection = options.connect_again(screen, arguments, book, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
-    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
+    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
 
 
 def _attach(screen, arguments, book, entry) -> int:
@@ -263,7 +274,7 @@ def _attach(screen, arguments, book, entry) -> int:
     terms = options.waiting_terms(arguments, connection)
     return purchase.attach(
         screen, connection, terms, book, entry, generation_id,
-        output_dir=arguments.output_dir or entry.output_dir, trace=arguments.trace,
+        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
     )  # fmt: skip
 
 

@@ -48,7 +48,10 @@ def main(screen: console.Console, arguments) -> int:
         connection = options.connect_again(screen, arguments, book, entry)
         output_dir = arguments.output_dir or entry.output_dir
         terms = options.waiting_terms(arguments, connection)
-        return purchase.resume(screen, connection, terms, book, entry, output_dir=output_dir, trace=arguments.trace)
+        return purchase.resume(
+            screen, connection, terms, book, entry,
+            output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
+        )  # fmt: skip
     connection = options.connect(screen, arguments, arguments.provider or "skills-video")
     job = runner.Runner(
         screen,
@@ -56,6 +59,7 @@ def main(screen: console.Console, arguments) -> int:
         options.waiting_terms(arguments, connection),
         generation_id=generation_id,
         output_dir=arguments.output_dir,
+        saving=options.saving(arguments),
         trace=arguments.trace,
     )
     return job.run()

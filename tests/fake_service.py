@@ -232,6 +232,50 @@ def cut_short(status: int, content: bytes, missing: int = 50):
     return handler
 
 
+def ranged(content: bytes, headers: dict | None = None, upto: int | None = None, end: str = "eof", whole=False):
+    """A file whose host can go on in the middle, as long as If-Range names one of its `headers`.
+
+    upto   end the connection before this byte of the file, as `end` says: eof or reset
+    whole  never go on: send all of it each time
+    """
+    headers = {"ETag": '"one"'} if headers is None else headers
+
+    def handler(exchange: Exchange) -> None:
+        asked = exchange.request.headers
+        begin = 0
+        if not whole and "range" in asked and asked.get("if-range") in headers.values():
+            begin = int(asked["range"].removeprefix("bytes=").rstrip("-"))
+        size = len(content)
+        more = {"Content-Range": f"bytes {begin}-{size - 1}/{size}"} if begin else {}
+        exchange.head(206 if begin else 200, {"Content-Length": size - begin, **more, **headers})
+        exchange.send(content[begin : size if upto is None else upto])
+        if upto is not None and end == "reset":
+            exchange.reset()
+
+    return handler
+
+
+def redirect(location: str, status: int = 302):
+    """A redirect; `{origin}` in it is the service's own."""
+
+    def handler(exchange: Exchange) -> None:
+        answer(status, b"", {"Location": location.replace("{origin}", exchange.service.origin)})(exchange)
+
+    return handler
+
+
+def dripping(*pieces: bytes, endless: bytes = b""):
+    """Raw bytes, each piece by itself, then a piece for ever: every 50 ms, or as fast as it is taken if it is large."""
+
+    def handler(exchange: Exchange) -> None:
+        for piece in pieces:
+            exchange.send(piece)
+        while endless and not exchange.service.closing.wait(0 if len(endless) > 1000 else 0.05):
+            exchange.send(endless)
+
+    return handler
+
+
 def hang(exchange: Exchange) -> None:
     exchange.hold()
 

@@ -11,6 +11,7 @@ A room a concern; a room imports only rooms below it:
     options     flags that several scripts have, and what they come to
     lifecycle   the state machine of one job (pure)
     results     from a terminal answer to files on disk
+    download    from a URL to bytes in a file, bounded
     sandbox     the local service and its faults
     payloads    the fields of a request: put together and checked
     inputs      what a flag names or holds
@@ -25,6 +26,8 @@ A room a concern; a room imports only rooms below it:
     providers   descriptors of the services, and how their answers are read
     spending    amounts, prices, caps, fingerprints (pure)
     sse         Server-Sent Events (pure)
+    containers  what a media file is, and whether it is whole (pure)
+    names       the names of files (pure)
     folders     where this user's state and settings live
     errors      categories, outcomes, exit codes (pure)
 """

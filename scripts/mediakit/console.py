@@ -298,6 +298,28 @@ def seconds(at_least: float = 0.0, above: bool = False):
     return read
 
 
+def size(text: str) -> int:
+    """An argparse type: a number of bytes, such as 4GiB, 500MB or 1048576."""
+    found = re.fullmatch(r"(\d{1,15})(\.\d{1,3})?\s?([kmgt]?)(i?)b?", text.strip().lower()) if text.isascii() else None
+    if not found or (found[4] and not found[3]):
+        raise argparse.ArgumentTypeError("expected a size such as 4GiB, 500MB or 1048576")
+    whole_part, fraction, prefix, binary = found.groups(default="")
+    value = int(float(whole_part + fraction) * (1024 if binary else 1000) ** " kmgt".index(prefix or " "))
+    if not 0 < value <= 2**60:
+        raise argparse.ArgumentTypeError("expected a size from 1 byte to 1024 PiB")
+    return value
+
+
+def folder(text: str) -> str:
+    """An argparse type: a folder that can be written, or that can be made."""
+    there = os.path.abspath(text)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not text or "\0" in text or not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
+    return text
+
+
 def time_left(deadline: float | None) -> float | None:
     """Seconds that are left for work when the whole command must have ended `deadline` seconds after its start.
 

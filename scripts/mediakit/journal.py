@@ -258,7 +258,8 @@ class Journal:
     def ended(self, exit_code: int, delivered: bool) -> None:
         """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""
         if self._book:
-            columns = {"delivered_at": time.time()} if delivered else {}
+            # Fetched once more, it is still a job that was delivered then.
+            columns = {"delivered_at": time.time()} if delivered and self._entry.delivered_at is None else {}
             self._write(self._book.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
 
     def gone(self) -> None:

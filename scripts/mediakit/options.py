@@ -5,13 +5,14 @@ Connection      one service, at one address, with its key
 connect         a Connection from the parsed flags
 connect_again   one for a job of the ledger
 connect_to_plan one to ask a service for its own plan, where it makes one
+saving          how results are saved
 waiting_terms   how long to wait for a job that exists
 """
 
 from __future__ import annotations
 
 from . import errors, folders, keys, lifecycle, providers, transport
-from .console import Console, one_of, whole, word
+from .console import Console, folder, one_of, seconds, size, whole, word
 
 
 def add_connection_flags(parser) -> None:
@@ -51,9 +52,66 @@ def add_spending_flags(parser) -> None:
 
 def add_reading_flags(parser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--output-dir", metavar="DIR", help="save the results there")
+    group.add_argument("--output-dir", type=folder, metavar="DIR", help="save the results there")
+    add_saving_flags(group)
     group.add_argument("--trace", metavar="FILE", help="append every request and answer, without keys")
     group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
+
+
+def add_saving_flags(group) -> None:
+    """How results are saved, with the limits of download.LIMITS; `saving` reads them."""
+    group.add_argument(
+        "--output-name",
+        type=_template,
+        metavar="TEMPLATE",
+        help="their names, such as {date}-{model}-{n}; also {service} {task} {job} {time}",
+    )
+    group.add_argument("--max-file-size", type=size, metavar="SIZE", help="of one result, default 4GiB")
+    group.add_argument("--max-total-size", type=size, metavar="SIZE", help="of all results, default 20GiB")
+    group.add_argument("--max-files", type=whole(1, 10_000), metavar="N", help="so many results, default 100")
+    group.add_argument(
+        "--download-timeout", type=seconds(above=True), metavar="SECONDS", help="for a job's results, default 1800"
+    )
+    group.add_argument(
+        "--allow-private-network",
+        action="store_true",
+        help="also fetch results from private addresses, for a VPN with fake addresses; RISK: a result's link "
+        "can then reach into this machine's own network",
+    )
+
+
+def _template(text: str) -> str:
+    import argparse
+
+    from . import names
+
+    try:
+        return names.check(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def saving(arguments):
+    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
+    from . import download, names, results
+
+    given = {
+        "--output-name": arguments.output_name,
+        "--max-file-size": arguments.max_file_size,
+        "--max-total-size": arguments.max_total_size,
+        "--max-files": arguments.max_files,
+        "--download-timeout": arguments.download_timeout,
+    }
+    flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    numbers = list(given.values())[1:]
+    limits = download.Limits(*(own if own is not None else usual for own, usual in zip(numbers, download.LIMITS)))
+    return results.Saving(
+        template=arguments.output_name or names.DEFAULT,
+        task=getattr(arguments, "task", None),
+        budget=download.Budget(limits),
+        allows_private=arguments.allow_private_network,
+        flags=(*flags, *(["--allow-private-network"] if arguments.allow_private_network else [])),
+    )
 
 
 class Connection:

@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, providers, runner, spending, transport
+from . import errors, journal, ledger, lifecycle, options, providers, runner, spending, transport
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -186,7 +186,12 @@ def _began_at() -> float:
 
 def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list) -> list:
     """For each Decision a callable (console) -> exit code."""
-    common = {"model": asked.model, "output_dir": arguments.output_dir, "trace": arguments.trace}
+    common = {
+        "model": asked.model,
+        "output_dir": arguments.output_dir,
+        "saving": options.saving(arguments),
+        "trace": arguments.trace,
+    }
 
     def job(decision: ledger.Decision):
         def run(console: Console) -> int:

@@ -1,11 +1,13 @@
 """From a terminal answer to files on disk.
 
-    Saver    fetches outputs in a thread and reports each file to an inbox
-    sniff    what a file is, by its first bytes
+    Saving   what the flags say about it
+    Saver    fetches the outputs of one job in a thread and reports to an inbox
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
     asset    {path, bytes, sha256, media_type, width, height}
+    retry    {what, attempt, retry_in_seconds, message}
+    expired  None: a host gives nothing any more; `renew` is waited for
     saved    None: every output is on disk
     unsaved  one line: why not
 """
@@ -14,268 +16,339 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
+import queue
 import tempfile
 import threading
 import time
-from urllib.parse import urljoin
+from dataclasses import dataclass, field
 
-from . import transport
+from . import containers, names, transport
+from .containers import ENDINGS
+from .download import Budget, Download, Expired, Reach, Unsaved
 
-LARGEST_FILE = 4 * 1024**3
-MOST_FILES = 100
-MOST_REDIRECTS = 5
-_CHUNK = 256 * 1024
+_CHUNK = 1024**2
 _STAGING_PREFIX = ".ai-media-"
+_RETRY_EVERY = 15.0
+# All pictures of a moving one together; each alone is bounded by Pillow's MAX_IMAGE_PIXELS.
+_MOST_PIXELS = 1_000_000_000
+_LONGEST_STORY = 3
 
-# media type -> the ending of its files
-ENDINGS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/gif": "gif",
-    "image/avif": "avif",
-    "video/mp4": "mp4",
-    "video/quicktime": "mov",
-    "video/webm": "webm",
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/ogg": "ogg",
-    "audio/flac": "flac",
-    "audio/mp4": "m4a",
-    "model/gltf-binary": "glb",
+# What Pillow decodes; every other type is known by its structure alone.
+_DECODERS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/avif": "AVIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
 }
-
-# (offset, bytes there, media type); the first that fits.
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (4, b"ftypavif", "image/avif"),
-    (4, b"ftypM4A", "audio/mp4"),
-    (4, b"ftypqt", "video/quicktime"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"\xff\xf3", "audio/mpeg"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"glTF", "model/gltf-binary"),
-)
+# The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
+_KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
 
 
-class Unsaved(Exception):
-    """A result cannot be saved; the message is one line for people."""
+@dataclass(frozen=True)
+class Saving:
+    """How the results of a command are saved.
 
+    template        the names of the files, as names.check gives it
+    task            the task of the command, where it was named
+    budget          what all its files may take together
+    allows_private  whether private addresses may be contacted
+    flags           the flags that say the same to another command
+    """
 
-def sniff(head: bytes) -> str | None:
-    """The media type that a file's first 16 bytes show; None for what is not known here."""
-    for offset, signature, media_type in _SIGNATURES:
-        if head[offset : offset + len(signature)] == signature:
-            return media_type
-    return None
-
-
-def file_stem(service: str, model: str | None, seconds: float) -> str:
-    """`service-model-time`, of characters that every file system takes; never from what a service sent."""
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
-    words = re.sub(r"[^a-z0-9.]+", "-", f"{service}-{model or 'job'}".lower()).strip("-.")
-    return f"{words[:80]}-{moment}"
+    template: str = names.DEFAULT
+    task: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    allows_private: bool = False
+    flags: tuple[str, ...] = ()
 
 
 class Saver:
     """Fetches the outputs of one job, in order, without any credentials.
 
     folder         where the files go; it is made if it is not there
-    stem           the beginning of each file's name
+    name           what they are called
     loopback_base  the base URL of a service on this machine: its own origin may be fetched from, and
                    no other private address; None for every other service
+    saving         Saving
+    finishing      (staging path, media type, number, output) -> None, or None; called on each private
+                   file once its content was checked, before it gets its name: what it leaves in the
+                   file is what `asset` tells the size and sha256 of
     """
 
-    def __init__(self, folder: str, stem: str, loopback_base: str | None, inbox):
+    def __init__(
+        self,
+        folder: str,
+        name: names.FileName,
+        loopback_base: str | None,
+        inbox,
+        saving: Saving | None = None,
+        finishing=None,
+    ):
         self._folder = folder
-        self._stem = stem
-        self._own = transport.origin_of(loopback_base) if loopback_base else None
+        self._name = name
+        self._saving = saving or Saving()
+        self._reach = Reach(loopback_base, self._saving.allows_private)
         self._inbox = inbox
-        self._exchange: transport.Exchange | None = None
+        self._finishing = finishing
+        self._lock = threading.Lock()
         self._stopped = False
+        self._outputs: list[dict] = []
+        self._fresh: queue.SimpleQueue = queue.SimpleQueue()
+        self._has_asked = False
+        self._download: Download | None = None
         self._staging: str | None = None
+        self._told_retry_at = float("-inf")
 
     def start(self, outputs: list[dict]) -> None:
         """`outputs` as providers.Provider.outputs gives them."""
-        threading.Thread(target=self._run, args=(outputs,), daemon=True).start()
+        self._outputs = outputs
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def renew(self, outputs: list[dict] | None) -> None:
+        """The outputs as the job tells them now, or None; the answer to `expired`."""
+        self._fresh.put(outputs)
 
     def stop(self) -> None:
-        """Stop as soon as possible; nothing is reported any more."""
-        self._stopped = True
-        if self._exchange:
-            self._exchange.leave()
-        if self._staging:
-            # The process is about to end, and its thread with it: the half file is removed here.
-            try:
-                os.unlink(self._staging)
-            except OSError:
-                pass
+        """Stop as soon as possible; no file gets its name and nothing is reported after this."""
+        with self._lock:
+            self._stopped = True
+        self._fresh.put(None)
+        if self._download:
+            self._download.stop()
+        # The process may be about to end, and its thread with it: the half file is removed here.
+        _remove(self._staging)
 
     def _report(self, kind: str, value) -> None:
         if not self._stopped:
             self._inbox.put(transport.Seen(self, kind, value))
 
-    def _run(self, outputs: list[dict]) -> None:
+    def _run(self) -> None:
         try:
-            if not outputs:
+            if not self._outputs:
                 raise Unsaved("the service reported success, but no result that could be fetched")
-            if len(outputs) > MOST_FILES:
-                raise Unsaved(f"{len(outputs)} results; at most {MOST_FILES} are fetched")
             os.makedirs(self._folder, exist_ok=True)
-            for number, output in enumerate(outputs, 1):
-                self._report("asset", self._save(output["url"], number))
+            problems = list(filter(None, map(self._attempt, range(1, len(self._outputs) + 1))))
+            if problems:
+                raise Unsaved(_story(problems, len(self._outputs)))
             self._report("saved", None)
         except Unsaved as problem:
             self._report("unsaved", str(problem))
         except OSError as problem:
+            # A disk that is full for one file is full for the next.
             self._report("unsaved", f"{self._folder}: {problem.strerror or transport.reason(problem)}")
         except Exception as problem:
             self._report("unsaved", transport.reason(problem))
 
-    def _save(self, url: str, number: int) -> dict:
+    def _attempt(self, number: int) -> tuple[int, str] | None:
+        """Save one output; what goes wrong with one is no reason to lose the next."""
+        if self._stopped:
+            return None
+        try:
+            self._saving.budget.take_file()
+            try:
+                self._save(self._outputs[number - 1], number)
+            except Expired as problem:
+                self._save(self._renewed(number, problem), number)
+        except Unsaved as problem:
+            return number, str(problem)
+        return None
+
+    def _renewed(self, number: int, problem: Expired) -> dict:
+        """The same output under a fresh link; the job is asked once, whatever the number of outputs."""
+        if self._has_asked:
+            raise problem
+        self._has_asked = True
+        self._report("expired", None)
+        fresh = self._fresh.get()
+        if fresh is None or len(fresh) != len(self._outputs):
+            raise Unsaved(f"{problem}; the job was asked for a fresh one and named none")
+        self._outputs = fresh
+        return fresh[number - 1]
+
+    # -- one file ------------------------------------------------------------------------------------
+
+    def _save(self, output: dict, number: int) -> None:
         handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=".part", dir=self._folder)
         self._staging = staging
         try:
             with os.fdopen(handle, "wb") as file:
-                digest, size, head = self._fetch(url, file)
-                file.flush()
-                os.fsync(file.fileno())
-            media_type = _media_type_of(head)
-            width, height = _picture_size(staging) if media_type.startswith("image/") else (None, None)
+                download = self._download = Download(
+                    output["url"], file, self._saving.budget, self._reach, self._tell_retry
+                )
+                if self._stopped:
+                    download.stop()
+                digest, size = self._fetch(download)
+            try:
+                media_type, width, height = checked(staging, output)
+            except Unsaved:
+                download.give_back()
+                raise
+            if self._finishing:
+                self._finishing(staging, media_type, number, output)
+                digest, size = _digest_of(staging)
+            _flush_to_disk(staging)
             os.chmod(staging, 0o666 & ~_umask())
-            path = self._put_in_place(staging, number, ENDINGS.get(media_type, "bin"))
+            asset = {"bytes": size, "sha256": digest, "media_type": media_type, "width": width, "height": height}
+            self._put_in_place(staging, number, {key: value for key, value in asset.items() if value is not None})
         finally:
             self._staging = None
-            if os.path.lexists(staging):
-                os.unlink(staging)
-        asset = {"path": path, "bytes": size, "sha256": digest, "media_type": media_type}
-        return {**asset, "width": width, "height": height} if width else asset
+            _remove(staging)
 
-    def _fetch(self, url: str, file) -> tuple[str, int, bytes]:
-        if url.lower().startswith("data:"):
-            return _copy([_data_of(url)], file)
-        for _ in range(MOST_REDIRECTS + 1):
-            response, next_url = self._get(url)
-            try:
-                if next_url is None:
-                    return _copy(self._pieces(response), file)
-            finally:
-                response.close()
-            url = next_url
-        raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
-
-    def _get(self, url: str):
+    @staticmethod
+    def _fetch(download: Download) -> tuple[str, int]:
         try:
-            origin = transport.origin_of(url)
-        except ValueError as problem:
-            raise Unsaved(f"the result's URL cannot be used: {problem}") from None
-        own = origin == self._own
-        if not own and transport.is_private_literal(origin[1]):
-            raise Unsaved("the result's URL leads to a private or reserved address")
-        self._exchange = transport.Exchange(self._inbox, None if own else transport.is_public_peer)
-        transport.watching(self._exchange)
-        response = transport.watched_session(own).get(
-            url,
-            auth=lambda request: request,  # so that ~/.netrc adds nothing
-            headers={"Accept": "*/*", "Accept-Encoding": "identity"},
-            timeout=(transport.LONGEST_CONNECT, 60),
-            allow_redirects=False,
-            stream=True,
-        )
-        self._exchange._response = response
-        if response.status_code in (301, 302, 303, 307, 308) and response.headers.get("Location"):
-            return response, urljoin(url, response.headers["Location"])
-        if response.status_code != 200:
-            response.close()
-            raise Unsaved(f"the result's host answered HTTP {response.status_code}")
-        return response, None
+            download.run()
+        except BaseException:
+            download.give_back()
+            raise
+        return download.sha256, download.size
 
-    def _pieces(self, response):
-        declared = response.headers.get("Content-Length", "")
-        expected = int(declared) if declared.isdecimal() and not response.headers.get("Content-Encoding") else None
-        if expected is not None and expected > LARGEST_FILE:
-            raise Unsaved(f"a result of {expected} bytes; at most {LARGEST_FILE} are fetched")
-        size = 0
-        while piece := response.raw.read1(_CHUNK, decode_content=True):
-            size += len(piece)
-            if size > LARGEST_FILE:
-                raise Unsaved(f"a result of more than {LARGEST_FILE} bytes")
-            yield piece
-        if expected is not None and size != expected:
-            raise Unsaved(f"the result was cut short: {size} of {expected} bytes")
+    def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
+        if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
+            self._told_retry_at = time.monotonic()
+            self._report(
+                "retry", {"what": "download", "attempt": attempt, "retry_in_seconds": seconds, "message": words}
+            )
 
-    def _put_in_place(self, staging: str, number: int, ending: str) -> str:
-        """Rename without ever replacing a file, adding a counter where the name is taken."""
+    def _put_in_place(self, staging: str, number: int, asset: dict) -> None:
+        """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
+        ending = ENDINGS.get(asset["media_type"], "bin")
         for counter in range(1, 10_000):
-            name = f"{self._stem}-{number}" + (f"-{counter}" if counter > 1 else "")
+            name = self._name.of(number) + (f"-{counter}" if counter > 1 else "")
             path = os.path.abspath(os.path.join(self._folder, f"{name}.{ending}"))
-            try:
-                _rename_new(staging, path)
-                return path
-            except FileExistsError:
-                continue
+            with self._lock:
+                if self._stopped:
+                    raise Unsaved("stopped")
+                try:
+                    _rename_new(staging, path)
+                except FileExistsError:
+                    continue
+                # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
+                self._report("asset", {"path": path, **asset})
+            _flush_folder(self._folder)
+            return
         raise Unsaved("no free file name")
 
 
-def _copy(pieces, file) -> tuple[str, int, bytes]:
-    digest, size, head = hashlib.sha256(), 0, b""
-    for piece in pieces:
-        digest.update(piece)
-        size += len(piece)
-        if len(head) < 64:
-            head += piece[:64]
-        file.write(piece)
-    return digest.hexdigest(), size, head
+def _story(problems: list[tuple[int, str]], outputs: int) -> str:
+    if outputs == 1:
+        return problems[0][1]
+    told = "; ".join(f"result {number}: {words}" for number, words in problems[:_LONGEST_STORY])
+    more = f"; and {len(problems) - _LONGEST_STORY} more" if len(problems) > _LONGEST_STORY else ""
+    return f"{len(problems)} of {outputs} results could not be saved: {told}{more}"
 
 
-def _data_of(url: str) -> bytes:
-    import base64
-    from urllib.parse import unquote_to_bytes
-
-    head, comma, data = url.partition(",")
-    if not comma:
-        raise Unsaved("the result's data: URL is broken")
-    content = unquote_to_bytes(data)
-    if not head.lower().endswith(";base64"):
-        return content
-    try:
-        return base64.b64decode(content, validate=True)
-    except ValueError:
-        raise Unsaved("the result's data: URL is broken") from None
+# -- what a file is ------------------------------------------------------------------------------------
 
 
-def _media_type_of(head: bytes) -> str:
+def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
+    """`(media type, width, height)` of a file that is whole and what its service said; raises Unsaved.
+
+    output  as providers.Provider.outputs gives it: what was said
+    """
+    said = str(output.get("type", "")).lower()
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        media_type = _media_type_of(file.read(containers.HEAD), said)
+        try:
+            media_type = containers.inspect(file, size, media_type)
+        except containers.Broken as problem:
+            raise Unsaved(f"the result is {media_type}, but cannot be read: {problem}") from None
+    if said in _KINDS and media_type.partition("/")[0] != said and media_type not in _KINDS[said]:
+        raise Unsaved(f"the result is {media_type}, and the service said {said}")
+    return media_type, *(_decoded_size(path, media_type) if media_type in _DECODERS else (None, None))
+
+
+def _media_type_of(head: bytes, said: str) -> str:
     if not head:
         raise Unsaved("the result is empty")
-    if head.lstrip()[:1] == b"<" and b"<svg" not in head.lower():
-        raise Unsaved("the result's host answered with a page instead of a file")
-    return sniff(head) or "application/octet-stream"
+    media_type = containers.sniff(head)
+    if media_type:
+        return media_type
+    words = containers.is_text(head)
+    if words:
+        raise Unsaved(f"the result's host answered with {words} instead of a file")
+    if said in _KINDS:
+        raise Unsaved(f"the service said {said}, and the result is of no such type that is known here")
+    return "application/octet-stream"
 
 
-def _picture_size(path: str) -> tuple[int, int]:
-    from PIL import Image
+def _decoded_size(path: str, media_type: str) -> tuple[int | None, int | None]:
+    """Width and height of a picture of which every pixel was decoded; None where Pillow cannot decode the type."""
+    import warnings
 
+    from PIL import Image, ImageSequence, features
+
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+    decoder = _DECODERS[media_type]
+    if decoder == "AVIF" and "avif" not in features.get_supported_modules():
+        return None, None
     try:
-        with Image.open(path) as picture:
-            return picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        raise Unsaved(f"the result is not a picture that can be read ({type(problem).__name__})") from None
+        with Image.open(path, formats=[decoder]) as picture:
+            width, height = picture.size
+            decoded = 0
+            for frame in ImageSequence.Iterator(picture):
+                frame.load()
+                decoded += frame.width * frame.height
+                if decoded > _MOST_PIXELS:
+                    break
+            return width, height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Unsaved(f"the result has more than {Image.MAX_IMAGE_PIXELS} pixels, more than are decoded") from None
+    except Exception as problem:  # a broken picture makes decoders raise almost anything
+        words = type(problem).__name__
+        raise Unsaved(f"the result is {media_type}, but cannot be decoded as a picture ({words})") from None
+
+
+# -- the disk ------------------------------------------------------------------------------------------
+
+
+def _digest_of(path: str) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+            size += len(piece)
+    return digest.hexdigest(), size
+
+
+def _flush_to_disk(path: str) -> None:
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: str) -> None:
+    """Make the file's name as durable as its bytes; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some file systems cannot do it to a folder
+    finally:
+        os.close(handle)
+
+
+def _remove(path: str | None) -> None:
+    try:
+        if path:
+            os.unlink(path)
+    except OSError:
+        pass  # it has its name by now, or was removed before
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)  # reading it means setting it; only this thread makes files
-    os.umask(mask)
+    with _reading_umask:
+        mask = os.umask(0o077)  # reading it means setting it
+        os.umask(mask)
     return mask
+
+
+_reading_umask = threading.Lock()
 
 
 def _rename_new(source: str, target: str) -> None:
@@ -288,4 +361,8 @@ def _rename_new(source: str, target: str) -> None:
         raise
     except OSError:  # a file system without hard links: claim the name, then replace our own claim
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        os.replace(source, target)
+        try:
+            os.replace(source, target)
+        except BaseException:
+            _remove(target)
+            raise

@@ -12,7 +12,7 @@ import queue
 import re
 import time
 
-from . import journal, lifecycle, providers, results, sse, transport
+from . import journal, lifecycle, names, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -35,6 +35,7 @@ class Runner:
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
+    saving         results.Saving: how
     trace          the file of --trace
     notes          the job's journal; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
@@ -54,6 +55,7 @@ class Runner:
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
+        saving: results.Saving | None = None,
         trace: str | None = None,
         notes: journal.Journal | None = None,
         resumes: tuple[str, str] | None = None,
@@ -69,6 +71,7 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
+        self._saving = saving or results.Saving()
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -340,14 +343,16 @@ class Runner:
         """What must not be lost whatever goes wrong."""
         return {"outcome": self._job.outcome, **self._way_on()}
 
-    def _way_on(self) -> dict:
+    def _way_on(self, action: str = "resume") -> dict:
         """The id, the job's key in the ledger, and the command that goes on with it."""
         found, key = self._job.generation_id, self._notes.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         where = self._connection.chosen
-        saving = [] if self._output_dir is None else ["--output-dir", os.path.abspath(self._output_dir)]
+        saving = []
+        if self._output_dir is not None:
+            saving = ["--output-dir", os.path.abspath(self._output_dir), *self._saving.flags]
         if key and found:
-            return {**known, **command_line("jobs.py", "resume", key, *where, *saving)}
+            return {**known, **command_line("jobs.py", action, key, *where, *saving)}
         if key and self._job.outcome == "unknown":
             return {**known, **command_line("jobs.py", "reconcile", key, *where, *saving)}
         # An id that holds the key would carry it into a command line.
@@ -393,7 +398,7 @@ class Runner:
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
         if problem:
-            fields.update(self._way_on())
+            fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
 
     def _shown(self, output: dict) -> dict:
@@ -403,29 +408,61 @@ class Runner:
 
     def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        stem = results.file_stem(self._provider.name, self._model, time.time())
-        saver = results.Saver(self._output_dir, stem, self._connection.loopback_base, self._inbox)
+        saver = self._saver()
         saver.start(outputs)
         assets: list[dict] = []
-        stop_at = self._began_at + (self._terms.deadline or float("inf"))
-        while True:
+        stop_at = time.monotonic() + self._saving.budget.limits.seconds
+        stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
+        while time.monotonic() < stop_at:
             try:
                 seen = self._inbox.get(timeout=_LONGEST_WAIT)
             except queue.Empty:
-                if time.monotonic() >= stop_at:
-                    saver.stop()
-                    return assets, "the time was used up"
                 continue
             if seen.kind == "signal":
-                saver.stop()
+                return self._stop_saving(saver, assets), seen.value
+            if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            if seen.exchange is not saver:
-                continue
-            if seen.kind == "asset":
-                assets.append(seen.value)
-                self._console.emit("asset", **seen.value)
-            else:
-                return assets, seen.value
+            self._take_saving(saver, seen, assets)
+        return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
+
+    def _saver(self) -> results.Saver:
+        if self._saving.allows_private:
+            words = "--allow-private-network: a result's link can reach into this machine's own network"
+            self._console.warning("private_network_allowed", words)
+        name = names.FileName(
+            self._saving.template,
+            time.time(),
+            service=self._provider.name,
+            model=self._model or "job",
+            task=self._saving.task,
+            job=self._notes.key,
+        )
+        return results.Saver(self._output_dir, name, self._connection.loopback_base, self._inbox, self._saving)
+
+    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
+        """What a saver reports while it is at work, and what the job says that it asks for."""
+        if seen.exchange is self._exchange and seen.kind == "answer":
+            body, _ = providers.read_json(seen.value.content)
+            saver.renew(self._provider.outputs(body) if 200 <= seen.value.status < 300 else None)
+        elif seen.exchange is self._exchange:
+            saver.renew(None)
+        elif seen.exchange is not saver:
+            return  # from a request that was given up
+        elif seen.kind == "asset":
+            assets.append(seen.value)
+            self._console.emit("asset", **seen.value)
+        elif seen.kind == "retry":
+            self._console.emit("retry", **seen.value)
+        elif seen.kind == "expired":
+            path = self._provider.read_path(self._job.generation_id)
+            self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
+
+    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
+        """All files that are on disk, with those that were told while it was stopped."""
+        saver.stop()
+        while not self._inbox.empty():
+            self._take_saving(saver, self._inbox.get(), assets)
+        return assets
 
 
 def _response(body) -> dict:

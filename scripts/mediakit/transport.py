@@ -92,14 +92,41 @@ def is_loopback(host: str | None) -> bool:
 
 def is_private_literal(host: str) -> bool:
     """Whether a host of a URL is written as an address that is not public, or is this machine's name."""
-    return is_loopback(host) or (_is_address(host) and not is_public_peer(host))
+    host = host.rstrip(".").lower()
+    if is_loopback(host) or host.endswith(".localhost"):
+        return True
+    if _is_address(host):
+        return not is_public_peer(host)
+    # 2130706433, 0x7f.1 and 127.1 are addresses to the system, and behind a proxy nobody sees which.
+    return bool(re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host))
 
 
 def is_public_peer(address: str) -> bool:
     """Whether an IP address is one of the open internet: not private, reserved, link-local, multicast."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    found = getattr(found, "ipv4_mapped", None) or found
+    found = _true_address(address)
     return found.is_global and not found.is_multicast
+
+
+def is_private_peer(address: str) -> bool:
+    """Whether an IP address may be reached where private ones are allowed: public ones too, but no link-local.
+
+    Link-local addresses are where clouds keep the credentials of a machine (169.254.169.254).
+    """
+    found = _true_address(address)
+    return not (found.is_link_local or found.is_multicast or found.is_unspecified)
+
+
+def _true_address(address: str):
+    """The address that packets would go to: what an IPv6 address carries of IPv4 counts (RFC 4291, 6052, 3056)."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if found.version == 4:
+        return found
+    if found in _NAT64:
+        return ipaddress.ip_address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def _is_address(host: str) -> bool:
@@ -369,17 +396,31 @@ class Exchange:
         return Lost(reason(problem), self._began_sending or not self.watched)
 
 
-def reason(problem: BaseException) -> str:
-    """A transport's exception as a few words, without addresses of objects or of proxies' passwords."""
-    import socket
+def is_final(problem: BaseException) -> bool:
+    """Whether a transport's exception would come again at another try: a wrong URL, address or certificate."""
     import ssl
 
+    final = (_Forbidden, ssl.SSLCertVerificationError)
+    return isinstance(problem, ValueError) or any(isinstance(link, final) for link in _chain(problem))
+
+
+def _chain(problem: BaseException) -> list[BaseException]:
+    """An exception and those that it came from, as far as they can be found."""
     chain, seen = [problem], 0
     while seen < len(chain) and len(chain) < 20:
         link = chain[seen]
         more = [link.__cause__, link.__context__, getattr(link, "reason", None), *getattr(link, "args", ())]
         chain += [item for item in more if isinstance(item, BaseException) and item not in chain]
         seen += 1
+    return chain
+
+
+def reason(problem: BaseException) -> str:
+    """A transport's exception as a few words, without addresses of objects or of proxies' passwords."""
+    import socket
+    import ssl
+
+    chain = _chain(problem)
     named = {type(link).__name__ for link in chain}
     for kind, words in (
         (_Forbidden, "the name leads to an address that may not be contacted"),

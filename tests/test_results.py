@@ -1,0 +1,624 @@
+"""Results on disk: whole, checked, under our own names, whatever the host that serves them does.
+
+`pytest -s tests/test_results.py` also writes the table of hostile cases and what became of each.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import queue
+import random
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE, ROOT, SCRIPTS, Run
+from fake_service import (
+    PNG,
+    WITH_KEY,
+    FakeService,
+    answer,
+    create,
+    dripping,
+    event,
+    hang,
+    job,
+    page,
+    ranged,
+    redirect,
+    stream,
+    wait,
+)
+
+from mediakit import download, names, results
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, links and limits as POSIX systems have them")
+PICTURE = answer(200, PNG, media_type="image/png")
+VIDEO = (ROOT / "assets/sandbox.mp4").read_bytes()
+
+
+def picture(form: str, size=(300, 200), **options) -> bytes:
+    """A picture that does not compress, so that its file has a size to be cut in."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    noise = random.Random(1).randbytes(size[0] * size[1] * 3)
+    Image.frombytes("RGB", size, noise).save(file, form, **options)
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of 30,000 times 30,000 black pixels in some hundred kilobytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(30_001 * 100)) for _ in range(300)) + packer.flush()
+    head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+PHOTO = picture("PNG")
+OTHER = picture("PNG", (310, 200))
+DATED = {"Last-Modified": "Sat, 21 Nov 2026 06:00:00 GMT"}
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+PLAIN = b"HTTP/1.1 200 OK\r\n\r\n"
+BLOCK = random.Random(2).randbytes(65536)
+
+
+def sent(content: bytes, **headers: str):
+    return answer(200, content, {name.replace("_", "-"): value for name, value in headers.items()}, "image/png")
+
+
+def mixed_up(content: bytes, **more):
+    """A 206 that is not what was asked for."""
+
+    def handler(exchange) -> None:
+        begin = int(exchange.request.headers["range"].removeprefix("bytes=").rstrip("-"))
+        size = len(content)
+        headers = {"ETag": '"one"', "Content-Range": f"bytes {begin}-{size - 1}/{size}", **more}
+        exchange.head(206, {"Content-Length": size - begin, **headers})
+        exchange.send(content[begin:])
+
+    return handler
+
+
+# media    a handler, or one for each request in turn
+# code     the exit code; words: part of its error message
+# content  of the file that is saved
+# kind     what the service says it is
+# path     of its URL on the service itself; a whole URL otherwise
+Case = namedtuple(
+    "Case", "name media code words content flags kind path", defaults=("", None, (), "image", "/media/1.png")
+)
+
+HALF = len(PHOTO) // 2
+CUT = ranged(PHOTO, upto=HALF)
+
+CUTS = [
+    Case(f"cut at {tenth}0%", [ranged(PHOTO, upto=len(PHOTO) * tenth // 10), ranged(PHOTO)], 0, content=PHOTO)
+    for tenth in range(10)
+]
+CASES = [
+    *CUTS,
+    Case(
+        "cut at every 10% in turn",
+        [*(ranged(PHOTO, upto=len(PHOTO) * tenth // 10) for tenth in range(1, 10)), ranged(PHOTO)],
+        0,
+        content=PHOTO,
+    ),
+    Case("reset in the middle", [ranged(PHOTO, upto=HALF, end="reset"), ranged(PHOTO)], 0, content=PHOTO),
+    Case("cut, known by its date", [ranged(PHOTO, DATED, HALF), ranged(PHOTO, DATED)], 0, content=PHOTO),
+    Case("cut, known by nothing", [ranged(PHOTO, {}, HALF), ranged(PHOTO, {})], 0, content=PHOTO),
+    Case("cut, and the host cannot go on", [CUT, ranged(PHOTO, whole=True)], 0, content=PHOTO),
+    Case("cut, and the file has changed", [CUT, ranged(OTHER, {"ETag": '"two"'})], 0, content=OTHER),
+    Case("cut, and the rest is of another file", [CUT, mixed_up(OTHER, ETag='"two"'), ranged(OTHER)], 0, content=OTHER),
+    Case(
+        "cut, and the rest is another part",
+        [CUT, mixed_up(PHOTO, **{"Content-Range": f"bytes 7-{len(PHOTO) - 1}/{len(PHOTO)}"}), ranged(PHOTO)],
+        0,
+        content=PHOTO,
+    ),
+    Case("cut, and no such range", [CUT, answer(416), ranged(PHOTO)], 0, content=PHOTO),
+    Case("cut at the same place for ever", ranged(PHOTO, {}, HALF), 26, "cut short"),
+    Case("HTTP 503, then the file", [page(503), PICTURE], 0, content=PNG),
+    Case("HTTP 429 with Retry-After, then the file", [answer(429, b"", {"Retry-After": "1"}), PICTURE], 0, content=PNG),
+    Case("HTTP 418", answer(418), 26, "HTTP 418"),
+    Case("a part that nobody asked for", answer(206, PNG, {"Content-Range": "bytes 0-9/99"}), 26, "HTTP 206"),
+    Case("longer than announced", sent(PHOTO, Content_Length=str(HALF)), 26, "cannot be decoded"),
+    Case("nothing at all", sent(b""), 26, "empty"),
+    Case("a video in place of a picture", sent(VIDEO), 26, "the service said image"),
+    Case("a picture in place of a video", sent(PHOTO), 26, "the service said video", kind="video"),
+    Case("a JPEG announced as PNG", sent(picture("JPEG")), 0, content=picture("JPEG")),
+    Case("a moving picture as a video", sent(picture("GIF")), 0, content=picture("GIF"), kind="video"),
+    Case("random bytes as a picture", sent(BLOCK), 26, "of no such type"),
+    Case("random bytes as a video", sent(BLOCK), 26, "of no such type", kind="video"),
+    Case("HTML in place of a picture", sent(b"<!DOCTYPE html><title>Sign in</title>"), 26, "an HTML page"),
+    Case("JSON in place of a picture", sent(b'{"error": "expired"}'), 26, "JSON instead"),
+    Case("XML in place of a picture", sent(b"<?xml version='1.0'?><Error/>"), 26, "XML instead"),
+    Case("half a picture, announced so", sent(PHOTO[:HALF]), 26, "cannot be decoded"),
+    Case("half a video, announced so", sent(VIDEO[: len(VIDEO) // 2]), 26, "cannot be read", kind="video"),
+    Case("a picture of 900 million pixels", sent(bomb()), 26, "pixels"),
+    Case("10 GB announced", dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", BLOCK), 26, "--max-file-size"),
+    Case("an endless body", dripping(PLAIN, endless=BLOCK), 26, "--max-file-size", flags=("--max-file-size", "3MB")),
+    Case(
+        "an endless body in chunks",
+        dripping(CHUNKED, endless=b"10000\r\n" + BLOCK + b"\r\n"),
+        26,
+        "--max-total-size",
+        flags=("--max-total-size", "2MiB"),
+    ),
+    Case("a slow drip", dripping(PLAIN, PHOTO[:100], endless=b"x"), 26, "time", flags=("--download-timeout", "1")),
+    Case("a slow drip of headers", dripping(PLAIN[:-2], endless=b"X: y\r\n"), 26, "time", flags=("--download-timeout", "1")),
+    Case("silence", hang, 26, "time", flags=("--download-timeout", "1")),
+    Case("a gzip bomb", sent(gzip.compress(bytes(300_000_000)), Content_Encoding="gzip"), 26, "grows"),
+    Case("gzip that nobody asked for", sent(gzip.compress(PHOTO), Content_Encoding="gzip"), 0, content=PHOTO),
+    Case("half a gzip", sent(gzip.compress(PHOTO)[:HALF], Content_Encoding="gzip"), 26, "cut short"),
+    Case("gzip that is none", sent(PHOTO, Content_Encoding="gzip"), 26, "compression is broken"),
+    Case("another compression", sent(PHOTO, Content_Encoding="br"), 26, "compressed"),
+    Case("a redirect to itself", [redirect("{origin}/media/2.png"), PICTURE], 0, content=PNG),
+    Case("redirects without end", redirect("{origin}/media/2.png"), 26, "more than 5 redirects"),
+    *(
+        Case(f"a redirect to {url}", redirect(url), 26, words)
+        for url, words in {
+            "http://127.0.0.2/x.png": "private or reserved",
+            "http://169.254.169.254/latest/meta-data": "private or reserved",
+            "http://[::ffff:127.0.0.1]/x.png": "private or reserved",
+            "http://[64:ff9b::7f00:1]/x.png": "private or reserved",
+            "http://2130706433/x.png": "private or reserved",
+            "http://0x7f.1/x.png": "private or reserved",
+            "http://localhost./x.png": "private or reserved",
+            "http://a.localhost/x.png": "private or reserved",
+            "file:///etc/passwd": "expected http",
+            "ftp://127.0.0.1/x.png": "expected http",
+            "data:image/png;base64,AAAA": "expected http",
+            "http://user:word@127.0.0.1/x.png": "user name",
+        }.items()
+    ),
+    *(
+        Case(f"a name of {name}", sent(PNG, Content_Disposition=header), 0, content=PNG, path=f"/media/{path}")
+        for name, path, header in (
+            ("../../x", "..%2f..%2fx", 'attachment; filename="../../x"'),
+            ("4,000 characters", "a" * 4000, "attachment; filename=" + "a" * 4000),
+            ("CON", "CON", "attachment; filename=CON"),
+            ("control characters", "%00%0a%1b%5b", "attachment; filename*=UTF-8''%00%0a%1b"),
+        )
+    ),
+    Case("a URL with a control character", PICTURE, 26, "cannot be used", path="/media/\x1b.png"),
+    Case("a data: URL", None, 26, "an HTML page", path="data:text/html,%3Chtml%3E"),
+    Case("a broken data: URL", None, 26, "data: URL is broken", path="data:image/png;base64,%%%"),
+    *(Case(f"a link expired with {status}, then renewed", [page(status), PICTURE], 0, content=PNG) for status in (401, 403, 404, 410)),
+    Case("a link expired for good", page(403), 26, "expired"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table():
+    """What became of each case; written at the end, for whoever runs with -s."""
+    rows = []
+    yield rows
+    sys.stdout.write("\n\n| case | exit code | what is told |\n| --- | --- | --- |\n")
+    sys.stdout.writelines(f"| {name} | {code} | {words} |\n" for name, code, words in rows)
+
+
+def read(exchange, case: Case) -> None:
+    url = case.path if case.path.startswith("data:") else exchange.service.origin + case.path
+    answer(200, job_with(case.kind, url))(exchange)
+
+
+def job_with(kind: str, *urls: str) -> dict:
+    """A finished job with results of one kind."""
+    return job("COMPLETED", data={"type": kind, f"{kind}s": [{"url": url} for url in urls]})
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Every file below a folder but those of the journal, with its content."""
+    found = (path for path in folder.rglob("*") if path.is_file() and "state" not in path.relative_to(folder).parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_hostile_host_harms_nothing(scripts, tmp_path, table, case):
+    with FakeService(media=case.media) as service:
+        service._scripts["read"] = [lambda exchange: read(exchange, case)]
+        run = wait(scripts, service, "--output-dir", "out", *case.flags)
+        table.append((case.name, run.code, run.result.get("error", {}).get("message") or "saved"))
+        assert run.code == case.code, run.events
+        assert all("authorization" not in r.headers for r in service.requests if r.path.startswith("/media/"))
+    assert case.words in run.result.get("error", {}).get("message", ""), run.result
+    there = tree(tmp_path)
+    assert list(there.values()) == ([case.content] if case.content else [])
+    for name, asset in zip(there, run.result["assets"]):
+        assert asset["path"] == str(tmp_path / name) and name.startswith("out/skills-video-")
+        assert asset["sha256"] == hashlib.sha256(case.content).hexdigest() and asset["bytes"] == len(case.content)
+    if case.code == 26:
+        assert run.result["ok"] and run.result["outputs"] and run.result["next_command"]
+
+
+@pytest.mark.parametrize("case", CUTS[1:], ids=lambda case: case.name)
+def test_what_came_before_a_cut_is_not_fetched_again(scripts, case):
+    with FakeService(media=list(case.media)) as service:
+        service._scripts["read"] = [lambda exchange: read(exchange, case)]
+        wait(scripts, service, "--output-dir", "out")
+        again = service.requests[-1].headers
+        assert 0 < int(again["range"].removeprefix("bytes=").rstrip("-")) < len(PHOTO) and again["if-range"] == '"one"'
+
+
+def test_a_cut_is_told_as_a_retry(scripts):
+    with FakeService(media=[CUT, ranged(PHOTO)]) as service:
+        service._scripts["read"] = [lambda exchange: read(exchange, CUTS[0])]
+        told = wait(scripts, service, "--output-dir", "out").first("retry")
+        assert (told["what"], told["attempt"]) == ("download", 1)
+
+
+# -- several results -----------------------------------------------------------------------------------
+
+
+def several(scripts, service, count: int, *flags: str):
+    urls = [f"{service.origin}/media/{number}.png" for number in range(1, count + 1)]
+    service._scripts["read"] = [answer(200, job_with("image", *urls))]
+    return wait(scripts, service, "--output-dir", "out", *flags)
+
+
+def test_one_that_cannot_be_had_does_not_lose_the_others(scripts, tmp_path):
+    with FakeService(media=[PICTURE, page(418), PICTURE]) as service:
+        run = several(scripts, service, 3)
+    assert run.code == 26 and "1 of 3" in run.result["error"]["message"]
+    assert [Path(asset["path"]).stem[-2:] for asset in run.result["assets"]] == ["-1", "-3"]
+    assert len(tree(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    "flags, saved",
+    {
+        ("--max-files", "2"): 2,
+        ("--max-total-size", str(2 * len(PNG))): 2,
+        ("--max-total-size", str(2 * len(PNG) + 1)): 2,
+        ("--max-total-size", str(3 * len(PNG))): 3,
+        ("--max-file-size", str(len(PNG))): 3,
+        ("--max-file-size", str(len(PNG) - 1)): 0,
+    }.items(),
+)
+def test_a_limit_stops_exactly_where_it_is(scripts, tmp_path, flags, saved):
+    with FakeService(media=PICTURE) as service:
+        run = several(scripts, service, 3, *flags)
+    assert (run.code, len(run.result["assets"]), len(tree(tmp_path))) == (0 if saved == 3 else 26, saved, saved)
+    assert saved == 3 or flags[0] in run.result["error"]["message"]
+
+
+def test_the_limits_are_those_of_the_whole_command(scripts, tmp_path):
+    with FakeService(media=PICTURE) as service:
+
+        def accepted(exchange) -> None:
+            done = {"id": f"gen_{service.posts()}", "url": f"{service.origin}/media/1.png"}
+            stream(event("COMPLETED", data={"type": "image", "images": [done]}, id=done["id"]))(exchange)
+
+        service._scripts["create"] = [accepted]
+        run = create(scripts, service, "--copies", "3", "--output-dir", "out", "--max-files", "2")
+    codes = sorted(line["exit_code"] for line in run.events if line["event"] == "terminal")
+    assert (codes, len(tree(tmp_path))) == ([0, 0, 26], 2)
+
+
+# -- a link that has expired ------------------------------------------------------------------------------
+
+
+def test_a_fresh_link_is_asked_for_once_and_serves_all(scripts):
+    with FakeService(media=[PICTURE, page(403), PICTURE, PICTURE]) as service:
+
+        def told(number: int):
+            urls = [f"{service.origin}/media/{name}.png?signature={number}" for name in "abc"]
+            return answer(200, job_with("image", *urls))
+
+        service._scripts["read"] = [told(1), told(2)]
+        run = wait(scripts, service, "--output-dir", "out")
+        fetched = [request.path for request in service.requests if "/media/" in request.path]
+    assert run.code == 0, run.events
+    wanted = (("a", 1), ("b", 1), ("b", 2), ("c", 2))
+    assert fetched == [f"/media/{name}.png?signature={number}" for name, number in wanted]
+
+
+@pytest.mark.parametrize("second", [page(404), answer(200, b"half"), answer(200, job("COMPLETED"))])
+def test_a_job_that_names_no_fresh_link_ends_with_all_that_is_known(scripts, second):
+    with FakeService(media=page(403)) as service:
+        service._scripts["create"] = [stream(event("COMPLETED", data=job("", f"{service.origin}/media/1")["data"]))]
+        service._scripts["read"] = [second]
+        result = create(scripts, service, "--output-dir", "out").result
+    assert (result["exit_code"], result["ok"], result["assets"]) == (26, True, [])
+    assert result["outputs"] and result["next_argv"][2:4] == ["download", result["job"]]
+
+
+def test_download_saves_later_what_could_not_be_saved_and_buys_nothing(scripts, tmp_path):
+    with FakeService(media=[page(403), page(403), PICTURE]) as service:
+        done = job("COMPLETED", f"{service.origin}/media/1")
+        service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+        service._scripts["read"] = [answer(200, done)]
+        first = create(scripts, service, "--output-dir", "out", "--output-name", "boat")
+        again = scripts.run(
+            *[Path(word).name if word.endswith(".py") else word for word in first.result["next_argv"][1:]], env=WITH_KEY
+        )
+        assert (first.code, again.code, service.posts()) == (26, 0, 1)
+        assert list(tree(tmp_path)) == ["out/boat.png"]
+        # A job that was delivered is fetched once more, into another folder, beside what is there.
+        third = scripts.run(
+            "jobs.py",
+            "download",
+            first.result["job"],
+            "--base-url",
+            service.base_url,
+            "--output-dir",
+            "two",
+            env=WITH_KEY,
+        )
+        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        assert (third.code, service.posts(), shown["delivered"]) == (0, 1, True)
+        assert len(tree(tmp_path)) == 2 and third.result["assets"][0]["path"].startswith(str(tmp_path / "two"))
+
+
+def test_download_of_a_job_that_its_service_has_forgotten_says_so(scripts):
+    with FakeService(create=stream(event("COMPLETED")), read=answer(404, {"message": "no such job"})) as service:
+        bought = create(scripts, service).result["job"]
+        run = scripts.run("jobs.py", "download", bought, "--base-url", service.base_url, env=WITH_KEY)
+        assert (run.code, run.result["category"], service.posts()) == (23, "not_found", 1), run.events
+
+
+def test_download_of_nothing_that_is_known_says_so(scripts):
+    assert scripts.run("jobs.py", "download", "job_0123456789abcdef").code == 23
+    assert scripts.run("jobs.py", "download").code == 2
+
+
+# -- the disk -------------------------------------------------------------------------------------------------
+
+
+def save_one(scripts, *flags: str):
+    with FakeService(media=PICTURE) as service:
+        return several(scripts, service, 1, "--output-name", "boat", *flags)
+
+
+def test_a_file_that_is_there_is_never_replaced(scripts, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/boat.png").write_bytes(b"mine")
+    (tmp_path / "out/boat-2.png").mkdir()
+    run = save_one(scripts)
+    assert run.result["assets"][0]["path"] == str(tmp_path / "out/boat-3.png")
+    assert tree(tmp_path) == {"out/boat.png": b"mine", "out/boat-3.png": PNG}
+
+
+@POSIX
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(scripts, tmp_path, there):
+    (tmp_path / "out").mkdir()
+    if there:
+        (tmp_path / "elsewhere").write_bytes(b"mine")
+    (tmp_path / "out/boat.png").symlink_to(tmp_path / "elsewhere")
+    run = save_one(scripts)
+    assert run.result["assets"][0]["path"] == str(tmp_path / "out/boat-2.png")
+    assert (tmp_path / "elsewhere").exists() == there and (tmp_path / "out/boat.png").is_symlink()
+    assert not there or (tmp_path / "elsewhere").read_bytes() == b"mine"
+
+
+@POSIX
+def test_a_full_disk_leaves_nothing_behind(scripts, tmp_path):
+    import resource
+
+    limit = 1024 * 1024
+    video = VIDEO + struct.pack(">I4s", 3 * limit, b"free") + bytes(3 * limit - 8)
+    with FakeService(media=sent(video)) as service:
+        service._scripts["read"] = [answer(200, job_with("video", f"{service.origin}/media/1"))]
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPTS / "wait_generation.py"), "--generation-id", "gen_1"]
+            + ["--base-url", service.base_url, "--output-dir", "out"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=scripts.environment(**WITH_KEY),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        )  # fmt: skip
+        scripts.started.append(process)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    run = Run(process.returncode, stdout, stderr)
+    assert run.code == 26 and "File too large" in run.result["error"]["message"], run.events
+    assert tree(tmp_path) == {}
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_download_leaves_nothing_behind(scripts, tmp_path, number):
+    with FakeService(media=dripping(PLAIN, PHOTO[:100], endless=b"x")) as service:
+        service._scripts["read"] = [answer(200, job_with("image", f"{service.origin}/media/1"))]
+        process = scripts.start(
+            "wait_generation.py", "--generation-id", "gen_1", "--base-url", service.base_url, "--output-dir", "out",
+            env=WITH_KEY,
+        )  # fmt: skip
+        service.wait_for("GET", 2)
+        while not list(tmp_path.glob("out/.ai-media-*")):
+            assert process.poll() is None
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    run = Run(process.returncode, stdout, stderr)
+    assert (run.code, run.result["event"]) == (128 + number, "interrupted")
+    assert tree(tmp_path) == {} and run.result["next_command"]
+
+
+@pytest.mark.parametrize(
+    "flag, value",
+    [
+        ("--output-dir", "file"),
+        ("--output-dir", "file/below"),
+        ("--output-dir", ""),
+        ("--output-name", ""),
+        ("--output-name", "../x"),
+        ("--output-name", "a/b"),
+        ("--output-name", "a\\b"),
+        ("--output-name", "c:x"),
+        ("--output-name", "a\nb"),
+        ("--output-name", "{url}"),
+        ("--output-name", "{n"),
+        ("--output-name", "{n!r}"),
+        ("--output-name", "{n.__class__}"),
+        ("--output-name", "x" * 201),
+        ("--max-file-size", "0"),
+        ("--max-file-size", "-1"),
+        ("--max-file-size", "4 elephants"),
+        ("--max-file-size", "4ib"),
+        ("--max-file-size", "nan"),
+        ("--max-file-size", "9999999999999999999"),
+        ("--max-total-size", "1e9"),
+        ("--max-files", "0"),
+        ("--download-timeout", "0"),
+        ("--download-timeout", "inf"),
+    ],
+)
+def test_a_flag_that_cannot_be_used_is_refused_before_anything_is_sent(scripts, tmp_path, flag, value):
+    (tmp_path / "file").write_text("mine")
+    with FakeService(create=stream(event("COMPLETED"))) as service:
+        run = create(scripts, service, flag, value)
+        assert (run.code, run.result["field"], service.connections) == (2, flag, 0), run.events
+
+
+# -- pure rooms ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "template, name",
+    {
+        names.DEFAULT: "a-service-owner-model-20261121T063251Z-1",
+        "{date}-{n}.{ext}": "2026-11-21-1",
+        "{task}-{n}": "1",
+        "{task}{job}": "job_0123456789abcdef",
+        "CON": "_CON",
+        "nul.tar": "_nul.tar",
+        "COM1": "_COM1",
+        "lpt¹": "_lpt¹",
+        "conx": "conx",
+        "..": "result",
+        ".hidden": "hidden",
+        "-rf": "rf",
+        "ends. . .": "ends",
+        'a<b>|"c?*': "a-b-c",
+        "Boot im Hafen №{n}": "Boot-im-Hafen-1",
+        "лодка {n}": "лодка-1",
+        "e\u0301": "é",
+        "\u202egnp": "gnp",
+    }.items(),
+)
+def test_a_name_is_one_that_every_system_takes(template, name):
+    words = {"service": "A service", "model": "owner/model", "task": None, "job": "job_0123456789abcdef"}
+    assert (
+        names.FileName(names.check(template) if template.isprintable() else template, 1795242771.0, **words).of(1)
+        == name
+    )
+
+
+def test_a_name_is_never_longer_than_file_systems_take():
+    words = dict.fromkeys(("service", "model", "task", "job"), "x" * 500)
+    for template in ("ф" * 200, "{service}{model}{task}{job}" * 7, names.DEFAULT):
+        name = names.FileName(template, 0.0, **words).of(10_000)
+        assert len(name.encode()) <= 200 and name == names.safe(name)
+
+
+def test_no_text_at_all_makes_a_name_that_leads_elsewhere():
+    from hypothesis import given
+    from hypothesis import strategies as some
+
+    @given(some.text(max_size=300))
+    def safe(text: str) -> None:
+        name = names.safe(text)
+        assert name and len(name.encode()) <= 201 and not name.startswith((".", "-")) and not name.endswith((".", " "))
+        assert all(letter.isalnum() or letter in "._-" for letter in name)
+        assert os.path.basename(name) == name and name.split(".")[0].upper() not in ("CON", "NUL", "COM1", "AUX", "PRN")
+
+    safe()
+
+
+def saved(service, folder, outputs, **options) -> list:
+    """What a Saver reports, in order, the last one `saved` or `unsaved`."""
+    inbox = queue.SimpleQueue()
+    name = names.FileName("stem-{n}", 0.0)
+    results.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
+    seen = [inbox.get(timeout=PATIENCE)]
+    while seen[-1].kind == "asset":
+        seen.append(inbox.get(timeout=PATIENCE))
+    return seen
+
+
+def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
+    calls = []
+
+    def finishing(staging, media_type, number, output):
+        calls.append((media_type, number, output["type"]))
+        assert list(tmp_path.glob("stem*")) == []
+        with open(staging, "ab") as file:
+            file.write(b"more")
+
+    with FakeService(media=PICTURE) as service:
+        output = {"url": f"{service.origin}/media/1.png", "type": "image"}
+        asset = saved(service, tmp_path, [output], finishing=finishing)[0].value
+    content = PNG + b"more"
+    assert calls == [("image/png", 1, "image")]
+    assert (asset["bytes"], asset["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    with open(asset["path"], "rb") as file:
+        assert file.read() == content
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host, public, private",
+    [
+        ("93.184.216.34", True, True),
+        ("2606:4700::1", True, True),
+        ("10.0.0.1", False, True),
+        ("198.18.0.7", False, True),
+        ("127.0.0.1", False, True),
+        ("fd00::2", False, True),
+        ("::ffff:10.0.0.1", False, True),
+        ("64:ff9b::a00:1", False, True),
+        ("2002:a00:1::", False, True),
+        ("169.254.169.254", False, False),
+        ("::ffff:169.254.169.254", False, False),
+        ("64:ff9b::a9fe:a9fe", False, False),
+        ("fe80::1%eth0", False, False),
+        ("224.0.0.1", False, False),
+        ("0.0.0.0", False, False),
+        ("::", False, False),
+    ],
+)
+def test_which_addresses_may_be_reached(host, public, private):
+    from mediakit import transport
+
+    assert (transport.is_public_peer(host), transport.is_private_peer(host)) == (public, private)
+
+
+@POSIX
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_private_address_is_reached_only_where_the_user_allows_it(scripts, allowed):
+    try:
+        other = FakeService(media=PICTURE, host="127.0.0.2")
+    except OSError:
+        pytest.skip("this machine has no 127.0.0.2")
+    with other, FakeService(media=redirect(f"{other.origin}/media/1.png")) as service:
+        run = several(scripts, service, 1, *(["--allow-private-network"] if allowed else []))
+    warned = [line["code"] for line in run.events if line["event"] == "warning"]
+    expected = (0, 1, ["private_network_allowed"]) if allowed else (26, 0, [])
+    assert (run.code, other.connections, warned) == expected, run.events
+
+
+def test_a_link_local_address_is_not_reached_even_then():
+    reach = download.Reach(None, allows_private=True)
+    _, allows_peer = reach.peer_check("http://169.254.169.254/latest")
+    assert not allows_peer("169.254.169.254") and allows_peer("198.18.0.1")
+
+
+def test_behind_a_proxy_the_hosts_that_are_written_as_addresses_are_refused(scripts):
+    with FakeService() as proxy:
+        for url in ("http://10.0.0.1/x.png", "http://2130706433/x.png", "http://169.254.169.254/x.png"):
+            with FakeService(read=answer(200, job_with("image", url))) as service:
+                run = wait(scripts, service, "--output-dir", "out", env={"http_proxy": proxy.origin})
+            assert (run.code, proxy.connections) == (26, 0), run.events
