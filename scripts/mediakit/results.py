@@ -45,6 +45,8 @@ _DECODERS = {
 }
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
+# The kinds whose files are words, as speech to text makes them.
+_KINDS_OF_WORDS = ("document", "text")
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,8 @@ def _media_type_of(head: bytes, said: str) -> str:
     if media_type:
         return media_type
     words = containers.is_text(head)
+    if said in _KINDS_OF_WORDS and containers.is_plain(head):
+        return "application/json" if words == "JSON" else "text/plain"
     if words:
         raise Unsaved(f"the result's host answered with {words} instead of a file")
     if said in _KINDS:
