@@ -52,7 +52,7 @@ def test_every_link_of_a_page_leads_somewhere(page):
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
     assert named <= {
-        path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").glob("*.py"), SCRIPTS / "mediakit/__init__.py"]
+        path.name for path in [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), SCRIPTS / "mediakit/__init__.py"]
     }
 
 

@@ -260,7 +260,7 @@ def test_a_cut_is_told_as_a_retry(scripts):
     with FakeService(media=[CUT, ranged(PHOTO)]) as service:
         service._scripts["read"] = [lambda exchange: read(exchange, CUTS[0])]
         told = wait(scripts, service, "--output-dir", "out").first("retry")
-        assert (told["what"], told["attempt"]) == ("download", 1)
+        assert (told["what"], told["attempt"]) == ("download", 2)
 
 
 # -- several results -----------------------------------------------------------------------------------
@@ -625,3 +625,17 @@ def test_behind_a_proxy_the_hosts_that_are_written_as_addresses_are_refused(scri
             with FakeService(read=answer(200, job_with("image", url))) as service:
                 run = wait(scripts, service, "--output-dir", "out", env={"http_proxy": proxy.origin})
             assert (run.code, proxy.connections) == (26, 0), run.events
+
+
+# -- a saver by itself -------------------------------------------------------------------------------------------
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path):
+    old, young, other = tmp_path / ".ai-media-a.part", tmp_path / ".ai-media-b.part", tmp_path / ".ai-media-c"
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    with FakeService(media=PICTURE) as service:
+        saved(service, tmp_path, [{"url": f"{service.origin}/media/1.png"}])
+    assert not old.exists() and young.exists() and other.exists()

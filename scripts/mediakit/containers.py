@@ -153,11 +153,16 @@ class _File:
 
 
 def _boxes(file: _File, place: int, end: int):
-    """`(kind, begin, end)` of the boxes between two places; raises Broken where one reaches beyond."""
+    """`(kind, begin, end)` of the boxes between two places; raises Broken where one reaches beyond.
+
+    What follows the last box and is none is padding that some writers leave.
+    """
     for _ in range(_MOST_ELEMENTS):
-        if place >= end:
+        if end - place < 8:
             return
         size, kind = file.numbers(">I4s", place)
+        if not re.fullmatch(rb"[ -~\xa9][ -~]{3}", kind):
+            return
         header = 8
         if size == 1:
             (size,), header = file.numbers(">Q", place + 8), 16
@@ -171,15 +176,10 @@ def _boxes(file: _File, place: int, end: int):
 
 def _movie(file: _File) -> str | None:
     handlers, found = set(), set()
-    try:
-        for kind, begin, end in _boxes(file, 0, file.size):
-            found.add(kind)
-            if kind == b"moov":
-                handlers = set(_handlers(file, begin, end))
-    except (Broken, struct.error):
-        # Some writers leave a few bytes after the last box.
-        if not handlers or not found & {b"mdat", b"moof"}:
-            raise
+    for kind, begin, end in _boxes(file, 0, file.size):
+        found.add(kind)
+        if kind == b"moov":
+            handlers = set(_handlers(file, begin, end))
     if not handlers:
         raise Broken("it has no track")
     if not found & {b"mdat", b"moof"}:
@@ -238,7 +238,7 @@ def _vint_length(first: bytes, longest: int) -> int:
 
 def _matroska(file: _File) -> str | None:
     top = _elements(file, 0, file.size)
-    _, begin, end = next(top)
+    _, begin, end = next(top, (None, 0, 0))
     names = {name: file.at(at, stop - at) for name, at, stop in _elements(file, begin, end) if stop - at <= 64}
     name, begin, end = next(top, (None, 0, 0))
     if name != _SEGMENT:
@@ -324,7 +324,7 @@ def _glb(file: _File) -> None:
 
 
 def _drawing(file: _File) -> None:
-    if not file.at(max(0, file.size - 256), 256).rstrip().endswith(b">"):
+    if b"svg>" not in file.at(max(0, file.size - 256), 256):
         raise Broken("it ends in the middle")
 
 

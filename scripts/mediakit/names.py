@@ -21,7 +21,7 @@ LONGEST_TEMPLATE = 200
 _LONGEST_STEM = 200
 _LONGEST_WORD = 80
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])(\.|$)", re.I)
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\.|$)", re.I)
 
 
 def check(template: str) -> str:

@@ -28,6 +28,9 @@ from .download import Budget, Download, Expired, Reach, Unsaved
 
 _CHUNK = 1024**2
 _STAGING_PREFIX = ".ai-media-"
+_STAGING_SUFFIX = ".part"
+# So old a staging file belongs to a process that was killed.
+_STALE_SECONDS = 24 * 3600
 _RETRY_EVERY = 15.0
 # All pictures of a moving one together; each alone is bounded by Pillow's MAX_IMAGE_PIXELS.
 _MOST_PIXELS = 1_000_000_000
@@ -132,6 +135,7 @@ class Saver:
             if not self._outputs:
                 raise Unsaved("the service reported success, but no result that could be fetched")
             os.makedirs(self._folder, exist_ok=True)
+            _remove_stale(self._folder)
             problems = list(filter(None, map(self._attempt, range(1, len(self._outputs) + 1))))
             if problems:
                 raise Unsaved(_story(problems, len(self._outputs)))
@@ -163,6 +167,7 @@ class Saver:
         if self._has_asked:
             raise problem
         self._has_asked = True
+        self._report("retry", {"what": "expired_link", "attempt": 2, "retry_in_seconds": 0, "message": str(problem)})
         self._report("expired", None)
         fresh = self._fresh.get()
         if fresh is None or len(fresh) != len(self._outputs):
@@ -173,7 +178,7 @@ class Saver:
     # -- one file ------------------------------------------------------------------------------------
 
     def _save(self, output: dict, number: int) -> None:
-        handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=".part", dir=self._folder)
+        handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=_STAGING_SUFFIX, dir=self._folder)
         self._staging = staging
         try:
             with os.fdopen(handle, "wb") as file:
@@ -212,7 +217,7 @@ class Saver:
         if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
             self._told_retry_at = time.monotonic()
             self._report(
-                "retry", {"what": "download", "attempt": attempt, "retry_in_seconds": seconds, "message": words}
+                "retry", {"what": "download", "attempt": attempt + 1, "retry_in_seconds": seconds, "message": words}
             )
 
     def _put_in_place(self, staging: str, number: int, asset: dict) -> None:
@@ -335,6 +340,15 @@ def _flush_folder(folder: str) -> None:
         pass  # some file systems cannot do it to a folder
     finally:
         os.close(handle)
+
+
+def _remove_stale(folder: str) -> None:
+    """What killed processes have left in a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_STAGING_PREFIX) and entry.name.endswith(_STAGING_SUFFIX):
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                    _remove(entry.path)
 
 
 def _remove(path: str | None) -> None:

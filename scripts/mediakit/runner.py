@@ -369,7 +369,7 @@ class Runner:
         if end.fields["ok"] and self._output_dir is not None:
             assets, problem = self._save(outputs)
             if isinstance(problem, int):
-                fields = {"outcome": "accepted", **self._way_on()}
+                fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
             self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
