@@ -31,6 +31,7 @@ def build_parser() -> console.Parser:
     options.add_connection_flags(parser)
     what = parser.add_argument_group("what to make")
     tasks = ",".join(providers.TASKS)
+    what.add_argument("--from", dest="source", metavar="FILE", help="the same again: the JSON file beside a result")
     what.add_argument("--model", metavar="OWNER/NAME", help="the model")
     what.add_argument("--model-slug", metavar="OWNER/NAME", help="the same, and means Modellix")
     what.add_argument("--task", type=one_of(*providers.TASKS), metavar=f"{{{tasks}}}", help="its default model")

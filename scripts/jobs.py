@@ -16,6 +16,7 @@ list       newest first              show JOB       everything that is known of 
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
 download   JOB, also once more       spend          by day, service and model
 cancel JOB where the service can     forget         JOB or --older-than DAYS
+gallery    a page of the results in --output-dir
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
@@ -28,6 +29,7 @@ EXAMPLES = """\
   jobs.py resume --all-undelivered --output-dir out
   jobs.py download job_0123456789abcdef --output-dir out
   jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py gallery --output-dir out
   jobs.py forget --older-than 30"""
 
 # action -> the flag that stands for many jobs
@@ -40,8 +42,9 @@ ACTIONS = {
     "cancel": None,
     "spend": None,
     "forget": "older_than",
+    "gallery": None,
 }
-WITHOUT_JOB = ("list", "spend")
+WITHOUT_JOB = ("list", "spend", "gallery")
 
 
 def build_parser() -> console.Parser:
@@ -73,6 +76,8 @@ def main(screen: console.Console, arguments) -> int:
     from mediakit import journal, ledger
 
     _check(arguments)
+    if arguments.action == "gallery":  # about files; it needs no journal
+        return _gallery(screen, arguments)
     book = journal.open_ledger(screen, required=True)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
@@ -201,6 +206,13 @@ def _spend(screen, arguments, book) -> int:
     return screen.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
 
 
+def _gallery(screen, arguments) -> int:
+    from mediakit import gallery
+
+    path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
+    return screen.result("gallery", 0, path=path, files=files, omitted=omitted or None)
+
+
 # -- going on ------------------------------------------------------------------------------------------
 
 
@@ -230,7 +242,8 @@ def _open(book, outcome: str) -> list:
 def _go_on(screen, arguments, book, entries: list) -> int:
     from mediakit import group, options
 
-    saving = options.saving(arguments)
+    folders = [arguments.output_dir, *(entry.output_dir for entry in entries)]
+    saving = options.saving(arguments, next(filter(None, folders), None))
 
     def job(entry):
         return lambda part: _one(part, arguments, book, entry, saving)
@@ -272,9 +285,10 @@ def _attach(screen, arguments, book, entry) -> int:
         raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
     connection = options.connect_again(screen, arguments, book, entry)
     terms = options.waiting_terms(arguments, connection)
+    output_dir = arguments.output_dir or entry.output_dir
     return purchase.attach(
         screen, connection, terms, book, entry, generation_id,
-        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
+        output_dir=output_dir, saving=options.saving(arguments, output_dir), trace=arguments.trace,
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def main() -> None:
     around(transport.Exchange, "before_sending")
     around(transport.Exchange, "report")
     around(console.Console, "_write")
-    around(results, "_rename_new")
+    around(results, "rename_new")
     leave = console._leave
 
     def leaving(code):

@@ -2,6 +2,7 @@
 
 A room a concern; a room imports only rooms below it:
 
+    gallery     a page to look at results
     plan        what a create would send
     purchase    from a request, or a job of the ledger, to a job that runs
     request     what the flags of a create ask for
@@ -10,12 +11,15 @@ A room a concern; a room imports only rooms below it:
     journal     what a command claims in the ledger and writes there
     options     flags that several scripts have, and what they come to
     lifecycle   the state machine of one job (pure)
+    provenance  where a result comes from: told beside it, inside it, and read back
     results     from a terminal answer to files on disk
     download    from a URL to bytes in a file, bounded
     sandbox     the local service and its faults
     payloads    the fields of a request: put together and checked
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
+    terminal_picture  a picture inline on a terminal
+    metadata    a text inside a media file (pure but for the file)
     live        what a service itself says it offers
     transport   sends and receives: sessions, origin rules, redaction
     fetching    one public document from the web

@@ -2,6 +2,7 @@
 
 contract_path   the OpenAPI document of a service
 find            the entry of one model
+only_task       the one task of a model
 menu            the models for a task: what can be run, and what is only listed
 """
 
@@ -117,6 +118,14 @@ def find(service: str, model: str) -> dict:
             "model_not_found", f"{service} lists no model {model[:80]}{hint}", "List the models with --list-endpoints."
         )
     return listed[model]
+
+
+def only_task(service: str, model: str | None) -> str | None:
+    """The task of a model that is listed with a single one; None for every other."""
+    if service not in services():
+        return None
+    tasks = next((entry.get("tasks", []) for entry in models(service) if entry["model"] == model), [])
+    return tasks[0] if len(tasks) == 1 else None
 
 
 def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:

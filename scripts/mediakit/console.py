@@ -22,7 +22,7 @@ from . import __version__, errors
 _UNSAFE = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 # Built by our own code, so a short key that happens to be a word in a path must not break them.
-_OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "script"))
+_OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "provenance", "script"))
 _SHORTEST_SECRET = 4
 
 REDACTED = "[redacted]"
@@ -84,12 +84,12 @@ def to_line(value: dict) -> str:
     return re.sub(_UNSAFE, lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def _is_flat(value, levels: int = 20) -> bool:
+def is_flat(value, levels: int = 20) -> bool:
     """Whether a JSON value is nested at most so deep."""
     if not isinstance(value, (dict, list)):
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_is_flat(item, levels - 1) for item in inner)
+    return levels > 0 and all(is_flat(item, levels - 1) for item in inner)
 
 
 def plain(text: str, limit: int = 300) -> str:
@@ -129,7 +129,7 @@ class Console:
             self._write({**head, **self._redacted(kept)})
         except RecursionError:
             flat = {
-                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or _is_flat(value)
+                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or is_flat(value)
             }
             self._write({**head, **self._redacted(flat), "response_omitted": True})
 

@@ -204,6 +204,11 @@ class Journal:
         self.refusal: ledger.Unusable | None = None
 
     @property
+    def entry(self) -> ledger.Entry | None:
+        """What the ledger knew of the job when this began."""
+        return self._entry
+
+    @property
     def key(self) -> str | None:
         """The job's key in the ledger, where there is one."""
         return self._entry.key if self._entry else None

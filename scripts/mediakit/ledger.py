@@ -433,10 +433,9 @@ class Ledger:
 
     def find(self, word: str) -> Entry | None:
         """A job by its key, else the newest one with that id."""
-        if _KEY.fullmatch(word):
-            found = self._entries("key = ?", word)
-        else:
-            found = self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
+        found = self._entries("key = ?", word) if _KEY.fullmatch(word) else []
+        # A service's own ids may look like our keys.
+        found = found or self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
         return found[0] if found else None
 
     def newest(self, limit: int, **equal) -> list[Entry]:

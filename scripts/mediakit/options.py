@@ -54,6 +54,8 @@ def add_reading_flags(parser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--output-dir", type=folder, metavar="DIR", help="save the results there")
     add_saving_flags(group)
+    group.add_argument("--embed-metadata", action="store_true", help="also write into each file how it was made")
+    group.add_argument("--show", action="store_true", help="show the pictures on the terminal, where it can")
     group.add_argument("--trace", metavar="FILE", help="append every request and answer, without keys")
     group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
 
@@ -91,9 +93,12 @@ def _template(text: str) -> str:
         raise argparse.ArgumentTypeError(str(problem)) from None
 
 
-def saving(arguments):
-    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
-    from . import download, names, results
+def saving(arguments, output_dir: str | None):
+    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts.
+
+    Raises Failure 2 for a flag that nothing can come of without an `output_dir`.
+    """
+    from . import download, names, provenance, results
 
     given = {
         "--output-name": arguments.output_name,
@@ -111,6 +116,7 @@ def saving(arguments):
         budget=download.Budget(limits),
         allows_private=arguments.allow_private_network,
         flags=(*flags, *(["--allow-private-network"] if arguments.allow_private_network else [])),
+        keeping=provenance.keeping(arguments, output_dir),
     )
 
 

@@ -151,7 +151,7 @@ def _field_for(name: str, contract) -> tuple[str, bool]:
     """The field that `--input NAME=` means and whether it takes several, by the contract's own names."""
     rows = contract.fields() if contract else []
     row = next((row for row in rows if row["name"] == name), None)
-    if row is None and name in KINDS:
+    if row is None and name in KINDS and contract is not None:
         row = _only_field_of_kind(name, rows)
     if row is None:
         return name, False

@@ -64,6 +64,14 @@ _MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_ID = 2000
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
+# The word for a format in an answer -> its media type.
+_MEDIA_TYPES = {
+    **{word: f"image/{word}" for word in ("png", "jpeg", "webp", "gif", "avif")},
+    **{word: f"video/{word}" for word in ("mp4", "webm")},
+    **{word: f"audio/{word}" for word in ("wav", "ogg", "flac")},
+    **{"jpg": "image/jpeg", "mov": "video/quicktime", "mp3": "audio/mpeg", "m4a": "audio/mp4"},
+    **{"glb": "model/gltf-binary", "txt": "text/plain", "json": "application/json"},
+}
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origin", "key", "links", "homepage", "sources", "cli", "guidance")
 _ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
@@ -222,7 +230,8 @@ class Provider:
         templates = [create.get("stream_path", ""), *create.get("older_paths", ()), create["path"]]
         # The most particular form first: the plain one fits all of them.
         for template in sorted(filter(lambda form: "{model}" in form, templates), key=len, reverse=True):
-            pattern = re.escape(template).replace(r"\{task\}", "[a-z0-9-]+").replace(r"\{model\}", "(.+)")
+            words = "|".join(map(re.escape, create.get("task_words", {}).values()))
+            pattern = re.escape(template).replace(r"\{task\}", f"(?:{words})").replace(r"\{model\}", "(.+)")
             found = re.fullmatch(pattern, path)
             if found:
                 return found[1]
@@ -437,9 +446,7 @@ def _output(entry, pointers: dict, kind) -> dict:
     found = {name: point(entry, pointer) for name, pointer in pointers.items()}
     word = found.pop("format", None)
     if isinstance(word, str) and not found.get("media_type"):
-        import mimetypes
-
-        found["media_type"] = mimetypes.guess_type(f"file.{word}")[0]
+        found["media_type"] = _MEDIA_TYPES.get(word.lower())
     media_type = found.get("media_type")
     own_kind = found.pop("type", None) or (media_type.partition("/")[0] if isinstance(media_type, str) else kind)
     ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}

@@ -127,7 +127,7 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
             )
         return [ledger.Decision("buy", None)] * arguments.copies
     try:
-        price = _planned_price(console, arguments, asked, connection) if caps and provider.plan else None
+        price = _planned_price(console, asked, connection) if caps and provider.plan else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
@@ -146,9 +146,10 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
     )
 
 
-def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> spending.Price | None:
+def _planned_price(console: Console, asked: Request, connection: Connection) -> spending.Price | None:
     """The price of the service's own plan; None where it tells none."""
-    answer = service_plan(connection, asked, guards(arguments, asked, connection.provider), console.wait_for)
+    # Without the service's own guard, which would refuse in place of telling the price.
+    answer = service_plan(connection, asked, {}, console.wait_for)
     if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
@@ -189,7 +190,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
-        "saving": options.saving(arguments),
+        "saving": options.saving(arguments, arguments.output_dir),
         "trace": arguments.trace,
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from . import catalogue, errors, inputs, keys, options, payloads, providers, transport
+from . import catalogue, errors, inputs, keys, options, payloads, provenance, providers, transport
 
 # service  the name of a provider
 # model    the model, None where an endpoint is none of a model
@@ -21,6 +21,8 @@ Request = namedtuple("Request", "service model path streams payload warnings")
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
+    arguments = provenance.made_again(arguments)
+    provenance.keeping(arguments, arguments.output_dir)  # what is wrong there is told before anything is bought
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),

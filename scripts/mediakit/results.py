@@ -2,6 +2,7 @@
 
     Saving   what the flags say about it
     Saver    fetches the outputs of one job in a thread and reports to an inbox
+    rename_new  a rename that replaces nothing
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
@@ -61,6 +62,7 @@ class Saving:
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
     flags           the flags that say the same to another command
+    keeping         what is done with each file beyond saving it (provenance.Keeping)
     """
 
     template: str = names.DEFAULT
@@ -68,6 +70,7 @@ class Saving:
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
     flags: tuple[str, ...] = ()
+    keeping: tuple = ()
 
 
 class Saver:
@@ -230,7 +233,7 @@ class Saver:
                 if self._stopped:
                     raise Unsaved("stopped")
                 try:
-                    _rename_new(staging, path)
+                    rename_new(staging, path)
                 except FileExistsError:
                     continue
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
@@ -369,7 +372,7 @@ def _umask() -> int:
 _reading_umask = threading.Lock()
 
 
-def _rename_new(source: str, target: str) -> None:
+def rename_new(source: str, target: str) -> None:
     """Rename; FileExistsError where the target exists, also as a dangling link."""
     if os.name == "nt":
         return os.rename(source, target)

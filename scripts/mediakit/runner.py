@@ -12,7 +12,7 @@ import queue
 import re
 import time
 
-from . import journal, lifecycle, names, providers, results, sse, transport
+from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -71,7 +71,8 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving()
+        self._saving = saving or results.Saving(keeping=provenance.Keeping())
+        self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -91,6 +92,7 @@ class Runner:
         self._began_at = 0.0
         self._trace_id: str | None = None
         self._advice: list[str] = []
+        self._asked_at = time.time() if path else None
 
     def run(self) -> int:
         """Until the result is written; returns the exit code."""
@@ -335,7 +337,11 @@ class Runner:
             self._notes.gone()
         category = end.failure.category
         guidance = self._provider.guidance(category) if category != "guard" else []
-        guidance = [*self._advice, *guidance, *(self._provider.looking_guidance if category == "outcome_unknown" else ())]
+        guidance = [
+            *self._advice,
+            *guidance,
+            *(self._provider.looking_guidance if category == "outcome_unknown" else ()),
+        ]
         end.failure.fields.setdefault("guidance", guidance)
         return self._console.failure(end.failure, **fields)
 
@@ -367,6 +373,7 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
+            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), outputs)
             assets, problem = self._save(outputs)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
@@ -394,6 +401,8 @@ class Runner:
             "trace_id": self._trace_id,
             **_response(body),
         }
+        if self._provider.names:
+            fields["mode_used"] = "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
@@ -405,6 +414,25 @@ class Runner:
         if len(output["url"]) <= _LONGEST_URL:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
+
+    def _facts(self, body) -> dict:
+        """What provenance tells of this job."""
+        entry, cost = self._notes.entry, self._provider.cost(body)
+        payload = self._payload
+        if entry:
+            payload = json.loads(entry.payload) if entry.payload else None
+        return {
+            "provider": self._provider.name,
+            "model": self._model,
+            "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
+            "payload": payload,
+            "job": self._notes.key,
+            "generation_id": self._job.generation_id,
+            "cost": cost.shown if cost else None,
+            "usage": self._provider.usage(body),
+            "created_at": entry.created_at if entry else self._asked_at,
+            "finished_at": time.time(),
+        }
 
     def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
@@ -437,7 +465,8 @@ class Runner:
             task=self._saving.task,
             job=self._notes.key,
         )
-        return results.Saver(self._output_dir, name, self._connection.loopback_base, self._inbox, self._saving)
+        base, finishing = self._connection.loopback_base, self._keeper.finishing
+        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
     def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
@@ -449,8 +478,10 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            assets.append(seen.value)
-            self._console.emit("asset", **seen.value)
+            asset = self._keeper.keep(seen.value, len(assets) + 1)
+            assets.append(asset)
+            self._console.emit("asset", **asset)
+            self._keeper.show(asset)
         elif seen.kind == "retry":
             self._console.emit("retry", **seen.value)
         elif seen.kind == "expired":

@@ -1,0 +1,431 @@
+"""Where a result comes from is told beside it and inside it, and is enough to make it again."""
+
+import hashlib
+import json
+import os
+import stat
+import types
+from functools import cache
+
+import pytest
+from conftest import KEY, ROOT
+from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
+from hypothesis import given
+from hypothesis import strategies as st
+from mediakit import metadata, provenance
+from mediakit.console import Console, Redactor
+
+PICTURE = answer(200, PNG, media_type="image/png")
+POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and named pipes are a matter of POSIX systems")
+
+
+@cache
+def validator():
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads((ROOT / "assets/schemas/provenance.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def valid(record: dict) -> dict:
+    assert not [problem.message for problem in validator().iter_errors(record)], record
+    return record
+
+
+def record_of(asset: dict) -> dict:
+    with open(asset["provenance"], encoding="utf-8") as file:
+        return valid(json.load(file))
+
+
+def embedded_in(asset: dict) -> dict:
+    return valid(json.loads(metadata.extract(asset["path"], asset["media_type"])))
+
+
+def make(scripts, *flags: str, task: str = "t2i", **options):
+    arguments = ["--provider", "sandbox", "--task", task, "--prompt", "a tin boat", "--output-dir", "out", *flags]
+    run = scripts.run("create_and_wait.py", *arguments, **options)
+    assert run.result["exit_code"] == 0, run.events
+    return run
+
+
+def told(folder, **more) -> str:
+    """A record in a file, as a stranger could hand it over."""
+    record = {
+        "format": "ai-media/provenance",
+        "version": 1,
+        "tool": {"name": "ai-media", "version": "0.1.0"},
+        "provider": "skills-video",
+        "model": "owner/model",
+        "payload": {"prompt": "a tin boat"},
+        "times": {},
+        **more,
+    }
+    path = folder / "record.json"
+    path.write_text(json.dumps({name: value for name, value in record.items() if value is not None}))
+    return str(path)
+
+
+def made_again(scripts, service, source: str, *flags: str):
+    return scripts.run("create_and_wait.py", "--from", source, "--base-url", service.base_url, *flags, env=WITH_KEY)
+
+
+def planned(scripts, *flags: str):
+    return scripts.run("create_and_wait.py", *flags, "--dry-run")
+
+
+# -- beside the file ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task, media_type", [("t2i", "image/png"), ("t2v", "video/mp4")])
+def test_each_file_has_its_record_beside_it(scripts, task, media_type):
+    run = make(scripts, task=task)
+    asset = run.first("asset")
+    assert run.result["assets"] == [{name: value for name, value in asset.items() if name not in ("event", "time")}]
+    assert asset["provenance"] == asset["path"] + ".json"
+    record = record_of(asset)
+    with open(asset["path"], "rb") as file:
+        content = file.read()
+    assert record["file"]["sha256"] == asset["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (record["file"]["name"], record["file"]["bytes"]) == (os.path.basename(asset["path"]), len(content))
+    assert (record["file"]["media_type"], record["task"], record["provider"]) == (media_type, task, "sandbox")
+    assert record["payload"] == {"prompt": "a tin boat"}
+    assert (record["job"], record["generation_id"]) == (run.result["job"], run.result["generation_id"])
+    assert record["cost"]["unit"] == "credits" and record["usage"] == run.result["usage"]
+    moments = [record["times"][name] for name in ("created_at", "finished_at", "saved_at")]
+    assert moments == sorted(moments)
+    assert sorted(os.listdir(scripts.folder / "out")) == sorted(
+        os.path.basename(asset[name]) for name in ("path", "provenance")
+    )
+
+
+@POSIX
+def test_a_record_is_for_this_user_alone(scripts):
+    asset = make(scripts).first("asset")
+    assert stat.S_IMODE(os.stat(asset["provenance"]).st_mode) == 0o600
+
+
+def test_what_was_asked_for_can_be_left_out(scripts):
+    asset = make(scripts, "--no-store-payload", "--embed-metadata").first("asset")
+    for record in (record_of(asset), embedded_in(asset)):
+        assert record["payload_omitted"] is True and "payload" not in record
+    assert "tin boat" not in json.dumps([record_of(asset), embedded_in(asset)])
+    run = planned(scripts, "--from", asset["provenance"])
+    assert (run.code, run.result["field"]) == (2, "--from")
+
+
+def test_a_resumed_job_has_the_record_of_its_purchase(scripts):
+    bought = make(scripts, "--no-wait").result
+    run = scripts.run("jobs.py", "resume", bought["job"], "--output-dir", "out", "--embed-metadata")
+    asset = run.first("asset")
+    assert record_of(asset)["payload"] == embedded_in(asset)["payload"] == {"prompt": "a tin boat"}
+    assert record_of(asset)["times"]["created_at"] < bought["time"]
+
+
+def test_a_job_that_is_in_no_journal_has_what_is_known(scripts):
+    with FakeService(media=PICTURE) as service:
+        service._scripts["read"] = [
+            answer(200, job("COMPLETED", f"{service.origin}/media/1.png?X-Amz-Signature=abc&token=secret#part"))
+        ]
+        run = wait(scripts, service, "--output-dir", "out")
+    record = record_of(run.first("asset"))
+    assert record["payload_omitted"] and "created_at" not in record["times"] and "job" not in record
+    assert record["source"] == {"url": f"{service.origin}/media/1.png"}
+    assert "secret" not in json.dumps(record)
+
+
+def test_no_key_reaches_a_record(scripts):
+    with FakeService(media=PICTURE) as service:
+        done = event("COMPLETED", url=f"{service.origin}/media/{KEY}/1.png?key={KEY}", usage={"total": KEY})
+        service._scripts["create"] = [stream(done)]
+        run = create(scripts, service, "--output-dir", "out", "--param", f"note={KEY}", "--embed-metadata")
+    assert run.result["exit_code"] == 0
+    for path in (scripts.folder / "out").iterdir():
+        assert KEY.encode() not in path.read_bytes()
+
+
+def test_each_of_several_files_has_its_own(scripts):
+    run = scripts.run(
+        "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a boat",
+        "--copies", "3", "--output-dir", "out", "--embed-metadata",
+    )  # fmt: skip
+    assets = [event for event in run.events if event["event"] == "asset"]
+    assert len({asset["provenance"] for asset in assets}) == 3
+    assert len({record_of(asset)["generation_id"] for asset in assets}) == 3
+    assert {record_of(asset)["file"]["sha256"] for asset in assets} == {asset["sha256"] for asset in assets}
+
+
+def keeper(**facts) -> provenance.Keeper:
+    facts = {"provider": "sandbox", "payload": {"prompt": "x"}, **facts}
+    return provenance.Keeper(Console("test"), provenance.Keeping(), facts, [{"url": "https://m.example/1.png"}])
+
+
+def asset_in(folder) -> dict:
+    (folder / "x-1.png").write_bytes(PNG)
+    return {"path": str(folder / "x-1.png"), "bytes": len(PNG), "sha256": "0" * 64, "media_type": "image/png"}
+
+
+def test_a_file_of_that_name_is_never_replaced(tmp_path):
+    (tmp_path / "x-1.png.json").write_text("somebody's own")
+    os.symlink("nowhere", tmp_path / "x-1.png-2.json")
+    kept = keeper().keep(asset_in(tmp_path), 1)
+    assert kept["provenance"] == str(tmp_path / "x-1.png-3.json")
+    assert record_of(kept)["file"]["name"] == "x-1.png"
+    assert (tmp_path / "x-1.png.json").read_text() == "somebody's own"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "x-1.png", "x-1.png-2.json", "x-1.png-3.json", "x-1.png.json",
+    ]  # fmt: skip
+
+
+def test_a_record_that_cannot_be_written_is_a_warning(tmp_path, capfdbinary):
+    asset = {**asset_in(tmp_path), "path": str(tmp_path / "gone" / "x-1.png")}
+    assert keeper().keep(asset, 1) == asset
+    assert json.loads(capfdbinary.readouterr().out)["code"] == "provenance_not_written"
+
+
+def test_what_is_large_is_left_out_by_name(tmp_path):
+    payload = {"prompt": "x", "image": "data:image/png;base64," + "A" * 300_000}
+    record = record_of(keeper(payload=payload, usage={"x": "y" * 20_000}).keep(asset_in(tmp_path), 1))
+    assert (record["payload"], record["left_out"]) == ({"prompt": "x"}, ["image"]) and "usage" not in record
+    many = {f"field{n}": "A" * 100_000 for n in range(20)}
+    record = record_of(keeper(payload=many).keep(asset_in(tmp_path), 1))
+    assert record["left_out"] and {*record["payload"], *record["left_out"]} == set(many)
+    assert len(json.dumps(record)) < provenance.LARGEST_RECORD
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        ("https://m.example/a/1.png?X-Amz-Signature=abc", "https://m.example/a/1.png"),
+        ("https://user:secret@m.example:8443/1.png#part", "https://m.example:8443/1.png"),
+        ("HTTPS://M.example/1.png?", "https://M.example/1.png"),
+        ("http://[::1]:8/1.png?x", "http://[::1]:8/1.png"),
+        ("data:image/png;base64,AAAA", None),
+        ("https://[broken", None),
+        ("https:///1.png", None),
+    ],
+)
+def test_a_source_has_no_signature(url, expected):
+    assert provenance.without_secrets(url) == expected
+
+
+@given(
+    payload=st.dictionaries(st.text(max_size=20), st.recursive(st.none() | st.text() | st.integers(), st.lists)),
+    usage=st.none() | st.dictionaries(st.text(max_size=5), st.integers()),
+    url=st.text() | st.text().map("https://".__add__),
+    expires_at=st.none() | st.text(),
+)
+def test_every_record_follows_the_schema(payload, usage, url, expires_at):
+    asset = {"path": "out/x.png", "bytes": 1, "sha256": "0" * 64, "media_type": "image/png"}
+    facts = {"provider": "sandbox", "payload": payload, "usage": usage, "created_at": 1.5}
+    record = valid(provenance._record(facts, True, asset, {"url": url, "expires_at": expires_at}, 1))
+    assert provenance.is_record(json.loads(json.dumps(record)))
+    assert provenance.is_record(valid(provenance.travelling(record)))
+
+
+# -- inside the file ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["t2i", "t2v"])
+def test_metadata_is_embedded_when_it_is_asked_for(scripts, task):
+    plain = make(scripts, "--intent", "plain", task=task).first("asset")
+    asset = make(scripts, "--embed-metadata", task=task).first("asset")
+    assert metadata.extract(plain["path"], plain["media_type"]) is None
+    record = embedded_in(asset)
+    assert record["payload"] == {"prompt": "a tin boat"} and record["model"] == record_of(asset)["model"]
+    assert not {"job", "usage", "source", "file"} & set(record)
+    with open(asset["path"], "rb") as file:
+        content = file.read()
+    assert (asset["bytes"], asset["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_a_file_of_an_unknown_type_is_saved_as_it_came(scripts):
+    sound = b"ID3" + bytes(200)
+    with FakeService(media=answer(200, sound, media_type="audio/mpeg")) as service:
+        service._scripts["create"] = [stream(event("COMPLETED", url=f"{service.origin}/media/1"))]
+        run = create(scripts, service, "--output-dir", "out", "--embed-metadata")
+    assert run.result["exit_code"] == 0 and run.first("warning")["code"] == "metadata_not_embedded"
+    with open(run.first("asset")["path"], "rb") as file:
+        assert file.read() == sound
+    assert record_of(run.first("asset"))["file"]["media_type"] == "audio/mpeg"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://m.example/1.png?X-Amz-Signature=abc",
+        "https://user:secret@m.example/1.png",
+        "data:image/png;base64,AAAA",
+        "file:///home/somebody/1.png",
+        ["https://m.example/1.png", "https://m.example/2.png?token=abc"],
+        {"deep": [{"url": "HTTPS://m.example/1.png?x"}]},
+    ],
+)
+def test_what_is_not_for_others_does_not_travel(value):
+    record = provenance._record({"provider": "sandbox", "payload": {"prompt": "x", "image": value}}, True)
+    kept = valid(provenance.travelling(record))
+    assert (kept["payload"], kept["left_out"]) == ({"prompt": "x"}, ["image"])
+
+
+def test_a_question_in_a_prompt_is_no_reason_to_leave_it_out():
+    payload = {"prompt": "who? see https://m.example/a b?", "image": "https://m.example/1.png"}
+    record = provenance._record({"provider": "sandbox", "payload": payload}, True)
+    assert provenance.travelling(record)["payload"] == payload
+
+
+# -- making it again ----------------------------------------------------------------------------------
+
+
+def test_a_result_is_made_again_from_its_record_and_from_the_file_itself(scripts):
+    asset = make(scripts, "--param", "aspect_ratio=16:9", "--embed-metadata").first("asset")
+    for source in (asset["provenance"], asset["path"]):
+        run = scripts.run("create_and_wait.py", "--from", source, "--output-dir", "again")
+        again = record_of(run.first("asset"))
+        assert again["payload"] == {"prompt": "a tin boat", "aspect_ratio": "16:9"}
+        assert again["model"] == record_of(asset)["model"] and again["job"] != record_of(asset)["job"]
+
+
+def test_a_delivered_job_is_bought_anew(scripts, tmp_path):
+    with FakeService(create=stream(event("COMPLETED"))) as service:
+        for number in (1, 2):
+            run = made_again(scripts, service, told(tmp_path))
+            assert (run.code, service.posts()) == (0, number)
+        assert json.loads(service.requests[0].body) == {"prompt": "a tin boat"}
+
+
+def test_an_open_job_is_resumed(scripts, tmp_path):
+    running = answer(200, {"id": "gen_1", "status": "IN_PROGRESS"})
+    with FakeService(create=stream(event()), read=running) as service:
+        for _ in range(2):
+            run = made_again(scripts, service, told(tmp_path), "--poll-timeout", "0")
+            assert (run.code, service.posts()) == (11, 1), run.events
+
+
+@pytest.mark.parametrize(
+    "flags, body",
+    [
+        (["--prompt", "a fox"], {"prompt": "a fox", "seed": 7}),
+        (["--param", "seed=8"], {"prompt": "a tin boat", "seed": 8}),
+        (["--param", "size=2"], {"prompt": "a tin boat", "seed": 7, "size": 2}),
+    ],
+)
+def test_flags_come_before_what_the_file_says(scripts, tmp_path, flags, body):
+    record = told(tmp_path, payload={"prompt": "a tin boat", "seed": 7})
+    run = planned(scripts, "--from", record, *flags, "--no-validate")
+    assert run.result["request"]["body"] == body
+
+
+@pytest.mark.parametrize(
+    "flags, provider, path",
+    [
+        ([], "skills-video", "owner/model"),
+        (["--provider", "sandbox"], "sandbox", "owner/model"),
+        (["--model", "other/one"], "skills-video", "other/one"),
+        (["--task", "t2v"], "skills-video", "runwayml/gen-4.5"),
+        (["--sse-endpoint", "/generation/sse/a/b"], "skills-video", "a/b"),
+    ],
+)
+def test_service_and_model_can_be_others(scripts, tmp_path, flags, provider, path):
+    run = planned(scripts, "--from", told(tmp_path), *flags, "--no-validate")
+    assert run.result["provider"] == provider and run.result["request"]["url"].endswith(path)
+
+
+def test_nothing_but_service_model_and_payload_is_taken(scripts, tmp_path):
+    elsewhere = {name: "https://elsewhere.example" for name in ("base_url", "origin", "url", "sse_endpoint")}
+    record = told(tmp_path, **elsewhere, intent="x", output_dir="/", trust_base_url=True, allow_duplicate=True)
+    run = planned(scripts, "--from", record)
+    assert run.result["request"]["url"].startswith("https://open.skills.video/")
+    assert "elsewhere" not in json.dumps(run.events)
+
+
+@POSIX
+def test_a_path_in_a_strangers_payload_is_never_opened(scripts, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
+    paths = [str(tmp_path / "pipe"), f"file://{tmp_path}/pipe", "@" + str(tmp_path / "pipe"), "/etc/passwd", "./x", "-"]
+    payload = {"prompt": "x", **{f"image{number}": path for number, path in enumerate(paths)}}
+    with FakeService(create=stream(event("COMPLETED"))) as service:
+        assert made_again(scripts, service, told(tmp_path, payload=payload), "--no-validate").code == 0
+        assert json.loads(service.requests[0].body) == payload
+
+
+def test_a_payload_from_a_file_is_checked_like_any_other(scripts, tmp_path):
+    model = {"model": "bytedance/seedream-4.5"}
+    for payload in ({"prompt": "x", "aspect_ration": "1:1"}, {"prompt": 5}, {}):
+        run = planned(scripts, "--from", told(tmp_path, payload=payload, **model))
+        assert run.code == 22, (payload, run.events)
+
+
+def test_what_the_file_leaves_out_has_to_be_given(scripts, tmp_path):
+    record = told(tmp_path, left_out=["image_url"])
+    run = planned(scripts, "--from", record, "--no-validate")
+    assert run.code == 2 and "image_url" in run.result["message"]
+    url = "https://m.example/1.png"
+    run = planned(scripts, "--from", record, "--no-validate", "--input", f"image_url={url}")
+    assert run.result["request"]["body"] == {"prompt": "a tin boat", "image_url": url}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{}", b"[]", b"null", b"{", b"\xff\xfe", b'{"format":"ai-media/provenance"}', PNG, PNG[:20],
+        b"[" * 100_000, b'{"a":' * 100_000, b" " * 3_000_000, bytes(1000),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_no_record_is_a_bad_argument(scripts, tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    run = planned(scripts, "--from", "file")
+    assert (run.code, run.result["field"]) == (2, "--from")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2}, {"provider": "../../x"}, {"provider": "elsewhere"}, {"provider": 5}, {"model": "../x"},
+        {"model": "a/" + "b" * 300}, {"model": ["a"]}, {"payload": []}, {"payload": None}, {"left_out": "image"},
+        {"payload": {"deep": json.loads("[" * 60 + "]" * 60)}},
+    ],
+)  # fmt: skip
+def test_a_record_that_cannot_be_used_is_a_bad_argument(scripts, tmp_path, change):
+    run = planned(scripts, "--from", told(tmp_path, **change))
+    assert (run.code, run.result["field"], run.result["outcome"]) == (2, "--from", "not_sent"), run.events
+
+
+@POSIX
+def test_a_source_that_is_no_file_is_a_bad_argument(scripts, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for source in ("pipe", "/dev/zero", ".", "nothing", "", "record.json/x"):
+        run = planned(scripts, "--from", source)
+        assert (run.code, run.result["field"]) == (2, "--from"), (source, run.events)
+
+
+@pytest.mark.parametrize("flag", ["--payload", "--payload-file"])
+def test_a_second_payload_is_a_bad_argument(scripts, tmp_path, flag):
+    run = planned(scripts, "--from", told(tmp_path), flag, "{}")
+    assert (run.code, run.result["field"]) == (2, "--from")
+
+
+@pytest.mark.parametrize("flag", ["--embed-metadata", "--show"])
+def test_a_flag_about_files_needs_files(scripts, flag):
+    run = scripts.run("create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "x", flag)
+    assert (run.code, run.result["field"]) == (2, flag)
+    run = scripts.run("wait_generation.py", "--provider", "sandbox", "--generation-id", "gen_1", flag)
+    assert (run.code, run.result["field"]) == (2, flag)
+
+
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_whatever_a_file_holds_it_is_a_record_or_not(value):
+    assert provenance.is_record(value) is False
+
+
+def test_secrets_that_the_redactor_knows_are_out_of_every_fact():
+    console = types.SimpleNamespace(redactor=Redactor())
+    console.redactor.protect("verysecret")
+    kept = provenance.Keeper(
+        console, provenance.Keeping(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
+    )
+    assert "verysecret" not in json.dumps([kept._facts, kept._outputs])
