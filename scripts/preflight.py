@@ -92,23 +92,63 @@ def _report(screen: console.Console, arguments, provider) -> dict:
     """What is known about one service without asking it, and with --online what it says."""
     from mediakit import keys
 
-    key = keys.find(provider.key) if provider.key else None
+    found, cli = _program(arguments, provider)
+    login = found.saved_login if found else lambda: None
+    key = keys.find(provider.key, login=login) if provider.key else None
     ready = provider.key is None or key is not None
     report = {
         "provider": provider.name,
         "ready": ready,
         "key_found": key is not None if provider.key else None,
         "key_source": key.source if key else None,
-        "cli_available": False,
-        "recommended_mode": "rest" if ready else "none",
+        **cli,
+        "recommended_mode": ("cli" if found else "rest") if ready else "none",
         "missing": [] if ready else [provider.key["variable"]],
         "setup": None if ready else provider.key_guidance,
     }
-    if key:
+    if key and key.value is not None:
         screen.redactor.protect(key.value)
-    if arguments.online and key:
-        report.update(_asked(screen, arguments, provider, key))
+        if arguments.online:
+            report.update(_asked(screen, arguments, provider, key))
+    if found and arguments.online:
+        report.update(_diagnosed(screen, report, found, key))
     return {name: value for name, value in report.items() if value is not None}
+
+
+def _program(arguments, provider) -> tuple:
+    """The service's own program, where it can be used, and what is to be said about it."""
+    if provider.cli is None:
+        return None, {"cli_available": False}
+    from mediakit import program, transport
+
+    base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+    found, problem = program.look_for(provider, base_url)
+    problem = found.check() if found else problem
+    if problem:
+        return None, {
+            "cli_available": False,
+            "cli_problem": console.plain(problem),
+            "cli_install": provider.cli["install"],
+        }
+    version = console.plain(found.version() or "unknown")
+    told = {"cli_available": True, "cli_source": found.source, "cli_version": version}
+    if found.misses_proxy:
+        return None, {**told, "cli_problem": f"{found.name} does not go through the proxy that the environment names"}
+    return found, {**told, "cli_doctor": "not_run"}
+
+
+def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:
+    """What the program's own check says; where it fails and the service takes the key all the same, REST is left."""
+    told = found.doctor(key)
+    told["cli_checks"] = [
+        {name: screen.plain(value) if isinstance(value, str) else value for name, value in check.items()}
+        for check in told["cli_checks"]
+    ]
+    if told["cli_doctor"] == "passed" or not report["ready"]:
+        return told
+    if key.value is not None and report["online"]["ok"]:
+        return {**told, "recommended_mode": "rest"}
+    return {**told, "ready": False, "recommended_mode": "none", "missing": [f"a check that {found.name} passes"]}
 
 
 def _asked(screen: console.Console, arguments, provider, key) -> dict:

@@ -82,14 +82,16 @@ def test_the_front_matter_is_what_all_installers_accept():
 
 def test_every_variable_that_is_read_is_declared():
     declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
-    wanted = [found.key for name in providers.names() if (found := providers.load(name)).key]
+    services = [providers.load(name) for name in providers.names()]
+    wanted = [found.key for found in services if found.key]
     keys = {name for key in wanted for name in (key["variable"], *key.get("other_variables", ()))}
     keys |= {key["saved_login"]["variable"] for key in wanted if "saved_login" in key}
+    programs = {found.cli["variable"] for found in services if found.cli}
     listed = {
         live["key"] for name in catalogue.services() if "key" in (live := catalogue.document(name).get("live", {}))
     }
     code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS.rglob("*.py"))
-    assert declared == keys | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
+    assert declared == keys | programs | listed | set(re.findall(r'"(AI_MEDIA_[A-Z_]+)"', code))
 
 
 def test_what_codex_shows_is_within_its_limits():

@@ -21,6 +21,7 @@ A room a concern; a room imports only rooms below it:
     terminal_picture  a picture inline on a terminal
     metadata    a text inside a media file (pure but for the file)
     live        what a service itself says it offers
+    program     a service's own command-line program in place of its HTTP interface
     transport   sends and receives: sessions, origin rules, redaction
     fetching    one public document from the web
     catalogue   the models of the services, and where their contracts are
@@ -32,6 +33,7 @@ A room a concern; a room imports only rooms below it:
     sse         Server-Sent Events (pure)
     containers  what a media file is, and whether it is whole (pure)
     names       the names of files (pure)
+    process     runs another program within bounds
     folders     where this user's state and settings live
     errors      categories, outcomes, exit codes (pure)
 """

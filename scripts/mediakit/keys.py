@@ -18,27 +18,37 @@ from collections import namedtuple
 
 from . import errors, folders
 
-# source says where it was found, in words for people.
+# source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
 
 _LARGEST_ENV_FILE = 65536
 _USABLE = re.compile(r"[\x21-\x7e]+")
 
 
-def find(wanted: dict, from_stdin: str | None = None) -> Key | None:
-    """The key that a descriptor's `key` asks for, or None. Raises Failure for one that no header can hold."""
-    for source, value in _candidates(wanted, from_stdin):
+def find(wanted: dict, from_stdin: str | None = None, login=lambda: None) -> Key | None:
+    """The key that a descriptor's `key` asks for, or None. Raises Failure for one that no header can hold.
+
+    login  () -> a Key that the service's own program keeps to itself, or None
+    """
+    return _first(_given(wanted, from_stdin)) or login() or _first(_kept(wanted))
+
+
+def _first(candidates) -> Key | None:
+    for source, value in candidates:
         value = (value or "").strip()
         if value:
             return Key(_checked(value, source), source)
     return None
 
 
-def _candidates(wanted: dict, from_stdin: str | None):
-    variable = wanted["variable"]
+def _given(wanted: dict, from_stdin: str | None):
     yield "--key-stdin", from_stdin
-    for name in (variable, *wanted.get("other_variables", ())):
+    for name in (wanted["variable"], *wanted.get("other_variables", ())):
         yield f"the environment variable {name}", os.environ.get(name)
+
+
+def _kept(wanted: dict):
+    variable = wanted["variable"]
     if "saved_login" in wanted:
         yield "the login that the service's own client has saved", _saved_login(wanted["saved_login"])
     yield "the user's own store", stored(variable)

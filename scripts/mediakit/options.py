@@ -11,8 +11,10 @@ waiting_terms   how long to wait for a job that exists
 
 from __future__ import annotations
 
-from . import errors, folders, keys, lifecycle, providers, transport
-from .console import Console, folder, one_of, seconds, size, whole, word
+import os
+
+from . import errors, folders, keys, lifecycle, program, providers, transport
+from .console import Console, folder, one_of, seconds, size, time_left, whole, word
 
 
 def add_connection_flags(parser) -> None:
@@ -29,6 +31,10 @@ def add_connection_flags(parser) -> None:
     )
     group.add_argument("--base-url", metavar="URL", help="another address of the service, with its prefix")
     group.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
+    ways = ("auto", "cli", "rest")
+    group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
+        help="through the service's own command-line program or not; auto: if it is there and no --base-url is given",
+    )  # fmt: skip
     group.add_argument("--key-stdin", action="store_true", help="read the key from standard input, for this run only")
 
 
@@ -128,6 +134,7 @@ class Connection:
     key       keys.Key, or None for a service that needs none
     chosen    the flags that lead another script to the same place
     embedded  whether its server was started in this process
+    through   program.Program that requests go through; None for HTTP
     """
 
     def __init__(
@@ -137,12 +144,20 @@ class Connection:
         key: keys.Key | None,
         chosen: list[str],
         embedded: bool = False,
+        through: program.Program | None = None,
     ):
         self.provider = provider
         self.base_url = base_url
         self.key = key
         self.chosen = chosen
         self.embedded = embedded
+        self.through = through
+
+    def wire(self, inbox, trace=None) -> transport.Wire | program.ProgramWire:
+        """What sends one job's requests."""
+        if self.through:
+            return program.ProgramWire(self.through, self.key, inbox, trace)
+        return transport.Wire(self.base_url, self.authorisation, inbox, trace)
 
     @property
     def origin(self) -> str:
@@ -155,7 +170,7 @@ class Connection:
 
     @property
     def authorisation(self) -> tuple[str, str] | None:
-        if self.key is None:
+        if self.key is None or self.key.value is None:
             return None
         wanted = self.provider.key
         return wanted["header"], wanted["prefix"] + self.key.value
@@ -168,11 +183,17 @@ class Connection:
 
 
 def provider_of(arguments, name: str) -> providers.Provider:
-    """The provider of that name, with the contract that --as asks for; raises Failure 2 where it cannot have one."""
+    """The provider of that name, with the contract that --as asks for.
+
+    Raises Failure 2 where it cannot have that one, or has no program and --transport asks for it.
+    """
     spoken = providers.spoken_by(name)
     if arguments.speaks is not None and arguments.speaks not in spoken:
         raise errors.bad_argument("--as", "expected with --provider sandbox only: a real service speaks for itself")
-    return providers.load(name, arguments.speaks)
+    provider = providers.load(name, arguments.speaks)
+    if arguments.transport == "cli" and provider.cli is None:
+        raise errors.bad_argument("--transport", f"expected auto or rest: {provider.title} has no program of its own")
+    return provider
 
 
 def provider_flags(provider: providers.Provider) -> list[str]:
@@ -185,7 +206,8 @@ def provider_flags(provider: providers.Provider) -> list[str]:
 def connect(console: Console, arguments, name: str) -> Connection:
     """The Connection that the flags of add_connection_flags mean; raises Failure.
 
-    For an embedded service without --base-url its server is started, in this process.
+    For an embedded service without --base-url its server is started, in this process. Whether requests
+    go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
     """
     provider = provider_of(arguments, name)
     chosen = provider_flags(provider)
@@ -194,9 +216,12 @@ def connect(console: Console, arguments, name: str) -> Connection:
         base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
         if base_url != own:
             chosen += ["--base-url", base_url] + (["--trust-base-url"] if arguments.trust_base_url else [])
-    key = _key_of(console, provider, arguments)
+    if arguments.transport != "auto":
+        chosen += ["--transport", arguments.transport]
+    through = _program_of(console, provider, arguments, base_url)
+    key = _key_of(console, provider, arguments, through)
     embedded = base_url is None
-    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded)
+    return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded, through)
 
 
 def connect_to_plan(console: Console, arguments, name: str) -> Connection | None:
@@ -234,16 +259,40 @@ def waiting_terms(arguments, connection: Connection) -> lifecycle.Terms:
     )
 
 
-def _key_of(console: Console, provider: providers.Provider, arguments) -> keys.Key | None:
+def _program_of(console: Console, provider, arguments, base_url: str | None) -> program.Program | None:
+    """The program that requests go through, as --transport says; None for HTTP."""
+    is_forced = arguments.transport == "cli"
+    may_be = arguments.transport == "auto" and base_url is not None and arguments.base_url is None
+    if provider.cli is None or not (is_forced or may_be):
+        return None
+    found, problem = program.look_for(provider, base_url)
+    left = time_left(getattr(arguments, "deadline", None))
+    limit = program.QUESTION_TIMEOUT if left is None else min(program.QUESTION_TIMEOUT, left / 2)
+    problem = found.check(limit) if found else problem
+    if found and found.misses_proxy and not is_forced:
+        # Its create would fail on the way, and nobody could tell that from an unknown outcome.
+        problem = f"{found.name} does not go through the proxy that the environment names"
+    if not problem:
+        return found
+    if is_forced:
+        guidance = [f"To install it: {provider.cli['install']}", "Or without it: --transport rest"]
+        raise errors.bad_argument("--transport", console.plain(problem), *guidance)
+    if found or os.environ.get(provider.cli["variable"]):
+        console.warning("cli_unusable", console.plain(problem))
+    return None
+
+
+def _key_of(console: Console, provider: providers.Provider, arguments, through) -> keys.Key | None:
     if provider.key is None:
         return None
     from_stdin = keys.read_stdin("--key-stdin") if arguments.key_stdin else None
     if from_stdin:
         console.redactor.protect(from_stdin)
-    key = keys.find(provider.key, from_stdin)
+    key = keys.find(provider.key, from_stdin, through.saved_login if through else lambda: None)
     if key is None:
         raise missing_key(provider)
-    console.redactor.protect(key.value)
+    if key.value is not None:
+        console.redactor.protect(key.value)
     return key
 
 

@@ -163,6 +163,7 @@ class Provider:
     title      what people call it
     embedded   whether it runs inside this process and needs neither key nor network
     speaks     the service whose contract it has
+    cli        how its own command-line program is run; None for a service without one
     """
 
     def __init__(self, descriptor: dict, speaks: str | None = None):
@@ -174,6 +175,7 @@ class Provider:
         self.origin: str | None = descriptor.get("origin")
         self.base_path: str = descriptor["base_path"]
         self.key: dict | None = descriptor.get("key")
+        self.cli: dict | None = descriptor.get("cli")
         self.links: dict = descriptor.get("links", {})
         self.prompt_fields: list[str] = descriptor["create"]["prompt"]
         self.model_field: str | None = descriptor["create"].get("model_field")
@@ -223,6 +225,22 @@ class Provider:
         from urllib.parse import quote
 
         return self._descriptor["read"]["path"].replace("{id}", quote(generation_id, safe=""))
+
+    def id_of(self, path: str) -> str | None:
+        """The job whose read has this path; None for another kind of path."""
+        from urllib.parse import unquote
+
+        head, _, tail = self._descriptor["read"]["path"].partition("{id}")
+        is_read = path.startswith(head) and path.endswith(tail) and len(path) > len(head) + len(tail)
+        return unquote(path[len(head) : len(path) - len(tail)]) if is_read else None
+
+    def answer_of(self, generation_id: str) -> dict:
+        """The least answer to a create that has this id where the service puts it."""
+        pointers = self._descriptor["answer"]["id"]
+        body: dict | str = generation_id
+        for token in reversed((pointers if isinstance(pointers, str) else pointers[0]).split("/")[1:]):
+            body = {token.replace("~1", "/").replace("~0", "~"): body}
+        return body
 
     def model_of(self, path: str) -> str | None:
         """The model whose create has this path, streaming or not; None for another kind of path."""

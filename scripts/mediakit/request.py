@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from . import catalogue, errors, inputs, keys, options, payloads, provenance, providers, transport
+from . import catalogue, errors, inputs, keys, options, payloads, program, provenance, providers, transport
 
 # service  the name of a provider
 # model    the model, None where an endpoint is none of a model
@@ -100,7 +100,7 @@ def service_of(arguments) -> str:
     real = [provider for provider in real if provider.key]
     if arguments.key_stdin:
         raise errors.bad_argument("--provider", "expected with --key-stdin, to say whose key it is")
-    found = [provider for provider in real if keys.find(provider.key)]
+    found = [provider for provider in real if keys.find(provider.key, login=_login(arguments, provider))]
     if len(found) == 1:
         return found[0].name
     if found:
@@ -119,6 +119,18 @@ def service_of(arguments) -> str:
             *(f"For {provider.title}, a key comes from {provider.key['create_url']}" for provider in real),
         ],
     )
+
+
+def _login(arguments, provider: providers.Provider):
+    """A callable that asks the service's own program for its login, where it may be used."""
+
+    def look() -> keys.Key | None:
+        if provider.cli is None or arguments.transport == "rest":
+            return None
+        found, _ = program.look_for(provider, provider.base_url)
+        return found.saved_login() if found and not found.check() else None
+
+    return look
 
 
 def generation_id(given: str | None) -> str:

@@ -82,9 +82,7 @@ class Runner:
             unresolved=unresolved,
             forgiving=resumes is not None and not self._notes.attached_by_hand,
         )
-        self._wire = transport.Wire(
-            connection.base_url, connection.authorisation, self._inbox, _tracer(console, trace) if trace else None
-        )
+        self._wire = connection.wire(self._inbox, _tracer(console, trace) if trace else None)
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
         self._listing: transport.Exchange | None = None
@@ -102,6 +100,7 @@ class Runner:
             self._abandon()
             raise
         finally:
+            self._wire.close()
             self._notes.release()
 
     def _abandon(self) -> None:
@@ -138,6 +137,8 @@ class Runner:
     @property
     def _mode(self) -> str:
         """How the result is waited for."""
+        if self._wire.source:
+            return self._wire.source
         if self._path and self._terms.stream:
             return "sse_then_poll_fallback"
         return "synchronous" if self._path and self._provider.answers_when_done else "poll"
@@ -184,15 +185,15 @@ class Runner:
         if seen.kind == "end":
             return self._take_end(now, *seen.value)
         if seen.kind == "lost":
+            message = self._console.plain(seen.value.message)
             if not is_create:
-                return job.poll_lost(now, seen.value.message)
+                return job.poll_lost(now, message)
             if self._notes.refusal and not seen.value.sent:
                 raise journal.unusable(self._notes.refusal)
             if seen.value.sent:
-                return job.create_lost(
-                    now, seen.value.message, self._provider.verdict(0, None, own_key=self._own_key).repeatable
-                )
-            return job.create_not_sent(now, seen.value.message)
+                repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+                return job.create_lost(now, message, repeatable)
+            return job.create_not_sent(now, message)
         return self._take_answer(now, seen.value, is_create)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
@@ -385,7 +386,7 @@ class Runner:
             error = {"code": words[0], "message": self._console.plain(words[1])} if any(words) else None
         fields = {
             "ok": end.fields["ok"],
-            "source": end.fields["source"],
+            "source": self._wire.source or end.fields["source"],
             "provider": self._provider.name,
             "model": self._model,
             "generation_id": self._job.generation_id,

@@ -456,7 +456,10 @@ class Wire:
     key       `(header, value)` that authorises, or None
     inbox     where what arrives is put
     trace     a callable (dict) for every request and answer, or None
+    source    what a result is said to come from; None where that is the job's own affair
     """
+
+    source: str | None = None
 
     def __init__(self, base_url: str, key: tuple[str, str] | None, inbox, trace=None):
         # A package that is missing must be told before anything is sent, and not by a thread.
@@ -486,6 +489,9 @@ class Wire:
     def get(self, path: str, timeout: float) -> Exchange:
         """Read once."""
         return self._start("GET", path, {"Accept": "application/json"}, None, timeout, False)
+
+    def close(self) -> None:
+        """Nothing has to be ended: what is not read any more stops with this process."""
 
     def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
         exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None, on_sending)
