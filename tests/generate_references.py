@@ -85,7 +85,6 @@ def render_pages() -> dict[Path, str]:
     services = {name: descriptor for name, descriptor in services.items() if "origin" in descriptor}
     tables = {
         "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
-        "actions": render_actions(services),
         "left out": render_left_out(services),
     }
     marked = {**tasks, SERVICES_PAGE: tables}
@@ -208,15 +207,6 @@ CAPABILITIES = {
     "id for its support": lambda one, *_: "`trace_id`" if "trace_id" in one["answer"] else "none",
     "cancelling a job": lambda *_: "no source names a way",
 }
-
-
-def render_actions(services: dict[str, dict]) -> list[str]:
-    """Return the table of account.py's actions."""
-    lines = [table_row("service", "action", "effect", "what it does"), table_row(*["---"] * 4)]
-    for name, descriptor in services.items():
-        for action, one in descriptor.get("actions", {}).items():
-            lines.append(table_row(name, f"`{action}`", f"`{one['effect']}`", one["title"]))
-    return lines
 
 
 def render_left_out(services: dict[str, dict]) -> list[str]:
