@@ -16,7 +16,7 @@ list       newest first              show JOB       everything that is known of 
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
 download   JOB, also once more       spend          by day, service and model
 cancel JOB where the service can     forget         JOB or --older-than DAYS
-gallery    a page of the results in --output-dir
+gallery    a page of --output-dir
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
@@ -242,8 +242,7 @@ def _open(book, outcome: str) -> list:
 def _go_on(screen, arguments, book, entries: list) -> int:
     from mediakit import group, options
 
-    folders = [arguments.output_dir, *(entry.output_dir for entry in entries)]
-    saving = options.saving(arguments, next(filter(None, folders), None))
+    saving = options.saving(arguments)
 
     def job(entry):
         return lambda part: _one(part, arguments, book, entry, saving)
@@ -285,10 +284,9 @@ def _attach(screen, arguments, book, entry) -> int:
         raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
     connection = options.connect_again(screen, arguments, book, entry)
     terms = options.waiting_terms(arguments, connection)
-    output_dir = arguments.output_dir or entry.output_dir
     return purchase.attach(
         screen, connection, terms, book, entry, generation_id,
-        output_dir=output_dir, saving=options.saving(arguments, output_dir), trace=arguments.trace,
+        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def main(screen: console.Console, arguments) -> int:
         terms = options.waiting_terms(arguments, connection)
         return purchase.resume(
             screen, connection, terms, book, entry,
-            output_dir=output_dir, saving=options.saving(arguments, output_dir), trace=arguments.trace,
+            output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
         )  # fmt: skip
     connection = options.connect(screen, arguments, arguments.provider or "skills-video")
     job = runner.Runner(
@@ -59,7 +59,7 @@ def main(screen: console.Console, arguments) -> int:
         options.waiting_terms(arguments, connection),
         generation_id=generation_id,
         output_dir=arguments.output_dir,
-        saving=options.saving(arguments, arguments.output_dir),
+        saving=options.saving(arguments),
         trace=arguments.trace,
     )
     return job.run()

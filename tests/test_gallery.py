@@ -15,8 +15,9 @@ from conftest import ROOT
 from fake_service import PNG
 from hypothesis import given
 from hypothesis import strategies as st
-from mediakit import gallery, metadata
 from PIL import Image
+
+from mediakit import gallery, metadata
 
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 WAV = b"RIFF" + struct.pack("<I", 8036) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
@@ -204,11 +205,11 @@ def test_a_page_of_ours_is_written_anew_and_no_other(scripts, tmp_path):
         assert (tmp_path / "gallery.html").read_bytes() == content
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "file", ""])
+@pytest.mark.parametrize("folder", ["nowhere", "file", "", "."])
 def test_a_folder_that_is_none_is_a_bad_argument(scripts, folder):
     (scripts.folder / "file").write_text("")
     run = scripts.run("jobs.py", "gallery", "--output-dir", folder)
-    assert (run.code, run.result.get("field")) == ((2, "--output-dir") if folder else (0, None))
+    assert (run.code, run.result.get("field")) == ((0, None) if folder == "." else (2, "--output-dir"))
 
 
 def test_no_signature_reaches_the_page(tmp_path):

@@ -11,8 +11,9 @@ import pytest
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from mediakit import metadata
 from PIL import Image
+
+from mediakit import metadata
 
 TEXT = json.dumps({"prompt": 'a "tin" <boat> & ]]> \u202e \x00 é', "more": "x" * 20_000})
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -91,8 +92,7 @@ def test_a_job_is_run_waited_for_and_downloaded(client):
     task = ended["data"]["task_id"]
     assert client.run("task", "get", task, "--json")[1] == ended
     assert client.run("task", "wait", task, "--json")[1] == ended
-    local = ("--allow-insecure-http", "--allow-private-network")
-    code, saved = client.run("task", "download", task, "--json", "--output-dir", str(client.folder / "out"), *local)
+    code, saved = client.run("task", "download", task, "--json", "--output-dir", str(client.folder / "out"), *LOCAL)
     assert code == 0
     with open(saved["files"][0]["path"], "rb") as file:
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
@@ -115,7 +115,10 @@ READ = ("GET", "/api/v1/tasks/ID", BEARER, None)
 VALIDATE = ("GET", "/api/v1/apikey/validate", BEARER, None)
 BALANCE = ("GET", "/api/v1/team/balance", BEARER, None)
 MODELS = ("GET", "/api/v1/models", BEARER, None)
-# What version 0.0.7 of the official program was seen to send. A run of equal reads is written as one.
+FILE = ("GET", "/media/FILE", {}, None)
+LOCAL = ("--allow-insecure-http", "--allow-private-network")
+# What version 0.0.7 of the official program was seen to send. A run of equal reads is written as one;
+# a result is fetched without the key.
 RECORDED = {
     ("init", "--json"): [VALIDATE],
     ("doctor", "--json"): [VALIDATE, BALANCE],
@@ -123,18 +126,20 @@ RECORDED = {
     ("model", "list", "--json"): [MODELS],
     ("model", "describe", MODEL, "--json"): [MODELS],
     ("model", "run", "--json", "--wait", "--model-slug", MODEL, "--body-file", "-"): [CREATE, READ],
+    ("model", "batch", "-", "--json", "--yes", "--wait"): [CREATE, READ],
     ("task", "get", "--json", "ID"): [READ],
     ("task", "wait", "--json", "ID"): [READ],
+    ("task", "download", "--json", "ID", "--output-dir", "out", *LOCAL): [READ, FILE],
 }
+JOB = [CREATE, READ, FILE]
 
 
 def seen_by(server: Sandbox, after: int = 0) -> list[tuple]:
     """The requests that a sandbox saw: method, path, headers that matter, body; ids written as ID."""
     rows = []
     for exchange in list(server.exchanges)[after:]:
-        path = exchange.path
-        if path.startswith("/api/v1/tasks/"):
-            path = "/api/v1/tasks/ID"
+        path = re.sub("^/api/v1/tasks/.+", "/api/v1/tasks/ID", exchange.path)
+        path = re.sub("^/media/.+", "/media/FILE", path)
         headers = {name: exchange.headers[name] for name in JSON_BODY if name in exchange.headers}
         row = (exchange.method, path, headers, json.loads(exchange.body) if exchange.body else None)
         if [row] != rows[-1:]:
@@ -144,14 +149,13 @@ def seen_by(server: Sandbox, after: int = 0) -> list[tuple]:
 
 @pytest.mark.parametrize("words", RECORDED, ids=lambda words: " ".join(words[:2]))
 def test_the_official_program_sends_what_was_recorded(client, modellix, words):
+    task = ""
     if "ID" in words:
-        model_run = ("model", "run", "--json", "--model-slug", MODEL, "--body-file", "-")
+        model_run = ("model", "run", "--json", "--wait", "--model-slug", MODEL, "--body-file", "-")
         task = client.run(*model_run, stdin=json.dumps(BODY))[1]["data"]["task_id"]
-        words_sent = tuple(task if word == "ID" else word for word in words)
-    else:
-        words_sent = words
     before = len(modellix.exchanges)
-    assert client.run(*words_sent, stdin=json.dumps(BODY))[0] == 0
+    given = {"modelSlug": MODEL, "body": BODY} if "batch" in words else BODY
+    assert client.run(*(task if word == "ID" else word for word in words), stdin=json.dumps(given))[0] == 0
     assert seen_by(modellix, before) == RECORDED[words]
 
 
@@ -163,16 +167,14 @@ def our_create(scripts, server: Sandbox, transport: str, *flags: str, body: dict
 
 
 def test_our_own_requests_for_the_same_job_are_the_recorded_ones(scripts, modellix):
-    assert our_create(scripts, modellix, "rest").code == 0
-    (recorded,) = (rows for words, rows in RECORDED.items() if "--wait" in words)
-    assert seen_by(modellix) == recorded
+    assert our_create(scripts, modellix, "rest", "--output-dir", "out").code == 0
+    assert seen_by(modellix) == JOB
 
 
 def test_through_the_official_program_we_send_the_recorded_ones_too(scripts, client, modellix):
-    run = our_create(scripts, modellix, "cli", env={"MODELLIX_CLI": client.path})
+    run = our_create(scripts, modellix, "cli", "--output-dir", "out", env={"MODELLIX_CLI": client.path})
     assert (run.code, run.result["source"]) == (0, "cli")
-    (recorded,) = (rows for words, rows in RECORDED.items() if "--wait" in words)
-    assert seen_by(modellix) == recorded
+    assert seen_by(modellix) == JOB
 
 
 # -- the same through both -----------------------------------------------------------------------------

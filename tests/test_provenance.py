@@ -1,6 +1,7 @@
 """Where a result comes from is told beside it and inside it, and is enough to make it again."""
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -12,7 +13,9 @@ from conftest import KEY, ROOT
 from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
 from hypothesis import given
 from hypothesis import strategies as st
-from mediakit import metadata, provenance
+from PIL import Image
+
+from mediakit import metadata, provenance, results
 from mediakit.console import Console, Redactor
 
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -157,18 +160,24 @@ def test_each_of_several_files_has_its_own(scripts):
 
 def keeper(**facts) -> provenance.Keeper:
     facts = {"provider": "sandbox", "payload": {"prompt": "x"}, **facts}
-    return provenance.Keeper(Console("test"), provenance.Keeping(), facts, [{"url": "https://m.example/1.png"}])
+    return provenance.Keeper(Console("test"), results.Saving(), facts, [{"url": "https://m.example/1.png"}])
 
 
 def asset_in(folder) -> dict:
     (folder / "x-1.png").write_bytes(PNG)
-    return {"path": str(folder / "x-1.png"), "bytes": len(PNG), "sha256": "0" * 64, "media_type": "image/png"}
+    return {
+        "path": str(folder / "x-1.png"),
+        "number": 1,
+        "bytes": len(PNG),
+        "sha256": "0" * 64,
+        "media_type": "image/png",
+    }
 
 
 def test_a_file_of_that_name_is_never_replaced(tmp_path):
     (tmp_path / "x-1.png.json").write_text("somebody's own")
     os.symlink("nowhere", tmp_path / "x-1.png-2.json")
-    kept = keeper().keep(asset_in(tmp_path), 1)
+    kept = keeper().keep(asset_in(tmp_path))
     assert kept["provenance"] == str(tmp_path / "x-1.png-3.json")
     assert record_of(kept)["file"]["name"] == "x-1.png"
     assert (tmp_path / "x-1.png.json").read_text() == "somebody's own"
@@ -179,18 +188,29 @@ def test_a_file_of_that_name_is_never_replaced(tmp_path):
 
 def test_a_record_that_cannot_be_written_is_a_warning(tmp_path, capfdbinary):
     asset = {**asset_in(tmp_path), "path": str(tmp_path / "gone" / "x-1.png")}
-    assert keeper().keep(asset, 1) == asset
+    assert keeper().keep(asset) == asset
     assert json.loads(capfdbinary.readouterr().out)["code"] == "provenance_not_written"
 
 
 def test_what_is_large_is_left_out_by_name(tmp_path):
     payload = {"prompt": "x", "image": "data:image/png;base64," + "A" * 300_000}
-    record = record_of(keeper(payload=payload, usage={"x": "y" * 20_000}).keep(asset_in(tmp_path), 1))
+    record = record_of(keeper(payload=payload, usage={"x": "y" * 20_000}).keep(asset_in(tmp_path)))
     assert (record["payload"], record["left_out"]) == ({"prompt": "x"}, ["image"]) and "usage" not in record
     many = {f"field{n}": "A" * 100_000 for n in range(20)}
-    record = record_of(keeper(payload=many).keep(asset_in(tmp_path), 1))
+    record = record_of(keeper(payload=many).keep(asset_in(tmp_path)))
     assert record["left_out"] and {*record["payload"], *record["left_out"]} == set(many)
     assert len(json.dumps(record)) < provenance.LARGEST_RECORD
+
+
+def nested(levels: int):
+    return json.loads("[" * levels + "]" * levels)
+
+
+def test_what_is_too_deep_is_not_told(tmp_path):
+    record = record_of(keeper(payload={"deep": nested(900)}, usage=nested(900)).keep(asset_in(tmp_path)))
+    assert record["payload_omitted"] and "usage" not in record
+    record = record_of(keeper(payload={"deep": nested(38)}).keep(asset_in(tmp_path)))
+    assert provenance.read(str(tmp_path / "x-1.png-2.json")) == record
 
 
 @pytest.mark.parametrize(
@@ -216,9 +236,9 @@ def test_a_source_has_no_signature(url, expected):
     expires_at=st.none() | st.text(),
 )
 def test_every_record_follows_the_schema(payload, usage, url, expires_at):
-    asset = {"path": "out/x.png", "bytes": 1, "sha256": "0" * 64, "media_type": "image/png"}
+    asset = {"path": "out/x.png", "number": 1, "bytes": 1, "sha256": "0" * 64, "media_type": "image/png"}
     facts = {"provider": "sandbox", "payload": payload, "usage": usage, "created_at": 1.5}
-    record = valid(provenance._record(facts, True, asset, {"url": url, "expires_at": expires_at}, 1))
+    record = valid(provenance._record(facts, True, asset, {"url": url, "expires_at": expires_at}))
     assert provenance.is_record(json.loads(json.dumps(record)))
     assert provenance.is_record(valid(provenance.travelling(record)))
 
@@ -239,15 +259,33 @@ def test_metadata_is_embedded_when_it_is_asked_for(scripts, task):
     assert (asset["bytes"], asset["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_a_file_of_an_unknown_type_is_saved_as_it_came(scripts):
-    sound = b"ID3" + bytes(200)
-    with FakeService(media=answer(200, sound, media_type="audio/mpeg")) as service:
+def test_a_file_of_a_type_without_a_place_for_it_is_saved_as_it_came(scripts):
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "GIF")
+    with FakeService(media=answer(200, file.getvalue(), media_type="image/gif")) as service:
         service._scripts["create"] = [stream(event("COMPLETED", url=f"{service.origin}/media/1"))]
         run = create(scripts, service, "--output-dir", "out", "--embed-metadata")
-    assert run.result["exit_code"] == 0 and run.first("warning")["code"] == "metadata_not_embedded"
-    with open(run.first("asset")["path"], "rb") as file:
-        assert file.read() == sound
-    assert record_of(run.first("asset"))["file"]["media_type"] == "audio/mpeg"
+    assert run.result["exit_code"] == 0
+    assert "metadata_not_embedded" in [event["code"] for event in run.events if event["event"] == "warning"]
+    with open(run.first("asset")["path"], "rb") as saved:
+        assert saved.read() == file.getvalue()
+    assert record_of(run.first("asset"))["file"]["media_type"] == "image/gif"
+
+
+def test_each_output_has_the_record_of_its_own_link(scripts):
+    with FakeService(media=[answer(404), PICTURE]) as service:
+        images = [{"url": f"{service.origin}/media/{number}.png"} for number in (1, 2)]
+        service._scripts["create"] = [stream(event("COMPLETED", data={"type": "image", "images": images}))]
+        run = create(scripts, service, "--output-dir", "out")
+    assert run.code == 26 and [event["number"] for event in run.events if event["event"] == "asset"] == [2]
+    record = record_of(run.first("asset"))
+    assert (record["output"], record["source"]) == (2, {"url": f"{service.origin}/media/2.png"})
+
+
+def test_the_command_that_goes_on_asks_for_the_same(scripts):
+    with FakeService(create=stream(event()), read=answer(200, job("IN_PROGRESS"))) as service:
+        run = create(scripts, service, "--output-dir", "out", "--embed-metadata", "--show", "--poll-timeout", "0")
+    assert run.code == 11 and {"--embed-metadata", "--show"} <= set(run.result["next_argv"])
 
 
 @pytest.mark.parametrize(
@@ -426,6 +464,6 @@ def test_secrets_that_the_redactor_knows_are_out_of_every_fact():
     console = types.SimpleNamespace(redactor=Redactor())
     console.redactor.protect("verysecret")
     kept = provenance.Keeper(
-        console, provenance.Keeping(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
+        console, results.Saving(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
     )
     assert "verysecret" not in json.dumps([kept._facts, kept._outputs])

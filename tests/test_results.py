@@ -224,9 +224,10 @@ def job_with(kind: str, *urls: str) -> dict:
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Every file below a folder but those of the journal, with its content."""
-    found = (path for path in folder.rglob("*") if path.is_file() and "state" not in path.relative_to(folder).parts)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    """Every file below a folder, with its content; not those of the journal, nor the record beside a result."""
+    found = {path for path in folder.rglob("*") if path.is_file() and "state" not in path.relative_to(folder).parts}
+    records = {path.with_name(f"{path.name}.json") for path in found}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(found - records)}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

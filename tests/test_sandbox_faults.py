@@ -44,8 +44,10 @@ EXPECTED = {
     "create-lost": (STREAM, 0, 1, "terminal", "poll"),
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "create-truncated": (PLAIN, 0, 1, "terminal", "poll"),
+    "create-no-id": (PLAIN, 0, 1, "terminal", "poll"),
     "create-redirect": (STREAM, 25, 1, "error", None),
-    # These belong to Image Skill's contract: in this one the create goes on normally.
+    # These belong to the other contracts: in this one the create goes on normally.
+    "result-older": (STREAM, 0, 1, "terminal", "sse"),
     "create-provider-failure": (STREAM, 0, 1, "terminal", "sse"),
     "create-storage-failed": (STREAM, 0, 1, "terminal", "sse"),
     "create-budget": (STREAM, 0, 1, "terminal", "sse"),
@@ -109,7 +111,9 @@ def test_the_main_job_survives_or_tells(scripts, sandbox, fault):
     assert run.result.get("source") == source
     saved = [event for event in run.events if event["event"] == "asset"]
     assert len(saved) == (1 if code == 0 else 0)
-    assert len(list((scripts.folder / "out").glob("*"))) == len(saved)
+    assert sorted(map(str, (scripts.folder / "out").glob("*"))) == sorted(
+        event[name] for event in saved for name in ("path", "provenance")
+    )
 
 
 def test_the_reference_lists_every_fault_with_the_exit_code_that_it_has():

@@ -10,8 +10,9 @@ import threading
 
 import pytest
 from conftest import PATIENCE, SCRIPTS, read_events
-from mediakit import terminal_picture
 from PIL import Image
+
+from mediakit import terminal_picture
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a matter of POSIX systems")
 

@@ -1,7 +1,7 @@
 """What the services offer: the bundled catalogues and contracts in assets/contracts.
 
 contract_path   the OpenAPI document of a service
-find            the entry of one model
+find, entry     one model: an error, or nothing, where it is not listed
 only_task       the one task of a model
 menu            the models for a task: what can be run, and what is only listed
 """
@@ -120,11 +120,15 @@ def find(service: str, model: str) -> dict:
     return listed[model]
 
 
+def entry(service: str, model: str | None) -> dict:
+    """What is known of a model; empty for one that is not listed, and for a service without a catalogue."""
+    listed = models(service) if model is not None and service in services() else ()
+    return next((entry for entry in listed if entry["model"] == model), {})
+
+
 def only_task(service: str, model: str | None) -> str | None:
     """The task of a model that is listed with a single one; None for every other."""
-    if service not in services():
-        return None
-    tasks = next((entry.get("tasks", []) for entry in models(service) if entry["model"] == model), [])
+    tasks = entry(service, model).get("tasks", [])
     return tasks[0] if len(tasks) == 1 else None
 
 

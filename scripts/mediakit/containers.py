@@ -5,6 +5,7 @@
     is_plain     whether they show words in UTF-8 that are no page
     inspect      walk a file's own structure: raises Broken, and may know the media type better
     ENDINGS      media type -> the ending of its files
+    MEDIA_TYPES  the word for a format -> its media type
 
 Structures are read as their specifications say: ISO/IEC 14496-12 (boxes), RFC 8794 (EBML), RIFF,
 RFC 3533 (Ogg), glTF 2.0. Only headers are read, whatever the size of a file; what a length in it
@@ -46,6 +47,8 @@ ENDINGS = {
     "text/plain": "txt",
     "application/json": "json",
 }
+# The words that answers have for formats besides the endings.
+MEDIA_TYPES = {**{ending: media_type for media_type, ending in ENDINGS.items()}, "jpeg": "image/jpeg"}
 
 # (offset, bytes there, media type); the first that fits.
 _SIGNATURES = (

@@ -20,14 +20,18 @@ from datetime import datetime
 from functools import cache
 from urllib.parse import quote
 
-from . import errors, provenance, providers, results
+from . import containers, errors, provenance, providers
 from .console import command_line, rfc3339
 
 NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-_TYPES = {ending: media_type for media_type, ending in results.ENDINGS.items()}
+# JSON files are records.
+_TYPES = {
+    **{word: media_type for word, media_type in containers.MEDIA_TYPES.items() if word != "json"},
+    "bin": "application/octet-stream",
+}
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
@@ -36,7 +40,7 @@ _LARGEST_PAYLOAD = 8000
 # Names that need no quoting in any shell, and so can stand in a command line; ours always do.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
 # Characters that would move or turn round the text around them, and what no UTF-8 can hold.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def write(folder: str) -> tuple[str, int, int]:
@@ -74,7 +78,7 @@ def _collect(folder: str) -> tuple[list[dict], int]:
     with os.scandir(folder) as found:
         files = {entry.name: entry.stat() for entry in found if entry.is_file(follow_symlinks=False)}
     records, lost = _records(folder, files)
-    media = [name for name in files if name in records or _type_by_name(name)]
+    media = [name for name in files if _type_by_name(name)]
     again = command_line("create_and_wait.py", "--from", os.path.join(folder, "NAME"), "--output-dir", folder)
     entries = []
     for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:
@@ -97,7 +101,8 @@ def _records(folder: str, files: dict) -> tuple[dict, int]:
         if record is None or not isinstance(record.get("file"), dict):
             continue
         its_file = record["file"].get("name")
-        if isinstance(its_file, str) and its_file in files and its_file != name:
+        # A record makes nothing a medium that is none: a page with code in it, say.
+        if isinstance(its_file, str) and its_file in files and _type_by_name(its_file):
             found.setdefault(its_file, (name, record))
         else:
             lost += 1
@@ -186,10 +191,9 @@ def _seconds(times: dict) -> float | None:
 
 def _asked(record: dict) -> tuple[str, dict | None]:
     """The prompt, and the rest of the payload as far as it may be seen in a page that is handed on."""
-    payload = dict(_dict(provenance.travelling(record), "payload"))
-    service = _services().get(record.get("provider"))
-    field = service.prompt_field if service else "prompt"
-    prompt = payload.pop(field) if isinstance(payload.get(field), str) else ""
+    payload = provenance.for_others(_dict(record, "payload"))
+    field = next((field for field in _prompt_fields() if isinstance(payload.get(field), str)), None)
+    prompt = payload.pop(field) if field else ""
     payload = _shown_value(payload)
     if len(json.dumps(payload)) > _LARGEST_PAYLOAD:
         payload = {name: "(too long for this page)" for name in list(payload)[:50]}
@@ -205,6 +209,13 @@ def _note(record: dict) -> str:
         return f"Too large to be kept beside the file: {', '.join(record['left_out'])}."
     service = _services().get(record["provider"])
     return "It is bought anew." if service and not service.embedded else ""
+
+
+@cache
+def _prompt_fields() -> list[str]:
+    """Every field that holds a prompt somewhere, `prompt` itself first."""
+    found = {field for service in _services().values() for field in service.prompt_fields}
+    return sorted(found, key=lambda field: field != "prompt")
 
 
 @cache

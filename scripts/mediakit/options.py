@@ -99,12 +99,9 @@ def _template(text: str) -> str:
         raise argparse.ArgumentTypeError(str(problem)) from None
 
 
-def saving(arguments, output_dir: str | None):
-    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts.
-
-    Raises Failure 2 for a flag that nothing can come of without an `output_dir`.
-    """
-    from . import download, names, provenance, results
+def saving(arguments):
+    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
+    from . import download, names, results
 
     given = {
         "--output-name": arguments.output_name,
@@ -112,6 +109,11 @@ def saving(arguments, output_dir: str | None):
         "--max-total-size": arguments.max_total_size,
         "--max-files": arguments.max_files,
         "--download-timeout": arguments.download_timeout,
+    }
+    switches = {
+        "--allow-private-network": arguments.allow_private_network,
+        "--embed-metadata": arguments.embed_metadata,
+        "--show": arguments.show,
     }
     flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     numbers = list(given.values())[1:]
@@ -121,8 +123,10 @@ def saving(arguments, output_dir: str | None):
         task=getattr(arguments, "task", None),
         budget=download.Budget(limits),
         allows_private=arguments.allow_private_network,
-        flags=(*flags, *(["--allow-private-network"] if arguments.allow_private_network else [])),
-        keeping=provenance.keeping(arguments, output_dir),
+        embeds=arguments.embed_metadata,
+        shows=arguments.show,
+        stores=not getattr(arguments, "no_store_payload", False),
+        flags=(*flags, *(flag for flag, is_given in switches.items() if is_given)),
     )
 
 

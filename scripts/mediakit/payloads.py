@@ -40,8 +40,8 @@ def contract_of_model(service: str, model: str):
         return contracts.operation(
             document, next(row.endpoint for row in document.operations() if row.method == "POST")
         )
-    entry = next((entry for entry in catalogue.models(service) if entry["model"] == model), None)
-    if entry is None or entry["contract"] == "none":
+    entry = catalogue.entry(service, model)
+    if entry.get("contract", "none") == "none":
         return None
     return contracts.operation(contracts.load(catalogue.contract_path(service)), f"POST {entry['path']}")
 

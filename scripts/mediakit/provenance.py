@@ -1,7 +1,6 @@
 """Where a result comes from: told beside its file, inside it, and read back to make it again.
 
-    Keeping     what the flags ask for
-    keeping     a Keeping from the parsed flags
+    check       whether what the flags ask for can be done
     Keeper      for the files of one job: writes the record beside each, embeds it, shows the picture
     read        the record in a file, or None
     made_again  the flags of a create, with what a file of --from says filled in
@@ -19,10 +18,9 @@ import re
 import stat
 import tempfile
 import time
-from collections import namedtuple
 from urllib.parse import urlsplit, urlunsplit
 
-from . import __version__, errors, metadata, providers, results, terminal_picture
+from . import __version__, containers, errors, metadata, providers, results, terminal_picture
 from .console import Console, is_flat, plain, rfc3339
 
 FORMAT = "ai-media/provenance"
@@ -33,22 +31,15 @@ LARGEST_RECORD = 1024 * 1024
 _LARGEST_FIELD = 256 * 1024
 _LARGEST_USAGE = 16 * 1024
 _LONGEST_MODEL = 200
-
-# embeds   --embed-metadata       shows  --show
-# stores   whether the payload may be told
-# task     the task as the flags name it, None where they do not
-Keeping = namedtuple("Keeping", "embeds shows stores task", defaults=(False, False, True, None))
+# What is nested deeper is not told: a value that can just be read may be too deep to be written.
+_DEEPEST = 40
 
 
-def keeping(arguments, output_dir: str | None) -> Keeping:
-    """What the flags ask for; raises Failure 2 for a flag that nothing can come of."""
-    for flag in ("embed_metadata", "show"):
-        if getattr(arguments, flag) and output_dir is None:
-            raise errors.bad_argument(
-                f"--{flag.replace('_', '-')}", "expected with --output-dir: it is about its files"
-            )
-    stores = not getattr(arguments, "no_store_payload", False)
-    return Keeping(arguments.embed_metadata, arguments.show, stores, getattr(arguments, "task", None))
+def check(saving: results.Saving, output_dir: str | None) -> None:
+    """Raise Failure 2 for a flag that nothing can come of."""
+    for flag, is_given in (("--embed-metadata", saving.embeds), ("--show", saving.shows)):
+        if is_given and output_dir is None:
+            raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
 # -- writing -------------------------------------------------------------------------------------------
@@ -57,39 +48,41 @@ def keeping(arguments, output_dir: str | None) -> Keeping:
 class Keeper:
     """What is done with each file of one job.
 
-    facts    what is known of the job: provider, model, task, payload, job, generation_id, cost, usage,
+    facts    what is known of the job: provider, as, model, task, payload, job, generation_id, cost, usage,
              and created_at, finished_at in seconds since the epoch; None for what is not known
     outputs  as providers.Provider.outputs gives them, in the order of their numbers
     """
 
-    def __init__(self, console: Console, wanted: Keeping, facts: dict, outputs: list[dict]):
+    def __init__(self, console: Console, saving: results.Saving, facts: dict, outputs: list[dict]):
         self._console = console
-        self._wanted = wanted
+        self._saving = saving
         self._outputs = console.redactor.value(outputs)
-        self._facts = {name: console.redactor.value(value) for name, value in facts.items() if value is not None}
+        told = {name: value for name, value in facts.items() if value is not None and is_flat(value, _DEEPEST)}
+        self._facts = console.redactor.value(told)
         self._unembedded: dict[int, str] = {}
 
     @property
     def finishing(self):
         """For results.Saver; None where nothing is to be done to a file before it gets its name."""
-        return self._embed if self._wanted.embeds else None
+        return self._embed if self._saving.embeds else None
 
     def _embed(self, staging: str, media_type: str, number: int, output: dict) -> None:
-        text = json.dumps(travelling(_record(self._facts, self._wanted.stores)), separators=(",", ":"))
+        text = json.dumps(travelling(_record(self._facts, self._saving.stores)), separators=(",", ":"))
         try:
             metadata.embed(staging, media_type, text)
         except metadata.Unembedded as problem:
             self._unembedded[number] = str(problem)
 
-    def keep(self, asset: dict, number: int) -> dict:
-        """Write the record of output `number` (from 1) beside its file; the asset with `provenance`, its path.
+    def keep(self, asset: dict) -> dict:
+        """Write the record of an asset beside its file; the asset with `provenance`, the record's path.
 
         A paid file is never lost for it: what fails here is a warning.
         """
+        number = asset["number"]
         if number in self._unembedded:
             name = os.path.basename(asset["path"])
             self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
-        record = _record(self._facts, self._wanted.stores, asset, self._outputs[number - 1], number)
+        record = _record(self._facts, self._saving.stores, asset, self._outputs[number - 1])
         try:
             return {**asset, "provenance": _write_beside(asset["path"], record)}
         except OSError as problem:
@@ -99,19 +92,19 @@ class Keeper:
 
     def show(self, asset: dict) -> None:
         """On a terminal the picture, or its path, where --show asks for it."""
-        if self._wanted.shows:
+        if self._saving.shows:
             self._console.clear_status()
             terminal_picture.show(asset["path"], asset["media_type"])
 
 
-def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict | None = None, number=None) -> dict:
+def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict | None = None) -> dict:
     """One record; without an asset, what can be told before the file has its name."""
     moments = {name: rfc3339(facts[name]) for name in ("created_at", "finished_at") if name in facts}
     record = {
         "format": FORMAT,
         "version": VERSION,
         "tool": {"name": "ai-media", "version": __version__},
-        **{name: facts.get(name) for name in ("provider", "model", "task")},
+        **{name: facts.get(name) for name in ("provider", "as", "model", "task")},
         **_told_payload(facts.get("payload") if stores else None),
         **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
@@ -119,7 +112,7 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
     }
     if asset is not None:
         moments["saved_at"] = rfc3339(time.time())
-        record["output"] = number
+        record["output"] = asset["number"]
         record["source"] = _source(output)
         told = ("bytes", "sha256", "media_type", "width", "height")
         record["file"] = {"name": os.path.basename(asset["path"]), **{key: asset[key] for key in told if key in asset}}
@@ -165,19 +158,23 @@ def _is_web(text: str) -> bool:
 
 
 def travelling(record: dict) -> dict:
-    """What of a record may leave this machine with its file, or in a page.
-
-    Not the job's key and not what names the source. A field of the payload that holds a signed URL or
-    the bytes of a file is left out as a whole: a part of it would be paid for and could not work.
-    """
+    """What of a record leaves this machine with its file: not the job's key, and not what names the source."""
     kept = {name: value for name, value in record.items() if name not in ("job", "source", "usage", "output", "file")}
     if "payload" not in kept:
         return kept
-    payload = {name: value for name, value in kept.pop("payload").items() if not _is_private(value)}
+    payload = for_others(kept.pop("payload"))
     while payload and _size({**kept, "payload": payload}) > metadata.LONGEST_TEXT - 1000:
         payload.pop(max(payload, key=lambda name: _size(payload[name])))
     left_out = [name for name in record["payload"] if name not in payload]
     return {**kept, **_with_left_out(payload, record.get("left_out", []) + left_out)}
+
+
+def for_others(payload: dict) -> dict:
+    """A payload without the fields that hold a signed URL or the bytes of a file.
+
+    Such a field is left out as a whole: a part of it would be paid for and could not work.
+    """
+    return {name: value for name, value in payload.items() if not _is_private(value)}
 
 
 def _is_private(value) -> bool:
@@ -223,8 +220,8 @@ def read(path: str) -> dict | None:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(22, "it is no regular file")
     with open(path, "rb") as file:
-        head = file.read(64)
-        media_type = results.sniff(head)
+        head = file.read(containers.HEAD)
+        media_type = containers.sniff(head)
         if media_type is None:
             file.seek(0)
             content = file.read(2 * LARGEST_RECORD + 1)
@@ -238,7 +235,7 @@ def is_record(value) -> bool:
     """Whether a JSON value is a record that this version understands, as far as it will be relied on."""
     return (
         isinstance(value, dict)
-        and is_flat(value)
+        and is_flat(value, _DEEPEST + 2)
         and value.get("format") == FORMAT
         and value.get("version") == VERSION
         and isinstance(value.get("provider"), str)
@@ -262,6 +259,8 @@ def made_again(arguments):
     record = _recorded(arguments)
     filled = copy(arguments)
     filled.provider = arguments.provider or record["provider"]
+    if filled.provider == record["provider"] and arguments.speaks is None:
+        filled.speaks = record.get("as")
     if not (arguments.model or arguments.task or arguments.sse_endpoint):
         filled.model = record.get("model")
     payload = _payload_again(record, arguments)
@@ -284,6 +283,8 @@ def _recorded(arguments) -> dict:
         )
     if record["provider"] not in providers.names():
         raise errors.bad_argument("--from", f"expected a service of {', '.join(providers.names())} in it")
+    if record.get("as") is not None and record["as"] not in providers.spoken_by(record["provider"]):
+        raise errors.bad_argument("--from", "expected another contract in it, or none")
     model = record.get("model")
     if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
         raise errors.bad_argument("--from", "expected a model such as owner/name in it")

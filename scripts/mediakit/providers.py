@@ -17,7 +17,7 @@ import os
 import re
 from collections import namedtuple
 
-from . import errors
+from . import containers, errors
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
 
@@ -64,14 +64,6 @@ _MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_ID = 2000
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
-# The word for a format in an answer -> its media type.
-_MEDIA_TYPES = {
-    **{word: f"image/{word}" for word in ("png", "jpeg", "webp", "gif", "avif")},
-    **{word: f"video/{word}" for word in ("mp4", "webm")},
-    **{word: f"audio/{word}" for word in ("wav", "ogg", "flac")},
-    **{"jpg": "image/jpeg", "mov": "video/quicktime", "mp3": "audio/mpeg", "m4a": "audio/mp4"},
-    **{"glb": "model/gltf-binary", "txt": "text/plain", "json": "application/json"},
-}
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origin", "key", "links", "homepage", "sources", "cli", "guidance")
 _ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
@@ -464,7 +456,7 @@ def _output(entry, pointers: dict, kind) -> dict:
     found = {name: point(entry, pointer) for name, pointer in pointers.items()}
     word = found.pop("format", None)
     if isinstance(word, str) and not found.get("media_type"):
-        found["media_type"] = _MEDIA_TYPES.get(word.lower())
+        found["media_type"] = containers.MEDIA_TYPES.get(word.lower())
     media_type = found.get("media_type")
     own_kind = found.pop("type", None) or (media_type.partition("/")[0] if isinstance(media_type, str) else kind)
     ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}

@@ -28,8 +28,8 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     from . import catalogue
 
-    if provider.speaks in catalogue.services():
-        entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == asked.model), None)
+    entry = catalogue.entry(provider.speaks, asked.model)
+    if entry:
         charges = catalogue.document(provider.speaks).get("charges")
         stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
@@ -190,7 +190,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
-        "saving": options.saving(arguments, arguments.output_dir),
+        "saving": options.saving(arguments),
         "trace": arguments.trace,
     }
 

@@ -22,7 +22,8 @@ Request = namedtuple("Request", "service model path streams payload warnings")
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
     arguments = provenance.made_again(arguments)
-    provenance.keeping(arguments, arguments.output_dir)  # what is wrong there is told before anything is bought
+    # What is wrong there is told before anything is bought.
+    provenance.check(options.saving(arguments), arguments.output_dir)
     inputs.one_standard_input(
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
@@ -62,8 +63,7 @@ def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None,
 def _of_model(arguments, provider: providers.Provider, base: dict) -> tuple[str, str, bool]:
     """`(path, model, whether it streams)` of --model or --task."""
     model = _model(arguments, provider, base)
-    entry = next((entry for entry in catalogue.models(provider.speaks) if entry["model"] == model), {})
-    task = arguments.task or next(iter(entry.get("tasks", ())), None)
+    task = arguments.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
     try:

@@ -6,7 +6,7 @@
 
 Reports to the inbox, as transport.Seen(saver, kind, value):
 
-    asset    {path, bytes, sha256, media_type, width, height}
+    asset    {path, number, bytes, sha256, media_type, width, height}
     retry    {what, attempt, retry_in_seconds, message}
     expired  None: a host gives nothing any more; `renew` is waited for
     saved    None: every output is on disk
@@ -49,8 +49,9 @@ _DECODERS = {
 }
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
-# The kinds whose files are words, as speech to text makes them.
-_KINDS_OF_WORDS = ("document", "text")
+# What is written is a result only where the service says that it is: else it is an error page.
+_WORDS = ("document", "text")
+_WRITTEN = {"text": "text/plain", "JSON": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,20 @@ class Saving:
     task            the task of the command, where it was named
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
+    embeds          whether provenance is written into each file too
+    shows           whether pictures are shown on the terminal
+    stores          whether provenance tells the payload
     flags           the flags that say the same to another command
-    keeping         what is done with each file beyond saving it (provenance.Keeping)
     """
 
     template: str = names.DEFAULT
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
+    embeds: bool = False
+    shows: bool = False
+    stores: bool = True
     flags: tuple[str, ...] = ()
-    keeping: tuple = ()
 
 
 class Saver:
@@ -237,7 +242,7 @@ class Saver:
                 except FileExistsError:
                     continue
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
-                self._report("asset", {"path": path, **asset})
+                self._report("asset", {"path": path, "number": number, **asset})
             _flush_folder(self._folder)
             return
         raise Unsaved("no free file name")
@@ -262,7 +267,7 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     said = str(output.get("type", "")).lower()
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        media_type = _media_type_of(file.read(containers.HEAD), said)
+        media_type = _media_type_of(file.read(containers.HEAD), said, output.get("media_type"))
         try:
             media_type = containers.inspect(file, size, media_type)
         except containers.Broken as problem:
@@ -272,15 +277,15 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
     return media_type, *(_decoded_size(path, media_type) if media_type in _DECODERS else (None, None))
 
 
-def _media_type_of(head: bytes, said: str) -> str:
+def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
     if not head:
         raise Unsaved("the result is empty")
     media_type = containers.sniff(head)
     if media_type:
         return media_type
     words = containers.is_text(head)
-    if said in _KINDS_OF_WORDS and containers.is_plain(head):
-        return "application/json" if words == "JSON" else "text/plain"
+    if (said in _WORDS or declared in _WRITTEN.values()) and containers.is_plain(head):
+        return _WRITTEN["JSON" if words == "JSON" else "text"]
     if words:
         raise Unsaved(f"the result's host answered with {words} instead of a file")
     if said in _KINDS:

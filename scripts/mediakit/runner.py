@@ -6,6 +6,7 @@ it, and so does the signal handler.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
@@ -71,8 +72,8 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving(keeping=provenance.Keeping())
-        self._keeper: provenance.Keeper | None = None
+        self._saving = saving or results.Saving()
+        provenance.check(self._saving, output_dir)
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -374,8 +375,9 @@ class Runner:
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
-            self._keeper = provenance.Keeper(self._console, self._saving.keeping, self._facts(body), outputs)
-            assets, problem = self._save(outputs)
+            wanted = outputs or self._written_result(body)
+            keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
+            assets, problem = self._save(wanted, keeper)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
@@ -403,7 +405,7 @@ class Runner:
             **_response(body),
         }
         if self._provider.names:
-            fields["mode_used"] = "rest"
+            fields["mode_used"] = self._wire.source or "rest"
         fields.update(
             {name: fields[ours] for name, ours in self._provider.names.items() if fields.get(ours) is not None}
         )
@@ -416,6 +418,14 @@ class Runner:
             return output
         return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
 
+    def _written_result(self, body) -> list[dict]:
+        """The result of a model that makes words, where no file holds it: what the answer itself says."""
+        result = self._provider.result(body)
+        if result is None or catalogue.entry(self._provider.speaks, self._model).get("media") != "text":
+            return []
+        content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
+
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
         entry, cost = self._notes.entry, self._provider.cost(body)
@@ -424,6 +434,7 @@ class Runner:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
             "provider": self._provider.name,
+            "as": self._provider.speaks if self._provider.embedded else None,
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
@@ -435,9 +446,9 @@ class Runner:
             "finished_at": time.time(),
         }
 
-    def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
+    def _save(self, outputs: list[dict], keeper: provenance.Keeper) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        saver = self._saver()
+        saver = self._saver(keeper)
         saver.start(outputs)
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
@@ -448,13 +459,13 @@ class Runner:
             except queue.Empty:
                 continue
             if seen.kind == "signal":
-                return self._stop_saving(saver, assets), seen.value
+                return self._stop_saving(saver, keeper, assets), seen.value
             if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            self._take_saving(saver, seen, assets)
-        return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
+            self._take_saving(saver, keeper, seen, assets)
+        return self._stop_saving(saver, keeper, assets), "the time for it was used up (--download-timeout, --deadline)"
 
-    def _saver(self) -> results.Saver:
+    def _saver(self, keeper: provenance.Keeper) -> results.Saver:
         if self._saving.allows_private:
             words = "--allow-private-network: a result's link can reach into this machine's own network"
             self._console.warning("private_network_allowed", words)
@@ -466,10 +477,10 @@ class Runner:
             task=self._saving.task,
             job=self._notes.key,
         )
-        base, finishing = self._connection.loopback_base, self._keeper.finishing
-        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
+        where = self._connection.loopback_base
+        return results.Saver(self._output_dir, name, where, self._inbox, self._saving, keeper.finishing)
 
-    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
+    def _take_saving(self, saver: results.Saver, keeper, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
         if seen.exchange is self._exchange and seen.kind == "answer":
             body, _ = providers.read_json(seen.value.content)
@@ -479,21 +490,20 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            asset = self._keeper.keep(seen.value, len(assets) + 1)
-            assets.append(asset)
-            self._console.emit("asset", **asset)
-            self._keeper.show(asset)
+            assets.append(keeper.keep(seen.value))
+            self._console.emit("asset", **assets[-1])
+            keeper.show(assets[-1])
         elif seen.kind == "retry":
             self._console.emit("retry", **seen.value)
         elif seen.kind == "expired":
             path = self._provider.read_path(self._job.generation_id)
             self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
 
-    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
+    def _stop_saving(self, saver: results.Saver, keeper, assets: list[dict]) -> list[dict]:
         """All files that are on disk, with those that were told while it was stopped."""
         saver.stop()
         while not self._inbox.empty():
-            self._take_saving(saver, self._inbox.get(), assets)
+            self._take_saving(saver, keeper, self._inbox.get(), assets)
         return assets
 
 

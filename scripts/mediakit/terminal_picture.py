@@ -74,9 +74,9 @@ def _printable(path: str) -> str:
 
 def _drawn(path: str, how: str) -> bytes | None:
     """What to write for the picture and a line end; None for one that cannot be read."""
-    from PIL import Image
-
     try:
+        from PIL import Image
+
         with Image.open(path) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 return None
@@ -84,7 +84,7 @@ def _drawn(path: str, how: str) -> bytes | None:
             picture = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
             picture.thumbnail(_room())
             return _WRITERS[how](picture) + b"\n"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # a broken picture makes decoders raise almost anything
         return None
 
 

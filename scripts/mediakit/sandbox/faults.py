@@ -34,6 +34,7 @@ FAULTS = {
     "create-lost": "the job is accepted, and the connection is reset before the answer",
     "create-hang": "the job is accepted, and no answer ever comes",
     "create-truncated": "the job is accepted, and the answer is cut in the middle of its JSON",
+    "create-no-id": "the job is accepted, and the answer is HTTP 200 without its id",
     "create-redirect": "HTTP 307 to another host",
     "create-provider-failure": "Image Skill: HTTP 502, retryable; the same idempotency key then gives the one job",
     "create-storage-failed": "Image Skill: the result is paid for and cannot be kept; not retryable",
@@ -50,6 +51,7 @@ FAULTS = {
     "poll-reset": "the first two reads end in a reset connection",
     "poll-truncated": "the first two reads answer half a JSON document",
     "poll-401": "every read answers HTTP 401",
+    "result-older": "Modellix: the result's addresses alone, where older answers had them",
     "result-expired": "the result's URL answers HTTP 403",
 }
 

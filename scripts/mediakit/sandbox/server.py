@@ -23,7 +23,7 @@ MEDIA_PATH = "/media/"
 DOCUMENT_PATH = "/openapi.json"
 
 _LARGEST_BODY = 64 * 1024 * 1024
-_LARGEST_KEPT_BODY = 1024 * 1024
+_LARGEST_KEPT_BODY = 256 * 1024
 _HANG_SECONDS = 3600.0
 _SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie"))
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -34,7 +34,7 @@ class Exchange:
 
     method, path  as they came
     headers       by lower-case name; what is secret shows its scheme only: `Bearer [redacted]`
-    body          the first MiB of it
+    body          the first 256 KiB of it
     status        the HTTP status of the answer; None where there was none
     """
 
@@ -55,12 +55,12 @@ def _redacted(name: str, value: str) -> str:
 class Sandbox:
     """A running server; use it as a context manager or call `close`.
 
-    folder    where its jobs are kept; None for memory
-    dialect   the service whose contract it speaks
-    fault     a name of FAULTS that every create shall suffer
-    port      0 for a free one
-    url       where it is, without a slash at the end
-    requests  (method, path) of the latest requests, for tests
+    folder     where its jobs are kept; None for memory
+    dialect    the service whose contract it speaks
+    fault      a name of FAULTS that every create shall suffer
+    port       0 for a free one
+    url        where it is, without a slash at the end
+    requests   (method, path) of the latest requests, for tests
     exchanges  the latest of them in full, each an Exchange
     """
 
@@ -68,7 +68,7 @@ class Sandbox:
         media.require()
         self.fault = fault
         self.requests: deque = deque(maxlen=100_000)
-        self.exchanges: deque = deque(maxlen=200)
+        self.exchanges: deque = deque(maxlen=1000)
         self.closing = threading.Event()
         self.service = dialect
         self.dialect = dialects.load(dialect)

@@ -25,17 +25,17 @@ _KEPT_SECONDS = 7 * 24 * 3600
 _DURATIONS = {"job-slow": 60.0, "job-fast": 0.2}
 _DEFAULT_DURATION = 0.6
 _TABLES = """
-CREATE TABLE IF NOT EXISTS jobs (
+CREATE TABLE IF NOT EXISTS job (
     id TEXT PRIMARY KEY, model TEXT, media TEXT, input TEXT, fault TEXT, created REAL, duration REAL,
     dialect TEXT NOT NULL, key TEXT, polls INTEGER NOT NULL DEFAULT 0, UNIQUE (dialect, key)
 );
-CREATE TABLE IF NOT EXISTS records (
+CREATE TABLE IF NOT EXISTS record (
     dialect TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT, content BLOB, created REAL,
     PRIMARY KEY (dialect, kind, id)
 )
 """
-_JOB = "SELECT id, model, media, input, fault, created, duration FROM jobs WHERE dialect = ?"
-_RECORD = "SELECT kind, id, body, content, created FROM records WHERE dialect = ? AND kind = ?"
+_JOB = "SELECT id, model, media, input, fault, created, duration FROM job WHERE dialect = ?"
+_RECORD = "SELECT kind, id, body, content, created FROM record WHERE dialect = ? AND kind = ?"
 
 
 class Store:
@@ -49,7 +49,7 @@ class Store:
     def __init__(self, folder: str | None, dialect: str = "skills-video", prefix: str = "gen_"):
         # A shared in-memory database lives as long as one connection to it is open.
         name = f"file:sandbox-{secrets.token_hex(8)}?mode=memory&cache=shared"
-        self._path, self._is_uri = (os.path.join(folder, "sandbox.sqlite3"), False) if folder else (name, True)
+        self._path, self._is_uri = (os.path.join(folder, "sandbox-jobs.sqlite3"), False) if folder else (name, True)
         self._dialect, self._prefix = dialect, prefix
         self._lock = threading.Lock()
         self._kept_open = None if folder else self._connect()
@@ -58,7 +58,7 @@ class Store:
                 database.execute("PRAGMA journal_mode=WAL")
             for table in _TABLES.split(";"):
                 database.execute(table)
-            for table in ("jobs", "records"):
+            for table in ("job", "record"):
                 database.execute(f"DELETE FROM {table} WHERE created < ?", (time.time() - _KEPT_SECONDS,))
 
     @contextmanager
@@ -80,7 +80,7 @@ class Store:
         )  # fmt: skip
         with self._database() as database, database:
             inserted = database.execute(
-                "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                "INSERT OR IGNORE INTO job VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 (*job._replace(input=json.dumps(job.input)), self._dialect, key),
             ).rowcount
         return job if inserted else self.find_by_key(key)
@@ -104,8 +104,8 @@ class Store:
     def count_poll(self, job_id: str) -> int:
         """How often the job has been read, this time included."""
         with self._database() as database, database:
-            database.execute("UPDATE jobs SET polls = polls + 1 WHERE id = ?", (job_id,))
-            return database.execute("SELECT polls FROM jobs WHERE id = ?", (job_id,)).fetchone()[0]
+            database.execute("UPDATE job SET polls = polls + 1 WHERE id = ?", (job_id,))
+            return database.execute("SELECT polls FROM job WHERE id = ?", (job_id,)).fetchone()[0]
 
     # -- records ----------------------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class Store:
         """The record of that name: this one, unless there is one already, which then stays as it is."""
         with self._database() as database, database:
             database.execute(
-                "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?)",
                 (self._dialect, kind, record_id, json.dumps(body), content, time.time()),
             )
             return _record(database.execute(f"{_RECORD} AND id = ?", (self._dialect, kind, record_id)).fetchone())
@@ -121,7 +121,7 @@ class Store:
     def change(self, kind: str, record_id: str, body: dict) -> None:
         with self._database() as database, database:
             database.execute(
-                "UPDATE records SET body = ? WHERE dialect = ? AND kind = ? AND id = ?",
+                "UPDATE record SET body = ? WHERE dialect = ? AND kind = ? AND id = ?",
                 (json.dumps(body), self._dialect, kind, record_id),
             )
 
@@ -143,7 +143,7 @@ class Store:
         with self._database() as database, database:
             return bool(
                 database.execute(
-                    "DELETE FROM records WHERE dialect = ? AND kind = ? AND id = ?", (self._dialect, kind, record_id)
+                    "DELETE FROM record WHERE dialect = ? AND kind = ? AND id = ?", (self._dialect, kind, record_id)
                 ).rowcount
             )
 

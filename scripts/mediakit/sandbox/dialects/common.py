@@ -77,6 +77,13 @@ def lose(http, fault: str | None) -> None:
         http.hang()
 
 
+def without(answer: dict, fault: str | None, *names: str) -> dict:
+    """An answer to a create, without what `create-no-id` leaves out."""
+    if fault != "create-no-id":
+        return answer
+    return {name: value for name, value in answer.items() if name not in names}
+
+
 def misread(sandbox, http, job, error, whole: dict) -> bool:
     """Answer a read of a job as its fault wants it; whether it did. `whole` is the answer to cut in two."""
     polls = sandbox.store.count_poll(job.id)

@@ -110,7 +110,8 @@ def _create(sandbox, http, parts: list[str], content: bytes) -> None:
         return _error(http, 400, f"Invalid parameters: {complaint}")
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
-    return http.answer(200, _envelope(_created(sandbox, job, is_oldest)), cut=fault == "create-truncated")
+    created = common.without(_created(sandbox, job, is_oldest), fault, "task_id", "get_result")
+    return http.answer(200, _envelope(created), cut=fault == "create-truncated")
 
 
 def _model_of(parts: list[str]) -> tuple[str | None, bool]:
@@ -159,6 +160,8 @@ def _task(http, job) -> dict:
     if state != "done":
         return task
     task["duration"] = round(job.duration * 1000)
+    if job.fault == "result-older" and status == "success":
+        return {**task, "resources": [http.media_url(job, number) for number in common.numbers(job.input, "n")]}
     if status == "success":
         expires = round((job.created + RESULT_LIFETIME_SECONDS) * 1000)
         return {**task, "result": _result(http, job), "result_expires_at": expires}

@@ -76,8 +76,8 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
         return _error(http, 422, complaint, "GENERATION_INVALID_INPUT")
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
-    if not streams or fault in ("stream-json", "create-truncated"):
-        return http.answer(200, _created(job), cut=fault == "create-truncated")
+    if not streams or fault in ("stream-json", "create-truncated", "create-no-id"):
+        return http.answer(200, common.without(_created(job), fault, "id"), cut=fault == "create-truncated")
     return _stream(http, job)
 
 

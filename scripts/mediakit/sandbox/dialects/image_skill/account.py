@@ -7,7 +7,7 @@ import secrets
 import time
 
 from .. import common
-from . import making
+from . import assets, making
 from .words import Refusal
 
 # pack -> credits; a credit is a US cent
@@ -51,13 +51,13 @@ def claim(call) -> dict:
 
 
 def tell_identity(call) -> dict:
-    # Own choice: the word for where the session is from, and the time.
+    # Own choice: the word for where the session is from. Null is the service's word for a time not known.
     is_known = "Authorization" in call.http.headers
     return {
         "authenticated": is_known,
         "session_origin": "sandbox",
         "token_status": "active" if is_known else None,
-        "token_created_at": _written(0) if is_known else None,
+        "token_created_at": None,
     }
 
 
@@ -293,9 +293,11 @@ def _events_of_job(call, job) -> list[dict]:
     if making.status_of(job) != "completed":
         return []
     completed = _event("job.completed", operation, "job", job.id, ended)
+    completed["links"].update(asset_ids=assets.ids_of_job(job), usage_event_id=f"usage_{job.id}")
+    completed.update(status="completed", cost=making.cost_of(job))
+    created = [_event("asset.created", operation, "asset", asset_id, ended) for asset_id in assets.ids_of_job(job)]
     used = _event("usage.credit_consumed", operation, "job", job.id, ended)
-    usage = {"credits": making.consumed(job)}
-    return [{**completed, "status": "completed"}, {**used, "details": usage}]
+    return [completed, *created, {**used, "details": {"credits": making.consumed(job)}}]
 
 
 def _event(name: str, operation: str, kind: str, subject: str, moment: float) -> dict:

@@ -30,14 +30,26 @@ _OF_JOB = re.compile(r"[a-z]+_([0-9a-f]+)_([1-9])")
 
 def of_job(call, job) -> list[dict]:
     """The assets that a job made."""
-    return [_of_job(call, job, number) for number in common.numbers(job.input, "output_count")]
+    return [_of_job(call, job, number) for number in _numbers(job)]
+
+
+def ids_of_job(job) -> list[str]:
+    return [_id(job, number) for number in _numbers(job)]
+
+
+def _numbers(job) -> range:
+    return common.numbers(job.input, "output_count")
+
+
+def _id(job, number: int) -> str:
+    return f"{_PREFIXES.get(job.media, 'asset')}_{job.id.removeprefix('job_')}_{number}"
 
 
 def _of_job(call, job, number: int) -> dict:
     url = call.http.media_url(job, number)
     sides = media.facts(job.media, job.input)
     return {
-        "asset_id": f"{_PREFIXES.get(job.media, 'asset')}_{job.id.removeprefix('job_')}_{number}",
+        "asset_id": _id(job, number),
         "path": url,
         "url": url,
         "mime_type": media.TYPES[job.media][0],
@@ -52,7 +64,7 @@ def _of_job(call, job, number: int) -> dict:
 def upload(call) -> dict:
     body = call.body
     mime_type = body.get("mime_type")
-    if mime_type not in _ACCEPTED:
+    if mime_type not in list(_ACCEPTED):
         raise Refusal("INPUT_POLICY_DENIED", "mime_type: is not one that can be uploaded")
     content = _content(body)
     asset_id = f"image_{secrets.token_hex(8)}"
@@ -126,9 +138,8 @@ def find(call, asset_id) -> dict:
         return of_upload(call, record)
     made = _OF_JOB.fullmatch(str(asset_id))
     job = call.store.find(f"job_{made[1]}") if made else None
-    for asset in of_job(call, job) if job and not job.input.get("dry_run") else ():
-        if asset["asset_id"] == asset_id:
-            return {**asset, "job_id": job.id}
+    if job and not job.input.get("dry_run") and asset_id in ids_of_job(job):
+        return {**_of_job(call, job, int(made[2])), "job_id": job.id}
     raise Refusal("NOT_FOUND", "no such asset")
 
 

@@ -38,18 +38,19 @@ def _make(call, path: str) -> dict | None:
     body, fault = call.body, common.fault_of(call.sandbox, call.body)
     # Own choice: a plan does not use up its key.
     key = None if body.get("dry_run") else body.get("idempotency_key")
-    job = call.store.find_by_key(key) if isinstance(key, str) else None
-    if job is None:
+    known = call.store.find_by_key(key) if isinstance(key, str) else None
+    if known is None:
         if common.refuse(call.sandbox, call.http, fault, body, _refuser(call)):
             return None
         _refuse(fault, body)
         entry = _check(call, path)
-        job = call.store.add(entry["model"], prices.media_of(entry), body, fault, key)
-        if not body.get("dry_run"):
-            _spoil_first_answer(call, job)
+    job = known or call.store.add(entry["model"], prices.media_of(entry), body, fault, key)
     if job.input != body:
         # Own choice: no source states what another request with the same key does.
         raise Refusal("IDEMPOTENCY_KEY_CONFLICT")
+    if known is None and not body.get("dry_run"):
+        _spoil_first_answer(call, job)
+        return common.without(_finished(call, job), job.fault, "job_id", "assets")
     return _finished(call, job)
 
 
@@ -155,11 +156,15 @@ def _cost(body: dict, entry: dict) -> dict:
     return prices.cost(entry, body.get("model_parameters", {}), len(common.numbers(body, "output_count")))
 
 
+def cost_of(job) -> dict:
+    return _cost(job.input, _entry(job))
+
+
 def consumed(job) -> int:
     """The credits that a job has cost; a failed one costs nothing, one whose result was lost does."""
     if job.input.get("dry_run") or job.fault in ("job-failed", "job-canceled"):
         return 0
-    return _cost(job.input, _entry(job))["credit_pricing"]["credits_required"]
+    return cost_of(job)["credit_pricing"]["credits_required"]
 
 
 def remaining_credits(call) -> int:
@@ -215,7 +220,7 @@ def show_job(call) -> dict | None:
         "job_id": job.id,
         "status": status,
         "assets": assets.of_job(call, job) if status == "completed" else [],
-        "cost": {**_cost(job.input, _entry(job)), "provider_reported_usd_ticks": None},
+        "cost": {**cost_of(job), "provider_reported_usd_ticks": None},
     }
     answer = {"request": {"job_id": job.id}, "state": status, **told, "job": told}
     if status == "planned":
@@ -227,4 +232,4 @@ def show_job(call) -> dict | None:
 
 def plan_receipt(job) -> dict:
     """Own choice: no source shows what it holds."""
-    return {"job_id": job.id, "credits_required": _cost(job.input, _entry(job))["credit_pricing"]["credits_required"]}
+    return {"job_id": job.id, "credits_required": cost_of(job)["credit_pricing"]["credits_required"]}
