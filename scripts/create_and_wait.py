@@ -57,8 +57,9 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import group, journal, options, plan, purchase, request
+    from mediakit import group, journal, options, plan, provenance, purchase, request
 
+    arguments = provenance.made_again(arguments)
     asked = request.read(arguments)
     if arguments.dry_run:
         return plan.show(screen, arguments, asked, options.connect_to_plan(screen, arguments, asked.service))

@@ -16,7 +16,7 @@ list       newest first              show JOB       everything that is known of 
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
 download   JOB, also once more       spend          by day, service and model
 cancel JOB where the service can     forget         JOB or --older-than DAYS
-gallery    a page of --output-dir
+gallery    a page of the results in --output-dir
 
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """

@@ -212,6 +212,17 @@ def test_a_folder_that_is_none_is_a_bad_argument(scripts, folder):
     assert (run.code, run.result.get("field")) == ((0, None) if folder == "." else (2, "--output-dir"))
 
 
+def test_every_services_word_for_a_prompt_is_known(tmp_path):
+    put(tmp_path, "x-1.png", provider="modellix", payload={"text": "say it", "voice": "low"})
+    assert (entries(tmp_path)[0]["prompt"], entries(tmp_path)[0]["payload"]) == ("say it", {"voice": "low"})
+
+
+def test_a_page_with_code_is_no_medium_whatever_a_record_says(tmp_path):
+    (tmp_path / "evil.html").write_text("<script>")
+    (tmp_path / "evil.html.json").write_text(json.dumps({**put_nothing(), "file": {"name": "evil.html"}}))
+    assert entries(tmp_path) == []
+
+
 def test_no_signature_reaches_the_page(tmp_path):
     private = {"image": "https://m.example/1.png?token=secret", "prompt": "x", "mask": "data:image/png;base64,secret"}
     put(tmp_path, "x-1.png", payload=private)

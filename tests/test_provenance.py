@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediakit import metadata, provenance, results
+from mediakit import metadata, provenance
 from mediakit.console import Console, Redactor
 
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -160,7 +160,7 @@ def test_each_of_several_files_has_its_own(scripts):
 
 def keeper(**facts) -> provenance.Keeper:
     facts = {"provider": "sandbox", "payload": {"prompt": "x"}, **facts}
-    return provenance.Keeper(Console("test"), results.Saving(), facts, [{"url": "https://m.example/1.png"}])
+    return provenance.Keeper(Console("test"), provenance.Keeping(), facts, [{"url": "https://m.example/1.png"}])
 
 
 def asset_in(folder) -> dict:
@@ -339,6 +339,18 @@ def test_an_open_job_is_resumed(scripts, tmp_path):
             assert (run.code, service.posts()) == (11, 1), run.events
 
 
+@pytest.mark.parametrize("spoken", ["modellix", "image-skill"])
+def test_a_result_of_another_contract_is_made_again_by_that_contract(scripts, spoken):
+    asset = make(scripts, "--as", spoken, "--embed-metadata").first("asset")
+    record = record_of(asset)
+    assert record["speaks"] == embedded_in(asset)["speaks"] == spoken
+    run = scripts.run("create_and_wait.py", "--from", asset["provenance"], "--output-dir", "again")
+    again = record_of(run.first("asset"))
+    assert {name: again[name] for name in ("speaks", "model", "payload")} == {
+        name: record[name] for name in ("speaks", "model", "payload")
+    }
+
+
 @pytest.mark.parametrize(
     "flags, body",
     [
@@ -418,7 +430,7 @@ def test_a_file_that_holds_no_record_is_a_bad_argument(scripts, tmp_path, conten
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2}, {"provider": "../../x"}, {"provider": "elsewhere"}, {"provider": 5}, {"model": "../x"},
+        {"version": 2}, {"speaks": "modellix"}, {"speaks": ["modellix"]}, {"provider": "../../x"}, {"provider": "elsewhere"}, {"provider": 5}, {"model": "../x"},
         {"model": "a/" + "b" * 300}, {"model": ["a"]}, {"payload": []}, {"payload": None}, {"left_out": "image"},
         {"payload": {"deep": json.loads("[" * 60 + "]" * 60)}},
     ],
@@ -453,7 +465,7 @@ def test_a_flag_about_files_needs_files(scripts, flag):
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner, max_size=3),
     )
 )
 def test_whatever_a_file_holds_it_is_a_record_or_not(value):
@@ -464,6 +476,6 @@ def test_secrets_that_the_redactor_knows_are_out_of_every_fact():
     console = types.SimpleNamespace(redactor=Redactor())
     console.redactor.protect("verysecret")
     kept = provenance.Keeper(
-        console, results.Saving(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
+        console, provenance.Keeping(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
     )
     assert "verysecret" not in json.dumps([kept._facts, kept._outputs])

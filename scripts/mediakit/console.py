@@ -313,9 +313,9 @@ def size(text: str) -> int:
 def folder(text: str) -> str:
     """An argparse type: a folder that can be written, or that can be made."""
     there = os.path.abspath(text)
-    while not os.path.lexists(there):
+    while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
-    if not text or "\0" in text or not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
+    if not text or not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
     return text
 

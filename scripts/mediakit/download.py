@@ -33,6 +33,7 @@ _CHUNK = 1024**2
 _MOST_GROWTH = 100
 _SMALL = 16 * 1024**2
 
+_NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -109,21 +110,23 @@ class Reach:
 
 
 class Download:
-    """One URL, into one file that is open for writing and empty.
+    """One URL, into one file.
 
     budget    the command's Budget
     reach     Reach
     retrying  called with (try, seconds, words) before a try is repeated
+    room      () -> how many bytes the disk of the file can take
 
     After `run`, `sha256` and `size` tell of the bytes that were written.
     """
 
-    def __init__(self, url: str, file, budget: Budget, reach: Reach, retrying):
+    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room):
         self._url = url
-        self._file = file
+        self._file = None
         self._budget = budget
         self._reach = reach
         self._retrying = retrying
+        self._room = room
         self._stopped = threading.Event()
         self._exchange: transport.Exchange | None = None
         self._validator: tuple[str, str] | None = None
@@ -147,8 +150,9 @@ class Download:
         self._budget.take(-self.size)
         self.size = 0
 
-    def run(self) -> None:
-        """Raises Unsaved, Expired, or OSError of the disk."""
+    def run(self, file) -> None:
+        """Into a file that is open for writing bytes, and empty. Raises Unsaved, Expired, or OSError of the disk."""
+        self._file = file
         if self._url.lower().startswith("data:"):
             return self._write(_data_of(self._url))
         tries = 0
@@ -180,7 +184,10 @@ class Download:
                     return self._take(response, url)
             finally:
                 response.close()
-            url = urljoin(url, location)
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                raise Unsaved(_NO_URL) from None
         raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
 
     def _get(self, url: str):
@@ -206,6 +213,8 @@ class Download:
     def _cut_or_unsaved(self, problem: Exception) -> Exception:
         if self._stopped.is_set():
             return Unsaved("stopped")
+        if isinstance(problem, ValueError):
+            return Unsaved(_NO_URL)
         words = transport.reason(problem)
         return Unsaved(words) if transport.is_final(problem) else _Cut(words)
 
@@ -226,7 +235,7 @@ class Download:
         if status == 416 and self.size:
             self._start_anew(None, url)
             raise _Cut("the result's host does not go on where it stopped")
-        if status not in (200, 206) or (status == 206 and not self.size):
+        if status not in (200, 206) or (status == 206 and not self._range(url)):
             raise Unsaved(f"the result's host answered HTTP {status}")
         if status == 206 and not self._goes_on(response):
             self._start_anew(None, url)
@@ -265,6 +274,10 @@ class Download:
         largest = self._budget.limits.file_bytes
         if self._total is not None and self._total > largest:
             raise Unsaved(f"a result of {self._total} bytes; the limit of --max-file-size is {largest}")
+        # A disk that is filled to the brim stops other programs too, and the journal of purchases.
+        room = self._room()
+        if self._total is not None and self._total > room:
+            raise Unsaved(f"a result of {self._total} bytes; the disk has room for {room}")
 
     # -- the bytes -----------------------------------------------------------------------------------
 

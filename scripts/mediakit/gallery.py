@@ -193,7 +193,7 @@ def _asked(record: dict) -> tuple[str, dict | None]:
     """The prompt, and the rest of the payload as far as it may be seen in a page that is handed on."""
     payload = provenance.for_others(_dict(record, "payload"))
     field = next((field for field in _prompt_fields() if isinstance(payload.get(field), str)), None)
-    prompt = payload.pop(field) if field else ""
+    prompt = payload.pop(field, "")
     payload = _shown_value(payload)
     if len(json.dumps(payload)) > _LARGEST_PAYLOAD:
         payload = {name: "(too long for this page)" for name in list(payload)[:50]}
@@ -212,10 +212,9 @@ def _note(record: dict) -> str:
 
 
 @cache
-def _prompt_fields() -> list[str]:
-    """Every field that holds a prompt somewhere, `prompt` itself first."""
-    found = {field for service in _services().values() for field in service.prompt_fields}
-    return sorted(found, key=lambda field: field != "prompt")
+def _prompt_fields() -> tuple[str, ...]:
+    """What the services call a prompt; an embedded one speaks for any of them."""
+    return tuple(dict.fromkeys(field for service in _services().values() for field in service.prompt_fields))
 
 
 @cache

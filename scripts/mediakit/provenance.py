@@ -48,7 +48,7 @@ def check(saving: results.Saving, output_dir: str | None) -> None:
 class Keeper:
     """What is done with each file of one job.
 
-    facts    what is known of the job: provider, as, model, task, payload, job, generation_id, cost, usage,
+    facts    what is known of the job: provider, speaks, model, task, payload, job, generation_id, cost, usage,
              and created_at, finished_at in seconds since the epoch; None for what is not known
     outputs  as providers.Provider.outputs gives them, in the order of their numbers
     """
@@ -104,7 +104,7 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
         "format": FORMAT,
         "version": VERSION,
         "tool": {"name": "ai-media", "version": __version__},
-        **{name: facts.get(name) for name in ("provider", "as", "model", "task")},
+        **{name: facts.get(name) for name in ("provider", "speaks", "model", "task")},
         **_told_payload(facts.get("payload") if stores else None),
         **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
@@ -259,8 +259,8 @@ def made_again(arguments):
     record = _recorded(arguments)
     filled = copy(arguments)
     filled.provider = arguments.provider or record["provider"]
-    if filled.provider == record["provider"] and arguments.speaks is None:
-        filled.speaks = record.get("as")
+    if arguments.provider is None and arguments.speaks is None:
+        filled.speaks = record.get("speaks")
     if not (arguments.model or arguments.task or arguments.sse_endpoint):
         filled.model = record.get("model")
     payload = _payload_again(record, arguments)
@@ -283,8 +283,8 @@ def _recorded(arguments) -> dict:
         )
     if record["provider"] not in providers.names():
         raise errors.bad_argument("--from", f"expected a service of {', '.join(providers.names())} in it")
-    if record.get("as") is not None and record["as"] not in providers.spoken_by(record["provider"]):
-        raise errors.bad_argument("--from", "expected another contract in it, or none")
+    if record.get("speaks") not in (None, *providers.spoken_by(record["provider"])):
+        raise errors.bad_argument("--from", "expected a contract that the service has in it")
     model = record.get("model")
     if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
         raise errors.bad_argument("--from", "expected a model such as owner/name in it")

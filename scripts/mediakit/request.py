@@ -21,7 +21,6 @@ Request = namedtuple("Request", "service model path streams payload warnings")
 
 def read(arguments) -> Request:
     """The Request that the flags of create_and_wait.py mean; raises Failure."""
-    arguments = provenance.made_again(arguments)
     # What is wrong there is told before anything is bought.
     provenance.check(options.saving(arguments), arguments.output_dir)
     inputs.one_standard_input(

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import shutil
 import tempfile
 import threading
 import time
@@ -62,9 +63,6 @@ class Saving:
     task            the task of the command, where it was named
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
-    embeds          whether provenance is written into each file too
-    shows           whether pictures are shown on the terminal
-    stores          whether provenance tells the payload
     flags           the flags that say the same to another command
     """
 
@@ -72,9 +70,6 @@ class Saving:
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
-    embeds: bool = False
-    shows: bool = False
-    stores: bool = True
     flags: tuple[str, ...] = ()
 
 
@@ -128,11 +123,11 @@ class Saver:
         """Stop as soon as possible; no file gets its name and nothing is reported after this."""
         with self._lock:
             self._stopped = True
+            # The process may be about to end, and its thread with it: the half file is removed here.
+            _remove(self._staging)
         self._fresh.put(None)
         if self._download:
             self._download.stop()
-        # The process may be about to end, and its thread with it: the half file is removed here.
-        _remove(self._staging)
 
     def _report(self, kind: str, value) -> None:
         if not self._stopped:
@@ -186,21 +181,15 @@ class Saver:
     # -- one file ------------------------------------------------------------------------------------
 
     def _save(self, output: dict, number: int) -> None:
-        handle, staging = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=_STAGING_SUFFIX, dir=self._folder)
-        self._staging = staging
+        download = self._download = Download(
+            output["url"], self._saving.budget, self._reach, self._tell_retry, self._room
+        )
+        handle, staging = self._make_staging()
         try:
             with os.fdopen(handle, "wb") as file:
-                download = self._download = Download(
-                    output["url"], file, self._saving.budget, self._reach, self._tell_retry
-                )
-                if self._stopped:
-                    download.stop()
-                digest, size = self._fetch(download)
-            try:
-                media_type, width, height = checked(staging, output)
-            except Unsaved:
-                download.give_back()
-                raise
+                download.run(file)
+            media_type, width, height = checked(staging, output)
+            digest, size = download.sha256, download.size
             if self._finishing:
                 self._finishing(staging, media_type, number, output)
                 digest, size = _digest_of(staging)
@@ -208,18 +197,24 @@ class Saver:
             os.chmod(staging, 0o666 & ~_umask())
             asset = {"bytes": size, "sha256": digest, "media_type": media_type, "width": width, "height": height}
             self._put_in_place(staging, number, {key: value for key, value in asset.items() if value is not None})
-        finally:
-            self._staging = None
-            _remove(staging)
-
-    @staticmethod
-    def _fetch(download: Download) -> tuple[str, int]:
-        try:
-            download.run()
         except BaseException:
             download.give_back()
             raise
-        return download.sha256, download.size
+        finally:
+            _remove(staging)
+            self._staging = None
+
+    def _make_staging(self) -> tuple[int, str]:
+        with self._lock:
+            if self._stopped:
+                raise Unsaved("stopped")
+            # Under the lock, so that `stop` knows of it, and none is made after that.
+            made = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=_STAGING_SUFFIX, dir=self._folder)
+            self._staging = made[1]
+            return made
+
+    def _room(self) -> int:
+        return shutil.disk_usage(self._folder).free
 
     def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
         if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
@@ -241,10 +236,9 @@ class Saver:
                     rename_new(staging, path)
                 except FileExistsError:
                     continue
+                _flush_folder(self._folder)
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
-                self._report("asset", {"path": path, "number": number, **asset})
-            _flush_folder(self._folder)
-            return
+                return self._report("asset", {"path": path, "number": number, **asset})
         raise Unsaved("no free file name")
 
 
@@ -392,3 +386,5 @@ def rename_new(source: str, target: str) -> None:
         except BaseException:
             _remove(target)
             raise
+    else:
+        os.unlink(source)

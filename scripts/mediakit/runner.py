@@ -74,6 +74,7 @@ class Runner:
         self._output_dir = output_dir
         self._saving = saving or results.Saving()
         provenance.check(self._saving, output_dir)
+        self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._notes = notes or journal.Journal(console)
         self._resumes = resumes
@@ -376,12 +377,12 @@ class Runner:
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
             wanted = outputs or self._written_result(body)
-            keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
-            assets, problem = self._save(wanted, keeper)
+            self._keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
+            assets, problem = self._save(wanted)
+            self._notes.saved([asset["path"] for asset in assets])
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
-            self._notes.saved([asset["path"] for asset in assets])
         error = {"code": "saving_failed", "message": problem} if problem else None
         if not end.fields["ok"]:
             words = self._provider.failure(body)
@@ -434,7 +435,7 @@ class Runner:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
             "provider": self._provider.name,
-            "as": self._provider.speaks if self._provider.embedded else None,
+            "speaks": self._provider.speaks if self._provider.embedded else None,
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
@@ -446,10 +447,17 @@ class Runner:
             "finished_at": time.time(),
         }
 
-    def _save(self, outputs: list[dict], keeper: provenance.Keeper) -> tuple[list[dict], str | int | None]:
+    def _save(self, outputs: list[dict]) -> tuple[list[dict], str | int | None]:
         """The files that are on disk, and a problem in words or the number of the signal that came."""
-        saver = self._saver(keeper)
+        saver = self._saver()
         saver.start(outputs)
+        try:
+            return self._wait_for_files(saver)
+        except BaseException:
+            saver.stop()  # nobody reads any more: no half file is left behind
+            raise
+
+    def _wait_for_files(self, saver: results.Saver) -> tuple[list[dict], str | int | None]:
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
         stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
@@ -459,13 +467,13 @@ class Runner:
             except queue.Empty:
                 continue
             if seen.kind == "signal":
-                return self._stop_saving(saver, keeper, assets), seen.value
+                return self._stop_saving(saver, assets), seen.value
             if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
                 return assets, seen.value
-            self._take_saving(saver, keeper, seen, assets)
-        return self._stop_saving(saver, keeper, assets), "the time for it was used up (--download-timeout, --deadline)"
+            self._take_saving(saver, seen, assets)
+        return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
 
-    def _saver(self, keeper: provenance.Keeper) -> results.Saver:
+    def _saver(self) -> results.Saver:
         if self._saving.allows_private:
             words = "--allow-private-network: a result's link can reach into this machine's own network"
             self._console.warning("private_network_allowed", words)
@@ -477,10 +485,10 @@ class Runner:
             task=self._saving.task,
             job=self._notes.key,
         )
-        where = self._connection.loopback_base
-        return results.Saver(self._output_dir, name, where, self._inbox, self._saving, keeper.finishing)
+        base, finishing = self._connection.loopback_base, self._keeper.finishing
+        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
-    def _take_saving(self, saver: results.Saver, keeper, seen: transport.Seen, assets: list[dict]) -> None:
+    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
         if seen.exchange is self._exchange and seen.kind == "answer":
             body, _ = providers.read_json(seen.value.content)
@@ -490,20 +498,21 @@ class Runner:
         elif seen.exchange is not saver:
             return  # from a request that was given up
         elif seen.kind == "asset":
-            assets.append(keeper.keep(seen.value))
-            self._console.emit("asset", **assets[-1])
-            keeper.show(assets[-1])
+            asset = self._keeper.keep(seen.value)
+            assets.append(asset)
+            self._console.emit("asset", **asset)
+            self._keeper.show(asset)
         elif seen.kind == "retry":
             self._console.emit("retry", **seen.value)
         elif seen.kind == "expired":
             path = self._provider.read_path(self._job.generation_id)
             self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
 
-    def _stop_saving(self, saver: results.Saver, keeper, assets: list[dict]) -> list[dict]:
+    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
         """All files that are on disk, with those that were told while it was stopped."""
         saver.stop()
         while not self._inbox.empty():
-            self._take_saving(saver, keeper, self._inbox.get(), assets)
+            self._take_saving(saver, self._inbox.get(), assets)
         return assets
 
 

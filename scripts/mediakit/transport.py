@@ -305,12 +305,17 @@ def watched_session(loopback: bool):
                 manager.pool_classes_by_scheme = pools
             return manager
 
-    class Local(requests.Session):
+    class Plain(requests.Session):
+        def get_redirect_target(self, response):
+            # Asked for one, requests reads the whole body of the redirect, even if it never ends.
+            return None
+
+    class Local(Plain):
         def merge_environment_settings(self, url, proxies, stream, verify, cert):
             # A proxy of the environment would be asked for this machine too.
             return {**super().merge_environment_settings(url, proxies, stream, verify, cert), "proxies": {}}
 
-    session = Local() if loopback else requests.Session()
+    session = Local() if loopback else Plain()
     for scheme in ("http://", "https://"):
         session.mount(scheme, Adapter())
     session.headers["User-Agent"] = f"ai-media/{__version__}"
@@ -397,11 +402,11 @@ class Exchange:
 
 
 def is_final(problem: BaseException) -> bool:
-    """Whether a transport's exception would come again at another try: a wrong URL, address or certificate."""
+    """Whether a transport's exception would come again at another try: a wrong address or certificate."""
     import ssl
 
     final = (_Forbidden, ssl.SSLCertVerificationError)
-    return isinstance(problem, ValueError) or any(isinstance(link, final) for link in _chain(problem))
+    return any(isinstance(link, final) for link in _chain(problem))
 
 
 def _chain(problem: BaseException) -> list[BaseException]:
