@@ -63,6 +63,9 @@ class Saving:
     task            the task of the command, where it was named
     budget          what all its files may take together
     allows_private  whether private addresses may be contacted
+    embeds          whether provenance is written into each file too
+    shows           whether pictures are shown on the terminal
+    stores          whether provenance tells the payload
     flags           the flags that say the same to another command
     """
 
@@ -70,6 +73,9 @@ class Saving:
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
     allows_private: bool = False
+    embeds: bool = False
+    shows: bool = False
+    stores: bool = True
     flags: tuple[str, ...] = ()
 
 
