@@ -12,7 +12,7 @@
 # ///
 """Say which services are ready to use, what is missing, and what to run next.
 
-Nothing is sent, except with --online, and then only reads. Nothing is bought.
+Nothing is sent, except with --online or where --persist-key replaces a key, and then only reads. Nothing is bought.
 """
 
 from mediakit import console
@@ -34,6 +34,7 @@ def build_parser() -> console.Parser:
     parser.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
     parser.add_argument("--online", action="store_true", help="also ask the service: is the key valid, what is left")
     parser.add_argument("--persist-key", action="store_true", help="keep the key that comes on standard input")
+    parser.add_argument("--no-check", action="store_true", help="replace a kept key without asking the service first")
     parser.add_argument("--json", action="store_true", help="accepted; it is the only format")
     return parser
 
@@ -43,7 +44,7 @@ def main(screen: console.Console, arguments) -> int:
 
     _check(arguments)
     if arguments.persist_key:
-        _persist_key(screen, providers.load(arguments.provider))
+        _persist_key(screen, arguments, providers.load(arguments.provider))
     # Without --provider the sandbox does not count: its pictures are not what is asked for.
     asked_for = [arguments.provider] if arguments.provider else providers.names()
     asked_for = [providers.load(name) for name in asked_for]
@@ -65,13 +66,15 @@ def _check(arguments) -> None:
 
     if arguments.persist_key and not arguments.provider:
         raise errors.bad_argument("--persist-key", "expected with one --provider, to say whose key it is")
-    if arguments.base_url is not None and not (arguments.online and arguments.provider):
-        raise errors.bad_argument("--base-url", "expected with --online and one --provider")
+    asks = arguments.online or arguments.persist_key
+    if arguments.base_url is not None and not (asks and arguments.provider):
+        raise errors.bad_argument("--base-url", "expected with --online or --persist-key, and one --provider")
+    if arguments.no_check and (arguments.online or not arguments.persist_key):
+        raise errors.bad_argument("--no-check", "expected with --persist-key and without --online")
 
 
-def _persist_key(screen: console.Console, provider) -> None:
-    import os
-
+def _persist_key(screen: console.Console, arguments, provider) -> None:
+    """Keep the key on standard input. One that would take the place of another is tried first."""
     from mediakit import errors, keys
 
     if provider.key is None:
@@ -79,13 +82,57 @@ def _persist_key(screen: console.Console, provider) -> None:
     value = keys.read_stdin("--persist-key")
     screen.redactor.protect(value)
     variable = provider.key["variable"]
+    replaces = keys.stored(variable) not in (None, "", value)
+    if arguments.online or (replaces and not arguments.no_check):
+        _try_new_key(screen, arguments, provider, keys.Key(value, "standard input"), replaces)
     try:
         keys.persist(variable, value)
     except OSError as problem:
         raise errors.bad_argument("--persist-key", f"the user's store cannot be written: {problem.strerror}") from None
-    hiding = os.environ.get(variable, "").strip()
-    if hiding and hiding != value:
-        screen.warning("key_hidden", f"{variable} is set in the environment and is used instead of the stored key")
+    used = keys.find(provider.key)
+    if used and used.value != value:
+        screen.warning("key_hidden", f"{used.source} has another key, which is used instead of the stored one")
+
+
+def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bool) -> None:
+    """Raise Failure where the service refuses the key, or cannot be asked and another would be lost."""
+    from mediakit import account, errors
+
+    if account.check_path(provider) is None:
+        return
+    found, _ = account.standing(screen, _connection(arguments, provider, key), account.check_path(provider))
+    if found.accepted:
+        return
+    kept = "the key that was stored before is kept" if replaces else "nothing was stored"
+    common = {"http_status": found.http_status, "trace_id": found.trace_id, "outcome": "not_sent"}
+    common = {name: value for name, value in common.items() if value is not None}
+    if found.accepted is False:
+        raise errors.Failure(
+            "api_key_refused",
+            f"{provider.title} does not take the new key ({found.message}); {kept}",
+            "auth",
+            retryable=False,
+            guidance=provider.guidance("auth"),
+            **common,
+        )
+    words = f"{provider.title} could not be asked about the new key ({found.message})"
+    if not replaces:
+        return screen.warning("key_not_checked", f"{words}; it is stored all the same")
+    raise errors.Failure(
+        "key_not_checked",
+        f"{words}; {kept}",
+        found.category or "transient",
+        retryable=True,
+        guidance=["Run the same again later, or with --no-check to replace the stored key unseen."],
+        **common,
+    )
+
+
+def _connection(arguments, provider, key):
+    from mediakit import options, transport
+
+    base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+    return options.Connection(provider, base_url, key, [])
 
 
 def _report(screen: console.Console, arguments, provider) -> dict:
@@ -152,32 +199,33 @@ def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:
 
 
 def _asked(screen: console.Console, arguments, provider, key) -> dict:
-    """Whether the service takes the key, and the balance as it tells it."""
-    from mediakit import options, providers, transport
+    """Whether the service takes the key, and what is left on the account, as far as it tells."""
+    from mediakit import account
 
-    base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
-    connection = options.Connection(provider, base_url, key, [])
-    answer = transport.ask(base_url, connection.authorisation, provider.balance_path, 20.0, screen.wait_for)
-    if isinstance(answer, transport.Lost):
-        return {"online": {"ok": False, "message": answer.message}}
-    body, words = providers.read_json(answer.content)
-    if 200 <= answer.status < 300:
-        return {"balance": body, "online": {"ok": True, "http_status": answer.status}}
-    category, message = provider.category(answer.status, body, words)
-    online = {
-        "ok": False,
-        "http_status": answer.status,
-        "category": category,
-        "message": console.plain(message),
-    }
-    if category != "auth":
-        return {"online": online}
-    return {
-        "ready": False,
-        "recommended_mode": "none",
-        "missing": [f"a key that {provider.title} accepts"],
-        "online": online,
-    }
+    path = account.check_path(provider)
+    if path is None:
+        return {}
+    connection = _connection(arguments, provider, key)
+    found, body = account.standing(screen, connection, path)
+    if found.accepted is False:
+        return {
+            "ready": False,
+            "recommended_mode": "none",
+            "missing": [f"a key that {provider.title} accepts"],
+            "online": _told(found),
+        }
+    if found.accepted and provider.balance_path not in (None, path):
+        found, body = account.standing(screen, connection, provider.balance_path)
+    told = {"online": _told(found)}
+    if told["online"]["ok"]:
+        told["balance"] = provider.left(body) or account.bounded(body).get("answer")
+    return told
+
+
+def _told(found) -> dict:
+    """A Standing as the report tells it."""
+    told = {"ok": bool(found.accepted and found.category is None), **found._asdict()}
+    return {name: value for name, value in told.items() if value is not None and name != "accepted"}
 
 
 def _what_next(counted: list[dict], provider) -> dict:

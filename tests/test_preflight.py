@@ -106,7 +106,7 @@ def test_a_key_is_kept_only_on_demand_for_this_user_alone(scripts):
 def test_a_new_key_replaces_the_old_one_and_nothing_else(scripts):
     store(scripts).parent.mkdir(parents=True)
     store(scripts).write_text("# mine\nOTHER=1\nexport SKILLS_VIDEO_API_KEY=old\n", encoding="utf-8")
-    scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", stdin="quote'd\\key")
+    scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", "--no-check", stdin="quote'd\\key")
     lines = store(scripts).read_text(encoding="utf-8").splitlines()
     assert lines[:2] == ["# mine", "OTHER=1"] and len(lines) == 3
     from dotenv import dotenv_values
@@ -127,6 +127,8 @@ REFUSED = [
     ("--provider", "skills-video", "--persist-key"),  # nothing on standard input
     ("--provider", "nobody"),
     ("--base-url", "https://elsewhere.invalid"),
+    ("--provider", "skills-video", "--no-check"),
+    ("--provider", "skills-video", "--persist-key", "--online", "--no-check"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 A room a concern; a room imports only rooms below it:
 
+    account     what else can be done with an account, and whether its key is good
     gallery     a page to look at results
     plan        what a create would send
     purchase    from a request, or a job of the ledger, to a job that runs
@@ -15,6 +16,7 @@ A room a concern; a room imports only rooms below it:
     results     from a terminal answer to files on disk
     download    from a URL to bytes in a file, bounded
     sandbox     the local service and its faults
+    actions     what can be done with an account, and the request of it (pure)
     payloads    the fields of a request: put together and checked
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals

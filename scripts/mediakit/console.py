@@ -230,7 +230,7 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: list[str]) -> argparse.Namespace:
         if argv[:1] == ["--version"]:  # also for a script that must have a word first
             return argparse.Namespace(version=True)
-        arguments, unknown = self.parse_known_args(argv)
+        arguments, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
         if arguments.version:
             return arguments
         if unknown:

@@ -83,6 +83,9 @@ ERROR_CODES = {
     "spend_cap": "a cap on spending would be overdrawn",
     "unknown_cost": "a cap on spending is set, and the cost is not known beforehand",
     "job_not_found": "the journal of purchases has no such job",
+    "no_answer": "the service gave no answer that can be read; nothing was spent",
+    "key_not_checked": "a stored key would be replaced by one that could not be tried",
+    "key_exists": "the user's own store holds a key already, which would be lost",
     "cannot_cancel": "the service has no way to cancel a job",
 }
 

@@ -1,6 +1,7 @@
 """What a flag names or holds: files, standard input, JSON. Every failure is a bad argument.
 
 read_text, read_json, read_object   the value
+read_pair, read_json_or_text        NAME=VALUE, and what such a VALUE is
 one_standard_input                  only one flag can read it
 """
 
@@ -54,6 +55,22 @@ def read_json(flag: str, text: str):
     except (ValueError, RecursionError) as problem:
         where = f" (line {problem.lineno}, column {problem.colno})" if hasattr(problem, "lineno") else ""
         raise errors.bad_argument(flag, f"expected JSON{where}") from None
+
+
+def read_pair(flag: str, pair: str) -> tuple[str, str]:
+    """`(NAME, VALUE)` of NAME=VALUE; raises Failure 2."""
+    name, equals, value = pair.partition("=")
+    if not equals or not name.strip():
+        raise errors.bad_argument(flag, "expected NAME=VALUE")
+    return name.strip(), value
+
+
+def read_json_or_text(flag: str, text: str):
+    """JSON when it is JSON, else the text itself."""
+    try:
+        return read_json(flag, text)
+    except errors.Failure:
+        return text
 
 
 def _no_constant(word: str):

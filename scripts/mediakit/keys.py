@@ -3,6 +3,7 @@
     find     the first of: standard input, the environment, the login that the service's own client has
              saved, the user's own store, ./.env
     persist  put a key into the user's own store
+    can_persist  whether that would work
 
 A key is never taken from an argument and never shown. From a `.env` in the working directory, which
 anybody may have put there, only the services' key names are read, and nothing in it is expanded.
@@ -10,6 +11,7 @@ anybody may have put there, only the services' key names are read, and nothing i
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -75,8 +77,13 @@ def read_stdin(flag: str) -> str:
     return _checked(value, flag)
 
 
+def is_usable(value: str) -> bool:
+    """Whether a header can hold it."""
+    return bool(_USABLE.fullmatch(value))
+
+
 def _checked(value: str, source: str) -> str:
-    if not _USABLE.fullmatch(value):
+    if not is_usable(value):
         raise errors.Failure(
             "invalid_api_key",
             f"the key from {source} holds white space or characters that a header cannot carry",
@@ -143,12 +150,32 @@ def persist(variable: str, value: str) -> str:
     return path
 
 
+def can_persist() -> bool:
+    """Whether a key could be kept: asked before one is made that is told only once."""
+    if sys.platform == "win32":
+        return True
+    path = folders.settings_file()
+    try:
+        folders.make_private_folder(os.path.dirname(path))
+        _lines_of(path)
+        return os.access(os.path.dirname(path), os.W_OK | os.X_OK)
+    except OSError:
+        return False
+
+
 def _lines_of(path: str) -> list[str]:
+    """The lines of the store, none where there is none; raises OSError for what cannot be kept as it is."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return []
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_ENV_FILE:
+        raise OSError(errno.EINVAL, "it is no file of settings")
     try:
         with open(path, encoding="utf-8") as file:
             return file.read().splitlines()
-    except FileNotFoundError:
-        return []
+    except UnicodeDecodeError:
+        raise OSError(errno.EINVAL, "it is no text in UTF-8") from None
 
 
 def _replace_privately(path: str, lines: list[str]) -> None:

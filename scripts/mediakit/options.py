@@ -1,6 +1,7 @@
 """Flags that several scripts have, and what they come to.
 
 add_connection_flags, add_spending_flags, add_reading_flags   the flags
+add_address_flags, add_purchase_flags   parts of the first two
 Connection      one service, at one address, with its key
 connect         a Connection from the parsed flags
 connect_again   one for a job of the ledger
@@ -21,7 +22,16 @@ def add_connection_flags(parser) -> None:
     names = providers.names()
     group = parser.add_argument_group("service")
     group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")
-    spoken = sorted({service for name in names for service in providers.spoken_by(name)})
+    add_address_flags(group)
+    ways = ("auto", "cli", "rest")
+    group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
+        help="through the service's own command-line program or not; auto: if it is there and no --base-url is given",
+    )  # fmt: skip
+
+
+def add_address_flags(group) -> None:
+    """Where a service is, and its key: for scripts that name the service in another way than --provider."""
+    spoken = sorted({service for name in providers.names() for service in providers.spoken_by(name)})
     group.add_argument(
         "--as",
         dest="speaks",
@@ -31,29 +41,30 @@ def add_connection_flags(parser) -> None:
     )
     group.add_argument("--base-url", metavar="URL", help="another address of the service, with its prefix")
     group.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
-    ways = ("auto", "cli", "rest")
-    group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
-        help="through the service's own command-line program or not; auto: if it is there and no --base-url is given",
-    )  # fmt: skip
     group.add_argument("--key-stdin", action="store_true", help="read the key from standard input, for this run only")
 
 
 def add_spending_flags(parser) -> None:
+    group = parser.add_argument_group("spending")
+    group.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
+    group.add_argument("--copies", type=whole(1, 100), default=1, metavar="N", help="buy N of them on purpose")
+    add_purchase_flags(group)
+    group.add_argument("--no-store-payload", action="store_true", help="do not keep what was asked for")
+
+
+def add_purchase_flags(group) -> None:
+    """What a purchase is called, and what it may cost."""
     from . import spending
 
     def amount(text: str) -> spending.Amount:
         return spending.parse_amount("--max-spend", text)
 
-    group = parser.add_argument_group("spending")
-    group.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    group.add_argument("--copies", type=whole(1, 100), default=1, metavar="N", help="buy N of them on purpose")
     group.add_argument("--intent", type=word(200), metavar="KEY", help="this purchase's own name")
     group.add_argument("--allow-duplicate", action="store_true", help="buy one more, whatever was bought before")
     group.add_argument("--retry-unknown", action="store_true", help="risk paying twice for an unknown outcome")
     group.add_argument("--max-spend", type=amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
     group.add_argument("--accept-unknown-cost", action="store_true", help="buy under a cap what has no known price")
     group.add_argument("--require-ledger", action="store_true", help="refuse to buy where nothing can be remembered")
-    group.add_argument("--no-store-payload", action="store_true", help="do not keep what was asked for")
 
 
 def add_reading_flags(parser) -> None:
@@ -207,9 +218,10 @@ def provider_flags(provider: providers.Provider) -> list[str]:
     return flags + (["--as", provider.speaks] if spoken and provider.speaks != spoken[0] else [])
 
 
-def connect(console: Console, arguments, name: str) -> Connection:
+def connect(console: Console, arguments, name: str, with_key: bool = True) -> Connection:
     """The Connection that the flags of add_connection_flags mean; raises Failure.
 
+    with_key  False for what is asked without one
     For an embedded service without --base-url its server is started, in this process. Whether requests
     go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
     """
@@ -223,7 +235,7 @@ def connect(console: Console, arguments, name: str) -> Connection:
     if arguments.transport != "auto":
         chosen += ["--transport", arguments.transport]
     through = _program_of(console, provider, arguments, base_url)
-    key = _key_of(console, provider, arguments, through)
+    key = _key_of(console, provider, arguments, through) if with_key else None
     embedded = base_url is None
     return Connection(provider, base_url or _start_embedded(console, provider), key, chosen, embedded, through)
 

@@ -111,30 +111,15 @@ def _prompt(arguments) -> str | None:
 def _parameters(pairs: list[str]) -> dict:
     given = {}
     for pair in pairs:
-        name, value = _split("--param", pair)
+        name, value = inputs.read_pair("--param", pair)
         if name in given:
             raise errors.bad_argument("--param", f"{plain(name, 60)} is given twice")
-        given[name] = _value(value)
+        given[name] = inputs.read_json_or_text("--param", value)
     return given
 
 
-def _split(flag: str, pair: str) -> tuple[str, str]:
-    name, equals, value = pair.partition("=")
-    if not equals or not name.strip():
-        raise errors.bad_argument(flag, "expected NAME=VALUE")
-    return name.strip(), value
-
-
-def _value(text: str):
-    """JSON when it is JSON, else the text itself."""
-    try:
-        return inputs.read_json("--param", text)
-    except errors.Failure:
-        return text
-
-
 def _add_input(payload: dict, pair: str, contract) -> None:
-    name, url = _split("--input", pair)
+    name, url = inputs.read_pair("--input", pair)
     if not url.lower().startswith(("https://", "http://", "data:")):
         raise errors.bad_argument("--input", "expected NAME=URL with an address that the service can reach")
     field, is_list = _field_for(name, contract)

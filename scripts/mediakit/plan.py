@@ -26,7 +26,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
     body = _service_plan(console, connection, asked, guards) if connection else None
     planned = provider.planned_cost(body)
     price = spending.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
-    base_url = _base_url(arguments, provider)
+    base_url = address(arguments, provider)
     sent = {**asked.payload, **guards}
     return console.result(
         "plan",
@@ -77,8 +77,8 @@ def _service_plan(console: Console, connection: options.Connection, asked: Reque
     )
 
 
-def _base_url(arguments, provider: providers.Provider) -> str | None:
-    """None for an embedded service, whose address is chosen when it starts."""
+def address(arguments, provider: providers.Provider) -> str | None:
+    """The base URL that the flags mean; None for an embedded service, whose address is chosen when it starts."""
     if arguments.base_url is None and provider.base_url is None:
         return None
     return transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)

@@ -175,6 +175,7 @@ class Provider:
         self.count_field: str = descriptor["create"].get("count_field", "n")
         self.key_check: dict | None = descriptor.get("key_check")
         self.balance_path: str | None = descriptor.get("balance", {}).get("path")
+        self.actions: dict = descriptor.get("actions", {})
         self.idempotency: dict | None = descriptor.get("idempotency")
         self.plan: dict | None = descriptor.get("plan")
         self.guard: dict | None = descriptor.get("guard")
@@ -296,6 +297,12 @@ class Provider:
     def accepts_key(self, body) -> bool:
         """Whether the answer to the key's check says that the key is good; True where only the status tells."""
         return point(body, (self.key_check or {}).get("valid", "/\0")) is not False
+
+    def says_success(self, body, rule: dict | None = None) -> bool:
+        """Whether an answer says no otherwise; `rule` of an action counts before the service's."""
+        rule = rule or self._descriptor.get("success")
+        found = point(body, rule["at"]) if rule else None
+        return found is None or _same(found, rule["is"])
 
     def trace_id(self, body) -> str | None:
         """What the service's support asks for, where the answer has it."""
@@ -435,6 +442,15 @@ class Provider:
         if (named is not None and named != own_key) or point(body, recovery.get("retryable", "/\0")) is False:
             return False
         return code in rules["codes"] if code else rules["without_answer"]
+
+
+def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
+    """As Provider.outputs, for places that hold one result each: the first where there is one."""
+    for place in places:
+        found, pointers = point(body, place["at"]), {name: at for name, at in place.items() if name != "at"}
+        if is_media_url(point(found, pointers["url"])):
+            return [_output(found, pointers, kind)]
+    return []
 
 
 def _words_at(body, pointers: dict) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
     resolve_base_url   which address may get the key (pure)
     resolve_endpoint   a path below it (pure)
+    above              a base URL without its prefix (pure)
     ask                one read, waited for
     Wire               one service: `post` and `get` run in threads and report to an inbox
     Exchange           one request that is under way
@@ -209,6 +210,14 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
     if re.fullmatch(r"/v\d+", version) and path.startswith(version + "/"):
         path = path.removeprefix(version)
     return path
+
+
+def above(base_url: str, prefix: str) -> str:
+    """The base URL for paths that are not below a service's prefix: without it, or else the bare origin."""
+    if base_url.endswith(prefix):
+        return base_url[: len(base_url) - len(prefix)]
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 
 
 def _untrusted(field: str, message: str, *guidance: str) -> errors.Failure:
@@ -494,6 +503,10 @@ class Wire:
     def get(self, path: str, timeout: float) -> Exchange:
         """Read once."""
         return self._start("GET", path, {"Accept": "application/json"}, None, timeout, False)
+
+    def delete(self, path: str, timeout: float) -> Exchange:
+        """Ask once for something to be deleted."""
+        return self._start("DELETE", path, {"Accept": "application/json"}, None, timeout, False)
 
     def close(self) -> None:
         """Nothing has to be ended: what is not read any more stops with this process."""

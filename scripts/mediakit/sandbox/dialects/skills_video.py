@@ -11,6 +11,7 @@ from . import common
 
 SERVICE = "skills-video"
 BASE = "/api/v1"
+SPEECH_PATH = "/api/ai/tts/generate"
 ID_PREFIX = "gen_"
 COST = {"total": 12, "subscription": 12, "permanent": 0}
 # Own choice: no source shows the balance's shape.
@@ -36,6 +37,8 @@ _WORDS = {
 def handle(sandbox, http, content: bytes | None) -> None:
     """Answer one request."""
     path = unquote(urlsplit(http.path).path)
+    if path == SPEECH_PATH and http.method == "POST":
+        return _speak(sandbox, http, content)
     if not path.startswith(BASE + "/"):
         return _error(http, 404)
     path = path.removeprefix(BASE)
@@ -83,6 +86,24 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
 
 def _created(job) -> dict:
     return {"id": job.id, "status": "IN_QUEUE", "input": job.input, "usage": COST}
+
+
+def _speak(sandbox, http, content: bytes) -> None:
+    """Speech, answered at once and under no id. Own choice: what is spoken is checked, the model is not."""
+    body = http.json_of(content) or {}
+    asked = body.get("input")
+    if not isinstance(asked, dict) or not isinstance(asked.get("text"), str):
+        return _error(http, 400, "input.text: is required", "TTS_GENERATION_INVALID_INPUT")
+    fault = common.fault_of(sandbox, asked)
+    if common.refuse(sandbox, http, fault, body, _error):
+        return None
+    job = sandbox.store.add(str(body.get("modelId") or body.get("model")), "audio", asked, fault)
+    common.lose(http, fault)
+    url = http.media_url(job, 1)
+    told = {name: body.get(name) for name in ("provider", "model", "modelId", "endpoint")}
+    audio = {"url": url, "content_type": media.TYPES["audio"][0], "duration": media.AUDIO_SECONDS}
+    data = {**told, "audio_url": url, "audio": audio, "output": {"audio_url": url}, "logs": None, "metrics": None}
+    return http.answer(200, {"success": True, "data": data}, cut=fault == "create-truncated")
 
 
 # -- stream --------------------------------------------------------------------------------------
