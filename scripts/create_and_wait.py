@@ -23,6 +23,10 @@ EXAMPLES = """\
   create_and_wait.py --sse-endpoint /generation/sse/kling-ai/kling-v2.6 --payload '{"prompt":"rain"}'"""
 
 
+# A request that is refused with one of these may name an input that the service has no more.
+_MAY_BE_THE_INPUTS = (22, 23)
+
+
 def build_parser() -> console.Parser:
     from mediakit import options, providers
     from mediakit.console import one_of, seconds
@@ -39,7 +43,13 @@ def build_parser() -> console.Parser:
     what.add_argument("--prompt", metavar="TEXT", help="what to show")
     what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
     what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the request")
-    what.add_argument("--input", action="append", default=[], metavar="FIELD=URL", help="a picture, video or sound")
+    what.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="FIELD=PATH_OR_URL",
+        help="a picture, video or sound: a file, - for standard input, an address, job:KEY",
+    )
     what.add_argument("--payload", "--body", metavar="JSON", help="the request's fields as a JSON object")
     what.add_argument("--payload-file", "--body-file", metavar="PATH", help="a file with them; - for standard input")
     what.add_argument("--no-validate", action="store_true", help="send the fields as they are, unchecked")
@@ -57,18 +67,26 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import group, journal, options, plan, provenance, purchase, request
+    from mediakit import group, journal, options, plan, provenance, purchase, request, uploads
 
     arguments = provenance.made_again(arguments)
     asked = request.read(arguments)
     if arguments.dry_run:
-        return plan.show(screen, arguments, asked, options.connect_to_plan(screen, arguments, asked.service))
+        plans = not asked.attachments  # a service's own plan needs the files there
+        return plan.show(
+            screen, arguments, asked, options.connect_to_plan(screen, arguments, asked.service) if plans else None
+        )
     connection = options.connect(screen, arguments, asked.service)
     book = journal.open_ledger(screen, arguments.require_ledger, connection.embedded)
+    uploads.check(asked, book)
     decisions = purchase.claim(screen, arguments, asked, connection, book)
+    sent = purchase.ready(screen, arguments, asked, connection, book, decisions)
     terms = _terms(arguments, asked, connection)
-    jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions)
-    return group.run(screen, jobs, lambda: purchase.spent(book, decisions))
+    jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions, sent)
+    code = group.run(screen, jobs, lambda: purchase.spent(book, decisions))
+    if code in _MAY_BE_THE_INPUTS:
+        uploads.forget(book, sent.reused)
+    return code
 
 
 def _terms(arguments, asked, connection):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import urllib.request
 
 import pytest
@@ -405,9 +406,11 @@ def test_an_answer_that_never_comes_is_an_unknown_outcome(scripts):
 
 
 def test_what_never_left_is_not_sent_and_can_be_repeated(scripts):
-    with FakeService() as service:
-        pass  # nobody listens any more
-    run = speak(scripts, service)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens
+        base_url = f"http://127.0.0.1:{nobody.getsockname()[1]}/api/v1"
+        words = ("skills-video", *SPEECH, "--confirm", "--base-url", base_url)
+        run = scripts.run("account.py", *words, env=env_of("skills-video"))
     assert (run.code, run.result["error"], run.result["outcome"]) == (24, "request_not_sent", "not_sent")
     assert [job["outcome"] for job in spoken(scripts)] == ["not_sent"]
 
@@ -423,6 +426,27 @@ def test_a_signal_leaves_the_outcome_where_it_can_be_found(scripts):
     last = json.loads(stdout.splitlines()[-1])
     assert (process.returncode, last["event"], last["outcome"]) == (130, "interrupted", "unknown")
     assert [(job["job"], job["outcome"]) for job in spoken(scripts)] == [(last["job"], "unknown")]
+
+
+def test_a_result_that_is_all_in_its_address_is_not_told_in_full(scripts):
+    content = "data:audio/wav;base64," + "UklGRgAAAABXQVZF" * 10_000
+    said = {"success": True, "data": {"audio": {"url": content}}}
+    with FakeService(create=answer(200, said)) as service:
+        run = speak(scripts, service)
+    assert run.code == 0 and run.result["outputs"][0]["url_omitted"] is True and len(run.stdout) < 5000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes are killed otherwise")
+def test_a_kill_leaves_what_was_bought_where_it_can_be_found(scripts):
+    with FakeService(create=hang) as service:
+        words = ("skills-video", *SPEECH, "--confirm", "--base-url", service.base_url)
+        process = scripts.start("account.py", *words, env=env_of("skills-video"))
+        started = json.loads(process.stdout.readline())
+        service.wait_for("POST")
+        process.kill()
+        process.wait()
+    assert (started["event"], started["effect"]) == ("start", "spends")
+    assert [(job["job"], job["outcome"]) for job in spoken(scripts)] == [(started["job"], "unknown")]
 
 
 def test_a_standing_cap_counts(scripts):
@@ -444,6 +468,7 @@ def test_a_payment_is_handed_over_as_an_address(scripts):
         sent = json.loads(service.requests[0].body)
         assert len(service.requests) == 1 and service.requests[0].path.endswith("/stripe-checkout-sessions")
     assert run.code == 0 and run.result["payment_url"] == "https://pay.invalid/1"
+    assert run.first("start")["idempotency_key"] == run.result["idempotency_key"]
     assert sent == {"quote_id": "quote_1", "idempotency_key": run.result["idempotency_key"]}
 
 
@@ -518,7 +543,7 @@ def test_an_answer_that_is_too_large_is_left_out(scripts):
 
 def test_a_read_is_repeated_where_the_fault_may_pass(scripts):
     fine = answer(200, {"code": 0, "data": {"balance": 5.25}})
-    with FakeService(other=[page(503), reset, fine]) as service:
+    with FakeService(other=[page(200), reset, fine]) as service:
         run = act(scripts, "modellix", service, "balance")
         assert run.names == ["retry", "retry", "account"] and run.result["answer"] == {"balance": 5.25}
         assert service.count("GET") == 3
@@ -540,6 +565,14 @@ def test_a_refused_key_says_so(scripts):
     with Sandbox(None, "modellix") as server:
         run = act(scripts, "modellix", server, "balance", env=env_of("modellix", "bad_fake_key"))
     assert (run.code, run.result["error"]) == (21, "api_key_refused") and "bad_fake_key" not in run.stdout.decode()
+
+
+@pytest.mark.parametrize("service", REAL)
+def test_a_descriptor_names_only_actions_that_there_are(service):
+    text = (ROOT / f"assets/providers/{service}.json").read_text(encoding="utf-8")
+    for named, action, rest in re.findall(r"account\.py ([a-z-]+) ([a-z-]+)([^\".;)]*)", text):
+        taken = [row["name"] for row in actions.find(providers.load(named), action).shown["fields"]]
+        assert set(re.findall(r"--param (\w+)=", rest)) <= set(taken)
 
 
 def test_no_field_of_a_descriptor_is_left_out_of_a_request():

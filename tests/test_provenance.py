@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediakit import metadata, provenance
+from mediakit import metadata, provenance, results
 from mediakit.console import Console, Redactor
 
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -160,7 +160,7 @@ def test_each_of_several_files_has_its_own(scripts):
 
 def keeper(**facts) -> provenance.Keeper:
     facts = {"provider": "sandbox", "payload": {"prompt": "x"}, **facts}
-    return provenance.Keeper(Console("test"), provenance.Keeping(), facts, [{"url": "https://m.example/1.png"}])
+    return provenance.Keeper(Console("test"), results.Saving(), facts, [{"url": "https://m.example/1.png"}])
 
 
 def asset_in(folder) -> dict:
@@ -476,6 +476,6 @@ def test_secrets_that_the_redactor_knows_are_out_of_every_fact():
     console = types.SimpleNamespace(redactor=Redactor())
     console.redactor.protect("verysecret")
     kept = provenance.Keeper(
-        console, provenance.Keeping(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
+        console, results.Saving(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
     )
     assert "verysecret" not in json.dumps([kept._facts, kept._outputs])

@@ -101,7 +101,7 @@ def test_several_inputs_of_a_list_are_kept_in_order(scripts, sandbox):
 AMBIGUOUS = [
     ("kling-ai/v3/video", f"image={URL}", ("image_url", "first_frame_url", "last_frame_url")),
     ("kling-ai/v3/video", f"video={URL}", ("image_url",)),
-    ("runwayml/gen-4.5", "image=boat.png", ("URL",)),
+    ("runwayml/gen-4.5", "image=boat.png", ("no such file",)),
     ("runwayml/gen-4.5", "image", ("NAME=VALUE",)),
 ]
 

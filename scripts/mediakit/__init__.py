@@ -6,6 +6,7 @@ A room a concern; a room imports only rooms below it:
     gallery     a page to look at results
     plan        what a create would send
     purchase    from a request, or a job of the ledger, to a job that runs
+    uploads     inputs on their way to a service, before anything is bought
     request     what the flags of a create ask for
     group       several jobs in one command
     runner      drives one job: the machine, the wire, the screen, the disk
@@ -18,6 +19,7 @@ A room a concern; a room imports only rooms below it:
     sandbox     the local service and its faults
     actions     what can be done with an account, and the request of it (pure)
     payloads    the fields of a request: put together and checked
+    attachments  what --input names: files, addresses, earlier jobs
     inputs      what a flag names or holds
     console     events, exit codes, the last-line promise, signals
     terminal_picture  a picture inline on a terminal
@@ -32,6 +34,7 @@ A room a concern; a room imports only rooms below it:
     keys        where a service's key is found
     providers   descriptors of the services, and how their answers are read
     spending    amounts, prices, caps, fingerprints (pure)
+    bodies      request bodies that are read from disk while they are sent
     sse         Server-Sent Events (pure)
     containers  what a media file is, and whether it is whole (pure)
     names       the names of files (pure)

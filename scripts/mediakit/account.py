@@ -16,7 +16,21 @@ import queue
 import time
 from collections import namedtuple
 
-from . import actions, errors, journal, keys, names, options, plan, providers, purchase, request, results, transport
+from . import (
+    actions,
+    errors,
+    journal,
+    keys,
+    names,
+    options,
+    plan,
+    providers,
+    purchase,
+    request,
+    results,
+    runner,
+    transport,
+)
 from .console import Console, command_line, to_line
 
 READ_TIMEOUT = 20.0
@@ -167,6 +181,7 @@ class _Doing:
             self._notes = self._claimed()
         self._console.about_job = self._about
         try:
+            self._announce()
             answer, body = self._judged(self._answered())
             self._outputs = providers.outputs_at(body, self._action.outputs, self._action.output_type)
             self._notes.note("accepted", None, None, None)
@@ -183,6 +198,26 @@ class _Doing:
         finally:
             self._notes.release()
 
+    @property
+    def _base_url(self) -> str:
+        base_url = self._connection.base_url
+        return transport.above(base_url, self._provider.base_path) if self._action.at_origin else base_url
+
+    def _announce(self) -> None:
+        """Tell what a process that is killed from here on would take with it."""
+        if self._pays:
+            self._console.emit(
+                "start",
+                script=self._console.script,
+                provider=self._provider.name,
+                action=self._action.name,
+                effect=self._action.effect,
+                url=self._base_url + self._asked.path,
+                mode="once",
+                job=self._notes.key,
+                idempotency_key=self._asked.idempotency_key,
+            )
+
     def _claimed(self) -> journal.Journal:
         """The intent in the ledger; raises Failure 27 where a cap, or an earlier one, refuses."""
         from copy import copy
@@ -194,7 +229,7 @@ class _Doing:
             self._provider.name, self._action.name, self._asked.path, False, self._asked.body, warnings=[]
         )
         book = journal.open_ledger(self._console, flags.require_ledger, self._connection.embedded)
-        decision = purchase.claim(self._console, flags, wanted, self._connection, book)[0]
+        decision = purchase.claim(self._console, flags, wanted, self._connection, book, plans=False)[0]
         if decision.word == "unknown":
             raise journal.duplicate_unknown(decision.entry, self._provider.looking_guidance)
         if decision.word != "buy":
@@ -220,11 +255,15 @@ class _Doing:
         """What must not be lost whatever goes wrong."""
         outcome, job = self._outcome if self._pays else None, self._notes.key
         key = self._asked.idempotency_key
-        known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._outputs}
+        known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._shown_outputs}
         way_on = {}
         if job and outcome == "unknown":
             way_on = command_line("jobs.py", "reconcile", job, *self._connection.chosen)
         return {**{name: value for name, value in known.items() if value}, **way_on}
+
+    @property
+    def _shown_outputs(self) -> list[dict] | None:
+        return [runner.shown(self._console, output) for output in self._outputs or ()] or None
 
     # -- sending -------------------------------------------------------------------------------------
 
@@ -242,10 +281,7 @@ class _Doing:
         return self._sent()
 
     def _sent(self) -> transport.Answer | transport.Lost:
-        base_url = self._connection.base_url
-        if self._action.at_origin:
-            base_url = transport.above(base_url, self._provider.base_path)
-        wire = transport.Wire(base_url, self._connection.authorisation, self._inbox)
+        wire = transport.Wire(self._base_url, self._connection.authorisation, self._inbox)
         path, seconds = self._asked.path, self._seconds
         if self._action.method == "POST":
             on_sending = self._notes.before_sending
@@ -259,8 +295,10 @@ class _Doing:
         if isinstance(answer, transport.Lost):
             return answer.message, None
         body, words = providers.read_json(answer.content)
+        if 200 <= answer.status < 300:
+            return (self._console.plain(words), None) if words else (None, None)
         found = self._provider.verdict(answer.status, body, words, answer.headers)
-        if answer.status < 300 or found.category != "transient":
+        if found.category != "transient":
             return None, None
         wait = found.retry_after if answer.retry_after is None else answer.retry_after
         return f"HTTP {answer.status}: {self._console.plain(found.message)}", wait
@@ -272,22 +310,26 @@ class _Doing:
         if isinstance(answer, transport.Lost):
             raise self._lost(answer)
         body, words = providers.read_json(answer.content)
-        is_success = 200 <= answer.status < 300 and self._provider.says_success(body, self._action.success)
-        if is_success and self._action.valid and providers.point(body, self._action.valid) is not True:
-            raise self._failed("api_key_refused", "the service does not take this key", "auth", answer, body)
-        if is_success and words:
-            category = "outcome_unknown" if self._pays else "transient"
-            raise self._failed("no_answer", f"the service answered with {self._console.plain(words)}", category, answer)
-        if is_success and self._action.outputs and not self._holds_output(body):
-            raise self._failed("no_answer", "the answer holds no result", "outcome_unknown", answer, body)
-        if is_success and self._action.issues_key and not self._key_in(body):
-            raise self._failed("no_answer", "the answer holds no key", "unknown", answer, body)
-        if not is_success:
+        if not (200 <= answer.status < 300 and self._provider.says_success(body, self._action.success)):
             raise self._refused(answer, body, words)
+        shortcoming = self._shortcoming(body, words)
+        if shortcoming:
+            raise self._failed(*shortcoming, answer, body)
         return answer, body
 
-    def _holds_output(self, body) -> bool:
-        return bool(providers.outputs_at(body, self._action.outputs, self._action.output_type))
+    def _shortcoming(self, body, words: str) -> tuple[str, str, str] | None:
+        """`(code, message, category)` of a success that is none; None for one that holds what it must."""
+        action = self._action
+        unknown = "outcome_unknown" if self._pays else "transient"
+        if words:
+            return "no_answer", f"the service answered with {self._console.plain(words)}", unknown
+        if action.valid and providers.point(body, action.valid) is False:
+            return "api_key_refused", "the service does not take this key", "auth"
+        if action.outputs and not providers.outputs_at(body, action.outputs, action.output_type):
+            return "no_answer", "the answer holds no result", "outcome_unknown"
+        if action.issues_key and not self._key_in(body):
+            return "no_answer", "the answer holds no key", "unknown"
+        return None
 
     def _key_in(self, body) -> str | None:
         found = providers.point(body, self._action.issues_key)
@@ -361,7 +403,7 @@ class _Doing:
             job=self._notes.key,
             idempotency_key=self._asked.idempotency_key,
             payment_url=handoff,
-            outputs=self._outputs or None,
+            outputs=self._shown_outputs,
             assets=assets,
             **bounded(body if told is None else told),
             trace_id=self._provider.trace_id(body),

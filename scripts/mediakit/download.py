@@ -4,8 +4,10 @@ Limits      how much and how long
 Budget      what all files of a command may take together
 Reach       which addresses may be contacted
 Download    one URL
+is_there    whether a URL would be given now
 
 Unsaved     it cannot be had; a line for people
+GivenUp     it was tried often enough; later it may work
 Expired     its host does not give it any more: the job may know a fresh link
 """
 
@@ -50,6 +52,10 @@ class Unsaved(Exception):
 
 class Expired(Unsaved):
     """The host of a result does not give it, or not any more."""
+
+
+class GivenUp(Unsaved):
+    """Every try was cut."""
 
 
 class _Cut(Exception):
@@ -164,7 +170,7 @@ class Download:
                 worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
                 tries = 1 if self.size - had >= max(worth, 1) else tries + 1
                 if tries >= MOST_TRIES or self._stopped.is_set():
-                    raise Unsaved(f"{cut}, in {tries} tries") from None
+                    raise GivenUp(f"{cut}, in {tries} tries") from None
                 self._pause(tries, cut)
 
     def _pause(self, tries: int, cut: _Cut) -> None:
@@ -309,6 +315,16 @@ class Download:
         self.size += len(piece)
         self._digest.update(piece)
         self._file.write(piece)
+
+
+def is_there(url: str, reach: Reach) -> bool:
+    """Whether the host of a URL would give it now; nothing of it is read."""
+    try:
+        response = Download(url, Budget(), reach, None, None)._get(url)
+    except (Unsaved, _Cut):
+        return False
+    response.close()
+    return response.status_code == 200 or response.status_code in _REDIRECTS
 
 
 def _place(url: str) -> str:

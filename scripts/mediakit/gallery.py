@@ -27,11 +27,9 @@ NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-# JSON files are records.
-_TYPES = {
-    **{word: media_type for word, media_type in containers.MEDIA_TYPES.items() if word != "json"},
-    "bin": "application/octet-stream",
-}
+_TYPES = {**containers.MEDIA_TYPES, "bin": "application/octet-stream"}
+# Words are a result only where a record says so.
+_WORDS = ("text/plain", "application/json")
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
@@ -78,7 +76,7 @@ def _collect(folder: str) -> tuple[list[dict], int]:
     with os.scandir(folder) as found:
         files = {entry.name: entry.stat() for entry in found if entry.is_file(follow_symlinks=False)}
     records, lost = _records(folder, files)
-    media = [name for name in files if _type_by_name(name)]
+    media = [name for name in files if name in records or _type_by_name(name) not in (None, *_WORDS)]
     again = command_line("create_and_wait.py", "--from", os.path.join(folder, "NAME"), "--output-dir", folder)
     entries = []
     for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:

@@ -204,6 +204,11 @@ class Journal:
         self.refusal: ledger.Unusable | None = None
 
     @property
+    def book(self) -> ledger.Ledger | None:
+        """The ledger that it is written into, where there is one."""
+        return self._book
+
+    @property
     def entry(self) -> ledger.Entry | None:
         """What the ledger knew of the job when this began."""
         return self._entry
@@ -256,9 +261,13 @@ class Journal:
                 usage=ledger.as_json(usage),
             )
 
-    def saved(self, paths: list[str]) -> None:
-        if self._book and paths:
-            self._write(self._book.record, self.key, f"{len(paths)} files saved", paths=ledger.as_json(paths))
+    def saved(self, assets: list[dict]) -> None:
+        """Files of the job are on disk; each as its `asset` event told it."""
+        if self._book and assets:
+            paths = ledger.as_json([asset["path"] for asset in assets])
+            known = [{name: asset[name] for name in ("number", "path", "bytes", "sha256")} for asset in assets]
+            what = f"{len(assets)} files saved"
+            self._write(self._book.record, self.key, what, paths=paths, assets=ledger.as_json(known))
 
     def ended(self, exit_code: int, delivered: bool) -> None:
         """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""

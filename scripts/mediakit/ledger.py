@@ -97,6 +97,14 @@ _MIGRATIONS = (
     ALTER TABLE job ADD COLUMN sent_with TEXT;
     ALTER TABLE job ADD COLUMN speaks TEXT;
     """,
+    # What was saved, to know it again; and the inputs that a service has, and under which name.
+    """
+    ALTER TABLE job ADD COLUMN assets TEXT;
+    CREATE TABLE upload (
+        service TEXT NOT NULL, origin TEXT NOT NULL, account TEXT NOT NULL, identity TEXT NOT NULL,
+        reference TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, origin, account, identity)
+    );
+    """,
 )
 
 # service     the provider's name         origin   where it is, or the embedded one
@@ -116,7 +124,7 @@ Entry = namedtuple(
     "Entry",
     "seq key purchase fingerprint request service origin practice account model base_url output_dir intent copy "
     "command payload created_at updated_at outcome generation_id accepted_at status state reserved reserved_unit "
-    "reserved_by cost cost_unit usage paths exit_code delivered_at closed sent_with speaks",
+    "reserved_by cost cost_unit usage paths exit_code delivered_at closed sent_with speaks assets",
 )
 # word is "buy", "resume", "wait" (its owner is alive and has no id yet) or "unknown"
 Decision = namedtuple("Decision", "word entry")
@@ -491,12 +499,47 @@ class Ledger:
         with self._transaction() as database:
             database.execute("DELETE FROM change WHERE key = ?", (key,))
             self._set(
-                key, "forgotten", payload=None, output_dir=None, paths=None, command="", intent=None, closed="forgotten"
+                key,
+                "forgotten",
+                payload=None,
+                output_dir=None,
+                paths=None,
+                assets=None,
+                command="",
+                intent=None,
+                closed="forgotten",
             )
 
     def settled_before(self, moment: float) -> list[Entry]:
         """Jobs from before `moment` that nothing is left to do for."""
         return self._entries(f"created_at < ? AND NOT ({_OPEN}) AND COALESCE(closed, '') <> 'forgotten'", moment)
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    def uploaded(self, service: str, origin: str, account: str, identity: str, since: float) -> str | None:
+        """The name under which a service has had an input since `since`, in seconds since the epoch."""
+        rows = self._rows(
+            "SELECT reference FROM upload WHERE service = ? AND origin = ? AND account = ? AND identity = ? AND at > ?",
+            service,
+            origin,
+            account,
+            identity,
+            since,
+        )
+        return rows[0][0] if rows else None
+
+    def note_upload(self, service: str, origin: str, account: str, identity: str, reference: str) -> None:
+        """The service has the input with this identity (a hash of its bytes, say) under this name from now on."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO upload VALUES (?, ?, ?, ?, ?, ?)",
+                (service, origin, account, identity, reference, time.time()),
+            )
+
+    def forget_upload(self, reference: str) -> None:
+        """The service does not take this name any more."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM upload WHERE reference = ?", (reference,))
 
     def account(self, key: str | None) -> str:
         """A salted hash that tells one key from another and leads back to none; "" without a key."""

@@ -55,6 +55,7 @@ class Terms:
     """How long to wait for what, in seconds.
 
     create_timeout  for the answer to a POST, and for data on an open stream
+    sending_time    more for the answer, where the POST carries files
     poll_timeout    for stream and polling together, once the create was answered
     deadline        for everything, from `begin` on; None for none
     reconciles      whether the service can be asked what became of a POST without an answer
@@ -64,6 +65,7 @@ class Terms:
     stream: bool = True
     wait: bool = True
     create_timeout: float = 120.0
+    sending_time: float = 0.0
     poll_timeout: float = 900.0
     poll_interval: float = 3.0
     poll_request_timeout: float = 20.0
@@ -400,7 +402,8 @@ class Job:
     def _send(self, now: float) -> list:
         self._phase = "creating"
         self._attempt += 1
-        self.give_up_at = min(now + self.terms.create_timeout, self._create_deadline)
+        patience = self.terms.create_timeout + self.terms.sending_time
+        self.give_up_at = min(now + patience, self._create_deadline)
         self._list_at = now + SILENT_AFTER if self.terms.reconciles else float("inf")
         self.wake_at = min(self.give_up_at, self._list_at)
         return [Create()]
@@ -438,7 +441,7 @@ class Job:
         ]
 
     def _silent_create(self, now: float, sent: bool) -> list:
-        message = f"no answer within {self.terms.create_timeout:g} s"
+        message = f"no answer within {self.terms.create_timeout + self.terms.sending_time:g} s"
         return self.create_lost(now, message, True) if sent else self.create_not_sent(now, message)
 
     def _may_repeat(self, now: float, pause: float) -> bool:

@@ -1,7 +1,7 @@
 """The fields of a request: put together from the flags as the model's contract names them, then checked.
 
 contract_of   the bundled contract of a model, or None
-build         the payload that the flags mean
+build         the payload that the flags mean, and the files in it
 check         nothing that could not work is sent
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from . import errors, inputs, providers
+from . import attachments, errors, inputs, providers
 from .console import plain
 
 # What --input can name in place of a field: the kind of file that a field takes.
@@ -49,8 +49,10 @@ def contract_of_model(service: str, model: str):
 # -- building ----------------------------------------------------------------------------------------
 
 
-def build(arguments, provider: providers.Provider, contract, model: str | None, base: dict) -> dict:
-    """The payload of the base, --param, --prompt and --input together; raises Failure 2."""
+def build(
+    arguments, provider: providers.Provider, contract, model: str | None, base: dict
+) -> tuple[dict, dict[str, attachments.Attachment]]:
+    """`(payload, {stand-in: Attachment})` of the base, --param, --prompt and --input together; raises Failure."""
     given = _parameters(arguments.param)
     prompt = _prompt(arguments)
     if prompt is not None:
@@ -61,9 +63,10 @@ def build(arguments, provider: providers.Provider, contract, model: str | None, 
     payload = _with_parameters(base, given, provider, contract)
     if provider.model_field and model is not None:
         payload = {provider.model_field: model, **payload}
+    found: dict[str, attachments.Attachment] = {}
     for pair in arguments.input:
-        _add_input(payload, pair, contract)
-    return _sendable(payload)
+        _add_input(payload, pair, contract, provider.inputs, found)
+    return _sendable(payload), found
 
 
 def _prompt_field(provider: providers.Provider, contract) -> str:
@@ -118,29 +121,61 @@ def _parameters(pairs: list[str]) -> dict:
     return given
 
 
-def _add_input(payload: dict, pair: str, contract) -> None:
-    name, url = inputs.read_pair("--input", pair)
-    if not url.lower().startswith(("https://", "http://", "data:")):
-        raise errors.bad_argument("--input", "expected NAME=URL with an address that the service can reach")
-    field, is_list = _field_for(name, contract)
-    if is_list:
+def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict) -> None:
+    name, given = inputs.read_pair("--input", pair)
+    role = rules.get("roles", {}).get("names", {}).get(name)
+    if role is not None:
+        value = attachments.read(name, role["kind"], given, (rules["roles"].get("limits", {}),), rules)
+        return _add_reference(payload, name, _kept(value, found), rules["roles"])
+    row = _field_for(name, contract)
+    field, limits = row["name"], (row["file_limits"],) if "file_limits" in row else ()
+    value = _kept(attachments.read(field, row.get("takes_file"), given, limits, rules), found)
+    if str(row.get("type", "")).startswith("array"):
         before = payload.get(field, [])
-        payload[field] = [*(before if isinstance(before, list) else [before]), url]
+        payload[field] = [*(before if isinstance(before, list) else [before]), value]
     elif field in payload:
         raise errors.bad_argument("--input", f"{plain(field, 60)} takes one file and is given twice")
     else:
-        payload[field] = url
+        payload[field] = value
+    return None
 
 
-def _field_for(name: str, contract) -> tuple[str, bool]:
-    """The field that `--input NAME=` means and whether it takes several, by the contract's own names."""
+def _kept(value, found: dict) -> str:
+    """The text for the payload; an Attachment is noted under its stand-in."""
+    if isinstance(value, str):
+        return value
+    found[value.stand_in] = value
+    return value.stand_in
+
+
+def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
+    """One more reference in its role: one that opens a group has the next number, another one joins the last group."""
+    before = payload.get(roles["field"], [])
+    if not isinstance(before, list) or not all(_is_reference(one, roles) for one in before):
+        raise errors.bad_argument("--input", f"{roles['field']} is given already, and is no list of references")
+    counted = roles["names"][role].get("counted")
+    last = max((one[roles["number"]] for one in before), default=-1)
+    if counted is None:
+        numbers = {roles["number"]: last + 1}
+    elif last < 0:
+        raise errors.bad_argument("--input", f"{role} belongs to a reference that must be given before it")
+    else:
+        number = sum(one.get(roles["role"]) == role and one.get(roles["number"]) == last for one in before)
+        numbers = {roles["number"]: last, counted: number}
+    payload[roles["field"]] = [*before, {roles["value"]: value, roles["role"]: role, **numbers}]
+
+
+def _is_reference(one, roles: dict) -> bool:
+    return isinstance(one, dict) and type(one.get(roles["number"])) is int
+
+
+def _field_for(name: str, contract) -> dict:
+    """The contract's row of the field that `--input NAME=` means; just its name where it is not known."""
     rows = contract.fields() if contract else []
     row = next((row for row in rows if row["name"] == name), None)
     if row is None and name in KINDS and contract is not None:
         row = _only_field_of_kind(name, rows)
-    if row is None:
-        return name, False
-    return row["name"], str(row.get("type", "")).startswith("array")
+    return row or {"name": name}
 
 
 def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from . import errors, options, providers, purchase, spending, transport
+from . import attachments, bodies, errors, options, providers, purchase, spending, transport
 from .console import Console
 from .request import Request
 
@@ -28,6 +28,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
     price = spending.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
     base_url = address(arguments, provider)
     sent = {**asked.payload, **guards}
+    is_form = _is_form(provider, asked)
     return console.result(
         "plan",
         0,
@@ -36,8 +37,8 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
         request={
             "method": "POST",
             "url": (base_url or provider.base_path) + asked.path,
-            "content_type": "application/json",
-            "body": sent,
+            "content_type": "multipart/form-data" if is_form else "application/json",
+            "body": attachments.shown(sent, asked.attachments),
         },
         validation={"checked": not arguments.no_validate, "warnings": [message for _, message in asked.warnings]},
         copies=arguments.copies,
@@ -45,7 +46,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
         service_plan=body,
         trace_id=provider.trace_id(body),
         effect="no_spend",
-        curl=_curl(provider, base_url + asked.path, asked.streams, sent) if base_url else None,
+        curl=_curl(provider, base_url + asked.path, asked, sent, is_form) if base_url else None,
         message="Nothing was bought. To buy it, run the same without --dry-run.",
     )
 
@@ -84,11 +85,41 @@ def address(arguments, provider: providers.Provider) -> str | None:
     return transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
 
 
-def _curl(provider: providers.Provider, url: str, streams: bool, body: dict) -> str:
-    """The same request for a POSIX shell, with the key as a variable."""
-    words = ["curl", "--no-buffer", shlex.quote(url), "-H", shlex.quote("Content-Type: application/json")]
-    if streams:
+def _is_form(provider: providers.Provider, asked: Request) -> bool:
+    """Whether files travel in the create itself."""
+    return "with_create" in provider.inputs and any(
+        isinstance(attachment, attachments.File) for attachment in asked.attachments.values()
+    )
+
+
+def _curl(provider: providers.Provider, url: str, asked: Request, body: dict, is_form: bool) -> str | None:
+    """The same request for a POSIX shell, with the key as a variable; None where a file must be brought before."""
+    if asked.attachments and not is_form:
+        return None
+    words = ["curl", "--no-buffer", shlex.quote(url)]
+    if not is_form:
+        words += ["-H", shlex.quote("Content-Type: application/json")]
+    if asked.streams:
         words += ["-H", shlex.quote("Accept: text/event-stream")]
     if provider.key:
         words += ["-H", f'"{provider.key["header"]}: {provider.key["prefix"]}${provider.key["variable"]}"']
+    if is_form:
+        return " ".join([*words, *_form_words(asked, body)])
     return " ".join([*words, "--data-raw", shlex.quote(json.dumps(body, ensure_ascii=False))])
+
+
+def _form_words(asked: Request, body: dict) -> list[str]:
+    files = {
+        stand_in: bodies.Part(None, source=attachment.source, filename=attachment.filename)
+        for stand_in, attachment in asked.attachments.items()
+        if isinstance(attachment, attachments.File)
+    }
+    words = []
+    for part in bodies.parts_of(body, files):
+        if part.source is None:
+            words += ["--form-string", shlex.quote(f"{part.name}={part.text}")]
+        else:
+            path = part.source.path or "-"
+            quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+            words += ["-F", shlex.quote(f'{part.name}=@"{quoted}";type={part.source.media_type}')]
+    return words

@@ -20,7 +20,7 @@ import tempfile
 import time
 from urllib.parse import urlsplit, urlunsplit
 
-from . import __version__, containers, errors, metadata, providers, results, terminal_picture
+from . import __version__, attachments, containers, errors, metadata, providers, results, terminal_picture
 from .console import Console, is_flat, plain, rfc3339
 
 FORMAT = "ai-media/provenance"
@@ -295,7 +295,9 @@ def _payload_again(record: dict, arguments) -> dict:
     if "payload" not in record:
         raise errors.bad_argument("--from", "expected a file that tells what was asked for; this one leaves it out")
     given = {pair.partition("=")[0].strip() for pair in [*arguments.param, *arguments.input]}
-    missing = [name for name in record.get("left_out", []) if name not in given]
+    # A file is told by its name and hash, which nothing can be made of.
+    files = [name for name, value in record["payload"].items() if attachments.holds_note(value)]
+    missing = [name for name in [*record.get("left_out", []), *files] if name not in given]
     if missing:
         named = plain(", ".join(missing), 200)
         raise errors.bad_argument("--from", f"the file leaves out {named}: expected them with --input or --param")

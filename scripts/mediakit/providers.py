@@ -179,6 +179,7 @@ class Provider:
         self.idempotency: dict | None = descriptor.get("idempotency")
         self.plan: dict | None = descriptor.get("plan")
         self.guard: dict | None = descriptor.get("guard")
+        self.inputs: dict = descriptor.get("inputs", {})
         self.units: dict = descriptor.get("money", {}).get("units", {})
         self.unit: str | None = descriptor.get("money", {}).get("unit")
         self.names: dict = descriptor["answer"].get("names", {})

@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import replace
 
-from . import errors, journal, ledger, lifecycle, options, providers, runner, spending, transport
+from . import attachments, errors, journal, ledger, lifecycle, options, providers, runner, spending, transport, uploads
 from .console import Console
 from .options import Connection
 from .request import Request
@@ -74,7 +74,7 @@ def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledge
     """One order for each of --copies."""
     provider = connection.provider
     origin = connection.origin
-    # The stream of a model and its plain answer are one purchase.
+    # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
     request = spending.digest([provider.name, origin, asked.model or asked.path, asked.payload])
     common = {
         "request": request,
@@ -87,7 +87,7 @@ def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledge
         "output_dir": os.path.abspath(arguments.output_dir) if arguments.output_dir is not None else None,
         "intent": arguments.intent,
         "command": _flags_given(),
-        "payload": None if arguments.no_store_payload else ledger.as_json(asked.payload),
+        "payload": None if arguments.no_store_payload else ledger.as_json(_noted(asked)),
         "speaks": provider.speaks if provider.embedded else None,
         "price": price,
     }
@@ -102,14 +102,23 @@ def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledge
     ]
 
 
+def _noted(asked: Request) -> dict:
+    return attachments.noted(asked.payload, asked.attachments)
+
+
 def _flags_given() -> str:
     # Their names only: a value can be a prompt, or a path that is nobody's business.
     flags = [word.partition("=")[0] for word in sys.argv[1:] if word.startswith("--")]
     return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
-def claim(console: Console, arguments, asked: Request, connection: Connection, book) -> list[ledger.Decision]:
-    """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses."""
+def claim(
+    console: Console, arguments, asked: Request, connection: Connection, book, plans: bool = True
+) -> list[ledger.Decision]:
+    """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses.
+
+    plans  whether a service that plans creates can plan this: without it nothing but the request is ever sent
+    """
     provider = connection.provider
     caps = journal.standing_caps()
     if arguments.max_spend is not None:
@@ -127,7 +136,9 @@ def claim(console: Console, arguments, asked: Request, connection: Connection, b
             )
         return [ledger.Decision("buy", None)] * arguments.copies
     try:
-        price = _planned_price(console, asked, connection) if caps and provider.plan else None
+        # A plan needs the files at the service, and they are brought only to buy.
+        asks = plans and caps and provider.plan and not asked.attachments
+        price = _planned_price(console, asked, connection) if asks else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
@@ -185,8 +196,15 @@ def _began_at() -> float:
         return time.time() - time.process_time()
 
 
-def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list) -> list:
-    """For each Decision a callable (console) -> exit code."""
+def ready(console: Console, arguments, asked: Request, connection: Connection, book, decisions: list) -> uploads.Ready:
+    """The inputs at their service, where something is bought; raises Failure, and then nothing is."""
+    if all(decision.word != "buy" for decision in decisions):
+        return uploads.Ready(asked.payload, None, 0.0, [])
+    return uploads.fulfil(console, arguments, asked, connection, book)
+
+
+def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list, sent: uploads.Ready) -> list:
+    """For each Decision a callable (console) -> exit code; `sent` is what is sent of a request that is bought."""
     common = {
         "model": asked.model,
         "output_dir": arguments.output_dir,
@@ -202,12 +220,16 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
             if decision.word == "unknown":
                 failure = journal.duplicate_unknown(decision.entry, connection.provider.looking_guidance)
                 return _reconcile(
-                    console, connection, terms, notes, asked.path, asked.payload, decision.entry, failure, **common
+                    console, connection, terms, notes, asked.path, _noted(asked), decision.entry, failure, **common
                 )
             beside = _beside(decision.entry) if decision.entry else sent_with(arguments, asked, connection.provider)
+            own_terms = terms
+            if sent.body:
+                # Nobody can tell from a list of jobs which file another one was given.
+                own_terms = replace(terms, sending_time=sent.seconds, reconciles=False)
             buying = runner.Runner(
-                console, connection, terms, path=asked.path, payload=asked.payload, sent_with=beside,
-                warnings=asked.warnings, notes=notes, **common,
+                console, connection, own_terms, path=asked.path, payload=sent.payload, body=sent.body, noted=_noted(asked),
+                sent_with=beside, warnings=asked.warnings, notes=notes, **common,
             )  # fmt: skip
             return buying.run()
 
@@ -236,6 +258,7 @@ def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> 
 def _reconcile(console, connection, terms, notes, path, payload: dict | None, entry, failure, **common) -> int:
     """Ask the service what became of it: by its list, or by sending the same under the same idempotency key."""
     provider = connection.provider
+    payload = uploads.recall(connection, notes.book, payload)
     rules = provider.idempotency
     left = entry.created_at + rules["seconds"] - time.time() if rules and entry.sent_with else 0.0
     if payload is None or not (provider.lists_running or left > 0):

@@ -14,9 +14,10 @@ from . import catalogue, errors, inputs, keys, options, payloads, program, prove
 # model    the model, None where an endpoint is none of a model
 # path     where it is sent, below the base URL
 # streams  whether a stream is asked for
-# payload  the fields to send
+# payload  the fields to send, with a stand-in for each file
 # warnings what the contract cannot vouch for, as (code, message)
-Request = namedtuple("Request", "service model path streams payload warnings")
+# attachments  stand-in of the payload -> what it stands for
+Request = namedtuple("Request", "service model path streams payload warnings attachments")
 
 
 def read(arguments) -> Request:
@@ -27,6 +28,7 @@ def read(arguments) -> Request:
         ("--key-stdin", arguments.key_stdin),
         ("--payload-file", arguments.payload_file == "-"),
         ("--prompt-file", arguments.prompt_file == "-"),
+        *(("--input", given.partition("=")[2] == "-") for given in arguments.input),
     )
     if arguments.model_slug is not None:
         if arguments.model is not None:
@@ -42,9 +44,9 @@ def read(arguments) -> Request:
     contract = payloads.contract_of(provider, model, path)
     if streams and not arguments.sse_endpoint and contract and contract.sse_create_endpoint is None:
         path, streams = provider.create_path(model, False), False  # this model has no stream
-    payload = payloads.build(arguments, provider, contract, model, base)
+    payload, found = payloads.build(arguments, provider, contract, model, base)
     warnings = [] if arguments.no_validate else payloads.check(provider, model, contract, payload)
-    return Request(service, model, path, streams, payload, warnings)
+    return Request(service, model, path, streams, payload, warnings, found)
 
 
 def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:

@@ -32,6 +32,8 @@ class Runner:
     terms          lifecycle.Terms
     model          the model, where it is known
     path, payload  of the create; None for a job that exists already
+    body           (fields) -> bodies.Body, where they are not sent as JSON
+    noted          the payload as it may be kept, with a note in place of each file; the same where left out
     sent_with      what is sent beside the payload: the idempotency key, the service's own guard
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
@@ -52,6 +54,8 @@ class Runner:
         model: str | None = None,
         path: str | None = None,
         payload: dict | None = None,
+        body=None,
+        noted: dict | None = None,
         sent_with: dict | None = None,
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
@@ -69,6 +73,8 @@ class Runner:
         self._model = model
         self._path = path
         self._payload = payload
+        self._body = body or (lambda fields: fields)
+        self._noted = payload if noted is None else noted
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
@@ -84,7 +90,7 @@ class Runner:
             unresolved=unresolved,
             forgiving=resumes is not None and not self._notes.attached_by_hand,
         )
-        self._wire = connection.wire(self._inbox, _tracer(console, trace) if trace else None)
+        self._wire = connection.wire(self._inbox, tracer(console, trace) if trace else None)
         self._exchange: transport.Exchange | None = None
         self._creating: transport.Exchange | None = None
         self._listing: transport.Exchange | None = None
@@ -280,9 +286,11 @@ class Runner:
                 self._say(action)
             elif isinstance(action, lifecycle.Create):
                 self._decoder = sse.Decoder()
+                self._exchange = self._creating = None  # nothing is out while the body is made
+                body = self._body({**self._payload, **self._sent_with})
                 self._exchange = self._creating = self._wire.post(
                     self._path,
-                    {**self._payload, **self._sent_with},
+                    body,
                     self._terms.create_timeout,
                     self._terms.stream,
                     self._notes.before_sending,
@@ -379,7 +387,7 @@ class Runner:
             wanted = outputs or self._written_result(body)
             self._keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
             assets, problem = self._save(wanted)
-            self._notes.saved([asset["path"] for asset in assets])
+            self._notes.saved(assets)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
@@ -396,7 +404,7 @@ class Runner:
             "job": self._notes.key,
             "status": end.fields["status"],
             "state": end.fields["state"],
-            "outputs": [self._shown(output) for output in outputs[:_MOST_OUTPUTS]],
+            "outputs": [shown(self._console, output) for output in outputs[:_MOST_OUTPUTS]],
             "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
             "assets": assets,
             "usage": self._provider.usage(body),
@@ -414,11 +422,6 @@ class Runner:
             fields.update(self._way_on("download"))
         return self._console.result("terminal", 26 if problem else code, **fields), not problem
 
-    def _shown(self, output: dict) -> dict:
-        if len(output["url"]) <= _LONGEST_URL:
-            return output
-        return {**output, "url": self._console.plain(output["url"], 64), "url_omitted": True}
-
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""
         result = self._provider.result(body)
@@ -430,7 +433,7 @@ class Runner:
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
         entry, cost = self._notes.entry, self._provider.cost(body)
-        payload = self._payload
+        payload = self._noted
         if entry:
             payload = json.loads(entry.payload) if entry.payload else None
         return {
@@ -516,13 +519,20 @@ class Runner:
         return assets
 
 
+def shown(console: Console, output: dict) -> dict:
+    """An output as an event tells it: without a URL that is longer than an event should be."""
+    if len(output["url"]) <= _LONGEST_URL:
+        return output
+    return {**output, "url": console.plain(output["url"], 64), "url_omitted": True}
+
+
 def _response(body) -> dict:
     if len(to_line({"response": body}).encode()) > _LARGEST_RESPONSE:
         return {"response_omitted": True}
     return {"response": body}
 
 
-def _tracer(console: Console, path: str):
+def tracer(console: Console, path: str):
     """A callable that appends one record to the trace file, without secrets and of bounded size."""
     from .errors import bad_argument
 

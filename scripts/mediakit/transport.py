@@ -28,7 +28,7 @@ from collections import namedtuple
 from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
-from . import __version__, errors
+from . import __version__, bodies, errors
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 LONGEST_CONNECT = 20.0
@@ -438,6 +438,7 @@ def reason(problem: BaseException) -> str:
     named = {type(link).__name__ for link in chain}
     for kind, words in (
         (_Forbidden, "the name leads to an address that may not be contacted"),
+        (bodies.Changed, "a file was changed while it was sent"),
         (ssl.SSLCertVerificationError, "the server's TLS certificate is not valid"),
         (ssl.SSLError, "the TLS handshake failed"),
         (socket.gaierror, "the host's name cannot be resolved"),
@@ -486,17 +487,19 @@ class Wire:
         self._trace = trace or (lambda record: None)
         self._loopback = is_loopback(origin_of(base_url)[1])
 
-    def post(self, path: str, payload: dict, timeout: float, stream: bool, on_sending=None) -> Exchange:
-        """Send a JSON body once, over a connection of its own; never repeated here.
+    def post(self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None) -> Exchange:
+        """Send a body once, over a connection of its own; never repeated here.
 
+        payload     sent as JSON, or a body that is read from disk meanwhile
         timeout     seconds for the answer to begin, and between pieces of an answer that is no stream
         stream      whether an event stream is asked for
         on_sending  called before the first byte leaves; if it raises, none does
         """
-        content = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+        is_prepared = isinstance(payload, bodies.Body)
+        content = payload if is_prepared else json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         headers = {
             "Accept": "text/event-stream" if stream else "application/json",
-            "Content-Type": "application/json",
+            "Content-Type": payload.content_type if is_prepared else "application/json",
         }
         return self._start("POST", path, headers, content, timeout, stream, on_sending)
 
@@ -524,7 +527,8 @@ class Wire:
         watching(exchange)
         try:
             session = watched_session(self._loopback)
-            self._trace({"request": {"method": method, "url": url, "headers": headers, "body": content}})
+            shown = content.shown if isinstance(content, bodies.Body) else content
+            self._trace({"request": {"method": method, "url": url, "headers": headers, "body": shown}})
             response = session.request(
                 method,
                 url,

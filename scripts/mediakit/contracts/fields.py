@@ -54,6 +54,7 @@ _WORDS = {
     "contentEncoding": "encoding",
     "discriminator": "discriminator",
     "x-media": "media",
+    "x-file": "file_limits",
     "x-known-values": "known_values",
 }
 _NARROW = {name: narrow for name, narrow, _ in _LIMITS.values()}
@@ -63,7 +64,7 @@ _WIDEN = {name: widen for name, _, widen in _LIMITS.values()}
 _SHOWN = (
     "default", "allowed_values", "known_values", "min", "exclusive_min", "max", "exclusive_max", "multiple_of",
     "min_length", "max_length", "min_items", "max_items", "unique_items", "pattern", "format", "media_type",
-    "read_only", "deprecated",
+    "read_only", "deprecated", "file_limits",
 )  # fmt: skip
 
 

@@ -86,6 +86,19 @@ PLAIN: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+# What `x-file` states of a file -> whether a value can be meant.
+_FILE_LIMITS = {
+    "types": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "bytes": _is_number,
+    "least_side": _is_number,
+    "ratio": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
+}
+
+
 class SchemaBuilder:
     """Builds one self-contained schema; `$defs` grows while references are met."""
 
@@ -166,6 +179,12 @@ class SchemaBuilder:
         """What the bundled contracts add: the kind of file, and values that are known not to be all."""
         if isinstance(schema.get("x-media"), str):
             result["x-media"] = schema["x-media"]
+        stated = schema.get("x-file")
+        if isinstance(stated, dict):
+            limits = {
+                name: stated[name] for name, fits in _FILE_LIMITS.items() if name in stated and fits(stated[name])
+            }
+            result.update({"x-file": limits} if limits else {})
         if schema.get("x-complete") is False:
             values = [result.pop("const")] if "const" in result else result.pop("enum", [])
             named = schema.get("x-named-values")

@@ -1,4 +1,4 @@
-"""Files in a `multipart/form-data` body (RFC 7578)."""
+"""What a `multipart/form-data` body holds (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ File = namedtuple("File", "name media_type content")
 
 def file_of(content_type: str, body: bytes, field: str) -> File | None:
     """The file in the part named `field`; None where there is none or the body is no form."""
+    for name, value in parts_of(content_type, body) or ():
+        if name == field and isinstance(value, File):
+            return value
+    return None
+
+
+def parts_of(content_type: str, body: bytes) -> list[tuple[str, File | str]] | None:
+    """`(name, File or text)` of each part with a name, in order; None where the body is no form."""
     form = HeaderParser().parsestr(f"Content-Type: {content_type}\r\n\r\n")
     boundary = form.get_boundary()
     if form.get_content_type() != "multipart/form-data" or not boundary:
@@ -20,12 +28,18 @@ def file_of(content_type: str, body: bytes, field: str) -> File | None:
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode("latin-1", "replace"))
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         return None
-    for piece in pieces[1:-1]:
-        head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        part = HeaderParser().parsestr(head.decode("latin-1") + "\r\n\r\n")
-        if part.get_param("name", header="Content-Disposition") == field and part.get_filename() is not None:
-            return File(_own_name(part.get_filename()), part.get_content_type(), content)
-    return None
+    return [found for piece in pieces[1:-1] if (found := _part(piece))]
+
+
+def _part(piece: bytes) -> tuple[str, File | str] | None:
+    head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+    part = HeaderParser().parsestr(head.decode("latin-1") + "\r\n\r\n")
+    name, filename = part.get_param("name", header="Content-Disposition"), part.get_filename()
+    if not isinstance(name, str):
+        return None
+    if filename is None:
+        return name, content.decode("utf-8", "replace")
+    return name, File(_own_name(filename), part.get_content_type(), content)
 
 
 def _own_name(name: str) -> str:

@@ -138,6 +138,12 @@ def complaint(service: str, model: str, body: dict, strict: bool = False) -> str
     return f"{checked.warnings[0]['path']}: is not known" if strict and checked.warnings else None
 
 
+def types_of(service: str, model: str) -> dict[str, str]:
+    """The types of a model's fields, in the words of contracts.Operation.fields, as far as they are known."""
+    contract = _contract(service, model)
+    return {row["name"]: row["type"] for row in contract.fields() if row.get("type")} if contract else {}
+
+
 def media_of(service: str, model: str) -> str:
     """What a model makes, as the catalogue says; a picture where it does not, or where nothing else is made here."""
     found = models(service).get(model, {}).get("media", "image")

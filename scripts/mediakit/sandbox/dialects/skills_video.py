@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import time
 from urllib.parse import unquote, urlsplit
 
-from .. import media, store
+from .. import forms, media, store
 from ..server import seconds_until
 from . import common
 
@@ -68,9 +70,9 @@ def _error(http, status: int, message: str | None = None, code: str | None = Non
 
 
 def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
-    body = http.json_of(content)
+    body = _body_of(sandbox, http, model, content)
     if body is None:
-        return _error(http, 400, "the body must be a JSON object")
+        return _error(http, 400, "the body must be a JSON object or a form")
     fault = common.fault_of(sandbox, body)
     if common.refuse(sandbox, http, fault, body, _error):
         return None
@@ -82,6 +84,41 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
     if not streams or fault in ("stream-json", "create-truncated", "create-no-id"):
         return http.answer(200, common.without(_created(job), fault, "id"), cut=fault == "create-truncated")
     return _stream(http, job)
+
+
+def _body_of(sandbox, http, model: str, content: bytes) -> dict | None:
+    """The fields of a create, sent as JSON or as a form; a file of a form is kept, and its field becomes its URL."""
+    parts = forms.parts_of(http.headers.get("Content-Type", ""), content)
+    if parts is None:
+        return http.json_of(content)
+    types = common.types_of(SERVICE, model)
+    body: dict = {}
+    for name, value in parts:
+        kind = types.get(name, "")
+        value = _kept(sandbox, http, value) if isinstance(value, forms.File) else _typed(value, kind)
+        # Own choice: a field that the contract does not know is an array when its part repeats.
+        if kind.startswith("array") or name in body:
+            before = body.get(name, [])
+            body[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            body[name] = value
+    return body
+
+
+def _kept(sandbox, http, file: forms.File) -> str:
+    told = {"filename": file.name, "media_type": file.media_type}
+    kept = sandbox.store.keep("file", f"file_{secrets.token_hex(8)}", told, file.content)
+    return http.file_url(kept.id, file.name)
+
+
+def _typed(text: str, kind: str):
+    """A part's text as the value that the contract's type says; text where it can be one."""
+    if "string" in kind or not kind:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _created(job) -> dict:
