@@ -179,7 +179,7 @@ def tell_key_check(service: dict, _: dict, program: str | None) -> str:
 def tell_login(service: dict, _: dict, program: str | None) -> str:
     if program:
         return "used by the program alone"
-    return "read where it is" if "saved_login" in service["key"] else "none"
+    return "read where it is" if "saved_login" in service["key"] else "not used"
 
 
 def tell_models(service: dict, catalogue: dict, program: str | None) -> str:
@@ -188,6 +188,7 @@ def tell_models(service: dict, catalogue: dict, program: str | None) -> str:
 
 
 CAPABILITIES = {
+    "`--transport`": lambda one, catalogue, program: "`cli`" if program else "`rest`",
     "tasks with a default model": lambda one, catalogue, _: ", ".join(catalogue["defaults"]),
     "models known here": tell_models,
     "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes("live" in catalogue),
