@@ -1,10 +1,10 @@
-"""Write what references/ says about models, from the catalogues: whole pages, and a table in each task's page.
+"""Write what references/ says about models and services: whole pages, and tables between marks in other pages.
 
     python tests/generate_references.py           # write the pages
     python tests/generate_references.py --check   # exit 1 when a page is stale
 
-The catalogues, assets/contracts/*.catalogue.json, are the only source: neither a generated page nor what stands
-between the marks of a task's page is edited by hand.
+The catalogues, assets/contracts/*.catalogue.json, and the descriptors, assets/providers/*.json, are the only source:
+neither a generated page nor what stands between the marks of another page is edited by hand.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from mediakit import payloads  # noqa: E402
+from mediakit import payloads, providers  # noqa: E402
 
 CONTRACTS = ROOT / "assets" / "contracts"
+DESCRIPTORS = ROOT / "assets" / "providers"
+DESCRIPTOR_SCHEMA = ROOT / "assets" / "schemas" / "provider.schema.json"
 REFERENCES = ROOT / "references"
 
 TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")
@@ -29,8 +31,16 @@ TASK_PAGES = {
     "t2v": "text-to-video.md",
     "i2v": "image-to-video.md",
     "v2v": "video-to-video.md",
+    "tts": "text-to-speech.md",
+    "stt": "speech-to-text.md",
+    "sts": "speech-to-speech.md",
+    "t2a": "text-to-audio.md",
+    "i2m": "image-to-3d.md",
 }
-MARKS = ("<!-- models -->\n", "<!-- end of models -->\n")
+SERVICES_PAGE = "services.md"
+# What a descriptor says about itself or about this program, and no service could leave unknown.
+NOT_OF_A_SERVICE = ("id", "name", "embedded", "speaks", "origin", "base_path", "sources", "guidance", "homepage")
+DAY = 86400
 PAGES = {"image": "image-model-endpoints.md", "video": "video-model-endpoints.md"}
 
 INTRODUCTION = """\
@@ -70,28 +80,171 @@ def render_pages() -> dict[Path, str]:
     """Return the text of every generated page, by its path."""
     catalogues = load_catalogues()
     pages = {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
-    return {
-        **pages,
-        **{REFERENCES / name: render_task_page(task, name, catalogues) for task, name in TASK_PAGES.items()},
+    tasks = {name: {"models": render_task(task, catalogues)} for task, name in TASK_PAGES.items()}
+    services = {name: load_descriptor(name) for name in providers.names()}
+    services = {name: descriptor for name, descriptor in services.items() if "origin" in descriptor}
+    tables = {
+        "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
+        "left out": render_left_out(services),
     }
+    marked = {**tasks, SERVICES_PAGE: tables}
+    return {**pages, **{REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}}
 
 
-def render_task_page(task: str, name: str, catalogues: list[tuple[str, dict]]) -> str:
-    """Return a task's page with the table between its marks written anew."""
-    before, _, rest = (REFERENCES / name).read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
+def render_marked(name: str, parts: dict[str, list[str]]) -> str:
+    """Return a page with the lines between each pair of its marks written anew."""
+    text = (REFERENCES / name).read_text(encoding="utf-8")
+    for mark, lines in parts.items():
+        start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = before + start + "\n".join(lines) + "\n" + end + after
+    return text
+
+
+def render_task(task: str, catalogues: list[tuple[str, dict]]) -> list[str]:
+    """Return the table of the models that a task's page lists."""
     lines = ["| service | model | contract | takes files in |", "| --- | --- | --- | --- |"]
     for _, catalogue in catalogues:
         for model in catalogue["models"]:
             if task in model["tasks"] and model["contract"] != "none":
                 lines.append(render_task_model(catalogue["service"], model))
-    return before + MARKS[0] + "\n".join(lines) + "\n" + MARKS[1] + after
+    return lines
 
 
 def render_task_model(service: str, model: dict) -> str:
     found = payloads.contract_of_model(service, model["model"])
     fields = [f"`{row['name']}`" for row in found.fields() if row.get("takes_file")] if found else []
     return f"| {service} | `{model['model']}` | {model['contract']} | {', '.join(fields) or '–'} |"
+
+
+# -- the page of services --------------------------------------------------------------------------
+
+
+def load_descriptor(name: str) -> dict:
+    return json.loads((DESCRIPTORS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def render_capabilities(services: dict[str, dict], catalogues: dict[str, dict]) -> list[str]:
+    """Return the table of what each service can do; a service that also has a program has a second column for it."""
+    columns = [(name, descriptor, None) for name, descriptor in services.items()]
+    columns += [(name, one, one["cli"]["program"]) for name, one in services.items() if "cli" in one]
+    heads = [f"{name}{' through `' + program + '`' if program else ''}" for name, _, program in columns]
+    lines = [table_row("", *heads), table_row(*["---"] * (len(heads) + 1))]
+    for title, say in CAPABILITIES.items():
+        lines.append(table_row(title, *(say(one, catalogues[name], program) for name, one, program in columns)))
+    return lines
+
+
+def tell_answer(service: dict, _: dict, program: str | None) -> str:
+    if "finished_status" in service["create"]:
+        return "finished, in the answer to the create"
+    if "stream_path" in service["create"] and not program:
+        return "a stream, then polling"
+    return "an id, then polling"
+
+
+def tell_inputs(service: dict, _: dict, program: str | None) -> str:
+    rules = service.get("inputs", {})
+    if "upload" in rules:
+        return "uploaded first" + (", over HTTP" if program else "")
+    return "with the request" if rules else "not known"
+
+
+def tell_unknown_outcome(service: dict, _: dict, program: str | None) -> str:
+    if "idempotency" in service:
+        return f"sent again under the same key, for {service['idempotency']['seconds'] / 60:g} minutes"
+    return "looked for in the list of running jobs" if "running" in service else "stays unknown: exit code 12"
+
+
+def tell_price(service: dict, catalogue: dict, program: str | None) -> str:
+    if "plan" in service:
+        return "in the service's own plan"
+    priced = sum("price" in model for model in catalogue["models"])
+    return f"{priced} of {len(catalogue['models'])} models" if priced else "not known"
+
+
+def tell_lifetime(service: dict, _: dict, program: str | None) -> str:
+    found = [f"{service['result_lifetime'] / DAY:g} days"] if "result_lifetime" in service else []
+    found += ["told in the answer"] if "expires_at" in service["answer"] else []
+    return ", or as ".join(found) or "not known"
+
+
+def tell_key_check(service: dict, _: dict, program: str | None) -> str:
+    if program:
+        return "its `doctor`"
+    return f"`GET {service['base_path']}{service.get('key_check', service.get('balance'))['path']}`"
+
+
+def tell_login(service: dict, _: dict, program: str | None) -> str:
+    if program:
+        return "used by the program alone"
+    return "read where it is" if "saved_login" in service["key"] else "not used"
+
+
+def tell_models(service: dict, catalogue: dict, program: str | None) -> str:
+    known = sum(model["contract"] != "none" for model in catalogue["models"])
+    return f"{len(catalogue['models'])}, {known} with a contract"
+
+
+CAPABILITIES = {
+    "`--transport`": lambda one, catalogue, program: "`cli`" if program else "`rest`",
+    "tasks with a default model": lambda one, catalogue, _: ", ".join(catalogue["defaults"]),
+    "models known here": tell_models,
+    "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes("live" in catalogue),
+    "a create is answered with": tell_answer,
+    "local files as input": tell_inputs,
+    "plan of its own, free (`--dry-run` with a key)": lambda one, *_: yes("plan" in one),
+    "price before the fact": tell_price,
+    "cost after the fact": lambda one, *_: one["answer"]["cost"]["unit"] if "cost" in one["answer"] else "not told",
+    "`--max-spend` is passed on as": lambda one, *_: f"`{one['guard']['field']}`" if "guard" in one else "no",
+    "idempotency key": lambda one, *_: f"field `{one['idempotency']['field']}`" if "idempotency" in one else "no",
+    "an unknown outcome": tell_unknown_outcome,
+    "key": lambda one, *_: f"`{one['key']['variable']}`",
+    "login of its own client": tell_login,
+    "the key is checked with": tell_key_check,
+    "balance": lambda one, *_: one["balance"].get("unit", "shown as it comes"),
+    "results are kept": tell_lifetime,
+    "id for its support": lambda one, *_: "`trace_id`" if "trace_id" in one["answer"] else "none",
+    "cancelling a job": lambda *_: "no source names a way",
+}
+
+
+def render_left_out(services: dict[str, dict]) -> list[str]:
+    """Return the table of the keys that the descriptor of at least one service leaves out."""
+    schema = json.loads(DESCRIPTOR_SCHEMA.read_text(encoding="utf-8"))
+    names = [name for name in schema["properties"] if name not in NOT_OF_A_SERVICE]
+    lines = [table_row("key", *services), table_row(*["---"] * (len(services) + 1))]
+    for name in names:
+        lines += render_key(f"/{name}", schema["properties"][name], list(services.values()))
+    return lines
+
+
+def render_key(key: str, schema: dict, descriptors: list[dict]) -> list[str]:
+    """Return the row of a key, or the rows of the keys in it where every service has it."""
+    found = [says_something(providers.point(descriptor, key)) for descriptor in descriptors]
+    if not all(found):
+        return [table_row(f"`{key[1:]}`", *map(yes, found))]
+    inner = schema.get("properties", {}) if key.count("/") == 1 else {}
+    return [row for name, one in inner.items() for row in render_key(f"{key}/{name}", one, descriptors)]
+
+
+def says_something(value) -> bool:
+    """Whether a value of a descriptor is more than empty lists."""
+    if isinstance(value, dict):
+        return any(map(says_something, value.values()))
+    return value not in (None, [])
+
+
+def table_row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def yes(found: bool) -> str:
+    return "yes" if found else "–"
+
+
+# -- models ------------------------------------------------------------------------------------------
 
 
 def load_catalogues() -> list[tuple[str, dict]]:

@@ -88,6 +88,18 @@ def test_a_refreshed_list_says_what_runs_now_and_is_kept(scripts, service):
         assert not any(".." in model for model in listed(found, "listed_only"))
 
 
+def test_a_refreshed_list_may_hold_models_for_every_task(scripts, service):
+    words = {
+        f"acme/{word}": word for word in ("text-to-speech", "speech-to-text", "speech-to-speech", "image-to-video")
+    }
+    listing = {"models": [{"slug": slug, "type": word} for slug, word in words.items()]}
+    service.answers["/api/v1/models"] = (200, listing)
+    arguments = ("--provider", "modellix", "--list-endpoints", "--refresh", "--base-url", service.url)
+    run = scripts.run("inspect_openapi.py", *arguments, env={"MODELLIX_API_KEY": KEY})
+    media = {model: entry["media"] for model, entry in listed(run, "listed_only").items() if model in words}
+    assert media == dict(zip(words, ("audio", "text", "audio", "video")))
+
+
 def test_a_live_price_counts_and_what_cannot_be_executed_is_only_listed(scripts, service):
     service.answers["/v1/models"] = (200, IMAGE_SKILL)
     run = scripts.run(

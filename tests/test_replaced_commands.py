@@ -1,8 +1,18 @@
-"""The commands of the scripts that this project replaces, as their users type them."""
+"""The commands of the systems that this project replaces: as their users type them, and what replaces each."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
 
 import pytest
-from conftest import KEY
+import requests
+from conftest import KEY, ROOT, Scripts
 from fake_service import COMPLETED, FakeService, answer, event, job, stream
+
+from mediakit import providers
+from mediakit.sandbox import Sandbox
 
 WITH_KEY = {"SKILLS_VIDEO_API_KEY": KEY}
 PAYLOAD = '{"prompt":"A cinematic dolly shot of neon city rain at night"}'
@@ -124,3 +134,140 @@ def test_handle_runtime_error_takes_another_address_and_endpoint_but_no_foreign_
     assert "http://127.0.0.1:9/api/v1/wallet" in result["credits_check_command"]
     assert run("--base-url", "https://elsewhere.example/api/v1").code == 27
     assert run("--credits-endpoint", "https://elsewhere.example/credits").code == 27
+
+
+# -- references/moving-from.md: every replacing command, against the sandbox in its service's place ------
+
+PAGE = (ROOT / "references/moving-from.md").read_text(encoding="utf-8")
+SERVICES = {"skills.video": "skills-video", "Modellix": "modellix", "Image Skill": "image-skill"}
+# service -> commands of its replaced clients that the page must name
+REPLACED = {
+    "skills-video": (
+        "ensure_api_key.py", "inspect_openapi.py", "create_and_wait.py", "wait_generation.py", "handle_runtime_error.py",
+        "/credits",
+    ),
+    "modellix": (
+        "init", "auth login", "auth logout", "auth status", "auth whoami", "config show", "config path", "config clear",
+        "doctor", "model list", "model describe", "model run", "model invoke", "model batch", "task get", "task wait",
+        "task download", "task history", "invoke_and_poll.py", "preflight.py", "GET /apikey/validate",
+        "GET /team/balance", "GET /models", "POST /media/files", "GET /media/files", "DELETE /media/files",
+        "GET /tasks",
+    ),
+    "image-skill": (
+        "doctor", "trust", "signup", "claim request", "whoami", "usage quota", "quota", "credits methods",
+        "credits packs list", "credits quote", "credits buy", "credits status", "capabilities list",
+        "capabilities show", "models list", "models show", "create", "--guide", "--dry-run", "upload", "edit",
+        "assets show", "assets get", "jobs show", "jobs wait", "activity list", "activity show", "feedback create",
+        "image create", "video create", "audio create", "3d create",
+    ),
+}  # fmt: skip
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """`(service, before, now)` of every line of the page's tables."""
+    found = []
+    for section in PAGE.split("\n## ")[1:]:
+        service = SERVICES[section.partition(":")[0]]
+        found += [(service, *row) for row in re.findall(r"^\| (.+) \| (.+) \|$", section, re.M)]
+    return found
+
+
+def commands() -> list[tuple[str, str, int]]:
+    """`(service, command, exit code)`: the code spans of the column "now" that begin with a script."""
+    span = re.compile(r"`([a-z_]+\.py [^`]+)`(?: \(exit (\d+)\))?")
+    return [(service, command, int(code or 0)) for service, _, now in rows() for command, code in span.findall(now)]
+
+
+class World:
+    """One service's replaced user: a sandbox in its place, a key, files, and a job that was bought."""
+
+    def __init__(self, folder, service: str):
+        self.scripts = Scripts(folder)
+        self.server = Sandbox(None, service)
+        self.provider = providers.load(service)
+        self.base_url = self.server.url + self.provider.base_path
+        self._write_files(folder, service)
+        arguments = ("--provider", service, "--task", "t2i", "--prompt", "an earlier boat", "--output-dir", "earlier")
+        bought = self.run("create_and_wait.py", *arguments).result
+        self.words = {"ID": bought["generation_id"], "JOB": bought["job"], **self._words_of(service, bought)}
+
+    def _write_files(self, folder, service: str) -> None:
+        from PIL import Image
+
+        Image.new("RGB", (512, 512), "navy").save(folder / "boat.png")
+        (folder / "body.json").write_text('{"prompt": "a tin boat"}')
+        (folder / "key.txt").write_text(KEY + "\n")
+        contract = (ROOT / f"assets/contracts/{service}.json").read_text(encoding="utf-8")
+        (folder / "openapi.json").write_text(contract, encoding="utf-8")
+        pages = ["api-reference/POST /generation/kling-ai/kling-v2.6"]
+        groups = {"navigation": {"groups": [{"group": "Videos", "pages": pages}]}}
+        (folder / "docs.json").write_text(json.dumps(groups))
+
+    def _words_of(self, service: str, bought: dict) -> dict[str, str]:
+        """What stands for an id of the service in the page's commands -> one that there is."""
+        if service == "modellix":
+            with open(self.scripts.folder / "boat.png", "rb") as picture:
+                return {"FILE": self.ask("/media/files", files={"file": picture})["file_id"]}
+        if service == "image-skill":
+            quote = self.ask("/credit-quotes", json={"pack_id": "starter-500", "payment_method": "stripe_checkout"})
+            paying = {"quote_id": quote["quote_id"], "idempotency_key": "one"}
+            made = bought["response"]["data"]
+            return {
+                "QUOTE": quote["quote_id"],
+                "PAYMENT": self.ask("/credit-purchases/stripe-checkout-sessions", json=paying)["payment_attempt_id"],
+                "ASSET": made["assets"][0]["asset_id"],
+                "CAPABILITY": made["capability"]["id"],
+            }
+        return {}
+
+    def ask(self, path: str, **body) -> dict:
+        answer = requests.post(self.base_url + path, headers={"Authorization": f"Bearer {KEY}"}, timeout=60, **body)
+        return answer.json()["data"]
+
+    def run(self, script: str, *arguments: str, stdin: str | None = None):
+        """A script with this service's key, and this sandbox as the service's address."""
+        where = self.server.url if "--refresh" in arguments else self.base_url
+        asks = script not in ("inspect_openapi.py", "preflight.py") or {"--refresh", "--online"} & set(arguments)
+        address = ("--base-url", where) if asks else ()
+        return self.scripts.run(
+            script, *arguments, *address, env={self.provider.key["variable"]: KEY}, cwd=self.scripts.folder, stdin=stdin
+        )
+
+    def run_line(self, command: str):
+        """A command as the page writes it."""
+        command, _, source = command.partition(" < ")
+        words = [self._filled(word) for word in shlex.split(command)]
+        return self.run(*words, stdin=(self.scripts.folder / source).read_text() if source else None)
+
+    def _filled(self, word: str) -> str:
+        name, equals, value = word.rpartition("=")
+        return name + equals + self.words.get(value, value)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    opened: dict[str, World] = {}
+
+    def world(service: str) -> World:
+        if service not in opened:
+            opened[service] = World(tmp_path_factory.mktemp(service), service)
+        return opened[service]
+
+    yield world
+    for one in opened.values():
+        one.server.close()
+
+
+@pytest.mark.parametrize("service, command, code", commands(), ids=lambda value: str(value)[:100])
+def test_every_replacing_command_runs(worlds, service, command, code):
+    run = worlds(service).run_line(command)
+    assert run.result["exit_code"] == code, run.events
+
+
+@pytest.mark.parametrize("service, command", [(name, one) for name, them in REPLACED.items() for one in them])
+def test_every_replaced_command_has_its_line(service, command):
+    assert any(command in before for name, before, _ in rows() if name == service)
+
+
+def test_every_line_says_what_there_is_now():
+    assert len(commands()) > 60 and all(now.strip() for _, _, now in rows())

@@ -2,6 +2,7 @@
 
     sniff        the media type that a file's first bytes show
     is_text      whether they show words instead of media
+    is_plain     whether they show words in UTF-8 that are no page
     inspect      walk a file's own structure: raises Broken, and may know the media type better
     ENDINGS      media type -> the ending of its files
     MEDIA_TYPES  the word for a format -> its media type
@@ -13,6 +14,7 @@ claims is compared with the file and never allocated.
 
 from __future__ import annotations
 
+import codecs
 import re
 import struct
 
@@ -105,6 +107,16 @@ def is_text(head: bytes) -> str | None:
         if re.match(pattern, words):
             return name
     return "text" if words and not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\xff]", words) else None
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether a file's first HEAD bytes are UTF-8 text, JSON among it, and no markup."""
+    try:
+        # The last character may be cut in two by the end of `head`.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]|\A\s*<", text)
 
 
 def inspect(file, size: int, media_type: str) -> str:

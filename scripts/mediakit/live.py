@@ -19,7 +19,13 @@ from .providers import point
 
 _TIMEOUT = 30.0
 _MOST_MODELS = 20_000
-_MEDIA_OF_TASK = {"t2i": "image", "i2i": "image", "t2v": "video", "i2v": "video", "v2v": "video"}
+_MEDIA_OF_TASK = {
+    **dict.fromkeys(("t2i", "i2i"), "image"),
+    **dict.fromkeys(("t2v", "i2v", "v2v"), "video"),
+    **dict.fromkeys(("tts", "sts", "t2a"), "audio"),
+    "stt": "text",
+    "i2m": "3d",
+}
 
 
 def refresh_models(screen, service: str, base_url: str | None, trusted: bool) -> dict:

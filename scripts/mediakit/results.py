@@ -284,8 +284,8 @@ def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
     if media_type:
         return media_type
     words = containers.is_text(head)
-    if words in _WRITTEN and (said in _WORDS or declared in _WRITTEN.values()):
-        return _WRITTEN[words]
+    if (said in _WORDS or declared in _WRITTEN.values()) and containers.is_plain(head):
+        return _WRITTEN["JSON" if words == "JSON" else "text"]
     if words:
         raise Unsaved(f"the result's host answered with {words} instead of a file")
     if said in _KINDS:
