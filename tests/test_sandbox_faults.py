@@ -76,7 +76,7 @@ SYNCHRONOUS = {
     **{fault: (PLAIN, 12, 1, "error", None) for fault in ("create-500", "create-503", "create-storage-failed")},
     # No answer that can be read, and a failure that may be repeated: the same key, once more.
     "create-502": (PLAIN, 12, 2, "error", None),
-    **{fault: (PLAIN, 0, 2, "terminal", "create") for fault in ("create-lost", "create-truncated")},
+    **{fault: (PLAIN, 0, 2, "terminal", "create") for fault in ("create-lost", "create-truncated", "create-no-id")},
     "create-hang": (IMPATIENT, 0, 2, "terminal", "create"),
     "create-provider-failure": (PLAIN, 0, 2, "terminal", "create"),
     "create-redirect": EXPECTED["create-redirect"],
@@ -88,7 +88,7 @@ SYNCHRONOUS = {
 # Without a stream, and with nothing to ask what became of a request.
 POLLED = {
     **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
-    **{fault: (PLAIN, 12, 1, "error", None) for fault in ("create-lost", "create-truncated")},
+    **{fault: (PLAIN, 12, 1, "error", None) for fault in ("create-lost", "create-truncated", "create-no-id")},
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "job-slow": EXPECTED["job-slow"],
 }

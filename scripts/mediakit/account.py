@@ -443,7 +443,7 @@ class _Doing:
                 self._console.emit("retry", **seen.value)
             elif seen.kind == "expired":
                 saver.renew(None)  # there is no job that could be asked for a fresh address
-        self._notes.saved([asset["path"] for asset in assets])
+        self._notes.saved(assets)
         return assets, seen.value
 
 
