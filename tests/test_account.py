@@ -105,7 +105,7 @@ def test_every_action_runs_once_and_sends_what_its_descriptor_says(scripts, serv
         run = act(scripts, service, server, name, *words, *flags)
         sent = list(server.exchanges)[before:]
     assert run.result["event"] == "account" and run.code == 0, run.events
-    assert (run.result["service"], run.result["action"], run.result["effect"]) == (service, name, action.effect)
+    assert (run.result["provider"], run.result["action"], run.result["effect"]) == (service, name, action.effect)
     assert run.result["http_status"] == 200 and "answer" in run.result
     assert len(sent) == 1 and sent[0].method == action.method
     prefix = "" if action.at_origin else providers.load(service).base_path
@@ -139,14 +139,14 @@ def test_a_plan_needs_no_key(scripts):
 )
 def test_the_embedded_sandbox_has_an_account_too(scripts, speaks, name):
     run = scripts.run("account.py", "sandbox", "--as", speaks, name)
-    assert run.code == 0 and run.result["service"] == "sandbox" and run.result["answer"]
+    assert run.code == 0 and run.result["provider"] == "sandbox" and run.result["answer"]
 
 
 # -- looking -----------------------------------------------------------------------------------------------
 
 
 def test_alone_it_lists_the_services(scripts):
-    listed = {row["service"]: row["actions"] for row in scripts.run("account.py").result["services"]}
+    listed = {row["provider"]: row["actions"] for row in scripts.run("account.py").result["services"]}
     assert set(listed) == set(providers.names())
     assert all(set(listed[service]) == set(providers.load(service).actions) for service in REAL)
 

@@ -64,14 +64,14 @@ Standing = namedtuple("Standing", "accepted http_status category message trace_i
 def services(console: Console) -> int:
     """The result of a command that names no service."""
     known = [providers.load(name) for name in providers.names()]
-    rows = [{"service": one.name, "title": one.title, "actions": list(one.actions)} for one in known]
+    rows = [{"provider": one.name, "title": one.title, "actions": list(one.actions)} for one in known]
     return console.result("services", 0, services=rows)
 
 
 def listing(console: Console, provider: providers.Provider) -> int:
     """The result of a command that names no action."""
     rows = [action.shown for action in actions.every(provider)]
-    return console.result("actions", 0, service=provider.name, actions=rows)
+    return console.result("actions", 0, provider=provider.name, actions=rows)
 
 
 # -- doing -----------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _show_plan(console: Console, arguments, provider, action: actions.Action, as
     return console.result(
         "plan",
         0,
-        service=provider.name,
+        provider=provider.name,
         action=action.name,
         request=sent,
         effect="no_spend",
@@ -360,7 +360,7 @@ class _Doing:
             code, outcome = "outcome_unknown", "unknown"
             message = f"it was sent, and it is not known whether it was carried out: {message}"
         fields = {
-            "service": self._provider.name,
+            "provider": self._provider.name,
             "action": self._action.name,
             "effect": self._action.effect,
             "http_status": answer.status if answer else None,
@@ -394,7 +394,7 @@ class _Doing:
         return self._console.result(
             "account",
             26 if problem else 0,
-            service=self._provider.name,
+            provider=self._provider.name,
             action=self._action.name,
             effect=self._action.effect,
             http_status=answer.status,
