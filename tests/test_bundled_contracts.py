@@ -89,6 +89,11 @@ CATALOGUE_SCHEMA = {
                 "sources": {"type": "array", "items": {"type": "string"}, "minItems": 1},
                 "price": {"$ref": "#/$defs/price"},
                 "note": {"type": "string"},
+                "inputs": {
+                    "type": "object",
+                    "propertyNames": {"enum": ["image", "video", "audio"]},
+                    "additionalProperties": {"type": "string"},
+                },
             },
         },
         "page": {

@@ -31,15 +31,13 @@ ASKED = {
 }
 # Where a picture has to be the service's own, an address is none.
 OWN_PICTURE = ["--param", "input_asset_id=image_a1"]
-FIELDS = {("modellix", "i2v"): "first_frame_image="}
 RUNS = [(service, task) for service in SERVICES for task in catalogue.defaults(service)]
 
 
 def asked_for(service: str, task: str) -> list[str]:
     takes_own = providers.load(service).model_field and task.startswith("i2")
     if not takes_own:
-        # With one field for pictures its kind is enough; of several, the one that the model is about.
-        return [word.replace("image=", FIELDS.get((service, task), "image=")) for word in ASKED[task]]
+        return ASKED[task]
     return [word for word in ASKED[task][: 2 * ("--prompt" in ASKED[task])]] + OWN_PICTURE
 
 

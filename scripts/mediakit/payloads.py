@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from . import attachments, errors, inputs, providers
+from . import attachments, catalogue, errors, inputs, providers
 from .console import plain
 
 # What --input can name in place of a field: the kind of file that a field takes.
@@ -23,7 +23,7 @@ def contract_of(provider: providers.Provider, model: str | None, path: str | Non
     """
     found = contract_of_model(provider.speaks, model) if model is not None else None
     if found is None and path is not None and provider.model_field:
-        from . import catalogue, contracts
+        from . import contracts
 
         document = contracts.load(catalogue.contract_path(provider.speaks))
         found = contracts.operation(document, f"POST {provider.base_path}{path}")
@@ -32,7 +32,7 @@ def contract_of(provider: providers.Provider, model: str | None, path: str | Non
 
 def contract_of_model(service: str, model: str):
     """As contract_of, for the name of a service."""
-    from . import catalogue, contracts
+    from . import contracts
 
     kept = catalogue.kept_contract(service, model)
     if kept is not None:
@@ -67,8 +67,9 @@ def build(
     rules = provider.inputs
     if arguments.no_validate:
         rules = {name: rule for name, rule in rules.items() if name != "kinds"}
+    plain_fields = catalogue.entry(provider.speaks, model).get("inputs", {})
     for pair in arguments.input:
-        _add_input(payload, pair, contract, rules, found, not arguments.no_validate)
+        _add_input(payload, pair, contract, plain_fields, rules, found, not arguments.no_validate)
     return _sendable(payload), found
 
 
@@ -124,14 +125,18 @@ def _parameters(pairs: list[str]) -> dict:
     return given
 
 
-def _add_input(payload: dict, pair: str, contract, rules: dict, found: dict, checks: bool) -> None:
-    """One --input; `checks` says whether its file must be what the contract states."""
+def _add_input(payload: dict, pair: str, contract, plain_fields: dict, rules: dict, found: dict, checks: bool) -> None:
+    """One --input.
+
+    plain_fields  kind of file -> the field that it means, where the model has several that take it
+    checks        whether the file must be what the contract states
+    """
     name, given = inputs.read_pair("--input", pair)
     role = rules.get("roles", {}).get("names", {}).get(name)
     if role is not None:
         stated = {"takes_file": role["kind"], "file_limits": rules["roles"].get("limits", {})}
         return _add_reference(payload, name, _read_input(name, stated, given, rules, found, checks), rules["roles"])
-    row = _field_for(name, contract)
+    row = _field_for(plain_fields.get(name, name), contract)
     field = row["name"]
     value = _read_input(field, row, given, rules, found, checks)
     if str(row.get("type", "")).startswith("array"):
@@ -258,8 +263,6 @@ def _check_without_contract(provider: providers.Provider, model: str | None, pay
 
 def _names_of_service(provider: providers.Provider) -> list[str]:
     """Every field name of the service's known creates."""
-    from . import catalogue
-
     try:
         with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
             document = json.load(file)
