@@ -50,7 +50,7 @@ def _port(text: str) -> int:
 def main(screen: console.Console, arguments) -> int:
     import queue
 
-    from mediakit import errors, folders, sandbox
+    from mediakit import errors, folders, providers, sandbox
 
     folder, note = folders.state_folder()
     if note:
@@ -61,11 +61,11 @@ def main(screen: console.Console, arguments) -> int:
         raise errors.bad_argument("--port", f"cannot be used: {problem.strerror}") from None
     stop: queue.SimpleQueue = queue.SimpleQueue()
     screen.on_signal = stop.put
+    base_url = server.url + providers.load("sandbox", server.service).base_path
     with server:
         screen.emit(
-            "ready", provider="sandbox", service=server.service, url=server.url + server.dialect.BASE,
-            origin=server.url, fault=arguments.fault,
-        )  # fmt: skip
+            "ready", provider="sandbox", service=server.service, url=base_url, origin=server.url, fault=arguments.fault
+        )
         signal_number = screen.wait_for(stop)
     return screen.result("interrupted", 128 + signal_number)
 

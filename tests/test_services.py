@@ -373,3 +373,14 @@ def test_a_journal_of_the_first_version_is_carried_over(tmp_path):
 
 def test_a_job_of_skills_video_reads_as_before():
     assert providers.load("skills-video").reading(job("IN_PROGRESS")).state == "running"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_address_that_a_served_sandbox_tells_is_the_base_url_of_its_service(scripts, service):
+    process = scripts.start("sandbox.py", "--as", service)
+    url = json.loads(process.stdout.readline())["url"]
+    key = providers.load(service).key["variable"]
+    run = scripts.run(
+        "create_and_wait.py", "--provider", service, "--base-url", url, "--task", "t2i", "--prompt", "a", env={key: KEY}
+    )
+    assert (run.code, run.result["provider"]) == (0, service), run.events
