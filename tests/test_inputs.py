@@ -345,7 +345,9 @@ def test_references_are_numbered_by_their_roles(scripts, files):
         assert numbers == [
             ("element_frontal", 0, None), ("element_reference", 0, 0), ("element_reference", 0, 1), ("element_frontal", 1, None),
         ]  # fmt: skip
-        assert sum(path.endswith("/upload") for _, path in server.requests) == 1, "the same bytes are brought once"
+        assert sum(path.endswith("/upload") for _, path in server.requests.copy()) == 1, (
+            "the same bytes are brought once"
+        )
 
 
 # -- a plan, and what is written down ---------------------------------------------------------------------
@@ -447,7 +449,9 @@ def test_an_upload_is_not_repeated_while_it_lives(scripts, files, service):
     with speaking(service) as server:
 
         def uploads() -> int:
-            return sum(method == "POST" and path.endswith(UPLOADS[service][1]) for method, path in server.requests)
+            return sum(
+                method == "POST" and path.endswith(UPLOADS[service][1]) for method, path in server.requests.copy()
+            )
 
         for number in (1, 2):
             run = bought(scripts, service, server.base_url, "--input", "image=image.png", "--intent", f"i{number}")
@@ -513,7 +517,7 @@ def test_an_upload_that_fails_is_tried_again_only_where_that_helps(scripts, file
     with FakeService(create=answers) as server:
         run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png")
         assert (run.code, run.result["error"], run.result["outcome"]) == (code, "upload_failed", "not_sent"), run.result
-        assert server.posts() == times and all("/media/files" in request.path for request in server.requests)
+        assert server.posts() == times and all("/media/files" in request.path for request in server.requests.copy())
         assert run.names.count("retry") == times - 1
     assert KEY not in run.stdout.decode()
 
@@ -557,7 +561,7 @@ def test_a_deadline_ends_an_upload_before_anything_is_bought(scripts, files):
     with FakeService(create=lambda exchange: exchange.hold()) as server:
         run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png", "--deadline", "3")
         assert (run.code, run.result["outcome"]) == (24, "not_sent") and server.posts() >= 1
-        assert all("/media/files" in request.path for request in server.requests)
+        assert all("/media/files" in request.path for request in server.requests.copy())
 
 
 @needs_posix
@@ -607,7 +611,7 @@ def test_an_asset_id_stays_as_it_is(scripts):
         server.store.keep("file", "image_own", {"media_type": "image/png", "filename": "a", "job_id": "j"}, picture())
         run = bought(scripts, "image-skill", server.base_url, "--input", "image=image_own")
         assert run.code == 0 and last_input(server)["input_asset_id"] == "image_own", run.events
-        assert not any(path.endswith("/upload") for _, path in server.requests)
+        assert not any(path.endswith("/upload") for _, path in server.requests.copy())
 
 
 @pytest.mark.parametrize(
@@ -775,7 +779,7 @@ def test_a_lost_create_is_repeated_under_its_key_with_the_same_asset(scripts, fi
         assert run.code == 0, run.events
         edits = [json.loads(one.body) for one in server.exchanges if one.path.endswith("/edit")]
         assert len(edits) > 1 and all(edit == edits[0] for edit in edits)
-        assert sum(path.endswith("/upload") for _, path in server.requests) == 1
+        assert sum(path.endswith("/upload") for _, path in server.requests.copy()) == 1
 
 
 # -- bodies ------------------------------------------------------------------------------------------------

@@ -195,7 +195,9 @@ def test_every_documented_shape_of_a_result_is_read(data, media_type):
 
 def sent(sandbox, plans: bool = False) -> list[dict]:
     """The bodies of the creates that reached it, or of the plans that it was asked for."""
-    bodies = [json.loads(seen.body) for seen in sandbox.exchanges.copy() if (seen.method, seen.path) == ("POST", "/v1/create")]
+    bodies = [
+        json.loads(seen.body) for seen in sandbox.exchanges.copy() if (seen.method, seen.path) == ("POST", "/v1/create")
+    ]
     return [body for body in bodies if body.get("dry_run", False) == plans]
 
 
