@@ -82,6 +82,14 @@ def test_a_service_that_asks_for_more_patience_than_there_is_is_not_asked_again(
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
 
 
+def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_either(scripts):
+    with FakeService(create=answer(500, refusal("INTERNAL"))) as service:
+        first = create(scripts, service)
+        assert (first.code, service.posts()) == (12, 1)
+        assert (create(scripts, service).code, service.posts()) == (27, 1)
+        assert (jobs(scripts, "reconcile", first.result["job"]).code, service.posts()) == (12, 1)
+
+
 def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settled_by_its_own(scripts):
     other = {**MADE, "data": {**MADE["data"], "job_id": "job_5"}}
     with FakeService(create=[reset, reset, answer(200, MADE), answer(200, other)]) as service:

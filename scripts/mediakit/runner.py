@@ -13,7 +13,7 @@ import queue
 import re
 import time
 
-from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
+from . import catalogue, errors, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -213,7 +213,8 @@ class Runner:
         message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
-        if is_create and not found.repeatable and found.outcome == "unknown":
+        outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
+        if is_create and self._own_key and not found.repeatable and outcome == "unknown":
             self._notes.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
