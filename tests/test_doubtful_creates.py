@@ -90,6 +90,24 @@ def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_eithe
         assert (jobs(scripts, "reconcile", first.result["job"]).code, service.posts()) == (12, 1)
 
 
+def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        assert create(scripts, service).code == 12
+        assert (create(scripts, service, key="another_key_of_it").code, service.posts()) == (27, 2)
+        again = create(scripts, service)
+        assert (again.code, service.posts(), len(keys(service))) == (0, 3, 1), again.events
+
+
+def test_what_was_replaced_is_not_bought_after_all(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        old = create(scripts, service).result["job"]
+        assert create(scripts, service, "--retry-unknown").code == 0
+        assert len(keys(service)) == 2
+        found = jobs(scripts, "reconcile", old)
+        assert (found.code, found.result["outcome"], service.posts()) == (12, "unknown", 3), found.events
+        assert jobs(scripts, "show", old).result["closed"] == "replaced"
+
+
 def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settled_by_its_own(scripts):
     other = {**MADE, "data": {**MADE["data"], "job_id": "job_5"}}
     with FakeService(create=[reset, reset, answer(200, MADE), answer(200, other)]) as service:
@@ -98,6 +116,22 @@ def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settle
         assert jobs(scripts, "reconcile", old).result["generation_id"] == "job_5"
         first, again, duplicate, settled = bodies(service)
         assert first == again == settled != duplicate
+
+
+def test_an_address_that_it_was_not_sent_to_is_not_asked_to_make_it(scripts):
+    with FakeService(create=reset) as service, FakeService(create=answer(200, MADE)) as elsewhere:
+        old = create(scripts, service).result["job"]
+        found = jobs(scripts, "reconcile", old, "--base-url", f"{elsewhere.origin}/v1")
+        assert (found.code, elsewhere.posts()) == (12, 0), found.events
+
+
+def test_without_its_payload_the_way_on_is_the_command_itself(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        old = create(scripts, service, "--no-store-payload").result["job"]
+        asked = jobs(scripts, "reconcile", old)
+        assert (asked.code, service.posts()) == (12, 2)
+        assert "the same command again" in asked.result["guidance"][0]
+        assert (create(scripts, service, "--no-store-payload").code, len(keys(service))) == (0, 1)
 
 
 # -- what happens on the way -----------------------------------------------------------------------------
