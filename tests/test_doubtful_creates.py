@@ -184,3 +184,29 @@ def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
 # -- what a payload says of it ---------------------------------------------------------------------------
 
 
+def test_a_key_of_the_users_own_is_the_one_that_is_sent(scripts):
+    with FakeService(create=[reset, answer(200, MADE)]) as service:
+        run = create(scripts, service, "--param", "idempotency_key=mine-1")
+        assert (run.code, keys(service)) == (0, {"mine-1"}), run.events
+
+
+def test_several_copies_cannot_share_a_key(scripts):
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "idempotency_key=mine-1", "--copies", "2")
+        assert (run.code, run.result["field"], service.posts()) == (2, "idempotency_key", 0)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-validate"], ["--max-spend", "1usd"]])
+def test_a_plan_is_not_bought(scripts, more):
+    """The service would answer with a job that never ends, and the plan would stand there as paid for."""
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "dry_run=true", *more)
+        assert (run.code, run.result["field"], service.posts()) == (2, "dry_run", 0), run.events
+        assert "--dry-run" in run.result["message"]
+
+
+@pytest.mark.parametrize("more", [[], ["--no-validate"], ["--model", "xai.grok-imagine-image"]])
+def test_a_parameter_does_not_exchange_the_model_behind_its_contract_and_price(scripts, more):
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "model=fal.nano-banana-pro", *more)
+        assert (run.code, run.result["field"], service.posts()) == (2, "--model", 0), run.events

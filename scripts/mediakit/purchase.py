@@ -42,14 +42,17 @@ def service_plan(
 ) -> transport.Answer | transport.Lost:
     """What the service itself says that it would do, free of charge; for a provider that plans."""
     body = {**asked.payload, **sent_with, connection.provider.plan["field"]: True}
+    if connection.provider.idempotency:  # a plan uses up no key
+        body.pop(connection.provider.idempotency["field"], None)
     return transport.ask(connection.base_url, connection.authorisation, asked.path, 60.0, wait_for, body)
 
 
 def sent_with(arguments, asked: Request, provider: providers.Provider) -> dict:
-    """What is sent beside the payload: a new idempotency key, and the service's own guard against spending."""
+    """What is sent beside the payload: its idempotency key, a new one where it has none, and the service's own guard."""
     found = {}
     if provider.idempotency:
-        found[provider.idempotency["field"]] = f"ai-media-{secrets.token_hex(12)}"
+        field = provider.idempotency["field"]
+        found[field] = asked.payload.get(field) or f"ai-media-{secrets.token_hex(12)}"
     return {**found, **guards(arguments, asked, provider)}
 
 
