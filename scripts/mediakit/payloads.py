@@ -70,7 +70,19 @@ def build(
     plain_fields = catalogue.entry(provider.speaks, model).get("inputs", {})
     for pair in arguments.input:
         _add_input(payload, pair, contract, plain_fields, rules, found, not arguments.no_validate)
+    _check_meaning(arguments, provider, model, payload)
     return _sendable(payload), found
+
+
+def _check_meaning(arguments, provider: providers.Provider, model: str | None, payload: dict) -> None:
+    """Raise Failure 2 for a field that would make something else of the purchase than the flags and the ledger say."""
+    if provider.model_field and model is not None and payload[provider.model_field] != model:
+        raise errors.bad_argument("--model", f"expected there: {provider.model_field} of the request names another")
+    if provider.plan and payload.get(provider.plan["field"]):
+        raise errors.bad_argument(provider.plan["field"], "expected --dry-run: a plan is nothing that can be bought")
+    own_key = provider.idempotency and payload.get(provider.idempotency["field"])
+    if own_key and arguments.copies > 1:
+        raise errors.bad_argument(provider.idempotency["field"], "expected without --copies: one key is one job")
 
 
 def _prompt_field(provider: providers.Provider, contract) -> str:

@@ -264,6 +264,9 @@ def made_again(arguments):
     if not (arguments.model or arguments.task or arguments.sse_endpoint):
         filled.model = record.get("model")
     payload = _payload_again(record, arguments)
+    rules = providers.load(filled.provider, filled.speaks).idempotency
+    if rules:  # the same key would be answered with the same job
+        payload.pop(rules["field"], None)
     filled.payload = json.dumps(payload)
     return filled
 

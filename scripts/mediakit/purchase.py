@@ -42,14 +42,17 @@ def service_plan(
 ) -> transport.Answer | transport.Lost:
     """What the service itself says that it would do, free of charge; for a provider that plans."""
     body = {**asked.payload, **sent_with, connection.provider.plan["field"]: True}
+    if connection.provider.idempotency:  # a plan uses up no key
+        body.pop(connection.provider.idempotency["field"], None)
     return transport.ask(connection.base_url, connection.authorisation, asked.path, 60.0, wait_for, body)
 
 
 def sent_with(arguments, asked: Request, provider: providers.Provider) -> dict:
-    """What is sent beside the payload: a new idempotency key, and the service's own guard against spending."""
+    """What is sent beside the payload: its idempotency key, a new one where it has none, and the service's own guard."""
     found = {}
     if provider.idempotency:
-        found[provider.idempotency["field"]] = f"ai-media-{secrets.token_hex(12)}"
+        field = provider.idempotency["field"]
+        found[field] = asked.payload.get(field) or f"ai-media-{secrets.token_hex(12)}"
     return {**found, **guards(arguments, asked, provider)}
 
 
@@ -258,20 +261,47 @@ def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> 
 def _reconcile(console, connection, terms, notes, path, payload: dict | None, entry, failure, **common) -> int:
     """Ask the service what became of it: by its list, or by sending the same under the same idempotency key."""
     provider = connection.provider
+    left, why_not = _time_for_key(connection, notes.book, entry)
+    if left and payload is None:
+        why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
     payload = uploads.recall(connection, notes.book, payload)
-    rules = provider.idempotency
-    left = entry.created_at + rules["seconds"] - time.time() if rules and entry.sent_with else 0.0
-    if payload is None or not (provider.lists_running or left > 0):
-        if rules:
-            failure.fields["guidance"].insert(
-                0, f"Its idempotency key is used for {rules['seconds']:g} s only; that time is over."
-            )
+    if payload is None or not (provider.lists_running or left):
+        failure.fields["guidance"][:0] = [why_not] if why_not else []
         raise failure
     looking = runner.Runner(
-        console, connection, replace(terms, stream=False, repeats_for=max(left, 0.0)), path=path if left > 0 else None,
+        console, connection, replace(terms, stream=False, repeats_for=left), path=path if left else None,
         payload=payload, sent_with=_beside(entry), notes=notes, unresolved=failure, **common,
     )  # fmt: skip
     return looking.run()
+
+
+def _time_for_key(connection: Connection, book: ledger.Ledger, entry: ledger.Entry) -> tuple[float, str]:
+    """`(seconds, "")` for which a create may be sent again under its idempotency key, or `(0.0, why it may not)`."""
+    rules = connection.provider.idempotency
+    if rules is None:
+        return 0.0, ""
+    try:
+        account = book.account(connection.key.value if connection.key else None)
+    except ledger.Unusable as problem:
+        raise journal.unusable(problem) from None
+    left = entry.created_at + rules["seconds"] - time.time()
+    reasons = (
+        (
+            rules["field"] not in _beside(entry),
+            "Its idempotency key is not used again: the service's error forbids it.",
+        ),
+        (entry.closed, "It was given up for another purchase: sent again, it could be bought after all."),
+        # One account's idempotency key is nothing to another account, nor to another address.
+        (entry.account != account, "It was sent with another key of the service: only that one can find out."),
+        (entry.origin != connection.origin, "It was sent to another address: only that one can find out."),
+        # More time than there ever was is a clock that was set back.
+        (
+            not 0 < left <= rules["seconds"],
+            f"Its idempotency key is used for {rules['seconds']:g} s only; that time is over.",
+        ),
+    )
+    why_not = next((words for stands, words in reasons if stands), "")
+    return (0.0 if why_not else left), why_not
 
 
 # -- from the ledger ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import queue
 import re
 import time
 
-from . import catalogue, journal, lifecycle, names, provenance, providers, results, sse, transport
+from . import catalogue, errors, journal, lifecycle, names, provenance, providers, results, sse, transport
 from .console import Console, command_line, to_line
 from .options import Connection
 
@@ -113,8 +113,8 @@ class Runner:
 
     def _abandon(self) -> None:
         """Nobody reads any more, or worse: what is known is written down, and nothing more is sent."""
-        if self._creating is not None and self._job.generation_id is None:
-            self._job.outcome = "not_sent" if self._creating.withhold() else "unknown"
+        if self._creating is not None and self._job.awaits_answer and not self._creating.withhold():
+            self._job.outcome = "unknown"
         self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _run(self) -> int:
@@ -197,7 +197,9 @@ class Runner:
             if not is_create:
                 return job.poll_lost(now, message)
             if self._notes.refusal and not seen.value.sent:
-                raise journal.unusable(self._notes.refusal)
+                if job.outcome != "unknown":
+                    raise journal.unusable(self._notes.refusal)
+                message = self._console.plain(self._notes.refusal.message)
             if seen.value.sent:
                 repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
                 return job.create_lost(now, message, repeatable)
@@ -211,7 +213,8 @@ class Runner:
         message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
-        if is_create and not found.repeatable and found.outcome == "unknown":
+        outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
+        if is_create and self._own_key and not found.repeatable and outcome == "unknown":
             self._notes.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:

@@ -1,0 +1,219 @@
+"""A create that nobody knows the outcome of, at a service that charges one idempotency key once: what is sent again,
+what never is, and what no failure on the way makes of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+
+import pytest
+from conftest import KEY
+from fake_service import FakeService, answer, reset
+
+MADE = {
+    "ok": True,
+    "error": None,
+    "data": {
+        "job_id": "job_4",
+        "assets": [{"url": "https://media.invalid/a.png", "mime_type": "image/png"}],
+        "cost": {"credit_pricing": {"credits_required": 4}},
+    },
+}
+
+
+def refusal(code: str, **more) -> dict:
+    return {"ok": False, "data": None, "error": {"code": code, "message": "no", **more}}
+
+
+def create(scripts, service, *more: str, key: str = KEY, **options):
+    return scripts.run(*flags(service, *more), env={"IMAGE_SKILL_TOKEN": key}, **options)
+
+
+def flags(service, *more: str) -> list[str]:
+    where = ["--provider", "image-skill", "--base-url", f"{service.origin}/v1"]
+    return ["create_and_wait.py", *where, "--task", "t2i", "--prompt", "a", *more]
+
+
+def jobs(scripts, *arguments: str):
+    return scripts.run("jobs.py", *arguments, env={"IMAGE_SKILL_TOKEN": KEY})
+
+
+def bodies(service) -> list[dict]:
+    return [json.loads(request.body) for request in service.requests if request.method == "POST"]
+
+
+def keys(service) -> set[str]:
+    return {body["idempotency_key"] for body in bodies(service)}
+
+
+def state(scripts) -> sqlite3.Connection:
+    return sqlite3.connect(scripts.folder / "state/ledger.sqlite3")
+
+
+# -- what is sent again ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [
+        (answer(200, MADE), 0),
+        (answer(429, refusal("RATE_LIMITED"), {"Retry-After": "1"}), 12),
+        (answer(401, refusal("AUTH_REQUIRED")), 12),
+        (answer(500, refusal("INTERNAL")), 12),
+        (answer(307, b"", {"Location": "https://elsewhere.invalid/"}), 12),
+        (answer(200, b""), 12),
+        (answer(200, refusal("INVALID_ARGUMENTS")), 12),
+        (reset, 12),
+    ],
+)
+def test_whatever_the_repetition_is_answered_there_is_one_of_it(scripts, second, code):
+    with FakeService(create=[reset, second]) as service:
+        run = create(scripts, service)
+        assert (run.code, service.posts(), len(keys(service))) == (code, 2, 1), run.events
+        assert run.result.get("outcome", "unknown") == "unknown"
+
+
+@pytest.mark.parametrize("wait", ["700", "4"])
+def test_a_service_that_asks_for_more_patience_than_there_is_is_not_asked_again(scripts, wait):
+    failed = answer(502, refusal("PROVIDER_FAILURE", retryable=True), {"Retry-After": wait})
+    with FakeService(create=failed) as service:
+        run = create(scripts, service, *(["--deadline", "4"] if wait == "4" else []))
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+
+
+def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_either(scripts):
+    with FakeService(create=answer(500, refusal("INTERNAL"))) as service:
+        first = create(scripts, service)
+        assert (first.code, service.posts()) == (12, 1)
+        assert (create(scripts, service).code, service.posts()) == (27, 1)
+        assert (jobs(scripts, "reconcile", first.result["job"]).code, service.posts()) == (12, 1)
+
+
+def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        assert create(scripts, service).code == 12
+        assert (create(scripts, service, key="another_key_of_it").code, service.posts()) == (27, 2)
+        again = create(scripts, service)
+        assert (again.code, service.posts(), len(keys(service))) == (0, 3, 1), again.events
+
+
+def test_what_was_replaced_is_not_bought_after_all(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        old = create(scripts, service).result["job"]
+        assert create(scripts, service, "--retry-unknown").code == 0
+        assert len(keys(service)) == 2
+        found = jobs(scripts, "reconcile", old)
+        assert (found.code, found.result["outcome"], service.posts()) == (12, "unknown", 3), found.events
+        assert jobs(scripts, "show", old).result["closed"] == "replaced"
+
+
+def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settled_by_its_own(scripts):
+    other = {**MADE, "data": {**MADE["data"], "job_id": "job_5"}}
+    with FakeService(create=[reset, reset, answer(200, MADE), answer(200, other)]) as service:
+        old = create(scripts, service).result["job"]
+        assert create(scripts, service, "--allow-duplicate").result["generation_id"] == "job_4"
+        assert jobs(scripts, "reconcile", old).result["generation_id"] == "job_5"
+        first, again, duplicate, settled = bodies(service)
+        assert first == again == settled != duplicate
+
+
+def test_an_address_that_it_was_not_sent_to_is_not_asked_to_make_it(scripts):
+    with FakeService(create=reset) as service, FakeService(create=answer(200, MADE)) as elsewhere:
+        old = create(scripts, service).result["job"]
+        found = jobs(scripts, "reconcile", old, "--base-url", f"{elsewhere.origin}/v1")
+        assert (found.code, elsewhere.posts()) == (12, 0), found.events
+
+
+def test_without_its_payload_the_way_on_is_the_command_itself(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        old = create(scripts, service, "--no-store-payload").result["job"]
+        asked = jobs(scripts, "reconcile", old)
+        assert (asked.code, service.posts()) == (12, 2)
+        assert "the same command again" in asked.result["guidance"][0]
+        assert (create(scripts, service, "--no-store-payload").code, len(keys(service))) == (0, 1)
+
+
+# -- what happens on the way -----------------------------------------------------------------------------
+
+
+def test_a_ledger_that_fails_before_the_repetition_does_not_make_the_first_unsent(scripts):
+    def lost_and_broken(exchange) -> None:
+        with state(scripts) as database:
+            database.execute(
+                "CREATE TRIGGER broken BEFORE UPDATE ON job WHEN NEW.outcome = 'sending' "
+                "BEGIN DELETE FROM nothing_of_this_name; END"
+            )
+        exchange.reset()
+
+    with FakeService(create=[lost_and_broken, answer(200, MADE)]) as service:
+        run = create(scripts, service)
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+        assert jobs(scripts, "show", run.result["job"]).result["outcome"] == "unknown"
+        with state(scripts) as database:
+            database.execute("DROP TRIGGER broken")
+        again = create(scripts, service)
+        assert (again.code, service.posts(), len(keys(service))) == (0, 2, 1), again.events
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, number):
+    failed = answer(502, refusal("PROVIDER_FAILURE", retryable=True), {"Retry-After": "60"})
+    with FakeService(create=[failed, answer(200, MADE)]) as service:
+        process = scripts.start(*flags(service), env={"IMAGE_SKILL_TOKEN": KEY})
+        while b'"retry"' not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+        stdout = process.communicate()[0]
+        if number == signal.SIGINT:
+            last = json.loads(stdout.splitlines()[-1])
+            assert (last["exit_code"], last["outcome"], last["next_argv"][2]) == (130, "unknown", "reconcile")
+        again = create(scripts, service)
+        assert (again.code, service.posts(), len(keys(service))) == (0, 2, 1), again.events
+
+
+def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        old = create(scripts, service).result["job"]
+        running = [scripts.start("jobs.py", "reconcile", old, env={"IMAGE_SKILL_TOKEN": KEY}) for _ in range(4)]
+        codes = {(process.communicate(), process.returncode)[1] for process in running}
+        assert codes <= {0, 12} and 0 in codes and len(keys(service)) == 1
+        assert jobs(scripts, "show", old).result["outcome"] == "accepted"
+
+
+# -- what a payload says of it ---------------------------------------------------------------------------
+
+
+def test_a_key_of_the_users_own_is_the_one_that_is_sent(scripts):
+    with FakeService(create=[reset, answer(200, MADE)]) as service:
+        run = create(scripts, service, "--param", "idempotency_key=mine-1")
+        assert (run.code, keys(service)) == (0, {"mine-1"}), run.events
+
+
+def test_several_copies_cannot_share_a_key(scripts):
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "idempotency_key=mine-1", "--copies", "2")
+        assert (run.code, run.result["field"], service.posts()) == (2, "idempotency_key", 0)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-validate"], ["--max-spend", "1usd"]])
+def test_a_plan_is_not_bought(scripts, more):
+    """The service would answer with a job that never ends, and the plan would stand there as paid for."""
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "dry_run=true", *more)
+        assert (run.code, run.result["field"], service.posts()) == (2, "dry_run", 0), run.events
+        assert "--dry-run" in run.result["message"]
+
+
+@pytest.mark.parametrize("more", [[], ["--no-validate"], ["--model", "xai.grok-imagine-image"]])
+def test_a_parameter_does_not_exchange_the_model_behind_its_contract_and_price(scripts, more):
+    with FakeService(create=answer(200, MADE)) as service:
+        run = create(scripts, service, "--param", "model=fal.nano-banana-pro", *more)
+        assert (run.code, run.result["field"], service.posts()) == (2, "--model", 0), run.events
+
+
+def test_the_same_again_out_of_a_file_is_not_the_same_job_again(scripts):
+    flags = ["--provider", "sandbox", "--as", "image-skill", "--task", "t2i", "--prompt", "a"]
+    first = scripts.run("create_and_wait.py", *flags, "--param", "idempotency_key=mine-1", "--output-dir", "out")
+    again = scripts.run("create_and_wait.py", "--from", first.first("asset")["provenance"])
+    assert again.code == 0 and again.result["generation_id"] != first.result["generation_id"]
