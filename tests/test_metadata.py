@@ -189,6 +189,16 @@ def test_the_longest_text_fits_into_every_type(tmp_path):
         metadata.embed(path, media_type, ('"<&' + "x" * 20) * (metadata.LONGEST_TEXT // 23))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_packet_whose_declarations_hide_in_another_encoding_is_not_read(encoding):
+    bomb = (
+        "\ufeff<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"
+        '<x xmlns:aim="urn:ai-media:provenance:1#" aim:provenance="&b;"/>\n '
+    )
+    assert metadata._text_of(bomb.encode(encoding) + b" ") is None
+    assert metadata._text_of(bomb.encode(encoding)) is None
+
+
 def test_a_packet_that_declares_entities_is_not_read(tmp_path):
     path = put(tmp_path, MP4)
     metadata.embed(path, "video/mp4", "{}")

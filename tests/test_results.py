@@ -664,12 +664,26 @@ def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
         ("224.0.0.1", False, False),
         ("0.0.0.0", False, False),
         ("::", False, False),
+        ("::1", False, True),
+        ("::7f00:1", False, True),
+        ("::a9fe:a9fe", False, False),
+        ("::ffff:0:127.0.0.1", False, True),
+        ("64:ff9b:1::7f00:1", False, True),
+        ("fec0::1", False, True),
+        ("5f00::1", False, True),
     ],
 )
 def test_which_addresses_may_be_reached(host, public, private):
     from mediakit import transport
 
     assert (transport.is_public_peer(host), transport.is_private_peer(host)) == (public, private)
+
+
+@pytest.mark.parametrize("host", ["①②⑦.0.0.1", "127。0。0。1", "127｡0｡0｡1", "１２７.0.0.1", "ⓛocalhost", "０x7f.1"])
+def test_a_private_host_is_known_in_letters_that_become_others_on_the_way(host):
+    from mediakit import transport
+
+    assert transport.is_private_literal(host)
 
 
 @POSIX

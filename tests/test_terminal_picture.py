@@ -205,6 +205,14 @@ def test_what_cannot_be_drawn_is_a_path(tmp_path, content):
     assert b"x?[2J.png" in written and b"\x1b" not in written
 
 
+@pytest.mark.parametrize("media_type", ["image/heic", "image/svg+xml", "image/png", "image/x-eps"])
+def test_only_the_decoder_of_its_own_type_is_asked(tmp_path, media_type):
+    # Pillow would also start other programs, for a file that is none of the types that were checked.
+    path = tmp_path / "x"
+    Image.new("RGB", (2, 2)).save(path, "PPM")
+    assert terminal_picture._drawn(str(path), media_type, "kitty") is None
+
+
 def test_a_picture_with_alpha_keeps_it_where_the_terminal_can():
     picture = Image.new("RGBA", (3, 7), (255, 0, 0, 128))
     assert kitty_picture(terminal_picture._kitty(picture)).mode == "RGBA"

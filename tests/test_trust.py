@@ -242,6 +242,22 @@ def test_a_trace_tells_requests_and_answers_and_only_its_owner_may_read_it(scrip
     assert os.name == "nt" or path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full is a matter of Linux")
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_trace_that_cannot_be_written_loses_no_job(scripts, streams):
+    with FakeService(create=stream(event("COMPLETED")) if streams else answer(200, job("COMPLETED"))) as service:
+        run = create(scripts, service, "--trace", "/dev/full", "--poll-timeout", "10", streams=streams)
+        assert (run.code, service.posts(), run.stderr.count("trace")) == (0, 1, 1), (run.events, run.stderr)
+
+
+@POSIX
+def test_a_trace_into_a_pipe_that_nobody_reads_is_refused_before_anything_is_sent(scripts):
+    os.mkfifo(scripts.folder / "trace")
+    with FakeService() as service:
+        run = create(scripts, service, "--trace", "trace")
+        assert (run.code, run.result["field"], service.connections) == (2, "--trace", 0)
+
+
 def test_a_key_as_an_argument_is_refused_and_not_repeated(scripts):
     with FakeService() as service:
         flags = [

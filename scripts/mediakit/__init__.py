@@ -26,8 +26,8 @@ A room a concern; a room imports only rooms below it:
     metadata    a text inside a media file (pure but for the file)
     live        what a service itself says it offers
     program     a service's own command-line program in place of its HTTP interface
-    transport   sends and receives: sessions, origin rules, redaction
     fetching    one public document from the web
+    transport   sends and receives: sessions, origin rules, redaction
     catalogue   the models of the services, and where their contracts are
     contracts   OpenAPI: find, resolve, summarise, template, validate
     ledger      the journal of purchases: intent, outcome, id, delivered

@@ -270,17 +270,17 @@ def _check_limit(field: str, handle, size: int, media_type: str, limit: dict) ->
     if size > limit.get("bytes", size):
         raise _refused(field, f"the file has {size} bytes; at most {limit['bytes']} are taken")
     if "least_side" in limit or "ratio" in limit:
-        _check_sides(field, handle, limit)
+        _check_sides(field, handle, media_type, limit)
 
 
-def _check_sides(field: str, handle, limit: dict) -> None:
+def _check_sides(field: str, handle, media_type: str, limit: dict) -> None:
     from PIL import Image
 
     try:
         handle.seek(0)
-        with Image.open(handle) as picture:
+        with Image.open(handle, formats=[containers.DECODERS[media_type]]) as picture:
             width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (KeyError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise _refused(field, "the file is no picture that can be read") from None
     told = f"the picture has {width}x{height} pixels"
     if min(width, height) < limit.get("least_side", 1):

@@ -104,6 +104,7 @@ class Console:
     emit      one event, at once
     result    the last event; it carries the exit code, which is returned
     warning   something to know, work goes on
+    say       a line on stderr alone
     status    the live line on a terminal's stderr
     on_signal called with the signal's number; raises Interrupted unless a runner replaced it
     about_job what a result must tell about the job that was under way when something went wrong
@@ -151,7 +152,7 @@ class Console:
         self.emit(event, **fields, exit_code=exit_code)
         self.ended = True
         if self._live and fields.get("message"):
-            self._say(f"{event}: {fields['message']}")
+            self.say(f"{event}: {fields['message']}")
         return exit_code
 
     def failure(self, failure: errors.Failure, **more) -> int:
@@ -172,9 +173,10 @@ class Console:
 
     def warning(self, code: str, message: str) -> None:
         self.emit("warning", code=code, message=message)
-        self._say(f"warning: {message}")
+        self.say(f"warning: {message}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line for people and for nobody else; never raises, and any thread may call it."""
         self.clear_status()
         try:
             sys.stderr.write(plain(self.redactor.text(text), 2000) + "\n")

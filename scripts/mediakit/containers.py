@@ -6,6 +6,7 @@
     inspect      walk a file's own structure: raises Broken, and may know the media type better
     ENDINGS      media type -> the ending of its files
     MEDIA_TYPES  the word for a format -> its media type
+    DECODERS     media type -> Pillow's decoder of it
 
 Structures are read as their specifications say: ISO/IEC 14496-12 (boxes), RFC 8794 (EBML), RIFF,
 RFC 3533 (Ogg), glTF 2.0. Only headers are read, whatever the size of a file; what a length in it
@@ -49,6 +50,17 @@ ENDINGS = {
 }
 # The words that answers have for formats besides the endings.
 MEDIA_TYPES = {**{ending: media_type for media_type, ending in ENDINGS.items()}, "jpeg": "image/jpeg"}
+# What is decoded, by the name of Pillow's decoder, and by no other: some of them start programs. Every other
+# type is known by its structure alone.
+DECODERS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/avif": "AVIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+}
 
 # (offset, bytes there, media type); the first that fits.
 _SIGNATURES = (

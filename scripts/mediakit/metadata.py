@@ -101,10 +101,12 @@ def _text_of(packet: bytes) -> str | None:
     """The text of an XMP packet, also after another program has written the packet anew."""
     from xml.etree import ElementTree
 
-    if len(packet) > 4 * LONGEST_TEXT or b"<!" in packet:  # no declarations: entities can grow without bound
+    # Read as what it is sought through as: in another encoding a declaration would not be seen.
+    text = packet.decode("utf-8", "replace").strip("\ufeff\0 \t\r\n")
+    if len(packet) > 4 * LONGEST_TEXT or "<!" in text:  # no declarations: entities can grow without bound
         return None
     try:
-        root = ElementTree.fromstring(packet.strip(b"\0 \t\r\n"))
+        root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
         return None
     name = f"{{{_NAMESPACE}}}provenance"

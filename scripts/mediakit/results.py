@@ -25,7 +25,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import containers, names, transport
-from .containers import ENDINGS
+from .containers import DECODERS, ENDINGS
 from .download import Budget, Download, Expired, Reach, Unsaved
 
 _CHUNK = 1024**2
@@ -38,16 +38,6 @@ _RETRY_EVERY = 15.0
 _MOST_PIXELS = 1_000_000_000
 _LONGEST_STORY = 3
 
-# What Pillow decodes; every other type is known by its structure alone.
-_DECODERS = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/webp": "WEBP",
-    "image/gif": "GIF",
-    "image/avif": "AVIF",
-    "image/bmp": "BMP",
-    "image/tiff": "TIFF",
-}
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
 # What is written is a result only where the service says that it is: else it is an error page.
@@ -274,7 +264,7 @@ def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
             raise Unsaved(f"the result is {media_type}, but cannot be read: {problem}") from None
     if said in _KINDS and media_type.partition("/")[0] != said and media_type not in _KINDS[said]:
         raise Unsaved(f"the result is {media_type}, and the service said {said}")
-    return media_type, *(_decoded_size(path, media_type) if media_type in _DECODERS else (None, None))
+    return media_type, *(_decoded_size(path, media_type) if media_type in DECODERS else (None, None))
 
 
 def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
@@ -300,7 +290,7 @@ def _decoded_size(path: str, media_type: str) -> tuple[int | None, int | None]:
     from PIL import Image, ImageSequence, features
 
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-    decoder = _DECODERS[media_type]
+    decoder = DECODERS[media_type]
     if decoder == "AVIF" and "avif" not in features.get_supported_modules():
         return None, None
     try:

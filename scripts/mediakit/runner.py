@@ -536,26 +536,37 @@ def _response(body) -> dict:
 
 
 def tracer(console: Console, path: str):
-    """A callable that appends one record to the trace file, without secrets and of bounded size."""
+    """A callable that appends one record to the trace file, without secrets and of bounded size.
+
+    It never raises: what cannot be written down must not cost the answer that it was about.
+    """
     from .errors import bad_argument
 
     try:
-        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        # A pipe that nobody reads is refused, and not waited for.
+        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NONBLOCK", 0), 0o600)
     except OSError as problem:
         raise bad_argument("--trace", f"expected a file that can be written: {problem.strerror}") from None
 
     unfinished = b""
+    has_failed = False
 
     def readable(value) -> str:
         return console.redactor.text(value.decode("utf-8", "replace"))[:_LARGEST_TRACED]
 
     def record(what: dict) -> None:
-        nonlocal unfinished
+        nonlocal unfinished, has_failed
+        if has_failed:
+            return
         if "chunk" in what:
             # A secret that two chunks share would not be recognised in either: only whole lines are kept.
             whole, newline, unfinished = (unfinished + what["chunk"]).rpartition(b"\n")
             what = {"chunk": whole + newline}
         text = console.redactor.text(json.dumps(what, default=readable))
-        os.write(handle, (text + "\n").encode("utf-8", "replace"))
+        try:
+            os.write(handle, (text + "\n").encode("utf-8", "replace"))
+        except OSError as problem:
+            has_failed = True
+            console.say(f"warning: the trace ends here, it cannot be written: {problem.strerror}")
 
     return record

@@ -14,6 +14,8 @@ import io
 import os
 import sys
 
+from .containers import DECODERS
+
 # (variable, beginning of its value, protocol); the first that fits. An empty beginning: it is set.
 # Sources: each terminal's own documentation of its environment and its image protocols.
 _TERMINALS = (
@@ -60,7 +62,7 @@ def show(path: str, media_type: str) -> None:
         if not (sys.stderr and sys.stderr.isatty()):
             return
         how = protocol(os.environ) if media_type.startswith("image/") else None
-        shown = _drawn(path, how) if how else None
+        shown = _drawn(path, media_type, how) if how else None
         sys.stderr.flush()
         sys.stderr.buffer.write(shown or (_printable(path) + "\n").encode("utf-8", "replace"))
         sys.stderr.buffer.flush()
@@ -72,12 +74,12 @@ def _printable(path: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in path)
 
 
-def _drawn(path: str, how: str) -> bytes | None:
+def _drawn(path: str, media_type: str, how: str) -> bytes | None:
     """What to write for the picture and a line end; None for one that cannot be read."""
     try:
         from PIL import Image
 
-        with Image.open(path) as picture:
+        with Image.open(path, formats=[DECODERS[media_type]]) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 return None
             picture.draft("RGB", _room())

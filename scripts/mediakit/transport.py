@@ -24,6 +24,7 @@ import json
 import re
 import threading
 import time
+import unicodedata
 from collections import namedtuple
 from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
@@ -93,7 +94,8 @@ def is_loopback(host: str | None) -> bool:
 
 def is_private_literal(host: str) -> bool:
     """Whether a host of a URL is written as an address that is not public, or is this machine's name."""
-    host = host.rstrip(".").lower()
+    # Names are normalised before they are looked up (UTS 46): what looks like no digit or dot becomes one.
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
     if is_loopback(host) or host.endswith(".localhost"):
         return True
     if _is_address(host):
@@ -105,7 +107,7 @@ def is_private_literal(host: str) -> bool:
 def is_public_peer(address: str) -> bool:
     """Whether an IP address is one of the open internet: not private, reserved, link-local, multicast."""
     found = _true_address(address)
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and (found.version == 4 or found in _GLOBAL_UNICAST)
 
 
 def is_private_peer(address: str) -> bool:
@@ -118,16 +120,19 @@ def is_private_peer(address: str) -> bool:
 
 
 def _true_address(address: str):
-    """The address that packets would go to: what an IPv6 address carries of IPv4 counts (RFC 4291, 6052, 3056)."""
+    """The address that packets would go to: what an IPv6 address carries of IPv4 counts."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if found.version == 4:
         return found
-    if found in _NAT64:
+    if any(found in network for network in _CARRIERS) and int(found) > 1:  # :: and ::1 are addresses of their own
         return ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    return found.ipv4_mapped or found.sixtofour or found
+    return found.sixtofour or found
 
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Whose last 32 bits are an IPv4 address: RFC 4291 (compatible, mapped), 2765 (translated), 6052 (NAT64).
+_CARRIERS = [ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
+# All that is assigned of the open internet (RFC 4291, 2.5.4); what Python calls global is more.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 def _is_address(host: str) -> bool:
