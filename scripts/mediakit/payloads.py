@@ -2,7 +2,9 @@
 
 contract_of   the bundled contract of a model, or None
 build         the payload that the flags mean, and the files in it
-check         nothing that could not work is sent
+check_model   no slip in a model's name is sent
+check_task    nor a task without the file that it begins with
+check         nor anything else that could not work
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from .console import plain
 
 # What --input can name in place of a field: the kind of file that a field takes.
 KINDS = ("image", "video", "audio")
+
+# The kind of file that a task begins with; the others begin with words.
+_BEGINS_WITH = {"i2i": "image", "i2v": "image", "v2v": "video", "stt": "audio", "sts": "audio", "i2m": "image"}
 
 
 def contract_of(provider: providers.Provider, model: str | None, path: str | None = None):
@@ -209,6 +214,43 @@ def _sendable(payload: dict) -> dict:
 
 
 # -- checking ----------------------------------------------------------------------------------------
+
+
+def check_model(provider: providers.Provider, model: str | None) -> list[tuple[str, str]]:
+    """Raise Failure 23 for a slip in the name of a known model; `(code, message)` of one that is not listed."""
+    from . import catalogue
+
+    if model is None or provider.speaks not in catalogue.services() or catalogue.entry(provider.speaks, model):
+        return []
+    told, meant = plain(model, 80), catalogue.slip_of(provider.speaks, model)
+    if meant is None:
+        return [
+            ("model_not_listed", f"the model {told} is in no list of {provider.title}'s models here; it may be new")
+        ]
+    raise errors.Failure(
+        "model_not_found",
+        f"{provider.title} lists no model {told}; did you mean {meant}?",
+        "not_found",
+        outcome="not_sent",
+        retryable=False,
+        guidance=[
+            "Nothing was sent. Name the model that you mean; inspect_openapi.py --list-endpoints lists them.",
+            "If it is right as it stands, --no-validate sends it unchecked.",
+        ],
+    )
+
+
+def check_task(task: str | None, contract, payload: dict) -> None:
+    """Raise Failure 22 where `task` begins with a file and the payload has none: something else would be bought."""
+    kind = _BEGINS_WITH.get(task)
+    if kind is None or contract is None:
+        return
+    fields = [row["name"] for row in contract.fields() if row.get("takes_file") == kind]
+    if not fields or any(payload.get(field) for field in fields) or attachments.names_a_file(payload):
+        return
+    problem = {"path": fields[0], "message": f"is what {task} begins with", "allowed": fields}
+    told = f"{task} begins with a file, and none was given; expected --input {fields[0]}=PATH_OR_URL"
+    raise _refused("payload_invalid", told, [problem])
 
 
 def check(provider: providers.Provider, model: str | None, contract, payload: dict) -> list[tuple[str, str]]:
