@@ -204,7 +204,7 @@ def provider_of(arguments, name: str) -> providers.Provider:
     """
     spoken = providers.spoken_by(name)
     if arguments.speaks is not None and arguments.speaks not in spoken:
-        raise errors.bad_argument("--as", "expected with --provider sandbox only: a real service speaks for itself")
+        raise errors.bad_argument("--as", "expected with the sandbox only: a real service speaks for itself")
     provider = providers.load(name, arguments.speaks)
     if arguments.transport == "cli" and provider.cli is None:
         raise errors.bad_argument("--transport", f"expected auto or rest: {provider.title} has no program of its own")
