@@ -52,7 +52,7 @@ def build_parser() -> console.Parser:
     from mediakit.console import one_of, seconds, whole
 
     parser = console.Parser(__doc__, EXAMPLES)
-    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="{" + ",".join(ACTIONS) + "}")
+    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("job", nargs="?", metavar="JOB")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
@@ -125,6 +125,8 @@ def _found(arguments, book):
             retryable=False,
             guidance=["See what there is with jobs.py list."],
         )
+    if arguments.provider not in (None, entry.service):
+        raise errors.bad_argument("--provider", f"expected {entry.service}, where this job is, or none")
     return entry
 
 
@@ -217,7 +219,7 @@ def _gallery(screen, arguments) -> int:
 
 
 def _resume(screen, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(book, "accepted")
+    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "accepted")
     return _go_on(screen, arguments, book, entries)
 
 
@@ -229,14 +231,15 @@ def _download(screen, arguments, book) -> int:
 
 
 def _reconcile(screen, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(book, "unknown")
+    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "unknown")
     if arguments.attach is not None:
         return _attach(screen, arguments, book, entries[0])
     return _go_on(screen, arguments, book, entries)
 
 
-def _open(book, outcome: str) -> list:
-    return [entry for entry in book.open_jobs() if book.outcome_of(entry) == outcome]
+def _open(arguments, book, outcome: str) -> list:
+    of_service = [entry for entry in book.open_jobs() if arguments.provider in (None, entry.service)]
+    return [entry for entry in of_service if book.outcome_of(entry) == outcome]
 
 
 def _go_on(screen, arguments, book, entries: list) -> int:

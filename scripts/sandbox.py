@@ -50,7 +50,7 @@ def _port(text: str) -> int:
 def main(screen: console.Console, arguments) -> int:
     import queue
 
-    from mediakit import errors, folders, sandbox
+    from mediakit import errors, folders, providers, sandbox
 
     folder, note = folders.state_folder()
     if note:
@@ -63,7 +63,8 @@ def main(screen: console.Console, arguments) -> int:
     screen.on_signal = stop.put
     with server:
         screen.emit(
-            "ready", provider="sandbox", service=server.service, url=server.url + server.dialect.BASE,
+            "ready", provider="sandbox", service=server.service,
+            url=server.url + providers.load("sandbox", server.service).base_path,
             origin=server.url, fault=arguments.fault,
         )  # fmt: skip
         signal_number = screen.wait_for(stop)

@@ -568,7 +568,7 @@ def test_the_script_serves_it_and_keeps_the_key_for_the_next_process(scripts):
     for _ in range(2):
         process = scripts.start("sandbox.py", "--as", "image-skill")
         ready = json.loads(process.stdout.readline())
-        assert (ready["service"], ready["url"]) == ("image-skill", ready["origin"])
+        assert (ready["service"], ready["url"]) == ("image-skill", ready["origin"] + "/v1")
         made.append(Client(ready["origin"]).create(idempotency_key="k")["job_id"])
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=PATIENCE)
