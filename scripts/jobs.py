@@ -53,18 +53,16 @@ def build_parser() -> console.Parser:
 
     parser = console.Parser(__doc__, EXAMPLES)
     parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
-    parser.add_argument("job", nargs="?", metavar="JOB")
+    parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
     parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
     parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
-    parser.add_argument("--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list")
+    parser.add_argument("--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these")
     parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
     parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
     options.add_connection_flags(parser)
-    parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
-    parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
-    parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_waiting_flags(parser)
     options.add_reading_flags(parser)
     return parser
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import select
 import shlex
 import signal
@@ -132,6 +133,16 @@ def test_help_needs_no_package_and_tells_flags_examples_and_exit_codes(script):
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     for word in ("usage:", "examples:", "exit codes:", "--version", script, " 12 ", " 141 "):
         assert word in done.stdout, word
+
+
+@pytest.mark.parametrize("script", ALL_SCRIPTS)
+def test_every_flag_is_explained_and_every_example_is_accepted(script):
+    module = runpy.run_path(str(SCRIPTS / script))
+    parser = module["build_parser"]()
+    assert [action.option_strings for action in parser._actions if not action.help] == []
+    for line in module["EXAMPLES"].splitlines():
+        name, *words = shlex.split(line.partition(" < ")[0])
+        assert name == script and parser.parse(words)
 
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
