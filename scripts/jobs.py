@@ -58,7 +58,9 @@ def build_parser() -> console.Parser:
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
     parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
     parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
-    parser.add_argument("--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these")
+    parser.add_argument(
+        "--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these"
+    )
     parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
     parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
     options.add_connection_flags(parser)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 from conftest import posts
@@ -43,6 +45,8 @@ def test_a_request_against_the_contract_is_refused_and_nothing_is_sent(scripts, 
     assert (run.code, run.result["error"], run.result["outcome"]) == (22, "payload_invalid", "not_sent")
     problems = {problem["path"]: problem for problem in run.result["problems"]}
     assert path in problems and named in json.dumps(problems[path])
+    told = re.search(r"inspect_openapi\.py (.*) shows", run.result["guidance"][1])[1]
+    assert scripts.run("inspect_openapi.py", *shlex.split(told)).code == 0
     assert len(sandbox.requests) == 0
 
 

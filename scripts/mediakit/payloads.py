@@ -10,6 +10,7 @@ check         nor anything else that could not work
 from __future__ import annotations
 
 import json
+import shlex
 
 from . import attachments, errors, inputs, providers
 from .console import plain
@@ -240,7 +241,7 @@ def check_model(provider: providers.Provider, model: str | None) -> list[tuple[s
     )
 
 
-def check_task(task: str | None, contract, payload: dict) -> None:
+def check_task(provider: providers.Provider, model: str | None, contract, payload: dict, task: str | None) -> None:
     """Raise Failure 22 where `task` begins with a file and the payload has none: something else would be bought."""
     kind = _BEGINS_WITH.get(task)
     if kind is None or contract is None:
@@ -250,7 +251,7 @@ def check_task(task: str | None, contract, payload: dict) -> None:
         return
     problem = {"path": fields[0], "message": f"is what {task} begins with", "allowed": fields}
     told = f"{task} begins with a file, and none was given; expected --input {fields[0]}=PATH_OR_URL"
-    raise _refused("payload_invalid", told, [problem])
+    raise _refused("payload_invalid", told, [problem], provider, model)
 
 
 def check(provider: providers.Provider, model: str | None, contract, payload: dict) -> list[tuple[str, str]]:
@@ -263,6 +264,8 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
             "payload_unfilled",
             f"never filled in: {', '.join(unfilled)}",
             [{"path": path, "message": "still holds the template's placeholder"} for path in unfilled],
+            provider,
+            model,
         )
     if contract is None:
         return _check_without_contract(provider, model, payload)
@@ -274,6 +277,8 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
             f"{first['path'] or 'payload'}: {first['message']}"
             + (f" (and {len(checked.problems) - 1} more)" if len(checked.problems) > 1 else ""),
             checked.problems,
+            provider,
+            model,
         )
     if not checked.warnings:
         return []
@@ -291,7 +296,7 @@ def _check_without_contract(provider: providers.Provider, model: str | None, pay
         nearest = validation.near_miss(name, known)
         if nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
-            raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem])
+            raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem], provider, None)
     if not unknown:
         return []
     told = f"no contract of {model or 'this endpoint'} is known; sent unchecked: {', '.join(unknown)}"
@@ -320,7 +325,13 @@ def _names_of_service(provider: providers.Provider) -> list[str]:
     return sorted(names)
 
 
-def _refused(code: str, message: str, problems: list[dict]) -> errors.Failure:
+def _refused(
+    code: str, message: str, problems: list[dict], provider: providers.Provider, model: str | None
+) -> errors.Failure:
+    from . import catalogue
+
+    listed = model if catalogue.entry(provider.speaks, model).get("contract", "none") != "none" else None
+    look = f"--provider {provider.speaks} " + (f"--model {shlex.quote(listed)}" if listed else "--list-endpoints")
     return errors.Failure(
         code,
         message,
@@ -330,6 +341,6 @@ def _refused(code: str, message: str, problems: list[dict]) -> errors.Failure:
         retryable=False,
         guidance=[
             "Nothing was sent and nothing was bought. Change the fields that `problems` names.",
-            "inspect_openapi.py --provider P --model M shows what the model takes; --no-validate sends as it is.",
+            f"inspect_openapi.py {look} shows what can be given; --no-validate sends as it is.",
         ],
     )

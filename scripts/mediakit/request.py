@@ -52,7 +52,7 @@ def read(arguments) -> Request:
 def _checked(arguments, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:
     """The warnings about a request that may be sent; raises Failure for any other."""
     not_listed = payloads.check_model(provider, model)
-    payloads.check_task(arguments.task, contract, payload)
+    payloads.check_task(provider, model, contract, payload, arguments.task)
     warnings = payloads.check(provider, model, contract, payload)
     return warnings if arguments.sse_endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
