@@ -102,6 +102,14 @@ def test_a_task_that_begins_with_a_file_is_not_bought_without_one(scripts, sandb
         assert plan.code == 0, plan.result
 
 
+@pytest.mark.parametrize(
+    "given, stdin", [(("--prompt", ""), None), (("--prompt", " \n"), None), (("--prompt-file", "-"), "")]
+)
+def test_an_empty_prompt_is_not_bought(scripts, sandbox, given, stdin):
+    run = create(scripts, sandbox, "--task", "t2i", *given, stdin=stdin)
+    assert (run.code, run.result["field"], len(sandbox.requests)) == (2, given[0], 0)
+
+
 def test_without_validation_the_fields_are_sent_as_they_are(scripts, sandbox):
     run = create(scripts, sandbox, *KLING, "--param", "duration=99", "--no-validate")
     assert (run.code, posts(sandbox)) == (22, 1)  # the service refuses it

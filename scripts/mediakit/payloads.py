@@ -115,9 +115,12 @@ def base(arguments) -> dict:
 def _prompt(arguments) -> str | None:
     if arguments.prompt is not None and arguments.prompt_file is not None:
         raise errors.bad_argument("--prompt-file", "expected without --prompt")
+    flag, prompt = "--prompt", arguments.prompt
     if arguments.prompt_file is not None:
-        return inputs.read_text("--prompt-file", arguments.prompt_file).strip()
-    return arguments.prompt
+        flag, prompt = "--prompt-file", inputs.read_text("--prompt-file", arguments.prompt_file).strip()
+    if prompt is not None and not prompt.strip():
+        raise errors.bad_argument(flag, "expected words; it is empty", "Nothing was sent and nothing was bought.")
+    return prompt
 
 
 def _parameters(pairs: list[str]) -> dict:
