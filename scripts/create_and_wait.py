@@ -10,7 +10,7 @@
 #   "Pillow>=10.1,<13",
 # ]
 # ///
-"""Make a picture or a video: send one request, wait for the result, save it.
+"""Make a picture, a video, speech, sound or a 3D model: send one request, wait for the result, save it.
 
 Events go to stdout, one JSON object a line; the last line is the result.
 """
@@ -38,11 +38,22 @@ def build_parser() -> console.Parser:
     what.add_argument("--from", dest="source", metavar="FILE", help="the same again: the JSON file beside a result")
     what.add_argument("--model", metavar="OWNER/NAME", help="the model")
     what.add_argument("--model-slug", metavar="OWNER/NAME", help="the same, and means Modellix")
-    what.add_argument("--task", type=one_of(*providers.TASKS), metavar=f"{{{tasks}}}", help="its default model")
+    what.add_argument(
+        "--task",
+        type=one_of(*providers.TASKS),
+        metavar=f"{{{tasks}}}",
+        help="what is made from what, as text to image; without --model its default model",
+    )
     what.add_argument("--sse-endpoint", metavar="PATH", help="the create endpoint, in place of a model")
-    what.add_argument("--prompt", metavar="TEXT", help="what to show")
+    what.add_argument("--prompt", metavar="TEXT", help="what to make, to change or to say")
     what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
-    what.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the request")
+    what.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a field of the request; the value may be JSON",
+    )
     what.add_argument(
         "--input",
         action="append",
@@ -55,13 +66,19 @@ def build_parser() -> console.Parser:
     what.add_argument("--no-validate", action="store_true", help="send the fields as they are, unchecked")
     options.add_spending_flags(parser)
     how = parser.add_argument_group("how to wait")
-    how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}")
+    how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}",
+        help="never: poll from the start")  # fmt: skip
     how.add_argument("--no-wait", action="store_true", help="stop once the service has accepted the job")
-    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS", help="end before, with the job's id")
-    how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS")
-    how.add_argument("--poll-timeout", type=seconds(), default=900.0, metavar="SECONDS")
-    how.add_argument("--poll-interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
-    how.add_argument("--poll-request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS",
+        help="end before so much time has gone by since the start, with the job's id")  # fmt: skip
+    how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS",
+        help="for the answer to the create, and how long its stream may be silent, default 120")  # fmt: skip
+    how.add_argument("--poll-timeout", type=seconds(), default=900.0, metavar="SECONDS",
+        help="for stream and polling together, default 900")  # fmt: skip
+    how.add_argument("--poll-interval", type=seconds(above=True), default=3.0, metavar="SECONDS",
+        help="between two polls at most, default 3")  # fmt: skip
+    how.add_argument("--poll-request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS",
+        help="for one poll, default 20")  # fmt: skip
     options.add_reading_flags(parser)
     return parser
 

@@ -31,8 +31,12 @@ def build_parser() -> console.Parser:
     parser.add_argument("--status", type=_status, metavar="N", help="the HTTP status, 100 to 599")
     parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")
     parser.add_argument("--body-file", metavar="PATH", help="a file with it; - for standard input")
-    parser.add_argument("--provider", type=one_of(*names), default="skills-video", metavar=f"{{{','.join(names)}}}")
+    parser.add_argument(
+        "--provider", type=one_of(*names), default="skills-video", metavar=f"{{{','.join(names)}}}",
+        help="whose answer it is, default skills-video",
+    )  # fmt: skip
     parser.add_argument("--base-url", metavar="URL", help="the service's address, for credits_check_command")
+    parser.add_argument("--trust-base-url", action="store_true", help="name the key for the host of --base-url")
     parser.add_argument("--credits-endpoint", metavar="PATH", help="the path of the balance below it")
     return parser
 
@@ -85,7 +89,7 @@ def _credits_check_command(provider, arguments) -> str | None:
     if arguments.base_url is not None or arguments.credits_endpoint is not None:
         from mediakit import transport
 
-        base_url = transport.resolve_base_url(arguments.base_url, base_url, False)
+        base_url = transport.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
         path = base_url and transport.resolve_endpoint("--credits-endpoint", path, base_url)
     if not (path and base_url and provider.key):
         return None

@@ -52,19 +52,19 @@ def build_parser() -> console.Parser:
     from mediakit.console import one_of, seconds, whole
 
     parser = console.Parser(__doc__, EXAMPLES)
-    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="{" + ",".join(ACTIONS) + "}")
-    parser.add_argument("job", nargs="?", metavar="JOB")
+    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
+    parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
     parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
     parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
-    parser.add_argument("--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list")
+    parser.add_argument(
+        "--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these"
+    )
     parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
     parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
     options.add_connection_flags(parser)
-    parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
-    parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
-    parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_waiting_flags(parser)
     options.add_reading_flags(parser)
     return parser
 
@@ -125,6 +125,8 @@ def _found(arguments, book):
             retryable=False,
             guidance=["See what there is with jobs.py list."],
         )
+    if arguments.provider not in (None, entry.service):
+        raise errors.bad_argument("--provider", f"expected {entry.service}, where this job is, or none")
     return entry
 
 
@@ -217,7 +219,7 @@ def _gallery(screen, arguments) -> int:
 
 
 def _resume(screen, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(book, "accepted")
+    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "accepted")
     return _go_on(screen, arguments, book, entries)
 
 
@@ -229,14 +231,15 @@ def _download(screen, arguments, book) -> int:
 
 
 def _reconcile(screen, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(book, "unknown")
+    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "unknown")
     if arguments.attach is not None:
         return _attach(screen, arguments, book, entries[0])
     return _go_on(screen, arguments, book, entries)
 
 
-def _open(book, outcome: str) -> list:
-    return [entry for entry in book.open_jobs() if book.outcome_of(entry) == outcome]
+def _open(arguments, book, outcome: str) -> list:
+    of_service = [entry for entry in book.open_jobs() if arguments.provider in (None, entry.service)]
+    return [entry for entry in of_service if book.outcome_of(entry) == outcome]
 
 
 def _go_on(screen, arguments, book, entries: list) -> int:

@@ -242,7 +242,9 @@ def _what_next(counted: list[dict], provider) -> dict:
     refused = [report.get("online", {}).get("category") for report in ready]
     open_jobs = _undelivered([report["provider"] for report in ready])
     if open_jobs:
-        going_on = console.command_line("jobs.py", "resume", "--all-undelivered")
+        # Jobs of a service that has no key now would only fail.
+        only = ["--provider", ready[0]["provider"]] if len(ready) == 1 else []
+        going_on = console.command_line("jobs.py", "resume", "--all-undelivered", *only)
         return {"state": "ready", "undelivered_jobs": open_jobs, **going_on, "effect": "no_spend"}
     state = "prompt_required" if ready else "key_required"
     if ready and all(category == "insufficient_credits" for category in refused):

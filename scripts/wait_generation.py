@@ -24,15 +24,12 @@ EXAMPLES = """\
 
 def build_parser() -> console.Parser:
     from mediakit import options
-    from mediakit.console import seconds
 
     parser = console.Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
     parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
     parser.add_argument("--job", metavar="KEY", help="the job's key in the journal of purchases")
-    parser.add_argument("--interval", type=seconds(above=True), default=3.0, metavar="SECONDS")
-    parser.add_argument("--timeout", type=seconds(), default=600.0, metavar="SECONDS")
-    parser.add_argument("--request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS")
+    options.add_waiting_flags(parser)
     options.add_reading_flags(parser)
     return parser
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import runpy
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +29,8 @@ from fake_service import (
     stream,
     wait,
 )
+
+from mediakit import console
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
 ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
@@ -101,12 +105,46 @@ def test_bad_arguments_end_with_one_error_that_repeats_no_value(scripts, name):
     assert SECRET not in run.stdout.decode() + run.stderr and "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    "script, arguments, field, told",
+    [
+        ("create_and_wait.py", ["--promt", SECRET], "--promt", "did you mean --prompt?"),
+        ("create_and_wait.py", ["--generation-id", "gen_1"], "--generation-id", "not a flag of this script"),
+        ("create_and_wait.py", ["--prompt"], "--prompt", "expected a value"),
+        ("create_and_wait.py", ["--max-spend", "-5usd"], "--max-spend", "one that begins with - is given as =VALUE"),
+        ("jobs.py", ["liste"], "ACTION", "expected one of list, show"),
+        ("account.py", ["modellix", "balance", "--as", "modellix"], "--as", "expected with the sandbox only"),
+    ],
+)
+def test_a_slip_in_an_argument_is_told_by_its_name(scripts, script, arguments, field, told):
+    run = scripts.run(script, *arguments)
+    assert (run.code, run.result["field"]) == (2, field) and told in run.result["message"]
+
+
+def test_an_address_that_is_trusted_is_named_with_the_key(scripts):
+    arguments = ["--status", "402", "--base-url", "https://other.example/v1"]
+    refused = scripts.run("handle_runtime_error.py", *arguments)
+    assert refused.code == 27 and "--trust-base-url" in refused.result["guidance"][0]
+    told = scripts.run("handle_runtime_error.py", *arguments, "--trust-base-url").result
+    assert told["credits_check_command"].startswith("curl -X GET https://other.example/v1/credits -H ")
+
+
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
 def test_help_needs_no_package_and_tells_flags_examples_and_exit_codes(script):
     done = subprocess.run([sys.executable, "-E", "-S", str(SCRIPTS / script), "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     for word in ("usage:", "examples:", "exit codes:", "--version", script, " 12 ", " 141 "):
         assert word in done.stdout, word
+
+
+@pytest.mark.parametrize("script", ALL_SCRIPTS)
+def test_every_flag_is_explained_and_every_example_is_accepted(script):
+    module = runpy.run_path(str(SCRIPTS / script))
+    parser = module["build_parser"]()
+    assert [action.option_strings for action in parser._actions if not action.help] == []
+    for line in module["EXAMPLES"].splitlines():
+        name, *words = shlex.split(line.partition(" < ")[0])
+        assert name == script and parser.parse(words)
 
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
@@ -138,7 +176,21 @@ def test_a_missing_package_is_twenty_eight_with_the_command_that_installs_it(scr
         done = subprocess.run(command, capture_output=True, env=scripts.environment(**WITH_KEY))
         run = Run(done.returncode, done.stdout, done.stderr)
         assert (run.code, run.result["error"], service.connections) == (28, "missing_dependency", 0), run.events
-        assert "requirements.txt" in run.result["next_command"] and "pip" in run.result["next_argv"]
+        assert "requirements.txt" in run.result["next_command"] and "-m pip install" in run.result["next_command"]
+
+
+@POSIX
+def test_a_python_of_the_system_is_left_alone_and_an_environment_is_made(tmp_path, monkeypatch):
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "my state"))
+    told = console._missing_dependency(ModuleNotFoundError(name="requests")).fields
+    assert shlex.split(told["next_command"]) == told["next_argv"] and told["next_argv"][:2] == ["sh", "-c"]
+    made, _, installed = told["next_argv"][2].partition(" && ")
+    python = str(tmp_path / "my state" / "venv" / "bin" / "python")
+    assert shlex.split(made)[1:3] == ["-m", "venv"] and shlex.split(installed)[:3] == [python, "-m", "pip"]
+    assert python in told["guidance"][1]
 
 
 # -- pipes ----------------------------------------------------------------------------------------------

@@ -262,6 +262,7 @@ def test_preflight_says_what_is_missing_and_what_is_waiting(scripts, sandbox):
     scripts.run(*flags(sandbox, "--no-wait"))
     waiting = scripts.run("preflight.py", "--provider", "sandbox").result
     assert (waiting["state"], waiting["effect"], waiting["undelivered_jobs"]) == ("ready", "no_spend", 1)
+    assert waiting["next_argv"][-2:] == ["--provider", "sandbox"]  # another service may have no key now
     script = waiting["next_argv"][1].rpartition("/")[2]
     assert scripts.run(script, *waiting["next_argv"][2:]).code == 0
 
@@ -291,6 +292,15 @@ def test_jobs_resumes_everything_that_is_open(scripts, sandbox):
     assert run.code == 0 and run.result["succeeded"] == 2 and posts(sandbox) == 2
     assert len(list((scripts.folder / "kept").glob("*.png"))) == 2
     assert jobs(scripts, "resume", "--all-undelivered").result["jobs"] == 0
+
+
+def test_jobs_of_one_service_are_resumed_alone(scripts, sandbox):
+    scripts.run(*flags(sandbox, "--no-wait"))
+    assert jobs(scripts, "resume", "--all-undelivered", "--provider", "modellix").result["jobs"] == 0
+    key = jobs(scripts, "list").first("job")["job"]
+    other = jobs(scripts, "resume", key, "--provider", "modellix")
+    assert other.code == 2 and "sandbox" in other.result["message"]
+    assert jobs(scripts, "resume", "--all-undelivered", "--provider", "sandbox").code == 0
 
 
 def test_waiting_by_id_or_key_delivers_the_job(scripts, sandbox):

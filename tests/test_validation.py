@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 from conftest import posts
@@ -43,6 +45,8 @@ def test_a_request_against_the_contract_is_refused_and_nothing_is_sent(scripts, 
     assert (run.code, run.result["error"], run.result["outcome"]) == (22, "payload_invalid", "not_sent")
     problems = {problem["path"]: problem for problem in run.result["problems"]}
     assert path in problems and named in json.dumps(problems[path])
+    told = re.search(r"inspect_openapi\.py (.*) shows", run.result["guidance"][1])[1]
+    assert scripts.run("inspect_openapi.py", *shlex.split(told)).code == 0
     assert len(sandbox.requests) == 0
 
 
@@ -52,6 +56,58 @@ def test_what_a_contract_does_not_know_passes_with_one_warning(scripts, sandbox,
     assert run.code == 0 and posts(sandbox) == 1
     assert [event["code"][:8] for event in run.events if event["event"] == "warning"] == ["contract"]
     assert run.names[0] == "start"
+
+
+# The model that was written -> the one that was meant; None where it may well be a new one.
+SLIPS = {
+    "kling-ai/v3/vdeo": "kling-ai/v3/video",
+    "Kling-AI/v3/video": "kling-ai/v3/video",
+    "bytedance/seedream_4.5": "bytedance/seedream-4.5",
+    "bytedance/seedream-4.6": None,
+    "bytedance/seedream-4.5-edit": None,
+    "kling-ai/v9/video": None,
+    "nobody/nothing": None,
+}
+
+
+@pytest.mark.parametrize("model, meant", SLIPS.items())
+def test_a_slip_in_a_models_name_is_refused_and_a_new_name_is_warned_of(scripts, sandbox, model, meant):
+    run = create(scripts, sandbox, "--model", model, "--prompt", "rain")
+    if meant is None:
+        assert run.code == 0 and run.first("warning")["code"] == "model_not_listed"
+        return
+    assert (run.code, run.result["error"], run.result["outcome"]) == (23, "model_not_found", "not_sent")
+    assert meant in run.result["message"] and "--no-validate" in str(run.result["guidance"])
+    assert len(sandbox.requests) == 0
+    assert create(scripts, sandbox, "--model", model, "--prompt", "rain", "--no-validate").code == 0
+
+
+def test_a_plan_says_whether_a_contract_was_there_to_check_against(scripts, sandbox):
+    for model, checked in (("kling-ai/v3/video", True), ("google/nano-banana", False), ("nobody/nothing", False)):
+        run = create(scripts, sandbox, "--model", model, "--prompt", "rain", "--dry-run")
+        assert run.code == 0 and run.result["validation"]["checked"] is checked
+
+
+@pytest.mark.parametrize("service, task", [("skills-video", "i2i"), ("skills-video", "i2v"), ("modellix", "i2v")])
+def test_a_task_that_begins_with_a_file_is_not_bought_without_one(scripts, sandbox, service, task):
+    asked = ("--provider", "sandbox", "--as", service, "--task", task, "--prompt", "make it winter")
+    run = scripts.run("create_and_wait.py", *asked)
+    assert (run.code, run.result["error"], run.result["outcome"]) == (22, "payload_invalid", "not_sent")
+    assert task in run.result["message"] and "--input" in run.result["message"]
+    field = run.result["problems"][0]["allowed"][0]
+    for given in (("--input", f"{field}={URL}"), ("--param", f"{field}={URL}"), ("--no-validate",)):
+        if given[0] == "--param" and field.endswith("s"):
+            given = ("--param", f'{field}=["{URL}"]')
+        plan = scripts.run("create_and_wait.py", *asked, *given, "--dry-run")
+        assert plan.code == 0, plan.result
+
+
+@pytest.mark.parametrize(
+    "given, stdin", [(("--prompt", ""), None), (("--prompt", " \n"), None), (("--prompt-file", "-"), "")]
+)
+def test_an_empty_prompt_is_not_bought(scripts, sandbox, given, stdin):
+    run = create(scripts, sandbox, "--task", "t2i", *given, stdin=stdin)
+    assert (run.code, run.result["field"], len(sandbox.requests)) == (2, given[0], 0)
 
 
 def test_without_validation_the_fields_are_sent_as_they_are(scripts, sandbox):

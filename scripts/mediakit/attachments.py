@@ -311,6 +311,15 @@ def _refused(field: str, words: str) -> errors.Failure:
     )
 
 
+def names_a_file(value) -> bool:
+    """Whether a JSON value holds an address, or what stands for a file."""
+    if isinstance(value, str):
+        return value.startswith(_ADDRESSES)
+    if isinstance(value, (dict, list)):
+        return any(map(names_a_file, value.values() if isinstance(value, dict) else value))
+    return False
+
+
 # -- payloads with stand-ins -----------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 contract_path   the OpenAPI document of a service
 find, entry     one model: an error, or nothing, where it is not listed
+slip_of         the listed model that a name is a slip of the pen for
 only_task       the one task of a model
 menu            the models for a task: what can be run, and what is only listed
 """
@@ -12,9 +13,10 @@ import difflib
 import hashlib
 import json
 import os
+import re
 
 from . import folders
-from .contracts import ContractError
+from .contracts import ContractError, validation
 from .providers import ASSETS
 
 # Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
@@ -124,6 +126,20 @@ def entry(service: str, model: str | None) -> dict:
     """What is known of a model; empty for one that is not listed, and for a service without a catalogue."""
     listed = models(service) if model is not None and service in services() else ()
     return next((entry for entry in listed if entry["model"] == model), {})
+
+
+def slip_of(service: str, model: str) -> str | None:
+    """The listed model that `model` is most likely a slip of the pen for, or None where it may be a new one.
+
+    New models are called as older ones with other numbers, or with a word more or less.
+    """
+    known = [entry["model"] for entry in models(service)]
+    alike = [name for name in known if _numbers_and_words(name) == _numbers_and_words(model)]
+    return validation.near_miss(model[:100], alike)
+
+
+def _numbers_and_words(model: str) -> tuple:
+    return re.findall(r"\d+", model), len(re.findall(r"[^\W\d_]+", model))
 
 
 def only_task(service: str, model: str | None) -> str | None:

@@ -224,6 +224,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
+        message = message.replace(
+            "expected one argument", "expected a value; one that begins with - is given as =VALUE"
+        )
         found = re.match(r"argument ([^:]+): (.*)", message, re.S)
         if found:
             raise errors.bad_argument(found[1], found[2])
@@ -241,12 +244,18 @@ class Parser(argparse.ArgumentParser):
             more = f", nor are {', '.join(flag[:60] for flag in flags[1:])}" if flags[1:] else ""
             raise errors.bad_argument(
                 flags[0][:60] if flags else "arguments",
-                f"not a flag of this script{more}" if flags else "a value without a flag",
+                f"not a flag of this script{more}{self._meant(flags[0])}" if flags else "a value without a flag",
                 "What stands after it is not repeated here: it may be a secret.",
                 "Run the script with --help for its flags and examples.",
                 "A key is never taken from an argument: set the environment variable or use --key-stdin.",
             )
         return arguments
+
+    def _meant(self, flag: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(flag[:60], self._option_string_actions, n=1, cutoff=0.75)
+        return f"; did you mean {near[0]}?" if near else ""
 
 
 def one_of(*choices: str):
@@ -400,8 +409,17 @@ def _flush_help() -> int:
 
 
 def _missing_dependency(missing: ModuleNotFoundError) -> errors.Failure:
-    requirements = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "requirements.txt")
-    argv = [sys.executable, "-m", "pip", "install", "-r", os.path.normpath(requirements)]
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    requirements = os.path.normpath(os.path.join(root, "requirements.txt"))
+    argv, guidance = [sys.executable, "-m", "pip", "install", "-r", requirements], []
+    own = _own_environment()
+    if own:
+        import shlex
+
+        python = os.path.join(own, "bin", "python")
+        steps = ([sys.executable, "-m", "venv", own], [python, *argv[1:]])
+        argv = ["sh", "-c", " && ".join(map(shlex.join, steps))]
+        guidance = [f"This Python takes no packages (PEP 668). Afterwards run the script with {shlex.quote(python)}"]
     if os.name == "nt":
         from subprocess import list2cmdline as join
     else:
@@ -410,12 +428,25 @@ def _missing_dependency(missing: ModuleNotFoundError) -> errors.Failure:
         "missing_dependency",
         f"the Python package {(missing.name or 'of an import').split('.')[0]} is not installed",
         "dependency",
-        guidance=[join(argv), "Or run the script with `uv run`, which reads its dependencies from its head."],
+        guidance=[join(argv), *guidance, "Or run it with `uv run`, which reads its dependencies from its head."],
         retryable=False,
         outcome="not_sent",
         next_command=join(argv),
         next_argv=argv,
     )
+
+
+def _own_environment() -> str | None:
+    """Where to make an environment, if this Python belongs to the system and pip refuses to touch it; else None."""
+    import sysconfig
+
+    from . import folders
+
+    marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
+    if os.name == "nt" or sys.prefix != sys.base_prefix or not os.path.exists(marker):
+        return None
+    state, _ = folders.state_folder()
+    return state and os.path.join(state, "venv")
 
 
 def _internal_error(console: Console, bug: BaseException) -> int:

@@ -1,6 +1,6 @@
 """Flags that several scripts have, and what they come to.
 
-add_connection_flags, add_spending_flags, add_reading_flags   the flags
+add_connection_flags, add_spending_flags, add_waiting_flags, add_reading_flags   the flags
 add_address_flags, add_purchase_flags   parts of the first two
 Connection      one service, at one address, with its key
 connect         a Connection from the parsed flags
@@ -65,6 +65,19 @@ def add_purchase_flags(group) -> None:
     group.add_argument("--max-spend", type=amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
     group.add_argument("--accept-unknown-cost", action="store_true", help="buy under a cap what has no known price")
     group.add_argument("--require-ledger", action="store_true", help="refuse to buy where nothing can be remembered")
+
+
+def add_waiting_flags(parser) -> None:
+    """For a job that exists; `waiting_terms` reads them."""
+    group = parser.add_argument_group("how to wait")
+    wait, request = seconds(), seconds(above=True)
+    group.add_argument(
+        "--interval", type=request, default=3.0, metavar="SECONDS", help="between two polls at most, default 3"
+    )
+    group.add_argument("--timeout", type=wait, default=600.0, metavar="SECONDS", help="for all of it, default 600")
+    group.add_argument(
+        "--request-timeout", type=request, default=20.0, metavar="SECONDS", help="for one poll, default 20"
+    )
 
 
 def add_reading_flags(parser) -> None:
@@ -204,7 +217,7 @@ def provider_of(arguments, name: str) -> providers.Provider:
     """
     spoken = providers.spoken_by(name)
     if arguments.speaks is not None and arguments.speaks not in spoken:
-        raise errors.bad_argument("--as", "expected with --provider sandbox only: a real service speaks for itself")
+        raise errors.bad_argument("--as", "expected with the sandbox only: a real service speaks for itself")
     provider = providers.load(name, arguments.speaks)
     if arguments.transport == "cli" and provider.cli is None:
         raise errors.bad_argument("--transport", f"expected auto or rest: {provider.title} has no program of its own")

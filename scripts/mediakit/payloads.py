@@ -2,18 +2,24 @@
 
 contract_of   the bundled contract of a model, or None
 build         the payload that the flags mean, and the files in it
-check         nothing that could not work is sent
+check_model   no slip in a model's name is sent
+check_task    nor a task without the file that it begins with
+check         nor anything else that could not work
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 
 from . import attachments, catalogue, errors, inputs, providers
 from .console import plain
 
 # What --input can name in place of a field: the kind of file that a field takes.
 KINDS = ("image", "video", "audio")
+
+# The kind of file that a task begins with; the others begin with words.
+_BEGINS_WITH = {"i2i": "image", "i2v": "image", "v2v": "video", "stt": "audio", "sts": "audio", "i2m": "image"}
 
 
 def contract_of(provider: providers.Provider, model: str | None, path: str | None = None):
@@ -122,9 +128,12 @@ def base(arguments) -> dict:
 def _prompt(arguments) -> str | None:
     if arguments.prompt is not None and arguments.prompt_file is not None:
         raise errors.bad_argument("--prompt-file", "expected without --prompt")
+    flag, prompt = "--prompt", arguments.prompt
     if arguments.prompt_file is not None:
-        return inputs.read_text("--prompt-file", arguments.prompt_file).strip()
-    return arguments.prompt
+        flag, prompt = "--prompt-file", inputs.read_text("--prompt-file", arguments.prompt_file).strip()
+    if prompt is not None and not prompt.strip():
+        raise errors.bad_argument(flag, "expected words; it is empty", "Nothing was sent and nothing was bought.")
+    return prompt
 
 
 def _parameters(pairs: list[str]) -> dict:
@@ -228,6 +237,43 @@ def _sendable(payload: dict) -> dict:
 # -- checking ----------------------------------------------------------------------------------------
 
 
+def check_model(provider: providers.Provider, model: str | None) -> list[tuple[str, str]]:
+    """Raise Failure 23 for a slip in the name of a known model; `(code, message)` of one that is not listed."""
+    from . import catalogue
+
+    if model is None or provider.speaks not in catalogue.services() or catalogue.entry(provider.speaks, model):
+        return []
+    told, meant = plain(model, 80), catalogue.slip_of(provider.speaks, model)
+    if meant is None:
+        return [
+            ("model_not_listed", f"the model {told} is in no list of {provider.title}'s models here; it may be new")
+        ]
+    raise errors.Failure(
+        "model_not_found",
+        f"{provider.title} lists no model {told}; did you mean {meant}?",
+        "not_found",
+        outcome="not_sent",
+        retryable=False,
+        guidance=[
+            "Nothing was sent. Name the model that you mean; inspect_openapi.py --list-endpoints lists them.",
+            "If it is right as it stands, --no-validate sends it unchecked.",
+        ],
+    )
+
+
+def check_task(provider: providers.Provider, model: str | None, contract, payload: dict, task: str | None) -> None:
+    """Raise Failure 22 where `task` begins with a file and the payload has none: something else would be bought."""
+    kind = _BEGINS_WITH.get(task)
+    if kind is None or contract is None:
+        return
+    fields = [row["name"] for row in contract.fields() if row.get("takes_file") == kind]
+    if not fields or any(payload.get(field) for field in fields) or attachments.names_a_file(payload):
+        return
+    problem = {"path": fields[0], "message": f"is what {task} begins with", "allowed": fields}
+    told = f"{task} begins with a file, and none was given; expected --input {fields[0]}=PATH_OR_URL"
+    raise _refused("payload_invalid", told, [problem], provider, model)
+
+
 def check(provider: providers.Provider, model: str | None, contract, payload: dict) -> list[tuple[str, str]]:
     """Raise Failure 22 for what the contract refuses; `(code, message)` of what it does not know."""
     from . import contracts
@@ -238,6 +284,8 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
             "payload_unfilled",
             f"never filled in: {', '.join(unfilled)}",
             [{"path": path, "message": "still holds the template's placeholder"} for path in unfilled],
+            provider,
+            model,
         )
     if contract is None:
         return _check_without_contract(provider, model, payload)
@@ -249,6 +297,8 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
             f"{first['path'] or 'payload'}: {first['message']}"
             + (f" (and {len(checked.problems) - 1} more)" if len(checked.problems) > 1 else ""),
             checked.problems,
+            provider,
+            model,
         )
     if not checked.warnings:
         return []
@@ -266,7 +316,7 @@ def _check_without_contract(provider: providers.Provider, model: str | None, pay
         nearest = validation.near_miss(name, known)
         if nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
-            raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem])
+            raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem], provider, None)
     if not unknown:
         return []
     told = f"no contract of {model or 'this endpoint'} is known; sent unchecked: {', '.join(unknown)}"
@@ -293,7 +343,13 @@ def _names_of_service(provider: providers.Provider) -> list[str]:
     return sorted(names)
 
 
-def _refused(code: str, message: str, problems: list[dict]) -> errors.Failure:
+def _refused(
+    code: str, message: str, problems: list[dict], provider: providers.Provider, model: str | None
+) -> errors.Failure:
+    from . import catalogue
+
+    listed = model if catalogue.entry(provider.speaks, model).get("contract", "none") != "none" else None
+    look = f"--provider {provider.speaks} " + (f"--model {shlex.quote(listed)}" if listed else "--list-endpoints")
     return errors.Failure(
         code,
         message,
@@ -303,6 +359,6 @@ def _refused(code: str, message: str, problems: list[dict]) -> errors.Failure:
         retryable=False,
         guidance=[
             "Nothing was sent and nothing was bought. Change the fields that `problems` names.",
-            "inspect_openapi.py --provider P --model M shows what the model takes; --no-validate sends as it is.",
+            f"inspect_openapi.py {look} shows what can be given; --no-validate sends as it is.",
         ],
     )

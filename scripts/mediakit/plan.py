@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from . import attachments, bodies, errors, options, providers, purchase, spending, transport
+from . import attachments, bodies, errors, options, payloads, providers, purchase, spending, transport
 from .console import Console
 from .request import Request
 
@@ -40,7 +40,10 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
             "content_type": "multipart/form-data" if is_form else "application/json",
             "body": attachments.shown(sent, asked.attachments),
         },
-        validation={"checked": not arguments.no_validate, "warnings": [message for _, message in asked.warnings]},
+        validation={
+            "checked": _is_checked(arguments, asked, provider),
+            "warnings": [told for _, told in asked.warnings],
+        },
         copies=arguments.copies,
         price={**price.amount.shown, "source": price.source} if price else None,
         service_plan=body,
@@ -49,6 +52,11 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
         curl=_curl(provider, base_url + asked.path, asked, sent, is_form) if base_url else None,
         message="Nothing was bought. To buy it, run the same without --dry-run.",
     )
+
+
+def _is_checked(arguments, asked: Request, provider: providers.Provider) -> bool:
+    """Whether there was a contract to check against, however much of it is known."""
+    return not arguments.no_validate and payloads.contract_of(provider, asked.model, asked.path) is not None
 
 
 def _service_plan(console: Console, connection: options.Connection, asked: Request, guards: dict):

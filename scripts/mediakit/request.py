@@ -45,8 +45,16 @@ def read(arguments) -> Request:
     if streams and not arguments.sse_endpoint and contract and contract.sse_create_endpoint is None:
         path, streams = provider.create_path(model, False), False  # this model has no stream
     payload, found = payloads.build(arguments, provider, contract, model, base)
-    warnings = [] if arguments.no_validate else payloads.check(provider, model, contract, payload)
+    warnings = [] if arguments.no_validate else _checked(arguments, provider, model, contract, payload)
     return Request(service, model, path, streams, payload, warnings, found)
+
+
+def _checked(arguments, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:
+    """The warnings about a request that may be sent; raises Failure for any other."""
+    not_listed = payloads.check_model(provider, model)
+    payloads.check_task(provider, model, contract, payload, arguments.task)
+    warnings = payloads.check(provider, model, contract, payload)
+    return warnings if arguments.sse_endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
 
 def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:
