@@ -232,14 +232,13 @@ def _what_next(counted: list[dict], provider) -> dict:
     """The state, the command to run next with its effect, and how to go on without spending.
 
     key_required      no service can be used yet: the command tries the sandbox
-    credits_required  the service says that credits are missing
+    credits_required  the service says that credits are missing, or that none are left
     ready             jobs that are paid for wait to be delivered: the command runs as it is
     prompt_required   the command reads the prompt from standard input: a command holds none
     """
     from mediakit import providers
 
     ready = [report for report in counted if report["ready"]]
-    refused = [report.get("online", {}).get("category") for report in ready]
     open_jobs = _undelivered([report["provider"] for report in ready])
     if open_jobs:
         # Jobs of a service that has no key now would only fail.
@@ -247,12 +246,19 @@ def _what_next(counted: list[dict], provider) -> dict:
         going_on = console.command_line("jobs.py", "resume", "--all-undelivered", *only)
         return {"state": "ready", "undelivered_jobs": open_jobs, **going_on, "effect": "no_spend"}
     state = "prompt_required" if ready else "key_required"
-    if ready and all(category == "insufficient_credits" for category in refused):
+    if ready and all(map(_lacks_credits, ready)):
         state = "credits_required"
     found = {"state": state, **_create_with(provider)}
     if found["effect"] == "spends":
         found["alternative"] = _create_with(providers.load(providers.names()[-1]))
     return found
+
+
+def _lacks_credits(report: dict) -> bool:
+    """Whether the service has said so, in words or by a balance of nothing in a documented shape."""
+    balance = report.get("balance")
+    is_empty = isinstance(balance, dict) and "unit" in balance and balance.get("amount") == 0
+    return is_empty or report.get("online", {}).get("category") == "insufficient_credits"
 
 
 def _undelivered(services: list[str]) -> int:

@@ -96,9 +96,16 @@ def test_a_balance_that_is_not_told_leaves_the_key_good(scripts):
     assert run.code == 0 and report(run)["ready"] is True and report(run)["online"]["category"] == "transient"
 
 
-def test_missing_credits_are_a_state_of_their_own(scripts):
+NO_CREDITS = [
+    answer(402, {"code": 402, "message": "Insufficient balance"}),
+    answer(200, {"code": 0, "data": {"balance": 0.0}}),
+]
+
+
+@pytest.mark.parametrize("said", NO_CREDITS)
+def test_missing_credits_are_a_state_of_their_own(scripts, said):
     fine = answer(200, {"code": 0, "data": {"is_valid": True}})
-    with FakeService(other=[fine, answer(402, {"code": 402, "message": "Insufficient balance"})]) as fake:
+    with FakeService(other=[fine, said]) as fake:
         run = preflight(scripts, "modellix", "--online", at=fake, env={variable("modellix"): KEY})
     assert run.code == 0 and run.result["state"] == "credits_required"
 
