@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 from conftest import KEY
-from fake_service import FakeService, answer, reset
+from fake_service import Exchange, FakeService, answer, reset
 
 MADE = {
     "ok": True,
@@ -217,3 +217,21 @@ def test_the_same_again_out_of_a_file_is_not_the_same_job_again(scripts):
     first = scripts.run("create_and_wait.py", *flags, "--param", "idempotency_key=mine-1", "--output-dir", "out")
     again = scripts.run("create_and_wait.py", "--from", first.first("asset")["provenance"])
     assert again.code == 0 and again.result["generation_id"] != first.result["generation_id"]
+
+
+# -- a deadline before the create ------------------------------------------------------------------------
+
+
+def test_a_plan_without_an_answer_leaves_time_for_the_create(scripts):
+    with FakeService(create=[Exchange.hold, answer(200, MADE)]) as service:
+        run = create(scripts, service, "--max-spend", "1usd", "--deadline", "8")
+        assert (run.code, [body.get("dry_run") for body in bodies(service)]) == (0, [True, None]), run.events
+
+
+def test_another_process_is_not_waited_for_beyond_the_deadline(scripts):
+    with FakeService(create=Exchange.hold) as service:
+        first = scripts.start(*flags(service, "--deadline", "25"), env={"IMAGE_SKILL_TOKEN": KEY})
+        service.wait_for("POST")
+        second = create(scripts, service, "--deadline", "3")
+        assert first.poll() is None
+        assert (second.code, second.result["error"], service.posts()) == (27, "purchase_under_way", 1)

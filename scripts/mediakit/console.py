@@ -183,15 +183,20 @@ class Console:
             pass  # a lost diagnostic is no reason to lose the job
 
     @staticmethod
-    def wait_for(inbox):
-        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it."""
+    def wait_for(inbox, patience: float = float("inf")):
+        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it.
+
+        patience  seconds after which None comes
+        """
         import queue
 
-        while True:
+        give_up_at = time.monotonic() + patience
+        while (left := give_up_at - time.monotonic()) > 0:
             try:
-                return inbox.get(timeout=0.25)
+                return inbox.get(timeout=min(left, 0.25))
             except queue.Empty:
                 continue
+        return None
 
     def status(self, text: str) -> None:
         if self._live:

@@ -16,7 +16,7 @@ from . import errors, folders, ledger, spending
 from .console import Console
 
 # How long a command waits for another process to be told an id, beyond the time for its POST.
-_PATIENCE = 30.0
+PATIENCE = 30.0
 _LOOK_EVERY = 0.1
 
 _MEND = {
@@ -116,7 +116,7 @@ def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choi
 
     patience  seconds to wait for it at most. Raises Failure 27.
     """
-    give_up_at = time.monotonic() + patience + _PATIENCE
+    give_up_at = time.monotonic() + patience
     while True:
         try:
             decisions = book.claim(orders, caps, **choices)
