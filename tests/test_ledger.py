@@ -281,3 +281,18 @@ def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
     assert ledger.file_system_of("/home/me", mounts) == "nfs4"
     assert ledger.file_system_of("/homestead", mounts) == "ext4"
     assert ledger.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
+
+
+def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(book):
+    """Its inputs were refused, say: nothing was sent, and nobody will ask for the same again."""
+    price = spending.Price(CREDITS, "estimate")
+    caps = spending.parse_caps("AI_MEDIA_MAX_SPEND", "20credits")
+    first = buy(book, order("first", price=price), caps=caps)
+    with pytest.raises(errors.Failure):
+        buy(book, order("second", price=price), caps=caps)
+    the_owner_dies(book, *first)
+    assert words(buy(book, order("second", price=price), caps=caps)) == ["buy"]
+    assert book.find(first[0].entry.key).outcome == "not_sent"
+    assert [row[5] for row in book.totals()] == [1]
+
+

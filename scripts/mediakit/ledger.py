@@ -282,6 +282,7 @@ class Ledger:
                 waiting = [found for found in known if found and found.word == "wait"]
                 to_buy = [order for order, found in zip(orders, known) if found is None and not waiting]
                 if to_buy:
+                    self._release_reservations()
                     self._check_caps(to_buy, caps, accept_unknown_cost)
                     purchase = next((found.entry.purchase for found in known if found), purchase)
                 decisions = []
@@ -356,6 +357,12 @@ class Ledger:
         self._note(key, "planned")
 
     # -- caps --------------------------------------------------------------------------------------
+
+    def _release_reservations(self) -> None:
+        """What was reserved by commands that ended before their create is free again."""
+        for entry in self._entries("outcome = 'planned'"):
+            if not self.has_owner(entry):
+                self._set(entry.key, "found not sent", outcome="not_sent")
 
     def _check_caps(self, orders: list[Order], caps: list[spending.Cap], accept_unknown_cost: bool) -> None:
         for cap in caps:
@@ -484,6 +491,8 @@ class Ledger:
 
         measured and estimated are millionths of the unit; unknown counts jobs without any amount.
         """
+        with self._transaction():
+            self._release_reservations()
         return self._rows(
             f"""SELECT date(created_at, 'unixepoch') AS day, service, model, practice,
                        COALESCE(cost_unit, reserved_unit) AS unit, COUNT(*),
