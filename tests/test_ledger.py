@@ -296,3 +296,17 @@ def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(book):
     assert [row[5] for row in book.totals()] == [1]
 
 
+def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(book):
+    first = buy(book)[0]
+    book.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(book, first)
+    from mediakit import console, journal
+
+    late = journal.Journal(console.Console("test"), book, book.find(first.entry.key))
+    assert book.accepted(first.entry.key, "g", "answer")
+    with pytest.raises(ledger.Unusable):
+        late.before_sending()
+    late.note("unknown", None, None, None)
+    assert book.find(first.entry.key).outcome == "accepted"
+
+

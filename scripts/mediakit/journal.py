@@ -223,7 +223,8 @@ class Journal:
         if not self._book:
             return
         try:
-            self._book.record(self.key, "sending", outcome="sending")
+            if not self._book.note_outcome(self.key, "sending"):
+                raise ledger.Unusable("busy", "another process has found this job meanwhile")
         except ledger.Unusable as problem:
             self.refusal = problem
             raise
@@ -243,7 +244,7 @@ class Journal:
             self._write(self._book.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer")
         elif not generation_id and outcome != self._known[0]:
             if not (outcome == "not_sent" and self._known[0] == "planned"):
-                self._write(self._book.record, self.key, outcome, outcome=outcome)
+                self._write(self._book.note_outcome, self.key, outcome)
             self._known = (outcome, None)
         if status and (status, state) != self._state:
             self._state = (status, state)

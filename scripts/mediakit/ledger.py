@@ -429,6 +429,14 @@ class Ledger:
         with self._transaction():
             self._set(key, what, **columns)
 
+    def note_outcome(self, key: str, outcome: str) -> bool:
+        """An outcome as far as it is known without an id; False where the job was accepted meanwhile, which stands."""
+        with self._transaction():
+            if self._entries("key = ? AND outcome = 'accepted'", key):
+                return False
+            self._set(key, outcome, outcome=outcome)
+            return True
+
     def accepted(self, key: str, generation_id: str, source: str) -> bool:
         """The id of a job; False where another job in the journal has it already.
 
