@@ -116,7 +116,7 @@ def _is_given(arguments, flag: str) -> bool:
 def _found(arguments, book):
     from mediakit import errors
 
-    entry = book.find(arguments.job)
+    entry = book.find(arguments.job, arguments.provider)
     if entry is None:
         raise errors.Failure(
             "job_not_found",

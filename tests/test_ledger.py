@@ -310,3 +310,10 @@ def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(book):
     assert book.find(first.entry.key).outcome == "accepted"
 
 
+def test_an_id_is_looked_for_at_the_service_that_is_named(book):
+    jobs = buy(book, order("a")._replace(service="one"), order("b")._replace(service="other"))
+    for job in jobs:
+        book.accepted(job.entry.key, "7", "answer")
+    assert [book.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
+    assert book.find("7", "third") is None
+    assert book.find(jobs[0].entry.key, "other") is None

@@ -70,13 +70,13 @@ def look_up(console: Console, word: str, service: str | None, required: bool):
     folder, note = folders.state_folder()
     try:
         book = ledger.Ledger(folder, names_hosts=not note) if folder else None
-        entry = book.find(word) if book else None
+        entry = book.find(word, service) if book else None
     except ledger.Unusable as problem:
         if required:
             raise unusable(problem) from None
         console.warning("ledger_unavailable", f"the journal of purchases cannot be read: {problem.message}")
         return None, None
-    if entry and entry.generation_id and service in (None, entry.service):
+    if entry and entry.generation_id:
         return entry, book
     if required:
         raise errors.Failure(

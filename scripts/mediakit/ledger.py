@@ -454,11 +454,12 @@ class Ledger:
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def find(self, word: str) -> Entry | None:
-        """A job by its key, else the newest one with that id."""
-        found = self._entries("key = ?", word) if _KEY.fullmatch(word) else []
+    def find(self, word: str, service: str | None = None) -> Entry | None:
+        """A job by its key, else the newest one with that id; of one service where it is named."""
+        of = "service = COALESCE(?, service)"
+        found = self._entries(f"key = ? AND {of}", word, service) if _KEY.fullmatch(word) else []
         # A service's own ids may look like our keys.
-        found = found or self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
+        found = found or self._entries(f"generation_id = ? AND {of} ORDER BY seq DESC LIMIT 1", word, service)
         return found[0] if found else None
 
     def newest(self, limit: int, **equal) -> list[Entry]:
