@@ -384,14 +384,17 @@ def _guarded(console: Console, parser, main) -> int:
         return console.result(
             "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()}
         )
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] == __package__:
-            return _internal_error(console, missing)
-        return console.failure(_missing_dependency(missing))
     except ClosedPipe:
         raise
-    except BaseException as bug:
-        return _internal_error(console, bug)
+    except BaseException as problem:
+        return unforeseen(console, problem)
+
+
+def unforeseen(console: Console, problem: BaseException) -> int:
+    """The result of a command, or of one of its jobs, that an exception has ended: a missing package, or a bug."""
+    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").split(".")[0] != __package__:
+        return console.failure(_missing_dependency(problem))
+    return _internal_error(console, problem)
 
 
 def _flush_help() -> int:
