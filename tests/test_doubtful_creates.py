@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
-from conftest import KEY
+from conftest import KEY, PATIENCE, SCRIPTS, Run
 from fake_service import Exchange, FakeService, answer, reset
 
 MADE = {
@@ -235,3 +237,38 @@ def test_another_process_is_not_waited_for_beyond_the_deadline(scripts):
         second = create(scripts, service, "--deadline", "3")
         assert first.poll() is None
         assert (second.code, second.result["error"], service.posts()) == (27, "purchase_under_way", 1)
+
+
+# -- clocks ------------------------------------------------------------------------------------------------
+
+# The clock on the wall as it is after a machine has slept: the one that waiting goes by has stood still.
+_SLEPT = """
+import os, runpy, sys, time
+real, sign = time.time, sys.argv[1]
+time.time = lambda: real() + (float(open(sign).read() or 0) if os.path.exists(sign) else 0)
+sys.argv[:] = sys.argv[2:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("jump", ["10800", "-10800"])
+def test_a_key_is_too_old_after_a_machine_has_slept(scripts, jump):
+    sign = scripts.folder / "slept"
+
+    def lost(exchange) -> None:
+        sign.write_text(jump)
+        exchange.reset()
+
+    with FakeService(create=[lost, answer(200, MADE)]) as service:
+        script, *arguments = flags(service)
+        ended = subprocess.run(
+            [sys.executable, "-c", _SLEPT, str(sign), str(SCRIPTS / script), *arguments],
+            capture_output=True,
+            env=scripts.environment(IMAGE_SKILL_TOKEN=KEY),
+            timeout=PATIENCE,
+        )
+        run = Run(ended.returncode, ended.stdout, ended.stderr)
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+
+

@@ -231,6 +231,12 @@ class Runner:
         rules = self._provider.idempotency
         return self._sent_with.get(rules["field"]) if rules else None
 
+    @property
+    def _key_lives(self) -> bool:
+        """Whether the idempotency key may still be used by the clock on the wall: the machine's own stands still in a
+        suspended machine, and a clock that was set back tells nothing."""
+        return 0 <= time.time() - self._asked_at < self._terms.repeats_for
+
     def _take_listing(self, now: float, seen: transport.Seen) -> list:
         """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
         self._listing = None
@@ -288,6 +294,9 @@ class Runner:
             if isinstance(action, lifecycle.Say):
                 self._say(action)
             elif isinstance(action, lifecycle.Create):
+                if self._job.outcome == "unknown" and not self._key_lives:
+                    words = "the time of its idempotency key is over"
+                    return self._carry_out(self._job.create_not_sent(time.monotonic(), words))
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = None  # nothing is out while the body is made
                 body = self._body({**self._payload, **self._sent_with})
