@@ -272,3 +272,8 @@ def test_a_key_is_too_old_after_a_machine_has_slept(scripts, jump):
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
 
 
+def test_a_refusal_with_the_status_of_a_success_is_told_in_its_words(scripts):
+    with FakeService(create=answer(200, refusal("INVALID_ARGUMENTS") | {"trace_id": "trace_1"})) as service:
+        run = create(scripts, service)
+        assert (run.code, run.result["outcome"], service.posts()) == (22, "rejected", 1)
+        assert run.result["message"].endswith("HTTP 200: no")

@@ -210,7 +210,8 @@ class Runner:
         body, problem = providers.read_json(answer.content)
         reading = self._provider.reading(body, is_create)
         found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
-        message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
+        says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
+        message = self._console.plain(found.message) if says_no else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
