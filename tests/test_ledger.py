@@ -317,3 +317,27 @@ def test_an_id_is_looked_for_at_the_service_that_is_named(book):
     assert [book.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
     assert book.find("7", "third") is None
     assert book.find(jobs[0].entry.key, "other") is None
+
+
+# payload of the job that cost 12 credits, what is asked for now -> the estimate
+ESTIMATES = [
+    ("{}", None, 12),
+    ("{}", 1, 12),
+    ("{}", 4, 48),
+    ('{"n": 4}', None, 12),
+    ('{"n": 4}', 1, 3),
+    ('{"n": 4}', 8, 24),
+    ('{"n": 5}', 1, 2.4),
+    ('{"n": 0}', 2, 24),
+    ('{"n": "4"}', 2, 24),
+    (None, 2, 24),
+    ("{}", "4", 12),
+    ("{}", True, 12),
+]
+
+
+@pytest.mark.parametrize("payload, count, credits", ESTIMATES)
+def test_an_estimate_is_for_as_many_results_as_are_asked_for(book, payload, count, credits):
+    bought = buy(book, order()._replace(payload=payload))[0]
+    book.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
+    assert book.estimate("service", "m", "n", count).amount == spending.Amount.of(credits, "credits")

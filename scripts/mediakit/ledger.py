@@ -33,6 +33,7 @@ import threading
 import time
 from collections import namedtuple
 from contextlib import contextmanager
+from decimal import Decimal
 
 from . import errors, folders, spending
 
@@ -401,10 +402,14 @@ class Ledger:
             since,
         )[0][0]
 
-    def estimate(self, service: str, model: str | None) -> spending.Price | None:
-        """The most that one of this model's latest jobs has cost, said to be an estimate; None without any."""
+    def estimate(self, service: str, model: str | None, count_field: str = "n", count=None) -> spending.Price | None:
+        """The most that one of this model's latest jobs has cost, said to be an estimate; None without any.
+
+        count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
+        """
         rows = self._rows(
-            "SELECT cost, cost_unit FROM job WHERE service = ? AND model IS ? AND cost > 0 ORDER BY seq DESC LIMIT ?",
+            "SELECT cost, cost_unit, payload FROM job WHERE service = ? AND model IS ? AND cost > 0 "
+            "ORDER BY seq DESC LIMIT ?",
             service,
             model,
             PAST_JOBS,
@@ -412,7 +417,15 @@ class Ledger:
         if not rows:
             return None
         unit = rows[0][1]
-        return spending.Price(spending.Amount(max(cost for cost, its in rows if its == unit), unit), "estimate")
+        amounts = [spending.Amount(cost, unit) for cost, its, _ in rows if its == unit]
+        if _is_count(count):
+            counts = [
+                (json.loads(payload) if payload else {}).get(count_field) for _, its, payload in rows if its == unit
+            ]
+            amounts = [
+                amount.times(Decimal(count) / (past if _is_count(past) else 1)) for amount, past in zip(amounts, counts)
+            ]
+        return spending.Price(max(amounts), "estimate")
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -569,6 +582,10 @@ class Ledger:
                 database.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (secrets.token_hex(32),))
             salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
         return hashlib.blake2b(key.encode(), key=bytes.fromhex(salt[0][0])).hexdigest()[:32]
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _cap_refused(code: str, message: str, guidance: str) -> errors.Failure:

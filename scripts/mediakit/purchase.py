@@ -36,7 +36,8 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
         stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
             return stated
-    return book.estimate(provider.name, asked.model) if book else None
+    count = asked.payload.get(provider.count_field)
+    return book.estimate(provider.name, asked.model, provider.count_field, count) if book else None
 
 
 def service_plan(
