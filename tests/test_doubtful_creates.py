@@ -277,3 +277,11 @@ def test_a_refusal_with_the_status_of_a_success_is_told_in_its_words(scripts):
         run = create(scripts, service)
         assert (run.code, run.result["outcome"], service.posts()) == (22, "rejected", 1)
         assert run.result["message"].endswith("HTTP 200: no")
+
+
+@pytest.mark.parametrize(("own", "sent"), [("9", 0.5), ("0.1", 0.1)])
+def test_a_guard_of_the_users_own_may_be_stricter_than_the_cap_and_no_laxer(scripts, own, sent):
+    with FakeService(create=answer(200, MADE)) as service:
+        more = ["--param", f"max_estimated_usd_per_image={own}", "--param", "output_count=2", "--max-spend", "1usd"]
+        assert create(scripts, service, *more).code == 0
+        assert bodies(service)[-1]["max_estimated_usd_per_image"] == sent

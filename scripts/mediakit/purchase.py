@@ -66,13 +66,15 @@ def guards(arguments, asked: Request, provider: providers.Provider) -> dict:
     guard, found = provider.guard, {}
     if guard is None:
         return found
-    if arguments.max_spend is not None and guard["field"] not in asked.payload:
+    if arguments.max_spend is not None:
         cap = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
         if cap.unit == guard["unit"]:
             outputs = asked.payload.get(provider.count_field, 1) if guard["per"] == "output" else 1
             if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
                 raise errors.bad_argument(provider.count_field, "expected a whole number from 1 on")
-            found[guard["field"]] = cap.micro // outputs / spending.MICRO
+            limit, own = cap.micro // outputs / spending.MICRO, asked.payload.get(guard["field"])
+            is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
+            found[guard["field"]] = own if is_stricter else limit
     if arguments.accept_unknown_cost and "accept_unknown_field" in guard:
         found[guard["accept_unknown_field"]] = True
     return found
