@@ -104,6 +104,8 @@ def _check(arguments) -> None:
             raise bad_argument("JOB", "expected without a job" if takes_many else f"{arguments.action} takes none")
     elif arguments.job is None:
         raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
+    if takes_many and arguments.key_stdin:
+        raise bad_argument("--key-stdin", "expected with one job: a key is for one service")
     if arguments.attach is not None and (arguments.action != "reconcile" or takes_many):
         raise bad_argument("--attach", "expected with reconcile and one job")
 
@@ -116,7 +118,7 @@ def _is_given(arguments, flag: str) -> bool:
 def _found(arguments, book):
     from mediakit import errors
 
-    entry = book.find(arguments.job)
+    entry = book.find(arguments.job, arguments.provider)
     if entry is None:
         raise errors.Failure(
             "job_not_found",
@@ -270,10 +272,31 @@ def _one(screen, arguments, book, entry, saving) -> int:
             job=entry.key,
             guidance=["Run the command that was to buy it once more."],
         )
-    connection = options.connect_again(screen, arguments, book, entry)
+    if outcome == "accepted" and not entry.generation_id:
+        raise errors.Failure(
+            "job_not_found",
+            "the service gave this job no id, so that it cannot be asked for again; it was delivered at once",
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["What was saved of it: jobs.py show, `assets_saved`."],
+        )
+    connection = _connected(screen, arguments, book, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
     return go_on(screen, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
+
+
+def _connected(screen, arguments, book, entry):
+    """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
+    from mediakit import errors, options
+
+    try:
+        return options.connect_again(screen, arguments, book, entry)
+    except errors.Failure as failure:
+        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": book.outcome_of(entry)}
+        failure.fields.update({name: value for name, value in known.items() if value})
+        raise
 
 
 def _attach(screen, arguments, book, entry) -> int:
@@ -285,7 +308,7 @@ def _attach(screen, arguments, book, entry) -> int:
     generation_id = request.generation_id(arguments.attach)
     if not book.unclaimed(entry.service, [generation_id]):
         raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
-    connection = options.connect_again(screen, arguments, book, entry)
+    connection = _connected(screen, arguments, book, entry)
     terms = options.waiting_terms(arguments, connection)
     return purchase.attach(
         screen, connection, terms, book, entry, generation_id,

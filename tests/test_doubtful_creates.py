@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
-from conftest import KEY
-from fake_service import FakeService, answer, reset
+from conftest import KEY, PATIENCE, SCRIPTS, Run
+from fake_service import Exchange, FakeService, answer, reset
 
 MADE = {
     "ok": True,
@@ -217,3 +219,69 @@ def test_the_same_again_out_of_a_file_is_not_the_same_job_again(scripts):
     first = scripts.run("create_and_wait.py", *flags, "--param", "idempotency_key=mine-1", "--output-dir", "out")
     again = scripts.run("create_and_wait.py", "--from", first.first("asset")["provenance"])
     assert again.code == 0 and again.result["generation_id"] != first.result["generation_id"]
+
+
+# -- a deadline before the create ------------------------------------------------------------------------
+
+
+def test_a_plan_without_an_answer_leaves_time_for_the_create(scripts):
+    with FakeService(create=[Exchange.hold, answer(200, MADE)]) as service:
+        run = create(scripts, service, "--max-spend", "1usd", "--deadline", "8")
+        assert (run.code, [body.get("dry_run") for body in bodies(service)]) == (0, [True, None]), run.events
+
+
+def test_another_process_is_not_waited_for_beyond_the_deadline(scripts):
+    with FakeService(create=Exchange.hold) as service:
+        first = scripts.start(*flags(service, "--deadline", "25"), env={"IMAGE_SKILL_TOKEN": KEY})
+        service.wait_for("POST")
+        second = create(scripts, service, "--deadline", "3")
+        assert first.poll() is None
+        assert (second.code, second.result["error"], service.posts()) == (27, "purchase_under_way", 1)
+
+
+# -- clocks ------------------------------------------------------------------------------------------------
+
+# The clock on the wall as it is after a machine has slept: the one that waiting goes by has stood still.
+_SLEPT = """
+import os, runpy, sys, time
+real, sign = time.time, sys.argv[1]
+time.time = lambda: real() + (float(open(sign).read() or 0) if os.path.exists(sign) else 0)
+sys.argv[:] = sys.argv[2:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("jump", ["10800", "-10800"])
+def test_a_key_is_too_old_after_a_machine_has_slept(scripts, jump):
+    sign = scripts.folder / "slept"
+
+    def lost(exchange) -> None:
+        sign.write_text(jump)
+        exchange.reset()
+
+    with FakeService(create=[lost, answer(200, MADE)]) as service:
+        script, *arguments = flags(service)
+        ended = subprocess.run(
+            [sys.executable, "-c", _SLEPT, str(sign), str(SCRIPTS / script), *arguments],
+            capture_output=True,
+            env=scripts.environment(IMAGE_SKILL_TOKEN=KEY),
+            timeout=PATIENCE,
+        )
+        run = Run(ended.returncode, ended.stdout, ended.stderr)
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+
+
+def test_a_refusal_with_the_status_of_a_success_is_told_in_its_words(scripts):
+    with FakeService(create=answer(200, refusal("INVALID_ARGUMENTS") | {"trace_id": "trace_1"})) as service:
+        run = create(scripts, service)
+        assert (run.code, run.result["outcome"], service.posts()) == (22, "rejected", 1)
+        assert run.result["message"].endswith("HTTP 200: no")
+
+
+@pytest.mark.parametrize(("own", "sent"), [("9", 0.5), ("0.1", 0.1)])
+def test_a_guard_of_the_users_own_may_be_stricter_than_the_cap_and_no_laxer(scripts, own, sent):
+    with FakeService(create=answer(200, MADE)) as service:
+        more = ["--param", f"max_estimated_usd_per_image={own}", "--param", "output_count=2", "--max-spend", "1usd"]
+        assert create(scripts, service, *more).code == 0
+        assert bodies(service)[-1]["max_estimated_usd_per_image"] == sent

@@ -281,3 +281,63 @@ def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
     assert ledger.file_system_of("/home/me", mounts) == "nfs4"
     assert ledger.file_system_of("/homestead", mounts) == "ext4"
     assert ledger.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
+
+
+def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(book):
+    """Its inputs were refused, say: nothing was sent, and nobody will ask for the same again."""
+    price = spending.Price(CREDITS, "estimate")
+    caps = spending.parse_caps("AI_MEDIA_MAX_SPEND", "20credits")
+    first = buy(book, order("first", price=price), caps=caps)
+    with pytest.raises(errors.Failure):
+        buy(book, order("second", price=price), caps=caps)
+    the_owner_dies(book, *first)
+    assert words(buy(book, order("second", price=price), caps=caps)) == ["buy"]
+    assert book.find(first[0].entry.key).outcome == "not_sent"
+    assert [row[5] for row in book.totals()] == [1]
+
+
+def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(book):
+    first = buy(book)[0]
+    book.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(book, first)
+    from mediakit import console, journal
+
+    late = journal.Journal(console.Console("test"), book, book.find(first.entry.key))
+    assert book.accepted(first.entry.key, "g", "answer")
+    with pytest.raises(ledger.Unusable):
+        late.before_sending()
+    late.note("unknown", None, None, None)
+    assert book.find(first.entry.key).outcome == "accepted"
+
+
+def test_an_id_is_looked_for_at_the_service_that_is_named(book):
+    jobs = buy(book, order("a")._replace(service="one"), order("b")._replace(service="other"))
+    for job in jobs:
+        book.accepted(job.entry.key, "7", "answer")
+    assert [book.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
+    assert book.find("7", "third") is None
+    assert book.find(jobs[0].entry.key, "other") is None
+
+
+# payload of the job that cost 12 credits, what is asked for now -> the estimate
+ESTIMATES = [
+    ("{}", None, 12),
+    ("{}", 1, 12),
+    ("{}", 4, 48),
+    ('{"n": 4}', None, 12),
+    ('{"n": 4}', 1, 3),
+    ('{"n": 4}', 8, 24),
+    ('{"n": 5}', 1, 2.4),
+    ('{"n": 0}', 2, 24),
+    ('{"n": "4"}', 2, 24),
+    (None, 2, 24),
+    ("{}", "4", 12),
+    ("{}", True, 12),
+]
+
+
+@pytest.mark.parametrize("payload, count, credits", ESTIMATES)
+def test_an_estimate_is_for_as_many_results_as_are_asked_for(book, payload, count, credits):
+    bought = buy(book, order()._replace(payload=payload))[0]
+    book.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
+    assert book.estimate("service", "m", "n", count).amount == spending.Amount.of(credits, "credits")

@@ -555,3 +555,23 @@ def test_a_signal_while_reconciling_ends_with_an_unknown_outcome():
     job = unknown_job()
     end = end_of(job.interrupted(1.5, 2, True))
     assert (end.exit_code, end.fields["outcome"]) == (130, "unknown")
+
+
+# -- a create whose time is over before it begins ------------------------------------------------------
+
+
+@pytest.mark.parametrize("reconciles", [True, False])
+def test_a_create_is_not_begun_when_the_time_is_over(reconciles):
+    """Uploads, plans and other processes were waited for before; the POST could only end as unknown."""
+    job = new_job(deadline=0.0, reconciles=reconciles)
+    actions = job.begin(7)
+    assert words(actions) == ["Leave", "End:24"] and job.outcome == "not_sent"
+    assert end_of(actions).failure.fields["outcome"] == "not_sent"
+
+
+def test_a_doubtful_create_is_not_repeated_when_the_time_is_over():
+    unresolved = errors.Failure("outcome_unknown", "?", "outcome_unknown", outcome="unknown")
+    job = Job(Terms(deadline=5.0, repeats_for=60.0), unresolved=unresolved, jitter=lambda: 1.0)
+    assert words(job.begin(0)) == ["Create"]
+    job = Job(Terms(deadline=0.0, repeats_for=60.0), unresolved=unresolved, jitter=lambda: 1.0)
+    assert words(job.begin(0))[-1] == "End:12" and job.outcome == "unknown"

@@ -185,15 +185,20 @@ class Console:
             pass  # a lost diagnostic is no reason to lose the job
 
     @staticmethod
-    def wait_for(inbox):
-        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it."""
+    def wait_for(inbox, patience: float = float("inf")):
+        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it.
+
+        patience  seconds after which None comes
+        """
         import queue
 
-        while True:
+        give_up_at = time.monotonic() + patience
+        while (left := give_up_at - time.monotonic()) > 0:
             try:
-                return inbox.get(timeout=0.25)
+                return inbox.get(timeout=min(left, 0.25))
             except queue.Empty:
                 continue
+        return None
 
     def status(self, text: str) -> None:
         if self._live:
@@ -390,14 +395,17 @@ def _guarded(console: Console, parser, main) -> int:
         return console.result(
             "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()}
         )
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] == __package__:
-            return _internal_error(console, missing)
-        return console.failure(_missing_dependency(missing))
     except ClosedPipe:
         raise
-    except BaseException as bug:
-        return _internal_error(console, bug)
+    except BaseException as problem:
+        return unforeseen(console, problem)
+
+
+def unforeseen(console: Console, problem: BaseException) -> int:
+    """The result of a command, or of one of its jobs, that an exception has ended: a missing package, or a bug."""
+    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").split(".")[0] != __package__:
+        return console.failure(_missing_dependency(problem))
+    return _internal_error(console, problem)
 
 
 def _flush_help() -> int:

@@ -11,7 +11,7 @@ import signal
 import threading
 
 from . import errors
-from .console import ClosedPipe, Console
+from .console import ClosedPipe, Console, unforeseen
 
 AT_ONCE = 4
 
@@ -123,3 +123,5 @@ class _Side:
             self._closed = True
             self._inbox.put(("signal", int(signal.SIGTERM)))
             return None
+        except BaseException as problem:  # a thread that ended without a word would be waited for for ever
+            return unforeseen(part, problem)

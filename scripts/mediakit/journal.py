@@ -16,7 +16,7 @@ from . import errors, folders, ledger, spending
 from .console import Console
 
 # How long a command waits for another process to be told an id, beyond the time for its POST.
-_PATIENCE = 30.0
+PATIENCE = 30.0
 _LOOK_EVERY = 0.1
 
 _MEND = {
@@ -70,13 +70,13 @@ def look_up(console: Console, word: str, service: str | None, required: bool):
     folder, note = folders.state_folder()
     try:
         book = ledger.Ledger(folder, names_hosts=not note) if folder else None
-        entry = book.find(word) if book else None
+        entry = book.find(word, service) if book else None
     except ledger.Unusable as problem:
         if required:
             raise unusable(problem) from None
         console.warning("ledger_unavailable", f"the journal of purchases cannot be read: {problem.message}")
         return None, None
-    if entry and entry.generation_id and service in (None, entry.service):
+    if entry and entry.generation_id:
         return entry, book
     if required:
         raise errors.Failure(
@@ -116,7 +116,7 @@ def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choi
 
     patience  seconds to wait for it at most. Raises Failure 27.
     """
-    give_up_at = time.monotonic() + patience + _PATIENCE
+    give_up_at = time.monotonic() + patience
     while True:
         try:
             decisions = book.claim(orders, caps, **choices)
@@ -223,7 +223,8 @@ class Journal:
         if not self._book:
             return
         try:
-            self._book.record(self.key, "sending", outcome="sending")
+            if not self._book.note_outcome(self.key, "sending"):
+                raise ledger.Unusable("busy", "another process has found this job meanwhile")
         except ledger.Unusable as problem:
             self.refusal = problem
             raise
@@ -243,7 +244,7 @@ class Journal:
             self._write(self._book.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer")
         elif not generation_id and outcome != self._known[0]:
             if not (outcome == "not_sent" and self._known[0] == "planned"):
-                self._write(self._book.record, self.key, outcome, outcome=outcome)
+                self._write(self._book.note_outcome, self.key, outcome)
             self._known = (outcome, None)
         if status and (status, state) != self._state:
             self._state = (status, state)

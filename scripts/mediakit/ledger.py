@@ -33,6 +33,7 @@ import threading
 import time
 from collections import namedtuple
 from contextlib import contextmanager
+from decimal import Decimal
 
 from . import errors, folders, spending
 
@@ -282,6 +283,7 @@ class Ledger:
                 waiting = [found for found in known if found and found.word == "wait"]
                 to_buy = [order for order, found in zip(orders, known) if found is None and not waiting]
                 if to_buy:
+                    self._release_reservations()
                     self._check_caps(to_buy, caps, accept_unknown_cost)
                     purchase = next((found.entry.purchase for found in known if found), purchase)
                 decisions = []
@@ -357,6 +359,12 @@ class Ledger:
 
     # -- caps --------------------------------------------------------------------------------------
 
+    def _release_reservations(self) -> None:
+        """What was reserved by commands that ended before their create is free again."""
+        for entry in self._entries("outcome = 'planned'"):
+            if not self.has_owner(entry):
+                self._set(entry.key, "found not sent", outcome="not_sent")
+
     def _check_caps(self, orders: list[Order], caps: list[spending.Cap], accept_unknown_cost: bool) -> None:
         for cap in caps:
             unit = cap.amount.unit
@@ -394,10 +402,14 @@ class Ledger:
             since,
         )[0][0]
 
-    def estimate(self, service: str, model: str | None) -> spending.Price | None:
-        """The most that one of this model's latest jobs has cost, said to be an estimate; None without any."""
+    def estimate(self, service: str, model: str | None, count_field: str = "n", count=None) -> spending.Price | None:
+        """The most that one of this model's latest jobs has cost, said to be an estimate; None without any.
+
+        count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
+        """
         rows = self._rows(
-            "SELECT cost, cost_unit FROM job WHERE service = ? AND model IS ? AND cost > 0 ORDER BY seq DESC LIMIT ?",
+            "SELECT cost, cost_unit, payload FROM job WHERE service = ? AND model IS ? AND cost > 0 "
+            "ORDER BY seq DESC LIMIT ?",
             service,
             model,
             PAST_JOBS,
@@ -405,7 +417,15 @@ class Ledger:
         if not rows:
             return None
         unit = rows[0][1]
-        return spending.Price(spending.Amount(max(cost for cost, its in rows if its == unit), unit), "estimate")
+        amounts = [spending.Amount(cost, unit) for cost, its, _ in rows if its == unit]
+        if _is_count(count):
+            counts = [
+                (json.loads(payload) if payload else {}).get(count_field) for _, its, payload in rows if its == unit
+            ]
+            amounts = [
+                amount.times(Decimal(count) / (past if _is_count(past) else 1)) for amount, past in zip(amounts, counts)
+            ]
+        return spending.Price(max(amounts), "estimate")
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -421,6 +441,14 @@ class Ledger:
         """Set columns of a job, durably; `what` says in a few words what happened."""
         with self._transaction():
             self._set(key, what, **columns)
+
+    def note_outcome(self, key: str, outcome: str) -> bool:
+        """An outcome as far as it is known without an id; False where the job was accepted meanwhile, which stands."""
+        with self._transaction():
+            if self._entries("key = ? AND outcome = 'accepted'", key):
+                return False
+            self._set(key, outcome, outcome=outcome)
+            return True
 
     def accepted(self, key: str, generation_id: str, source: str) -> bool:
         """The id of a job; False where another job in the journal has it already.
@@ -439,11 +467,12 @@ class Ledger:
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def find(self, word: str) -> Entry | None:
-        """A job by its key, else the newest one with that id."""
-        found = self._entries("key = ?", word) if _KEY.fullmatch(word) else []
+    def find(self, word: str, service: str | None = None) -> Entry | None:
+        """A job by its key, else the newest one with that id; of one service where it is named."""
+        of = "service = COALESCE(?, service)"
+        found = self._entries(f"key = ? AND {of}", word, service) if _KEY.fullmatch(word) else []
         # A service's own ids may look like our keys.
-        found = found or self._entries("generation_id = ? ORDER BY seq DESC LIMIT 1", word)
+        found = found or self._entries(f"generation_id = ? AND {of} ORDER BY seq DESC LIMIT 1", word, service)
         return found[0] if found else None
 
     def newest(self, limit: int, **equal) -> list[Entry]:
@@ -484,6 +513,8 @@ class Ledger:
 
         measured and estimated are millionths of the unit; unknown counts jobs without any amount.
         """
+        with self._transaction():
+            self._release_reservations()
         return self._rows(
             f"""SELECT date(created_at, 'unixepoch') AS day, service, model, practice,
                        COALESCE(cost_unit, reserved_unit) AS unit, COUNT(*),
@@ -551,6 +582,10 @@ class Ledger:
                 database.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (secrets.token_hex(32),))
             salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
         return hashlib.blake2b(key.encode(), key=bytes.fromhex(salt[0][0])).hexdigest()[:32]
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _cap_refused(code: str, message: str, guidance: str) -> errors.Failure:

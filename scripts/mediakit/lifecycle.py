@@ -401,6 +401,8 @@ class Job:
 
     def _send(self, now: float) -> list:
         self._phase = "creating"
+        if now >= self._create_deadline:
+            return self._end_out_of_time(now, False)
         self._attempt += 1
         patience = self.terms.create_timeout + self.terms.sending_time
         self.give_up_at = min(now + patience, self._create_deadline)

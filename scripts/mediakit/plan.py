@@ -23,7 +23,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
     for code, message in asked.warnings:
         console.warning(code, message)
     guards = purchase.guards(arguments, asked, provider)
-    body = _service_plan(console, connection, asked, guards) if connection else None
+    body = _service_plan(console, arguments, asked, connection, guards) if connection else None
     planned = provider.planned_cost(body)
     price = spending.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
     base_url = address(arguments, provider)
@@ -59,9 +59,9 @@ def _is_checked(arguments, asked: Request, provider: providers.Provider) -> bool
     return not arguments.no_validate and payloads.contract_of(provider, asked.model, asked.path) is not None
 
 
-def _service_plan(console: Console, connection: options.Connection, asked: Request, guards: dict):
+def _service_plan(console: Console, arguments, asked: Request, connection: options.Connection, guards: dict):
     """The service's answer; None, after a warning, where it gives none."""
-    answer = purchase.service_plan(connection, asked, guards, console.wait_for)
+    answer = purchase.service_plan(console, arguments, asked, connection, guards)
     provider = connection.provider
     if isinstance(answer, transport.Lost):
         console.warning("no_service_plan", f"{provider.title} could not be asked for its own plan: {answer.message}")

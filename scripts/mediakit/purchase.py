@@ -19,9 +19,11 @@ import time
 from dataclasses import replace
 
 from . import attachments, errors, journal, ledger, lifecycle, options, providers, runner, spending, transport, uploads
-from .console import Console
+from .console import Console, time_left
 from .options import Connection
 from .request import Request
+
+PLAN_TIMEOUT = 60.0
 
 
 def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Request) -> spending.Price | None:
@@ -34,17 +36,20 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
         stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
         if stated:
             return stated
-    return book.estimate(provider.name, asked.model) if book else None
+    count = asked.payload.get(provider.count_field)
+    return book.estimate(provider.name, asked.model, provider.count_field, count) if book else None
 
 
 def service_plan(
-    connection: Connection, asked: Request, sent_with: dict, wait_for
+    console: Console, arguments, asked: Request, connection: Connection, sent_with: dict
 ) -> transport.Answer | transport.Lost:
     """What the service itself says that it would do, free of charge; for a provider that plans."""
+    left = time_left(arguments.deadline)
+    patience = PLAN_TIMEOUT if left is None else min(PLAN_TIMEOUT, left / 2)  # the rest is for the job
     body = {**asked.payload, **sent_with, connection.provider.plan["field"]: True}
     if connection.provider.idempotency:  # a plan uses up no key
         body.pop(connection.provider.idempotency["field"], None)
-    return transport.ask(connection.base_url, connection.authorisation, asked.path, 60.0, wait_for, body)
+    return transport.ask(connection.base_url, connection.authorisation, asked.path, patience, console.wait_for, body)
 
 
 def sent_with(arguments, asked: Request, provider: providers.Provider) -> dict:
@@ -61,13 +66,15 @@ def guards(arguments, asked: Request, provider: providers.Provider) -> dict:
     guard, found = provider.guard, {}
     if guard is None:
         return found
-    if arguments.max_spend is not None and guard["field"] not in asked.payload:
+    if arguments.max_spend is not None:
         cap = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
         if cap.unit == guard["unit"]:
             outputs = asked.payload.get(provider.count_field, 1) if guard["per"] == "output" else 1
             if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
                 raise errors.bad_argument(provider.count_field, "expected a whole number from 1 on")
-            found[guard["field"]] = cap.micro // outputs / spending.MICRO
+            limit, own = cap.micro // outputs / spending.MICRO, asked.payload.get(guard["field"])
+            is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
+            found[guard["field"]] = own if is_stricter else limit
     if arguments.accept_unknown_cost and "accept_unknown_field" in guard:
         found[guard["accept_unknown_field"]] = True
     return found
@@ -141,13 +148,13 @@ def claim(
     try:
         # A plan needs the files at the service, and they are brought only to buy.
         asks = plans and caps and provider.plan and not asked.attachments
-        price = _planned_price(console, asked, connection) if asks else None
+        price = _planned_price(console, arguments, asked, connection) if asks else None
         wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
-    patience = arguments.sse_request_timeout
-    if arguments.deadline is not None:
-        patience = min(patience, arguments.deadline)
+    patience, left = arguments.sse_request_timeout + journal.PATIENCE, time_left(arguments.deadline)
+    if left is not None:
+        patience = min(patience, left)
     return journal.claim(
         book,
         wanted,
@@ -160,10 +167,10 @@ def claim(
     )
 
 
-def _planned_price(console: Console, asked: Request, connection: Connection) -> spending.Price | None:
+def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> spending.Price | None:
     """The price of the service's own plan; None where it tells none."""
     # Without the service's own guard, which would refuse in place of telling the price.
-    answer = service_plan(connection, asked, {}, console.wait_for)
+    answer = service_plan(console, arguments, asked, connection, {})
     if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])

@@ -210,7 +210,8 @@ class Runner:
         body, problem = providers.read_json(answer.content)
         reading = self._provider.reading(body, is_create)
         found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
-        message = self._console.plain(found.message) if problem or answer.status >= 300 else ""
+        says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
+        message = self._console.plain(found.message) if says_no else ""
         self._trace_id = self._provider.trace_id(body) or self._trace_id
         self._advice = found.advice
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
@@ -230,6 +231,12 @@ class Runner:
         """The idempotency key that the create carries, where the service takes one."""
         rules = self._provider.idempotency
         return self._sent_with.get(rules["field"]) if rules else None
+
+    @property
+    def _key_lives(self) -> bool:
+        """Whether the idempotency key may still be used by the clock on the wall: the machine's own stands still in a
+        suspended machine, and a clock that was set back tells nothing."""
+        return 0 <= time.time() - self._asked_at < self._terms.repeats_for
 
     def _take_listing(self, now: float, seen: transport.Seen) -> list:
         """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
@@ -288,6 +295,9 @@ class Runner:
             if isinstance(action, lifecycle.Say):
                 self._say(action)
             elif isinstance(action, lifecycle.Create):
+                if self._job.outcome == "unknown" and not self._key_lives:
+                    words = "the time of its idempotency key is over"
+                    return self._carry_out(self._job.create_not_sent(time.monotonic(), words))
                 self._decoder = sse.Decoder()
                 self._exchange = self._creating = None  # nothing is out while the body is made
                 body = self._body({**self._payload, **self._sent_with})

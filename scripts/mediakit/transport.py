@@ -627,7 +627,7 @@ def _is_loopback_peer(address: str) -> bool:
 
 
 def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, wait_for, body=None) -> Answer | Lost:
-    """Read once and wait for it. `wait_for` takes an inbox and returns what comes (Console.wait_for).
+    """Read once and wait for it, `timeout` seconds at most. `wait_for` is Console.wait_for.
 
     body  of a question that a service takes as a POST; never of anything that costs
     """
@@ -635,8 +635,9 @@ def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, w
 
     inbox: queue.SimpleQueue = queue.SimpleQueue()
     wire = Wire(base_url, key, inbox)
-    if body is None:
-        wire.get(path, timeout)
-    else:
-        wire.post(path, body, timeout, False)
-    return wait_for(inbox).value
+    exchange = wire.get(path, timeout) if body is None else wire.post(path, body, timeout, False)
+    seen = wait_for(inbox, timeout)
+    if seen is None:
+        exchange.leave()
+        return Lost("no answer in time", True)
+    return seen.value

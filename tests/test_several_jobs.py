@@ -1,0 +1,57 @@
+"""Several jobs in one command, of several services: each ends for itself, and none takes the others along."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import KEY, SCRIPTS, Run, posts
+from fake_service import FakeService, answer
+from test_doubtful_creates import MADE, create, jobs
+from test_money import flags
+
+CONTRACTS = ("skills-video", "modellix", "image-skill")
+
+
+def test_a_part_that_fails_unforeseen_ends_and_so_does_the_command(scripts, sandbox):
+    """Without the packages, as every part of it finds out for itself."""
+    script, *arguments = flags(sandbox, "--copies", "2", "--no-validate")
+    command = [sys.executable, "-E", "-S", str(SCRIPTS / script), *arguments]
+    ended = subprocess.run(command, capture_output=True, env=scripts.environment(), timeout=60)
+    run = Run(ended.returncode, ended.stdout, ended.stderr)
+    assert (run.code, run.result["event"], posts(sandbox)) == (28, "summary", 0), run.events
+    assert run.result["jobs"] == run.result["failed"] == 2
+
+
+def test_all_undelivered_jobs_of_all_contracts_go_on_and_one_whose_key_is_gone_says_so(scripts):
+    for contract in CONTRACTS:
+        where = ["--provider", "sandbox", "--as", contract, "--task", "t2i", "--prompt", "a"]
+        assert scripts.run("create_and_wait.py", *where, "--no-wait").code == 0
+    with FakeService(create=answer(200, {"data": {"task_id": "task-1", "status": "pending"}})) as service:
+        where = ["--provider", "modellix", "--base-url", service.base_url, "--task", "t2i", "--prompt", "a"]
+        left = scripts.run("create_and_wait.py", *where, "--no-wait", env={"MODELLIX_API_KEY": KEY})
+        assert left.code == 0, left.events
+        run = scripts.run("jobs.py", "resume", "--all-undelivered")
+        ends = {event["job"]: event["exit_code"] for event in run.events if "exit_code" in event and "job" in event}
+        assert ends.pop(left.result["job"]) == 21, run.events
+        # A synchronous job is delivered by its create.
+        assert set(ends.values()) == {0} and len(ends) == 2
+        assert (run.code, run.result["succeeded"], run.result["failed"], service.posts()) == (21, 2, 1, 1)
+
+
+@pytest.mark.parametrize("flag", ["--all-undelivered", "--all-unknown"])
+def test_one_key_on_standard_input_is_not_for_the_jobs_of_every_service(scripts, flag):
+    action = "resume" if flag == "--all-undelivered" else "reconcile"
+    run = scripts.run("jobs.py", action, flag, "--key-stdin", stdin=KEY)
+    assert (run.code, run.result["field"]) == (2, "--key-stdin")
+
+
+def test_a_job_that_never_had_an_id_cannot_be_asked_for_again(scripts):
+    made = {**MADE, "data": {**MADE["data"], "job_id": None}}
+    with FakeService(create=answer(200, made)) as service:
+        bought = create(scripts, service)
+        assert (bought.code, bought.result["ok"]) == (0, True), bought.events
+        for action in ("resume", "download", "reconcile"):
+            run = jobs(scripts, action, bought.result["job"])
+            assert (run.code, run.result["error"], service.posts()) == (23, "job_not_found", 1), run.events
