@@ -20,7 +20,7 @@ from . import __version__, errors
 # Characters that JSON leaves as they are but that move a terminal's cursor, reorder its
 # text, or end a line for a reader that splits at Unicode line ends.
 _UNSAFE = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 # Built by our own code, so a short key that happens to be a word in a path must not break them.
 _OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "provenance", "script"))
 _SHORTEST_SECRET = 4
