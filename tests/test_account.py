@@ -296,6 +296,24 @@ def test_a_kept_token_is_never_shown_and_is_found_afterwards(scripts):
     assert found["key_source"] == "the user's own store"
 
 
+@pytest.mark.parametrize("levels", [30, 900, 100_000])
+def test_an_answer_that_is_nested_deeply_is_left_out_and_its_token_kept(scripts, levels):
+    deep = b"[" * levels + b"]" * levels
+    content = json.dumps({"ok": True, "data": {"token": TOKEN}}).encode().replace(b"{", b'{"x": ' + deep + b", ", 1)
+    with FakeService(create=answer(200, content)) as service:
+        run = act(scripts, "image-skill", service, *SIGNUP, "--persist-key", env={})
+    assert TOKEN not in run.stdout.decode() + run.stderr
+    if levels < 1000:  # what is deeper than can be read holds no token either
+        assert (run.code, run.result["key_stored"]) == (0, True)
+
+
+def test_a_token_in_a_refusal_is_not_shown(scripts):
+    refusal = {"ok": False, "error": {"code": "X", "message": f"{TOKEN} is new"}, "data": {"token": TOKEN}}
+    with FakeService(create=answer(400, refusal)) as service:
+        run = act(scripts, "image-skill", service, *SIGNUP, "--persist-key", env={})
+    assert run.code == 22 and TOKEN not in run.stdout.decode() + run.stderr
+
+
 def test_a_token_is_shown_once_where_that_is_asked_for(scripts):
     with FakeService(create=signs_up()) as service:
         run = act(scripts, "image-skill", service, *SIGNUP, "--show-token", env={})

@@ -78,6 +78,7 @@ BAD_ARGUMENTS = {
     "1e999 seconds": ("create_and_wait.py", [*CREATE, "--prompt", "x", "--deadline", "1e999"], ""),
     "negative seconds": ("create_and_wait.py", [*CREATE, "--prompt", "x", "--sse-request-timeout", "-1"], ""),
     "no number": ("wait_generation.py", ["--generation-id", "x", "--timeout", SECRET], ""),
+    "folder that is no text": ("create_and_wait.py", [*CREATE, "--prompt", "x", "--output-dir", "o\udcff"], ""),
     "trace into a folder": ("create_and_wait.py", [*CREATE, "--prompt", "x", "--trace", "."], ""),
     "no id": ("wait_generation.py", [], ""),
     "empty id": ("wait_generation.py", ["--generation-id", ""], ""),

@@ -104,6 +104,32 @@ def test_it_needs_no_journal(scripts):
     assert scripts.run("jobs.py", "gallery", env=env).code == 0
 
 
+def test_a_record_does_not_make_a_drawing_something_that_is_opened(tmp_path):
+    # A drawing that is opened by itself runs its code.
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    for number, said in enumerate(("image/png", "text/plain", "model/x", "IMAGE/SVG+XML")):
+        put(tmp_path, f"x-{number}.png", file={"name": f"{number}.SVG", "media_type": said})
+        (tmp_path / f"{number}.SVG").write_bytes(drawing)
+    shown = [entry for entry in entries(tmp_path) if entry["name"].endswith(".SVG")]
+    assert len(shown) == 4 and all((entry["type"], entry["kind"]) == ("image/svg+xml", "image") for entry in shown)
+
+
+def test_a_folder_may_be_called_like_the_place_of_a_name(tmp_path):
+    folder = tmp_path / "NAMES"
+    folder.mkdir()
+    put(folder, "x-1.png")
+    assert shlex.split(entries(folder)[0]["again"])[-3:] == [f"{folder}/x-1.png.json", "--output-dir", str(folder)]
+
+
+@POSIX
+def test_a_folder_whose_name_is_no_text_has_its_page_too(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(folder)
+    inside = type(tmp_path)(os.fsdecode(folder))
+    put(inside, "x-1.png")
+    assert "again" not in entries(inside)[0]
+
+
 def test_the_command_makes_the_same_again(scripts, tmp_path):
     folder = tmp_path / "some 'odd' $folder"
     folder.mkdir()

@@ -210,6 +210,7 @@ ECHOES = {
     "id": dict(create=stream(event(id=KEY)), read=answer(200, job("IN_PROGRESS", id=KEY))),
     "part of an id": dict(create=stream(event(id=f"x-{KEY}-y")), read=answer(401, ECHO)),
     "status": dict(create=stream(event(KEY)), read=answer(200, job(KEY))),
+    "long status": dict(create=stream(event("s" * 195 + KEY)), read=answer(200, job("s" * 195 + KEY))),
     "event name": dict(create=stream(event("IN_PROGRESS", name=KEY)), read=COMPLETED),
     "malformed data": dict(create=stream(f"data: {KEY} {{\n\n".encode())),
     "long malformed data": dict(create=stream(b"data: " + b"q" * 85 + KEY.encode() + b"\n\n")),
@@ -231,6 +232,21 @@ def test_a_key_that_the_service_echoes_is_never_written(scripts, tmp_path, name)
         assert run.code != 1 and run.result
         nothing_leaks(run, (tmp_path / "trace.jsonl").read_bytes())
         assert service.requests[0].headers["authorization"] == BEARER
+
+
+@pytest.mark.parametrize("name", [name for name in ECHOES if "id" not in name])
+def test_a_key_that_the_service_echoes_is_in_no_file(scripts, tmp_path, name):
+    with FakeService(**ECHOES[name]) as service:
+        create(scripts, service, "--poll-timeout", "1", "--output-dir", "out", "--embed-metadata")
+    for path in filter(os.path.isfile, tmp_path.rglob("*")):
+        assert KEY[:12].encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("word", ["COMPL\ud800", "\udfff", "X" * 100_000, "\x1b[2J\u202e\x00"])
+def test_an_odd_status_is_no_more_than_unknown(scripts, word):
+    with FakeService(create=stream(event(word)), read=[answer(200, job(word)), COMPLETED]) as service:
+        run = create(scripts, service, "--poll-interval", "0.1", "--poll-timeout", "20")
+        assert (run.code, service.posts()) == (0, 1) and len(run.stdout) < 20_000, run.events[-1]
 
 
 def test_a_trace_tells_requests_and_answers_and_only_its_owner_may_read_it(scripts, tmp_path):

@@ -31,7 +31,7 @@ from . import (
     runner,
     transport,
 )
-from .console import Console, command_line, to_line
+from .console import Console, command_line, is_flat, to_line
 
 READ_TIMEOUT = 20.0
 PAYING_TIMEOUT = 120.0
@@ -308,6 +308,7 @@ class _Doing:
         if isinstance(answer, transport.Lost):
             raise self._lost(answer)
         body, words = providers.read_json(answer.content)
+        self._protect_key(body)
         if not (200 <= answer.status < 300 and self._provider.says_success(body, self._action.success)):
             raise self._refused(answer, body, words)
         shortcoming = self._shortcoming(body, words)
@@ -333,6 +334,12 @@ class _Doing:
         found = providers.point(body, self._action.issues_key)
         is_key = isinstance(found, str) and len(found) >= _SHORTEST_KEY and keys.is_usable(found)
         return found if is_key else None
+
+    def _protect_key(self, body) -> None:
+        """A new key is shown nowhere, not in the words of a refusal either, unless that is asked for."""
+        key = self._key_in(body) if self._action.issues_key else None
+        if key and not self._arguments.show_token:
+            self._console.redactor.protect(key)
 
     def _lost(self, lost: transport.Lost) -> errors.Failure:
         if self._notes.refusal and not lost.sent:
@@ -411,13 +418,10 @@ class _Doing:
 
     def _keep_key(self, body) -> dict:
         """Store the new key, or let it be shown, as the flags say."""
-        key = self._key_in(body)
-        if not self._arguments.show_token:
-            self._console.redactor.protect(key)
         if not self._arguments.persist_key:
             return {"key_stored": False}
         try:
-            keys.persist(self._provider.key["variable"], key)
+            keys.persist(self._provider.key["variable"], self._key_in(body))
         except OSError as problem:
             return {"key_stored": False, "problem": f"the new key could not be kept: {problem.strerror}"}
         return {"key_stored": True}
@@ -473,10 +477,9 @@ def _address(found) -> str | None:
 
 def bounded(answer) -> dict:
     """`{answer}`, or that it is left out where it is more than an event should hold."""
-    try:
-        size = len(to_line({"answer": answer}).encode())
-    except RecursionError:
+    if not is_flat(answer):
         return {"answer_omitted": True}
+    size = len(to_line({"answer": answer}).encode())
     return {"answer": answer} if size <= LARGEST_ANSWER else {"answer_omitted": True, "answer_bytes": size}
 
 

@@ -20,7 +20,7 @@ from . import __version__, errors
 # Characters that JSON leaves as they are but that move a terminal's cursor, reorder its
 # text, or end a line for a reader that splits at Unicode line ends.
 _UNSAFE = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 # Built by our own code, so a short key that happens to be a word in a path must not break them.
 _OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "provenance", "script"))
 _SHORTEST_SECRET = 4
@@ -331,7 +331,9 @@ def folder(text: str) -> str:
     there = os.path.abspath(text)
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
-    if not text or not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
+    # The journal keeps the path, and a name of bytes that are no text cannot be kept.
+    is_text = not re.search("[\ud800-\udfff]", os.path.abspath(text))
+    if not (text and is_text and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
         raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
     return text
 

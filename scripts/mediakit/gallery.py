@@ -27,7 +27,8 @@ NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
-_TYPES = {**containers.MEDIA_TYPES, "bin": "application/octet-stream"}
+_UNKNOWN = "application/octet-stream"
+_TYPES = {**containers.MEDIA_TYPES, "bin": _UNKNOWN}
 # Words are a result only where a record says so.
 _WORDS = ("text/plain", "application/json")
 _KINDS = ("image", "video", "audio", "model")
@@ -77,16 +78,23 @@ def _collect(folder: str) -> tuple[list[dict], int]:
         files = {entry.name: entry.stat() for entry in found if entry.is_file(follow_symlinks=False)}
     records, lost = _records(folder, files)
     media = [name for name in files if name in records or _type_by_name(name) not in (None, *_WORDS)]
-    again = command_line("create_and_wait.py", "--from", os.path.join(folder, "NAME"), "--output-dir", folder)
     entries = []
     for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:
         source, record = records.get(name) or (name, _read(os.path.join(folder, name)))
         entry = _entry(name, files[name], record or {})
-        if record and "payload" in record and not record.get("left_out") and _PLAIN_NAME.fullmatch(source):
-            entry["again"] = again["next_command"].replace("NAME", source)
+        if record and "payload" in record and not record.get("left_out"):
+            entry.update(_again(folder, source))
         entries.append(entry)
     entries.sort(key=lambda entry: entry["at"], reverse=True)
     return entries, lost + len(media) - len(entries)
+
+
+def _again(folder: str, source: str) -> dict:
+    """The command that makes what a record tells again; nothing where a name cannot stand in one."""
+    if not (_PLAIN_NAME.fullmatch(source) and folder.isprintable()):
+        return {}
+    flags = ("--from", os.path.join(folder, source), "--output-dir", folder)
+    return {"again": command_line("create_and_wait.py", *flags)["next_command"]}
 
 
 def _records(folder: str, files: dict) -> tuple[dict, int]:
@@ -122,7 +130,9 @@ def _entry(name: str, found: os.stat_result, record: dict) -> dict:
     """What the page tells of one file. Every value is bounded, and text for people is safe to show."""
     told = _dict(record, "file")
     times, source, cost = _dict(record, "times"), _dict(record, "source"), _dict(record, "cost")
-    media_type = _text(told, "media_type") or _type_by_name(name) or ""
+    media_type = _type_by_name(name)
+    if media_type == _UNKNOWN:  # only then is a record's word as good: browsers go by the name too
+        media_type = _text(told, "media_type") or _UNKNOWN
     kind = media_type.partition("/")[0]
     prompt, payload = _asked(record)
     entry = {

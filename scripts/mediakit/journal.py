@@ -248,6 +248,7 @@ class Journal:
             self._known = (outcome, None)
         if status and (status, state) != self._state:
             self._state = (status, state)
+            status = self._console.redactor.text(status)
             self._write(self._book.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
 
     def billed(self, cost: spending.Amount | None, usage) -> None:

@@ -62,6 +62,7 @@ Verdict = namedtuple("Verdict", "category message code outcome repeatable retry_
 
 _MODEL = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_ID = 2000
+_LONGEST_WORD = 200
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
 # What a service sends under an embedded server or another address is the same; where it is, is not.
@@ -262,7 +263,7 @@ class Provider:
         """
         answer = self._descriptor["answer"]
         status = first(body, answer["status"])
-        status = status.strip() if isinstance(status, str) and status.strip() else None
+        status = _word(status) if isinstance(status, str) and status.strip() else None
         if status is None and of_create and self.outputs(body):
             status = self._descriptor["create"].get("finished_status")
         state = self._states.get(status.lower()) if status else None
@@ -495,6 +496,13 @@ def usable_id(value) -> str | None:
         return None
     value = value.strip()
     return value if 0 < len(value) <= _LONGEST_ID and value not in (".", "..") else None
+
+
+def _word(text: str) -> str:
+    """A word of an answer that is told and written down: bounded, and one that can be written as UTF-8."""
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text.strip())
+    # Not cut: the half of a key that was in it would not be recognised any more.
+    return text if len(text) <= _LONGEST_WORD else f"({len(text)} characters)"
 
 
 def _dumped(body) -> str:
