@@ -222,7 +222,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
-        message = message.replace("expected one argument", "expected a value; one that begins with - is given as =VALUE")
+        message = message.replace(
+            "expected one argument", "expected a value; one that begins with - is given as =VALUE"
+        )
         found = re.match(r"argument ([^:]+): (.*)", message, re.S)
         if found:
             raise errors.bad_argument(found[1], found[2])
