@@ -57,7 +57,7 @@ def main(screen: console.Console, arguments) -> int:
         0 if ready else 21,
         ready=bool(ready),
         providers=reports,
-        **_what_next(counted, providers.load(next_provider)),
+        **_what_next(arguments, counted, providers.load(next_provider)),
     )
 
 
@@ -228,7 +228,7 @@ def _told(found) -> dict:
     return {name: value for name, value in told.items() if value is not None and name != "accepted"}
 
 
-def _what_next(counted: list[dict], provider) -> dict:
+def _what_next(arguments, counted: list[dict], provider) -> dict:
     """The state, the command to run next with its effect, and how to go on without spending.
 
     key_required      no service can be used yet: the command tries the sandbox
@@ -248,7 +248,7 @@ def _what_next(counted: list[dict], provider) -> dict:
     state = "prompt_required" if ready else "key_required"
     if ready and all(map(_lacks_credits, ready)):
         state = "credits_required"
-    found = {"state": state, **_create_with(provider)}
+    found = {"state": state, **_create_with(provider, *_address(arguments, provider))}
     if found["effect"] == "spends":
         found["alternative"] = _create_with(providers.load(providers.names()[-1]))
     return found
@@ -274,8 +274,18 @@ def _undelivered(services: list[str]) -> int:
     return journal.undelivered(services)
 
 
-def _create_with(provider) -> dict:
-    argv = ["--provider", provider.name, "--task", "t2i", "--prompt-file", "-", "--output-dir", "out"]
+def _address(arguments, provider) -> list[str]:
+    """The flags that lead to the address that was asked about, and not to another one that charges."""
+    if arguments.base_url is None or provider.name != arguments.provider:
+        return []
+    from mediakit import transport
+
+    there = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+    return ["--base-url", there] + (["--trust-base-url"] if arguments.trust_base_url else [])
+
+
+def _create_with(provider, *address: str) -> dict:
+    argv = ["--provider", provider.name, *address, "--task", "t2i", "--prompt-file", "-", "--output-dir", "out"]
     return {
         **console.command_line("create_and_wait.py", *argv),
         "effect": "no_spend" if provider.embedded else "spends",

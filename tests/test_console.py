@@ -113,6 +113,7 @@ def test_bad_arguments_end_with_one_error_that_repeats_no_value(scripts, name):
         ("create_and_wait.py", ["--generation-id", "gen_1"], "--generation-id", "not a flag of this script"),
         ("create_and_wait.py", ["--prompt"], "--prompt", "expected a value"),
         ("create_and_wait.py", ["--max-spend", "-5usd"], "--max-spend", "one that begins with - is given as =VALUE"),
+        ("create_and_wait.py", ["--output-name", "boat"], "--output-name", "expected with --output-dir"),
         ("jobs.py", ["liste"], "ACTION", "expected one of list, show"),
         ("account.py", ["modellix", "balance", "--as", "modellix"], "--as", "expected with the sandbox only"),
     ],

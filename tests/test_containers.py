@@ -54,6 +54,14 @@ def webm(kind: int = 1, document: bytes = b"webm", unknown: bool = False) -> byt
     return head + element("18538067", tracks, cluster, unknown=unknown)
 
 
+def picture(form: str, **options) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.effect_noise((60, 60), 50).convert("RGB").save(file, form, **options)
+    return file.getvalue()
+
+
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 WHOLE = {
     "video/mp4": MP4,
@@ -62,6 +70,9 @@ WHOLE = {
     "video/x-matroska": webm(document=b"matroska"),
     "audio/wav": wav(),
     "model/gltf-binary": glb(),
+    "image/png": picture("PNG"),
+    "image/jpeg": picture("JPEG", progressive=True),
+    "image/webp": picture("WEBP"),
     "image/svg+xml": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>\n',
 }
 
@@ -77,6 +88,11 @@ def test_a_whole_file_is_known_and_a_cut_one_refused(media_type):
 
 def test_a_film_of_unknown_length_is_whole_once_something_is_in_it():
     assert look(webm(unknown=True)) == "video/webm"
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg", "image/webp"])
+def test_what_follows_a_picture_is_no_harm(media_type):
+    assert look(WHOLE[media_type] + MP4) == media_type  # as telephones write pictures that move
 
 
 def test_padding_after_the_last_box_is_no_harm():

@@ -153,6 +153,7 @@ def cut_video() -> bytes:
 # service, model, the field, file -> words of the refusal
 BEYOND_LIMITS = {
     "broken": ("skills-video", "runwayml/gen4-aleph", "video", cut_video(), "broken"),
+    "cut": ("skills-video", "xai/grok-imagine-image", "image", picture()[:-20], "it ends in the middle"),
     "small": ("skills-video", "wan/wan-v2.7", "image", picture(383, 400), "383x400 pixels; each side must have at least 384"),
     "type of a field": ("skills-video", "black-forest-labs/kontext", "image", picture(form="TIFF"), "image/tiff; taken are image/jpeg"),
     "type of a service": ("modellix", "google/nano-banana-edit", "image", picture(form="GIF"), "image/gif; taken are image/png"),

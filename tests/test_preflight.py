@@ -145,6 +145,14 @@ def test_online_asks_for_the_balance_and_buys_nothing(scripts, sandbox):
     assert posts(sandbox) == 0
 
 
+def test_the_next_command_goes_to_the_address_that_was_asked_about(scripts, sandbox):
+    address, key = sandbox.url + "/api/v1", {VARIABLE: KEY}
+    asked = scripts.run("preflight.py", "--provider", "skills-video", "--online", "--base-url", address, env=key)
+    script, *arguments = asked.result["next_argv"][1:]
+    run = scripts.run(os.path.basename(script), *arguments, stdin="a tin boat", env=key)
+    assert run.code == 0 and run.first("start")["url"].startswith(address) and posts(sandbox) == 1
+
+
 def test_the_start_needs_none_of_the_heavy_packages(scripts):
     for script, arguments in (("preflight.py", []), ("handle_runtime_error.py", ["--status", "402", "--body", "{}"])):
         ended = subprocess.run(

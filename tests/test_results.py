@@ -140,7 +140,7 @@ CASES = [
     Case("cut, and a part that nobody asked for", [ranged(PHOTO, {}, HALF), answer(206, PNG)], 26, "HTTP 206"),
     Case("a redirect to no URL", redirect("http://["), 26, "no URL"),
     Case("a part that nobody asked for", answer(206, PNG, {"Content-Range": "bytes 0-9/99"}), 26, "HTTP 206"),
-    Case("longer than announced", sent(PHOTO, Content_Length=str(HALF)), 26, "cannot be decoded"),
+    Case("longer than announced", sent(PHOTO, Content_Length=str(HALF)), 26, "ends in the middle"),
     Case("nothing at all", sent(b""), 26, "empty"),
     Case("a video in place of a picture", sent(VIDEO), 26, "the service said image"),
     Case("a picture in place of a video", sent(PHOTO), 26, "the service said video", kind="video"),
@@ -154,7 +154,7 @@ CASES = [
     Case("words as a document", sent("Grüße".encode()), 0, content="Grüße".encode(), kind="document"),
     Case("JSON as a document", sent(b'{"text": "hello"}'), 0, content=b'{"text": "hello"}', kind="document"),
     Case("HTML in place of a document", sent(b"<html>Sign in</html>"), 26, "an HTML page", kind="document"),
-    Case("half a picture, announced so", sent(PHOTO[:HALF]), 26, "cannot be decoded"),
+    Case("half a picture, announced so", sent(PHOTO[:HALF]), 26, "ends in the middle"),
     Case("half a video, announced so", sent(VIDEO[: len(VIDEO) // 2]), 26, "cannot be read", kind="video"),
     Case("a picture of 900 million pixels", sent(bomb()), 26, "pixels"),
     Case(

@@ -12,10 +12,8 @@ However large the files are, only one piece is in memory.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
-import secrets
 import threading
 from collections import namedtuple
 
@@ -59,6 +57,8 @@ class Source:
 
     def pieces(self):
         """Its bytes, PIECE at a time; raises Changed before the last piece where they are others than before."""
+        import hashlib
+
         digest, left = hashlib.sha256(), self.size
         for piece in self._read():
             left -= len(piece)
@@ -138,7 +138,7 @@ def _length(segment) -> int:
 
 def multipart(parts: list[Part]) -> Body:
     """A form; names that no header can carry are percent-encoded, as browsers do it."""
-    boundary = f"ai-media-{secrets.token_hex(16)}"
+    boundary = f"ai-media-{os.urandom(16).hex()}"
     segments: list = []
     for part in parts:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(part.name)}"'

@@ -95,6 +95,7 @@ _SIGNATURES = (
 )
 
 _MOST_ELEMENTS = 100_000
+_PIECE = 1024**2
 _TO_THE_END = -1
 
 
@@ -343,7 +344,56 @@ def _drawing(file: _File) -> None:
         raise Broken("it ends in the middle")
 
 
+# -- pictures ----------------------------------------------------------------------------------------
+
+
+def _png(file: _File) -> None:
+    place = 8
+    for _ in range(_MOST_ELEMENTS):
+        length, kind = file.numbers(">I4s", place)
+        place += 12 + length  # with the checksum at its end
+        if place > file.size:
+            break
+        if kind == b"IEND":
+            return
+    raise Broken("it ends in the middle")
+
+
+def _jpeg(file: _File) -> None:
+    """Whether the picture has an end; what is between its scans has no marker of an end in it."""
+    place = 2
+    for _ in range(_MOST_ELEMENTS):
+        mark, kind = file.numbers(">BB", place)
+        if mark != 0xFF:
+            raise Broken("it has no picture in it")
+        if kind == 0xFF:  # padding
+            place += 1
+            continue
+        place += 2 if kind == 0x01 or 0xD0 <= kind <= 0xD8 else 2 + file.numbers(">H", place + 2)[0]
+        if kind == 0xDA:
+            return _jpeg_end(file, place)
+    raise Broken("it has no picture in it")
+
+
+def _jpeg_end(file: _File, place: int) -> None:
+    before = b""
+    while piece := file.at(min(place, file.size), _PIECE):
+        if b"\xff\xd9" in before + piece:
+            return
+        before, place = piece[-1:], place + len(piece)
+    raise Broken("it ends in the middle")
+
+
+def _webp(file: _File) -> None:
+    (length,) = file.numbers("<I", 4)
+    if 8 + length > file.size:
+        raise Broken("it ends in the middle")
+
+
 _READERS = {
+    "image/png": _png,
+    "image/jpeg": _jpeg,
+    "image/webp": _webp,
     **dict.fromkeys(("video/mp4", "video/quicktime", "audio/mp4"), _movie),
     **dict.fromkeys(("image/avif", "image/heic"), _picture_boxes),
     "video/webm": _matroska,

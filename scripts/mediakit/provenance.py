@@ -37,8 +37,8 @@ _DEEPEST = 40
 
 def check(saving: results.Saving, output_dir: str | None) -> None:
     """Raise Failure 2 for a flag that nothing can come of."""
-    for flag, is_given in (("--embed-metadata", saving.embeds), ("--show", saving.shows)):
-        if is_given and output_dir is None:
+    for flag in ("--output-name", "--embed-metadata", "--show"):
+        if flag in saving.flags and output_dir is None:
             raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 

@@ -17,7 +17,7 @@ import os
 import re
 from collections import namedtuple
 
-from . import containers, errors
+from . import errors
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "assets")
 
@@ -474,6 +474,8 @@ def _output(entry, pointers: dict, kind) -> dict:
     found = {name: point(entry, pointer) for name, pointer in pointers.items()}
     word = found.pop("format", None)
     if isinstance(word, str) and not found.get("media_type"):
+        from . import containers
+
         found["media_type"] = containers.MEDIA_TYPES.get(word.lower())
     media_type = found.get("media_type")
     own_kind = found.pop("type", None) or (media_type.partition("/")[0] if isinstance(media_type, str) else kind)

@@ -93,7 +93,8 @@ def _model(arguments, provider: providers.Provider, base: dict) -> str:
         raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
     model = catalogue.defaults(provider.speaks).get(arguments.task)
     if model is None:
-        raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model")
+        has = ", ".join(catalogue.defaults(provider.speaks))
+        raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model, or {has}")
     return model
 
 
