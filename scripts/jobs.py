@@ -118,7 +118,8 @@ def _is_given(arguments, flag: str) -> bool:
 def _found(arguments, book):
     from mediakit import errors
 
-    entry = book.find(arguments.job, arguments.provider)
+    # Two services can give the same id: the one that is named counts.
+    entry = book.find(arguments.job, arguments.provider) or book.find(arguments.job)
     if entry is None:
         raise errors.Failure(
             "job_not_found",
