@@ -145,7 +145,7 @@ def at_sandbox(server) -> list[str]:
 
 def posts(server) -> int:
     """How many POSTs a server has received."""
-    return sum(method == "POST" for method, _ in server.requests)
+    return sum(method == "POST" for method, _ in server.requests.copy())  # its thread adds to them meanwhile
 
 
 def data_folder(folder: str) -> Path:
