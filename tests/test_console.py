@@ -29,7 +29,6 @@ from fake_service import (
     stream,
     wait,
 )
-
 from mediakit import console
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
