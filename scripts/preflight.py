@@ -166,11 +166,17 @@ def _program(arguments, provider) -> tuple:
     """The service's own program, where it can be used, and what is to be said about it."""
     if provider.cli is None:
         return None, {"cli_available": False}
-    from mediakit import program, transport
+    from mediakit import process
 
-    base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
-    found, problem = program.look_for(provider, base_url)
-    problem = found.check() if found else problem
+    # Most machines do not have it, and all else about it takes long to import.
+    path, problem = process.locate(provider.cli["program"], provider.cli["variable"])
+    found = None
+    if path:
+        from mediakit import program, transport
+
+        base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+        found, problem = program.look_for(provider, base_url)
+        problem = found.check() if found else problem
     if problem:
         return None, {
             "cli_available": False,
