@@ -393,6 +393,17 @@ def test_a_key_on_standard_input_is_used_for_this_run_only(scripts):
         assert scripts.run("create_and_wait.py", *arguments).code == 21
 
 
+@pytest.mark.parametrize("status, code", [(200, 12), (400, 22)])
+def test_an_answer_that_is_compressed_more_than_once_is_not_unpacked(scripts, status, code):
+    import gzip
+
+    packed = gzip.compress(gzip.compress(json.dumps(job("COMPLETED", message="unpacked")).encode()))
+    packed = answer(status, packed, {"Content-Encoding": "gzip, gzip"})
+    with FakeService(create=packed) as service:
+        run = create(scripts, service, streams=False)
+        assert (run.code, service.posts()) == (code, 1) and b"unpacked" not in run.stdout
+
+
 @POSIX
 def test_a_terminal_that_goes_away_loses_no_job(scripts):
     import pty
