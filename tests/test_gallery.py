@@ -13,7 +13,7 @@ import pytest
 from browser import Browser, executable
 from conftest import ROOT
 from fake_service import PNG
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -282,6 +282,7 @@ FIELDS = (
 )
 
 
+@settings(deadline=None)
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_whatever_a_record_holds_the_page_is_whole(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("any")

@@ -487,6 +487,7 @@ HOSTILE_ANSWERS = {
     "a file": ({"data": {"url": "file:///etc/passwd"}}, {"data": {"asset": {"asset_id": "file:///etc/passwd"}}}),
     "a password": ({"data": {"url": "https://u:p@example.com/a"}}, {"data": {"asset": {"asset_id": "image_"}}}),
     "control characters": ({"data": {"url": "https://example.com/\x1b[2J"}}, {"data": {"asset": {"asset_id": "image_\x1b"}}}),
+    "half a letter": ({"data": {"url": "https://example.com/\ud800"}}, {"data": {"asset": {"asset_id": "image_\ud800"}}}),
     "endless": ({"data": {"url": f"https://example.com/{LIMIT}"}}, {"data": {"asset": {"asset_id": f"image_{LIMIT}"}}}),
 }  # fmt: skip
 

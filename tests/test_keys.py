@@ -351,3 +351,13 @@ def test_the_words_for_a_source_hold_no_path(tmp_path, monkeypatch):
     with pytest.raises(errors.Failure) as refused:
         keys.find(wanted, "two words")
     assert "secret_folder" not in refused.value.message and "two words" not in refused.value.message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps keys in its registry")
+def test_what_a_killed_process_has_left_is_not_in_the_way_of_a_new_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "ai-media/.env"
+    path.parent.mkdir()
+    path.with_name(f".env.{os.getpid()}").write_text("half a key")
+    keys.persist("MODELLIX_API_KEY", KEY)
+    assert keys.stored("MODELLIX_API_KEY") == KEY and path.stat().st_mode & 0o777 == 0o600

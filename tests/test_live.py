@@ -88,6 +88,15 @@ def test_a_refreshed_list_says_what_runs_now_and_is_kept(scripts, service):
         assert not any(".." in model for model in listed(found, "listed_only"))
 
 
+def test_a_list_that_cannot_be_kept_is_one_clear_error(scripts, service):
+    service.answers["/api/v1/models"] = (200, {"models": []})
+    (scripts.folder / "state").mkdir(mode=0o700)
+    (scripts.folder / "state" / "live").write_text("")
+    arguments = ("--provider", "modellix", "--list-endpoints", "--refresh", "--base-url", service.url)
+    run = scripts.run("inspect_openapi.py", *arguments, env={"MODELLIX_API_KEY": KEY})
+    assert (run.code, run.result["field"]) == (2, "--refresh"), run.result
+
+
 def test_a_refreshed_list_may_hold_models_for_every_task(scripts, service):
     words = {
         f"acme/{word}": word for word in ("text-to-speech", "speech-to-text", "speech-to-speech", "image-to-video")

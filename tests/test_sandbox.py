@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import urllib.request
@@ -86,6 +87,16 @@ def test_it_lists_the_jobs_that_run_with_what_was_asked_for(scripts, sandbox):
     listed = json.loads(get(sandbox.url + "/api/v1/generations/running?limit=5"))
     assert [(entry["id"], entry["input"]) for entry in listed] == [(job.id, {"prompt": "a tin boat"})]
     assert isinstance(sandbox.store, Store)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are a matter of POSIX systems")
+def test_what_was_asked_for_is_for_its_user_alone(tmp_path):
+    from mediakit.sandbox.store import Store
+
+    tmp_path.chmod(0o755)
+    store = Store(str(tmp_path))
+    store.add("owner/name", "image", {"prompt": "a secret"}, None)
+    assert not [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
 
 
 def test_a_table_is_read_by_the_same_rules_in_every_process(tmp_path):

@@ -391,3 +391,39 @@ def test_a_key_on_standard_input_is_used_for_this_run_only(scripts):
         )
         assert (run.code, service.requests[0].headers["authorization"]) == (0, BEARER)
         assert scripts.run("create_and_wait.py", *arguments).code == 21
+
+
+@pytest.mark.parametrize("status, code", [(200, 12), (400, 22)])
+def test_an_answer_that_is_compressed_more_than_once_is_not_unpacked(scripts, status, code):
+    import gzip
+
+    packed = gzip.compress(gzip.compress(json.dumps(job("COMPLETED", message="unpacked")).encode()))
+    packed = answer(status, packed, {"Content-Encoding": "gzip, gzip"})
+    with FakeService(create=packed) as service:
+        run = create(scripts, service, streams=False)
+        assert (run.code, service.posts()) == (code, 1) and b"unpacked" not in run.stdout
+
+
+@POSIX
+def test_a_terminal_that_goes_away_loses_no_job(scripts):
+    import pty
+    import subprocess
+    import sys
+
+    from conftest import PATIENCE, SCRIPTS, read_events
+    from fake_service import WITH_KEY, create_arguments
+
+    ours, theirs = pty.openpty()
+
+    def gone(exchange):
+        os.close(ours)
+        answer(200, job("IN_PROGRESS"))(exchange)
+
+    with FakeService(create=stream(event()), read=[gone, COMPLETED]) as service:
+        ended = subprocess.run(
+            [sys.executable, str(SCRIPTS / "create_and_wait.py"), *create_arguments(service, "--poll-interval", "1")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, timeout=PATIENCE, check=False,
+            env=scripts.environment(**WITH_KEY), cwd=scripts.folder,
+        )  # fmt: skip
+        os.close(theirs)
+        assert (ended.returncode, read_events(ended.stdout)[-1]["event"]) == (0, "terminal"), ended.stdout

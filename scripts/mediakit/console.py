@@ -178,11 +178,15 @@ class Console:
     def say(self, text: str) -> None:
         """A line for people and for nobody else; never raises, and any thread may call it."""
         self.clear_status()
+        self._show(plain(self.redactor.text(text), 2000) + "\n")
+
+    @staticmethod
+    def _show(text: str) -> None:
         try:
-            sys.stderr.write(plain(self.redactor.text(text), 2000) + "\n")
+            sys.stderr.write(text)
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # a lost diagnostic is no reason to lose the job
+            pass  # a diagnostic that is lost, with its terminal perhaps, is no reason to lose the job
 
     @staticmethod
     def wait_for(inbox, patience: float = float("inf")):
@@ -202,14 +206,12 @@ class Console:
 
     def status(self, text: str) -> None:
         if self._live:
-            sys.stderr.write("\r\x1b[K" + plain(self.redactor.text(text), 110))
-            sys.stderr.flush()
+            self._show("\r\x1b[K" + plain(self.redactor.text(text), 110))
             self._line_shown = True
 
     def clear_status(self) -> None:
         if self._line_shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self._show("\r\x1b[K")
             self._line_shown = False
 
 

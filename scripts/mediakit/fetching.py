@@ -105,8 +105,7 @@ def _read(answer) -> bytes:
             else "document_not_found"
         )
         raise ContractError(code, f"{_host(answer.url)} answers HTTP {answer.status_code}. Check the address.")
-    if "," in answer.headers.get("Content-Encoding", ""):
-        raise ContractError("document_unreachable", f"{_host(answer.url)} compresses the document more than once.")
+    transport.refuse_layers(answer.headers)
     content, stop_at = bytearray(), time.monotonic() + LONGEST
     while chunk := answer.raw.read1(_CHUNK, decode_content=True):
         content += chunk

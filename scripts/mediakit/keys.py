@@ -179,8 +179,9 @@ def _lines_of(path: str) -> list[str]:
 
 
 def _replace_privately(path: str, lines: list[str]) -> None:
-    staging = f"{path}.{os.getpid()}"
-    handle = os.open(staging, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    import tempfile
+
+    handle, staging = tempfile.mkstemp(prefix=".env.", dir=os.path.dirname(path))  # for this user alone
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from urllib.parse import urlsplit
 
@@ -123,9 +124,20 @@ def _keep(service: str, name: str, value: dict) -> str:
     path = catalogue.kept_path(service, name)
     if path is None:
         raise errors.bad_argument("--refresh", "there is no folder to keep it in; set AI_MEDIA_HOME to one")
-    folders.make_private_folder(os.path.dirname(path))
-    staging = f"{path}.{os.getpid()}"
-    with open(staging, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-    os.replace(staging, path)
+    try:
+        folders.make_private_folder(os.path.dirname(path))
+        _write(path, value)
+    except OSError as problem:
+        raise errors.bad_argument("--refresh", f"what was fetched cannot be kept: {problem.strerror}") from None
     return path
+
+
+def _write(path: str, value: dict) -> None:
+    handle, staging = tempfile.mkstemp(dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        os.replace(staging, path)
+    except BaseException:
+        os.unlink(staging)
+        raise

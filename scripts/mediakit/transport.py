@@ -585,6 +585,7 @@ class Wire:
         No event of ours begins with a brace, a bracket or an angle: JSON and HTML in place of a
         stream are told by that.
         """
+        refuse_layers(response.headers)
         first = b""
         while not first.lstrip(b"\xef\xbb\xbf \t\r\n"):
             chunk = response.raw.read1(_CHUNK, decode_content=True)
@@ -609,6 +610,7 @@ class Wire:
     def _read_whole(response, first: bytes) -> bytes:
         pieces, size = [first], len(first)
         try:
+            refuse_layers(response.headers)
             while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 size += len(chunk)
                 if size > LARGEST_ANSWER:
@@ -619,6 +621,12 @@ class Wire:
                 raise
             # The status has told what became of the request; the rest was only words.
         return b"".join(pieces)
+
+
+def refuse_layers(headers) -> None:
+    """Raise ValueError for an answer that is compressed more than once: a few bytes of it can become gigabytes."""
+    if "," in headers.get("Content-Encoding", ""):
+        raise ValueError("an answer that is compressed more than once")
 
 
 def _is_loopback_peer(address: str) -> bool:

@@ -408,7 +408,7 @@ class _Courier:
     def _is_usable_link(self, url: str) -> bool:
         try:
             self._reach.peer_check(url)
-            return True
+            return url.isprintable()
         except download.Unsaved:
             return False
 

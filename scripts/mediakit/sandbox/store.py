@@ -52,6 +52,8 @@ class Store:
         self._path, self._is_uri = (os.path.join(folder, "sandbox-jobs.sqlite3"), False) if folder else (name, True)
         self._dialect, self._prefix = dialect, prefix
         self._lock = threading.Lock()
+        if folder:  # before SQLite makes it for everybody; its other files get the same mode
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         self._kept_open = None if folder else self._connect()
         with self._database() as database, database:
             if folder:
