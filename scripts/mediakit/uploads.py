@@ -309,18 +309,23 @@ class _Courier:
         budget = download.Budget(download.Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, LONGEST_FETCH))
         fetching = download.Download(url, budget, self._reach, retrying, _temporary_room)
         patience = min(LONGEST_FETCH, self._time_left())
-        timer = threading.Timer(patience, fetching.stop)
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()  # first: what is stopped asks at once why
+            fetching.stop()
+
+        timer = threading.Timer(patience, give_up)
         timer.daemon = True
         timer.start()
         try:
             fetching.run(spool)
         except download.Unsaved:
-            if not timer.finished.is_set():
+            if not late.is_set():
                 raise
         finally:
-            is_late = timer.finished.is_set()
             timer.cancel()
-        if is_late:  # what was stopped can look like an end
+        if late.is_set():  # what was stopped can look like an end
             raise download.GivenUp(f"it took longer than {patience:.0f} s")
 
     # -- bringing a file -------------------------------------------------------------------------------
