@@ -3,7 +3,7 @@
 # requires-python = ">=3.10"
 # dependencies = [
 #   "requests>=2.32,<3",
-#   "urllib3>=2.3,<3",
+#   "urllib3>=2.6,<3",
 #   "jsonschema>=4.18,<5",
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
