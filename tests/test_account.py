@@ -20,7 +20,7 @@ from mediakit.sandbox import Sandbox
 
 REAL = [name for name in providers.names() if not providers.load(name).embedded]
 EVERY = [(name, action) for name in REAL for action in providers.load(name).actions]
-TOKEN = "isk_r_0123456789abcdef"
+TOKEN = "a_fake_restricted_token"
 SPEECH = ("tts", "--param", "modelId=owner/voice", "--param", "text=a tin boat")
 SIGNUP = ("signup", "--param", "agent_name=painter", "--param", "runtime=a test")
 BUY = ("buy", "--param", "quote_id=quote_1", "--param", "payment_method=stripe_checkout")
