@@ -6,10 +6,11 @@ A dialect hands in its own `error(http, status)`, which sends its words for an H
 from __future__ import annotations
 
 import functools
+import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ... import catalogue, payloads
-from .. import faults, media
+from .. import faults, media, store
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"
 ELSEWHERE = "https://elsewhere.invalid"
@@ -82,6 +83,27 @@ def without(answer: dict, fault: str | None, *names: str) -> dict:
     if fault != "create-no-id":
         return answer
     return {name: value for name, value in answer.items() if name not in names}
+
+
+def read(sandbox, http, job_id: str, error, answer_of) -> None:
+    """Answer a read of a job, as its fault wants it; `answer_of` makes the answer of a job."""
+    job = sandbox.store.find(job_id)
+    if job is None:
+        return error(http, 404)
+    answer = answer_of(http, job)
+    if not misread(sandbox, http, job, error, answer):
+        http.answer(200, answer)
+    return None
+
+
+def status_of(job, words: dict[str, str]) -> str:
+    """A job's status by now. `words` has one for queued, running, strange, failed, canceled and done."""
+    state = store.progress(job, time.time())
+    if state == "running" and job.fault == "status-unknown":
+        state = "strange"
+    if state == "done" and job.fault in ("job-failed", "job-canceled"):
+        state = job.fault.removeprefix("job-")
+    return words[state]
 
 
 def misread(sandbox, http, job, error, whole: dict) -> bool:

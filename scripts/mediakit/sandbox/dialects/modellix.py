@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from .. import forms, media, store
+from .. import forms, media
 from . import common
 
 SERVICE = "modellix"
@@ -15,9 +15,9 @@ ID_PREFIX = "task-"
 BALANCE = 25.5
 RESULT_LIFETIME_SECONDS = 7 * 24 * 3600
 
-_STATUSES = {"queued": "pending", "running": "processing"}
+_OPEN = {"queued": "pending", "running": "processing", "strange": "warming_up"}
 # The service's documents name no canceled task; its own client knows the word.
-_ENDS = {"job-failed": "failed", "job-canceled": "canceled"}
+_STATUSES = {**_OPEN, "done": "success", "failed": "failed", "canceled": "canceled"}
 # HTTP status -> category and detail
 _WORDS = {
     400: "Invalid parameters: the request is invalid",
@@ -142,22 +142,13 @@ def _created(sandbox, job, is_oldest: bool) -> dict:
 
 
 def _read(sandbox, http, job_id: str) -> None:
-    job = sandbox.store.find(job_id)
-    if job is None:
-        return _error(http, 404)
-    answer = _envelope(_task(http, job))
-    if common.misread(sandbox, http, job, _error, answer):
-        return None
-    return http.answer(200, answer)
+    common.read(sandbox, http, job_id, _error, lambda http, job: _envelope(_task(http, job)))
 
 
 def _task(http, job) -> dict:
-    state = store.progress(job, time.time())
-    status = _STATUSES.get(state) or _ENDS.get(job.fault or "", "success")
-    if state == "running" and job.fault == "status-unknown":
-        status = "warming_up"
+    status = common.status_of(job, _STATUSES)
     task = {"status": status, "task_id": job.id, "model_id": job.model}
-    if state != "done":
+    if status in _OPEN.values():
         return task
     task["duration"] = round(job.duration * 1000)
     if job.fault == "result-older" and status == "success":

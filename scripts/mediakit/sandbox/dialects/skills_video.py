@@ -19,8 +19,10 @@ COST = {"total": 12, "subscription": 12, "permanent": 0}
 # Own choice: no source shows the balance's shape.
 CREDITS = {"total": 1000, "subscription": 1000, "permanent": 0}
 
-_STATUSES = {"queued": "IN_QUEUE", "running": "IN_PROGRESS"}
-_ENDS = {"job-failed": "FAILED", "job-canceled": "CANCELED"}
+_STATUSES = {
+    **{"queued": "IN_QUEUE", "running": "IN_PROGRESS", "strange": "WARMING_UP"},
+    **{"done": "COMPLETED", "failed": "FAILED", "canceled": "CANCELED"},
+}
 # HTTP status -> (error code, message)
 _WORDS = {
     400: ("GENERATION_INVALID_INPUT", "invalid input"),
@@ -227,20 +229,11 @@ def _event(job, status: str) -> dict:
 
 
 def _read(sandbox, http, job_id: str) -> None:
-    job = sandbox.store.find(job_id)
-    if job is None:
-        return _error(http, 404)
-    answer = _answer(http, job)
-    if common.misread(sandbox, http, job, _error, answer):
-        return None
-    return http.answer(200, answer)
+    common.read(sandbox, http, job_id, _error, _answer)
 
 
 def _answer(http, job) -> dict:
-    state = store.progress(job, time.time())
-    status = _STATUSES.get(state) or _ENDS.get(job.fault or "", "COMPLETED")
-    if state == "running" and job.fault == "status-unknown":
-        status = "WARMING_UP"
+    status = common.status_of(job, _STATUSES)
     answer = {"id": job.id, "status": status, "input": job.input, "data": None, "usage": COST}
     if status == "COMPLETED":
         return {**answer, "data": _data(http, job)}
