@@ -28,8 +28,9 @@ EXAMPLES = """\
 
 
 def build_parser() -> console.Parser:
-    from mediakit import options, providers
     from mediakit.console import folder, one_of, seconds
+    from mediakit.jobs import options
+    from mediakit.services import providers
 
     names = providers.names()
     parser = console.Parser(__doc__, EXAMPLES)
@@ -53,7 +54,7 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import account, options
+    from mediakit.jobs import account, options
 
     if arguments.action is None:
         _check_alone(arguments)
@@ -64,7 +65,7 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _check_alone(arguments) -> None:
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     for flag in ("param", "confirm", "output_dir", "persist_key", "show_token"):
         if getattr(arguments, flag):

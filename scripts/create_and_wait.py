@@ -28,8 +28,9 @@ _MAY_BE_THE_INPUTS = (22, 23)
 
 
 def build_parser() -> console.Parser:
-    from mediakit import options, providers
     from mediakit.console import one_of, seconds
+    from mediakit.jobs import options
+    from mediakit.services import providers
 
     parser = console.Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
@@ -84,7 +85,10 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import group, journal, options, plan, provenance, purchase, request, uploads
+    from mediakit.console import group
+    from mediakit.jobs import options, plan, purchase, request, uploads
+    from mediakit.ledger import journal
+    from mediakit.provenance import provenance
 
     arguments = provenance.made_again(arguments)
     asked = request.read(arguments)
@@ -107,7 +111,7 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _terms(arguments, asked, connection):
-    from mediakit import lifecycle
+    from mediakit.jobs import lifecycle
 
     return lifecycle.Terms(
         stream=asked.streams,

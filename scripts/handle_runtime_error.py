@@ -23,8 +23,8 @@ EXAMPLES = """\
 
 
 def build_parser() -> console.Parser:
-    from mediakit import providers
     from mediakit.console import one_of
+    from mediakit.services import providers
 
     names = providers.names()
     parser = console.Parser(__doc__, EXAMPLES)
@@ -50,7 +50,8 @@ def _status(text: str) -> int:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import errors, providers
+    from mediakit.base import errors
+    from mediakit.services import providers
 
     provider = providers.load(arguments.provider)
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
@@ -69,7 +70,8 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _body(arguments) -> str:
-    from mediakit import errors, inputs
+    from mediakit.base import errors
+    from mediakit.console import inputs
 
     if arguments.status is None:
         raise errors.bad_argument("--status", "expected the HTTP status of the answer")
@@ -87,7 +89,7 @@ def _credits_check_command(provider, arguments) -> str | None:
     path = arguments.credits_endpoint or provider.balance_path
     base_url = provider.base_url
     if arguments.base_url is not None or arguments.credits_endpoint is not None:
-        from mediakit import transport
+        from mediakit.http import transport
 
         base_url = transport.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
         path = base_url and transport.resolve_endpoint("--credits-endpoint", path, base_url)

@@ -30,8 +30,8 @@ DEFAULT_CATEGORY = "videos"
 
 
 def build_parser() -> console.Parser:
-    from mediakit import catalogue, providers
     from mediakit.console import one_of
+    from mediakit.services import catalogue, providers
 
     names = tuple(dict.fromkeys((*catalogue.services(), *providers.names())))
     tasks = providers.TASKS
@@ -81,7 +81,7 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _check(arguments) -> None:
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     if not (arguments.openapi or arguments.provider):
         raise bad_argument("--openapi", "expected a document, or --provider for a bundled contract")
@@ -104,7 +104,7 @@ def _payload(text: str | None):
     import json
     from pathlib import Path
 
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     if text is None:
         return None
@@ -122,7 +122,7 @@ def _refuse(word: str):
 
 def _refresh(screen: console.Console, arguments) -> None:
     """Fetch the list of models, or with --model the contract of that one."""
-    from mediakit import live
+    from mediakit.services import live
 
     if arguments.model:
         live.refresh_contract(_service(arguments), arguments.model, arguments.base_url)
@@ -132,17 +132,18 @@ def _refresh(screen: console.Console, arguments) -> None:
 
 def _document(arguments):
     """The document that was named; a model's own comes before its platform's."""
-    from mediakit import catalogue, contracts
+    from mediakit import contracts
+    from mediakit.services import catalogue
 
     if not arguments.openapi:
         return contracts.load(catalogue.contract_path(_service(arguments)))
-    from mediakit.fetching import Fetcher
+    from mediakit.http.fetching import Fetcher
 
     return contracts.load(arguments.openapi, Fetcher())
 
 
 def _service(arguments) -> str:
-    from mediakit import catalogue, providers
+    from mediakit.services import catalogue, providers
 
     return (
         arguments.provider if arguments.provider in catalogue.services() else providers.load(arguments.provider).speaks
@@ -161,7 +162,7 @@ def _operation(arguments):
 
 
 def _only_create(document) -> str:
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     found = [listed.endpoint for listed in document.operations() if listed.method == "POST"]
     if len(found) != 1:
@@ -172,8 +173,8 @@ def _only_create(document) -> str:
 
 
 def _of_model(arguments):
-    from mediakit import catalogue, payloads
     from mediakit.contracts import ContractError
+    from mediakit.services import catalogue, payloads
 
     service = _service(arguments)
     catalogue.find(service, arguments.model)
@@ -206,7 +207,7 @@ def _list(arguments) -> dict:
 
 
 def _list_catalogue(arguments) -> dict:
-    from mediakit import catalogue
+    from mediakit.services import catalogue
 
     document = _document(arguments)
     menu = catalogue.menu(_service(arguments), arguments.task, arguments.category, arguments.search)
@@ -220,7 +221,7 @@ def _list_catalogue(arguments) -> dict:
 
 
 def _list_document(arguments) -> dict:
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     if arguments.category:
         raise bad_argument("--category", "needs --docs or --provider; a document alone has no categories")
@@ -244,8 +245,8 @@ def _list_document(arguments) -> dict:
 
 
 def _list_docs(arguments) -> dict:
+    from mediakit.base.errors import bad_argument
     from mediakit.contracts.library import Library
-    from mediakit.errors import bad_argument
 
     if arguments.task:
         raise bad_argument("--task", "is not known to a docs.json; use --category or --search")

@@ -48,8 +48,8 @@ WITHOUT_JOB = ("list", "spend", "gallery")
 
 
 def build_parser() -> console.Parser:
-    from mediakit import options
     from mediakit.console import one_of, seconds, whole
+    from mediakit.jobs import options
 
     parser = console.Parser(__doc__, EXAMPLES)
     parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
@@ -73,7 +73,7 @@ OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import journal, ledger
+    from mediakit.ledger import journal, ledger
 
     _check(arguments)
     if arguments.action == "gallery":  # about files; it needs no journal
@@ -90,7 +90,7 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _check(arguments) -> None:
-    from mediakit.errors import bad_argument
+    from mediakit.base.errors import bad_argument
 
     if arguments.action is None:
         raise bad_argument("ACTION", f"expected one of {', '.join(ACTIONS)}")
@@ -116,7 +116,7 @@ def _is_given(arguments, flag: str) -> bool:
 
 
 def _found(arguments, book):
-    from mediakit import errors
+    from mediakit.base import errors
 
     # Two services can give the same id: the one that is named counts.
     entry = book.find(arguments.job, arguments.provider) or book.find(arguments.job)
@@ -165,7 +165,7 @@ def _show(screen, arguments, book) -> int:
 
 def _row(book, entry) -> dict:
     """What one line tells of a job."""
-    from mediakit import spending
+    from mediakit.base import spending
 
     def amount(micro, unit):
         return spending.Amount(micro, unit).shown if micro is not None else None
@@ -192,7 +192,7 @@ def _row(book, entry) -> dict:
 
 
 def _spend(screen, arguments, book) -> int:
-    from mediakit import spending
+    from mediakit.base import spending
 
     rows = book.totals()
     for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
@@ -212,7 +212,7 @@ def _spend(screen, arguments, book) -> int:
 
 
 def _gallery(screen, arguments) -> int:
-    from mediakit import gallery
+    from mediakit.provenance import gallery
 
     path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
     return screen.result("gallery", 0, path=path, files=files, omitted=omitted or None)
@@ -246,7 +246,8 @@ def _open(arguments, book, outcome: str) -> list:
 
 
 def _go_on(screen, arguments, book, entries: list) -> int:
-    from mediakit import group, options
+    from mediakit.console import group
+    from mediakit.jobs import options
 
     saving = options.saving(arguments)
 
@@ -258,7 +259,9 @@ def _go_on(screen, arguments, book, entries: list) -> int:
 
 def _one(screen, arguments, book, entry, saving) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
-    from mediakit import errors, journal, options, purchase
+    from mediakit.base import errors
+    from mediakit.jobs import options, purchase
+    from mediakit.ledger import journal
 
     outcome = book.outcome_of(entry)
     go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
@@ -290,7 +293,8 @@ def _one(screen, arguments, book, entry, saving) -> int:
 
 def _connected(screen, arguments, book, entry):
     """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
-    from mediakit import errors, options
+    from mediakit.base import errors
+    from mediakit.jobs import options
 
     try:
         return options.connect_again(screen, arguments, book, entry)
@@ -302,7 +306,8 @@ def _connected(screen, arguments, book, entry):
 
 def _attach(screen, arguments, book, entry) -> int:
     """Take a person's word for the id, once the service knows a job of that id."""
-    from mediakit import errors, options, purchase, request
+    from mediakit.base import errors
+    from mediakit.jobs import options, purchase, request
 
     if book.outcome_of(entry) != "unknown":
         raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
@@ -321,7 +326,8 @@ def _attach(screen, arguments, book, entry) -> int:
 
 
 def _cancel(screen, arguments, book) -> int:
-    from mediakit import errors, providers
+    from mediakit.base import errors
+    from mediakit.services import providers
 
     entry = _found(arguments, book)
     provider = providers.load(entry.service)
@@ -339,7 +345,8 @@ def _cancel(screen, arguments, book) -> int:
 def _forget(screen, arguments, book) -> int:
     import time
 
-    from mediakit import journal, spending
+    from mediakit.base import spending
+    from mediakit.ledger import journal
 
     if arguments.job:
         entries = [_found(arguments, book)]

@@ -24,8 +24,8 @@ EXAMPLES = """\
 
 
 def build_parser() -> console.Parser:
-    from mediakit import providers
     from mediakit.console import one_of
+    from mediakit.services import providers
 
     names = providers.names()
     parser = console.Parser(__doc__, EXAMPLES)
@@ -40,7 +40,7 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import providers
+    from mediakit.services import providers
 
     _check(arguments)
     if arguments.persist_key:
@@ -62,7 +62,7 @@ def main(screen: console.Console, arguments) -> int:
 
 
 def _check(arguments) -> None:
-    from mediakit import errors
+    from mediakit.base import errors
 
     if arguments.persist_key and not arguments.provider:
         raise errors.bad_argument("--persist-key", "expected with one --provider, to say whose key it is")
@@ -75,7 +75,8 @@ def _check(arguments) -> None:
 
 def _persist_key(screen: console.Console, arguments, provider) -> None:
     """Keep the key on standard input. One that would take the place of another is tried first."""
-    from mediakit import errors, keys
+    from mediakit.base import errors
+    from mediakit.services import keys
 
     if provider.key is None:
         raise errors.bad_argument("--provider", f"expected a service with a key; {provider.title} needs none")
@@ -96,7 +97,8 @@ def _persist_key(screen: console.Console, arguments, provider) -> None:
 
 def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bool) -> None:
     """Raise Failure where the service refuses the key, or cannot be asked and another would be lost."""
-    from mediakit import account, errors
+    from mediakit.base import errors
+    from mediakit.jobs import account
 
     if account.check_path(provider) is None:
         return
@@ -129,7 +131,8 @@ def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bo
 
 
 def _connection(arguments, provider, key):
-    from mediakit import options, transport
+    from mediakit.http import transport
+    from mediakit.jobs import options
 
     base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
     return options.Connection(provider, base_url, key, [])
@@ -137,7 +140,7 @@ def _connection(arguments, provider, key):
 
 def _report(screen: console.Console, arguments, provider) -> dict:
     """What is known about one service without asking it, and with --online what it says."""
-    from mediakit import keys
+    from mediakit.services import keys
 
     found, cli = _program(arguments, provider)
     login = found.saved_login if found else lambda: None
@@ -166,13 +169,14 @@ def _program(arguments, provider) -> tuple:
     """The service's own program, where it can be used, and what is to be said about it."""
     if provider.cli is None:
         return None, {"cli_available": False}
-    from mediakit import process
+    from mediakit.http import process
 
     # Most machines do not have it, and all else about it takes long to import.
     path, problem = process.locate(provider.cli["program"], provider.cli["variable"])
     found = None
     if path:
-        from mediakit import program, transport
+        from mediakit.http import transport
+        from mediakit.services import program
 
         base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
         found, problem = program.look_for(provider, base_url)
@@ -206,7 +210,7 @@ def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:
 
 def _asked(screen: console.Console, arguments, provider, key) -> dict:
     """Whether the service takes the key, and what is left on the account, as far as it tells."""
-    from mediakit import account
+    from mediakit.jobs import account
 
     path = account.check_path(provider)
     if path is None:
@@ -242,7 +246,7 @@ def _what_next(arguments, counted: list[dict], provider) -> dict:
     ready             jobs that are paid for wait to be delivered: the command runs as it is
     prompt_required   the command reads the prompt from standard input: a command holds none
     """
-    from mediakit import providers
+    from mediakit.services import providers
 
     ready = [report for report in counted if report["ready"]]
     open_jobs = _undelivered([report["provider"] for report in ready])
@@ -270,12 +274,12 @@ def _lacks_credits(report: dict) -> bool:
 def _undelivered(services: list[str]) -> int:
     import os
 
-    from mediakit import folders
+    from mediakit.base import folders
 
     folder, _ = folders.state_folder()
     if not services or folder is None or not os.path.exists(os.path.join(folder, folders.LEDGER)):
         return 0  # and nothing is imported that could tell more
-    from mediakit import journal
+    from mediakit.ledger import journal
 
     return journal.undelivered(services)
 
@@ -284,7 +288,7 @@ def _address(arguments, provider) -> list[str]:
     """The flags that lead to the address that was asked about, and not to another one that charges."""
     if arguments.base_url is None or provider.name != arguments.provider:
         return []
-    from mediakit import transport
+    from mediakit.http import transport
 
     there = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
     return ["--base-url", there] + (["--trust-base-url"] if arguments.trust_base_url else [])

@@ -50,7 +50,9 @@ def _port(text: str) -> int:
 def main(screen: console.Console, arguments) -> int:
     import queue
 
-    from mediakit import errors, folders, providers, sandbox
+    from mediakit import sandbox
+    from mediakit.base import errors, folders
+    from mediakit.services import providers
 
     folder, note = folders.state_folder()
     if note:

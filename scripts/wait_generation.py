@@ -23,7 +23,7 @@ EXAMPLES = """\
 
 
 def build_parser() -> console.Parser:
-    from mediakit import options
+    from mediakit.jobs import options
 
     parser = console.Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
@@ -35,7 +35,9 @@ def build_parser() -> console.Parser:
 
 
 def main(screen: console.Console, arguments) -> int:
-    from mediakit import errors, journal, options, purchase, request, runner
+    from mediakit.base import errors
+    from mediakit.jobs import options, purchase, request, runner
+    from mediakit.ledger import journal
 
     if (arguments.job is None) == (arguments.generation_id is None):
         raise errors.bad_argument("--generation-id", "expected it or --job, and not both")

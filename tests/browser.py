@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -137,7 +137,7 @@ def sandbox(request):
 
 def at_sandbox(server) -> list[str]:
     """The flags that lead a script to such a sandbox."""
-    from mediakit import providers
+    from mediakit.services import providers
 
     base_path = providers.load("sandbox", server.service).base_path
     return ["--provider", "sandbox", "--as", server.service, "--base-url", server.url + base_path]

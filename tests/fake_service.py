@@ -19,6 +19,7 @@ import threading
 from collections import namedtuple
 
 import pytest
+
 from conftest import KEY, PATIENCE
 
 REASONS = {200: "OK", 307: "Temporary Redirect", 404: "Not Found"}

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from mediakit import payloads, providers  # noqa: E402
+from mediakit.services import payloads, providers  # noqa: E402
 
 CONTRACTS = ROOT / "assets" / "contracts"
 DESCRIPTORS = ROOT / "assets" / "providers"

@@ -64,7 +64,10 @@ def main() -> None:
     sys.path.insert(0, os.path.dirname(os.path.abspath(SCRIPT)))
     import runpy
 
-    from mediakit import console, ledger, results, transport
+    from mediakit import console
+    from mediakit.http import transport
+    from mediakit.ledger import ledger
+    from mediakit.media import results
 
     watch_transactions(ledger)
     around(http.client.HTTPConnection, "send")

@@ -10,13 +10,15 @@ import socket
 import urllib.request
 
 import pytest
-from conftest import KEY, ROOT
-from fake_service import FakeService, answer, cut_short, hang, page, reset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit import actions, errors, providers, transport
+from conftest import KEY, ROOT
+from fake_service import FakeService, answer, cut_short, hang, page, reset
+from mediakit.base import errors
+from mediakit.http import transport
 from mediakit.sandbox import Sandbox
+from mediakit.services import actions, providers
 
 REAL = [name for name in providers.names() if not providers.load(name).embedded]
 EVERY = [(name, action) for name in REAL for action in providers.load(name).actions]

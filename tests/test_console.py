@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from conftest import KEY, PATIENCE, SCRIPTS, Run, read_events
 from fake_service import (
     COMPLETED,

@@ -9,11 +9,11 @@ import subprocess
 import wave
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as some
 
-from mediakit import containers
+from conftest import ROOT
+from mediakit.media import containers
 
 FILM = "-f lavfi -i testsrc=size=160x120:rate=10:duration=2"
 SOUND = "-f lavfi -i sine=duration=2"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+
 from mediakit import contracts
 from mediakit.contracts import ContractError, is_placeholder
 from mediakit.contracts.patterns import matching

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from mediakit import contracts
 
 DATA = Path(os.environ.get("AI_MEDIA_TEST_DATA", "")) / "specs"

@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+
 from fake_service import (
     COMPLETED,
     FakeService,
@@ -20,8 +21,7 @@ from fake_service import (
     reset_connection,
     stream,
 )
-
-from mediakit.lifecycle import RECONCILE_AT
+from mediakit.jobs.lifecycle import RECONCILE_AT
 
 STREAMS = pytest.mark.parametrize("streams", [True, False], ids=["stream", "plain"])
 

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT, SCRIPTS
 
-from mediakit import catalogue, errors, providers
+from conftest import ROOT, SCRIPTS
+from mediakit.base import errors
+from mediakit.services import catalogue, providers
 
 PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *sorted((ROOT / "references").glob("*.md"))]
 SHIPPED_SCRIPTS = sorted(SCRIPTS.glob("*.py"))
@@ -136,21 +137,20 @@ def test_no_script_has_a_special_case_for_one_service():
 
 
 def rooms() -> list[str]:
-    """The rooms of the shared helper, from top to bottom, as its docstring lists them."""
+    """The packages of the shared helper, from top to bottom, as its docstring lists them."""
     return re.findall(r"^    ([a-z_]+)  ", (SCRIPTS / "mediakit/__init__.py").read_text(encoding="utf-8"), re.M)
 
 
-def imported_by(room: str) -> set[str]:
-    """The rooms that a room imports, at its head or inside a function."""
+def imported_by(package: str) -> set[str]:
+    """The packages that a package imports, at the head of a module or inside a function."""
     import ast
 
     found = set()
-    for path in (SCRIPTS / "mediakit").glob(f"{room}.py"), (SCRIPTS / "mediakit" / room).rglob("*.py"):
-        for file in path:
-            depth = len(file.relative_to(SCRIPTS / "mediakit").parts)
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ImportFrom) and node.level == depth:
-                    found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    for file in (SCRIPTS / "mediakit" / package).rglob("*.py"):
+        depth = len(file.relative_to(SCRIPTS / "mediakit").parts)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == depth:
+                found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
     return found & set(rooms())
 
 

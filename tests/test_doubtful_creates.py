@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import KEY, PATIENCE, SCRIPTS, Run
 from fake_service import Exchange, FakeService, answer, reset
 

@@ -4,10 +4,10 @@ import gzip
 import json
 
 import pytest
-from fake_service import FakeService, answer, dripping
 
-from mediakit import fetching
+from fake_service import FakeService, answer, dripping
 from mediakit.contracts import ContractError
+from mediakit.http import fetching
 
 OPENAPI = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/a": {"post": {"responses": {}}}}}
 

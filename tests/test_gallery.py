@@ -10,14 +10,14 @@ import struct
 import time
 
 import pytest
-from browser import Browser, executable
-from conftest import ROOT
-from fake_service import PNG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediakit import gallery, metadata
+from browser import Browser, executable
+from conftest import ROOT
+from fake_service import PNG
+from mediakit.provenance import gallery, metadata
 
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 WAV = b"RIFF" + struct.pack("<I", 8036) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)

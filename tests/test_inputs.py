@@ -14,14 +14,15 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
-from fake_program import FakeProgram
-from fake_service import FakeService, answer, dripping, reset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit import bodies, catalogue, payloads, providers
+from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
+from fake_program import FakeProgram
+from fake_service import FakeService, answer, dripping, reset
+from mediakit.http import bodies
 from mediakit.sandbox import Sandbox, forms
+from mediakit.services import catalogue, payloads, providers
 
 SERVICES = ("skills-video", "modellix", "image-skill")
 KEYS = {"SKILLS_VIDEO_API_KEY": KEY, "MODELLIX_API_KEY": KEY, "IMAGE_SKILL_TOKEN": KEY}

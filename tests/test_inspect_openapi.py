@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from conftest import read_events
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "inspect_openapi.py"
@@ -173,7 +174,8 @@ def test_the_menu_of_a_task_parts_what_runs_from_what_is_only_listed():
 
 def test_every_model_that_runs_has_a_template_that_passes_its_own_check():
     sys.path.insert(0, str(SCRIPT.parent))
-    from mediakit import catalogue, contracts
+    from mediakit import contracts
+    from mediakit.services import catalogue
 
     for service in ("skills-video", "modellix", "image-skill"):
         document = contracts.load(catalogue.contract_path(service))

@@ -6,11 +6,12 @@ import json
 import os
 
 import pytest
+
 from conftest import KEY
 from fake_service import FakeService, answer, hang, page, reset
-
-from mediakit import errors, folders, keys, providers
+from mediakit.base import errors, folders
 from mediakit.sandbox import Sandbox
+from mediakit.services import keys, providers
 
 OLD = "the_old_fake_key"
 BAD = "bad_fake_key"  # the sandbox plays the part of a service that refuses it

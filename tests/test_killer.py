@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, SCRIPTS, Run, at_sandbox
-from test_sandbox_faults import SERVICES
 
-from mediakit import ledger
+from conftest import PATIENCE, SCRIPTS, Run, at_sandbox
+from mediakit.ledger import ledger
+from test_sandbox_faults import SERVICES
 
 KILLER = Path(__file__).with_name("killer.py")
 KILLS = int(os.environ.get("AI_MEDIA_KILLS", "24"))

@@ -8,11 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SCRIPTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediakit import errors, ledger, spending
+from conftest import SCRIPTS
+from mediakit.base import errors, spending
+from mediakit.ledger import ledger
 
 CREDITS = spending.Amount.of(12, "credits")
 
@@ -161,7 +162,7 @@ def test_a_newer_ledger_is_left_alone(tmp_path):
 def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
     program = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
-        "import test_ledger; from mediakit import ledger\n"
+        "import test_ledger; from mediakit.ledger import ledger\n"
         "book = ledger.Ledger(sys.argv[3])\n"
         "decision = book.claim([test_ledger.order()], [])[0]\n"
         "print(decision.word, flush=True)\n"
@@ -300,7 +301,8 @@ def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(book):
     first = buy(book)[0]
     book.record(first.entry.key, "?", outcome="unknown")
     the_owner_dies(book, first)
-    from mediakit import console, journal
+    from mediakit import console
+    from mediakit.ledger import journal
 
     late = journal.Journal(console.Console("test"), book, book.find(first.entry.key))
     assert book.accepted(first.entry.key, "g", "answer")

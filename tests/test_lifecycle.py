@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit import errors, providers
-from mediakit.lifecycle import CREATE_ATTEMPTS, Create, End, Job, Leave, Poll, Say, Terms
+from mediakit.base import errors
+from mediakit.jobs.lifecycle import CREATE_ATTEMPTS, Create, End, Job, Leave, Poll, Say, Terms
+from mediakit.services import providers
 
 SERVICE = providers.load("skills-video")
 ENDING = SERVICE.ending_events

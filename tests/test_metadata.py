@@ -8,12 +8,12 @@ import struct
 import subprocess
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediakit import metadata
+from conftest import ROOT
+from mediakit.provenance import metadata
 
 TEXT = json.dumps({"prompt": 'a "tin" <boat> & ]]> \u202e \x00 é', "more": "x" * 20_000})
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()

@@ -11,10 +11,11 @@ import re
 import subprocess
 
 import pytest
-from conftest import KEY, PATIENCE, posts
 
-from mediakit import process, providers
+from conftest import KEY, PATIENCE, posts
+from mediakit.http import process
 from mediakit.sandbox import Sandbox
+from mediakit.services import providers
 
 SERVICE = providers.load("modellix")
 MODEL = "google/nano-banana-2-lite"

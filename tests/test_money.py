@@ -6,6 +6,7 @@ import json
 import signal
 
 import pytest
+
 from conftest import KEY, posts
 
 PROMPT = "a tin boat"

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from conftest import KEY, PATIENCE
 from mediakit.sandbox import Sandbox
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import KEY, posts
 
 VARIABLE = "SKILLS_VIDEO_API_KEY"
@@ -161,4 +162,4 @@ def test_the_start_needs_none_of_the_heavy_packages(scripts):
         )  # fmt: skip
         loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
         assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3", "decimal"}
-        assert "mediakit.errors" in loaded
+        assert "mediakit.base.errors" in loaded

@@ -11,13 +11,17 @@ import sys
 import time
 
 import pytest
-from conftest import KEY, PATIENCE
-from fake_program import ANSWER, FakeProgram, is_running
-from fake_service import FakeService, answer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit import console, errors, keys, options, process, program, providers, transport
+from conftest import KEY, PATIENCE
+from fake_program import ANSWER, FakeProgram, is_running
+from fake_service import FakeService, answer
+from mediakit import console
+from mediakit.base import errors
+from mediakit.http import process, transport
+from mediakit.jobs import options
+from mediakit.services import keys, program, providers
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs of these tests start with #!")
 
@@ -427,7 +431,7 @@ REFUSED_CHOICES = [
 def test_a_choice_that_cannot_be_is_refused_and_says_why(
     monkeypatch, capsys, tmp_path, flags, login, works, key, environment, words
 ):
-    from mediakit.errors import Failure
+    from mediakit.base.errors import Failure
 
     with pytest.raises(Failure) as refused:
         choose(monkeypatch, capsys, tmp_path, flags, login, works, key, **environment)
@@ -548,7 +552,7 @@ def test_no_output_is_too_strange_and_none_without_proof_says_what_became_of_a_c
 
 
 def test_an_id_that_the_program_does_not_take_is_never_made_one_of_its_words(tmp_path):
-    from mediakit.errors import Failure
+    from mediakit.base.errors import Failure
 
     found = program.Program(SERVICE, str(tmp_path / "missing"), "PATH", "http://127.0.0.1:9")
     wire = program.ProgramWire(found, None, queue.SimpleQueue())

@@ -9,14 +9,15 @@ import types
 from functools import cache
 
 import pytest
-from conftest import KEY, ROOT
-from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediakit import metadata, provenance, results
+from conftest import KEY, ROOT
+from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
 from mediakit.console import Console, Redactor
+from mediakit.media import results
+from mediakit.provenance import metadata, provenance
 
 PICTURE = answer(200, PNG, media_type="image/png")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and named pipes are a matter of POSIX systems")

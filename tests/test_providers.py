@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mediakit import catalogue, errors, providers
+from conftest import ROOT
+from mediakit.base import errors
+from mediakit.services import catalogue, providers
 
 SERVICE = providers.load("skills-video")
 

@@ -8,11 +8,11 @@ import shlex
 
 import pytest
 import requests
+
 from conftest import KEY, ROOT, Scripts
 from fake_service import COMPLETED, FakeService, answer, event, job, stream
-
-from mediakit import providers
 from mediakit.sandbox import Sandbox
+from mediakit.services import providers
 
 WITH_KEY = {"SKILLS_VIDEO_API_KEY": KEY}
 PAYLOAD = '{"prompt":"A cinematic dolly shot of neon city rain at night"}'

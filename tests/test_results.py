@@ -23,6 +23,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+
 from conftest import PATIENCE, ROOT, SCRIPTS, Run
 from fake_service import (
     PNG,
@@ -41,8 +42,7 @@ from fake_service import (
     stream,
     wait,
 )
-
-from mediakit import download, names, results
+from mediakit.media import download, names, results
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, links and limits as POSIX systems have them")
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -674,14 +674,14 @@ def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
     ],
 )
 def test_which_addresses_may_be_reached(host, public, private):
-    from mediakit import transport
+    from mediakit.http import transport
 
     assert (transport.is_public_peer(host), transport.is_private_peer(host)) == (public, private)
 
 
 @pytest.mark.parametrize("host", ["①②⑦.0.0.1", "127。0。0。1", "127｡0｡0｡1", "１２７.0.0.1", "ⓛocalhost", "０x7f.1"])
 def test_a_private_host_is_known_in_letters_that_become_others_on_the_way(host):
-    from mediakit import transport
+    from mediakit.http import transport
 
     assert transport.is_private_literal(host)
 

@@ -10,6 +10,7 @@ import subprocess
 import urllib.request
 
 import pytest
+
 from conftest import PATIENCE, ROOT, read_events
 
 
@@ -110,8 +111,9 @@ def test_a_table_is_read_by_the_same_rules_in_every_process(tmp_path):
 
 
 def test_long_and_strange_prompts_are_drawn():
-    from mediakit.sandbox import media
     from PIL import Image
+
+    from mediakit.sandbox import media
 
     for prompt in ("", "x" * 5000, "wort " * 3000, "a\nb\x00\u202e\ud800", "日本語 😀"):
         for ratio in ("1:1", "9:16", "1000:1", "0:0", "auto", 5):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import ROOT, at_sandbox, posts
 
+from conftest import ROOT, at_sandbox, posts
 from mediakit.sandbox import FAULTS
 
 STREAM = ()

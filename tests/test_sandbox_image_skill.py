@@ -12,10 +12,10 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import KEY, PATIENCE, read_events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import KEY, PATIENCE, read_events
 from mediakit.sandbox import Sandbox
 
 MODEL = "xai.grok-imagine-image"

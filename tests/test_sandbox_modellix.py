@@ -8,10 +8,10 @@ import signal
 import wave
 
 import pytest
-from conftest import KEY, PATIENCE, read_events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import KEY, PATIENCE, read_events
 from mediakit.sandbox import Sandbox, forms
 
 MODEL = "google/nano-banana"

@@ -7,10 +7,12 @@ import re
 import sqlite3
 
 import pytest
+
 from conftest import KEY, ROOT, SCRIPTS, at_sandbox, posts, validator
 from fake_service import FakeService, answer, job
-
-from mediakit import catalogue, ledger, providers, spending
+from mediakit.base import spending
+from mediakit.ledger import ledger
+from mediakit.services import catalogue, providers
 
 SERVICES = providers.spoken_by("sandbox")
 IMAGE_SKILL = pytest.mark.parametrize("sandbox", ["image-skill"], indirect=True)
@@ -46,6 +48,7 @@ def upload(sandbox) -> str:
     import hashlib
 
     import requests
+
     from fake_service import PNG
 
     body = {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import KEY, SCRIPTS, Run, posts
 from fake_service import FakeService, answer
 from test_doubtful_creates import MADE, create, jobs

@@ -6,11 +6,11 @@ import base64
 import json
 
 import pytest
-from conftest import data_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.sse import Decoder, EventTooLarge
+from conftest import data_folder
+from mediakit.http.sse import Decoder, EventTooLarge
 
 # name, bytes, events as (name, data)
 RULES = [

@@ -9,10 +9,10 @@ import sys
 import threading
 
 import pytest
-from conftest import PATIENCE, SCRIPTS, read_events
 from PIL import Image
 
-from mediakit import terminal_picture
+from conftest import PATIENCE, SCRIPTS, read_events
+from mediakit.provenance import terminal_picture
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a matter of POSIX systems")
 
@@ -196,7 +196,9 @@ def test_resuming_and_waiting_show_too(scripts):
 def test_what_cannot_be_drawn_is_a_path(tmp_path, content):
     (tmp_path / "x\x1b[2J.png").write_bytes(content)
     terminal = Terminal()
-    code = "import sys; from mediakit import terminal_picture; terminal_picture.show(sys.argv[1], 'image/png')"
+    code = (
+        "import sys; from mediakit.provenance import terminal_picture; terminal_picture.show(sys.argv[1], 'image/png')"
+    )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "x\x1b[2J.png")],
         cwd=SCRIPTS, env={**os.environ, **KITTY}, stderr=terminal.theirs, timeout=PATIENCE, check=True,

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from conftest import KEY
 from fake_service import (
     COMPLETED,

@@ -7,9 +7,10 @@ import re
 import shlex
 
 import pytest
-from conftest import posts
 
-from mediakit import catalogue, contracts, payloads, providers
+from conftest import posts
+from mediakit import contracts
+from mediakit.services import catalogue, payloads, providers
 
 KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
 PARTIAL = ("--model", "kling-ai/o3/video", "--prompt", "rain")

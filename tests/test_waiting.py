@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+
 from conftest import PATIENCE, read_events
 from fake_service import (
     COMPLETED,

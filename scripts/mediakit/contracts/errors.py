@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import errors
+from ..base import errors
 
-# word -> category; each word is also registered in mediakit.errors.ERROR_CODES
+# word -> category; each word is also registered in mediakit.base.errors.ERROR_CODES
 CATEGORIES = {
     "source_invalid": "bad_arguments",
     "variant_not_found": "bad_arguments",

@@ -12,7 +12,7 @@ import re
 import struct
 import wave
 
-from ..providers import ASSETS
+from ..services.providers import ASSETS
 
 # media -> (media type, file ending)
 TYPES = {

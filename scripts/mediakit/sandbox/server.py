@@ -14,7 +14,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
 
-from .. import catalogue
+from ..services import catalogue
 from . import dialects, media
 from .store import Store
 

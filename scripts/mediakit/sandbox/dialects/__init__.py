@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 
-from ...providers import ASSETS
+from ...services.providers import ASSETS
 
 
 def names() -> tuple[str, ...]:

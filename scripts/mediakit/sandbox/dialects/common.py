@@ -9,7 +9,7 @@ import functools
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ... import catalogue, payloads
+from ...services import catalogue, payloads
 from .. import faults, media, store
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"

@@ -1,0 +1,127 @@
+"""Several jobs in one command: each has its own result line, and a `summary` ends the command.
+
+run    one job as it is, several side by side
+Part   the console of one of several jobs
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+
+from ..base import errors
+from . import ClosedPipe, Console, unforeseen
+
+AT_ONCE = 4
+
+# The gravest first; every other code comes after these.
+_GRAVITY = (12, 27, 11, 26, 10)
+_UNFINISHED = frozenset((11, 130, 143))
+
+
+class Part(Console):
+    """Writes through the console of the whole command; its results are not the last line."""
+
+    def __init__(self, whole: Console, lock: threading.Lock):
+        super().__init__(whole.script)
+        self.redactor = whole.redactor
+        self._live = False
+        self._lock = lock
+
+    def _write(self, event: dict) -> None:
+        with self._lock:
+            super()._write(event)
+
+    def result(self, event: str, exit_code: int, **fields) -> int:
+        self.emit(event, **fields, exit_code=exit_code)
+        return exit_code
+
+
+def run(console: Console, jobs: list, spent=None) -> int:
+    """Run callables (console) -> exit code, and return the exit code of the command.
+
+    spent  () -> what the command has spent, as Amounts; for the summary
+    """
+    if len(jobs) == 1:
+        return jobs[0](console)
+    codes = _Side(console, jobs).run() if jobs else []
+    return console.result("summary", gravest(codes), **counted(codes), spent=[amount.shown for amount in spent()])
+
+
+def gravest(codes: list[int]) -> int:
+    """The exit code of a command from those of its jobs."""
+    failed = [code for code in codes if code]
+    return next((code for code in (*_GRAVITY, *failed) if code in failed), 0)
+
+
+def counted(codes: list[int]) -> dict:
+    """How many jobs ended how."""
+    return {
+        "jobs": len(codes),
+        "succeeded": codes.count(0),
+        "unfinished": sum(code in _UNFINISHED for code in codes),
+        "unknown": codes.count(12),
+        "failed": sum(code not in _UNFINISHED and code not in (0, 12) for code in codes),
+    }
+
+
+class _Side:
+    """Jobs side by side, AT_ONCE at a time, in threads; signals go to each of them."""
+
+    def __init__(self, console: Console, jobs: list):
+        self._console = console
+        self._lock = threading.Lock()
+        self._inbox: queue.SimpleQueue = queue.SimpleQueue()
+        self._parts = [Part(console, self._lock) for _ in jobs]
+        self._codes: list[int | None] = [None] * len(jobs)
+        self._waiting = list(enumerate(jobs))
+        self._stopping: int | None = None
+        self._closed = False
+
+    def run(self) -> list[int]:
+        self._console.on_signal = lambda number: self._inbox.put(("signal", number))
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(AT_ONCE, len(self._parts)))]
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        while running:
+            kind, value = self._console.wait_for(self._inbox)
+            if kind == "signal":
+                self._stop(value)
+            else:
+                running -= 1
+        if self._closed:
+            raise ClosedPipe
+        return self._codes
+
+    def _stop(self, number: int) -> None:
+        with self._lock:
+            self._stopping = number
+            started = [part for part, code in zip(self._parts, self._codes) if code is None]
+        for part in started:
+            if part.on_signal is not part._raise_interrupted:
+                part.on_signal(number)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._closed:
+                    break
+                index, job = self._waiting.pop(0)
+            self._codes[index] = self._guarded(self._parts[index], job)
+        self._inbox.put(("done", None))
+
+    def _guarded(self, part: Part, job) -> int | None:
+        try:
+            if self._stopping is not None:
+                return part.result("interrupted", 128 + self._stopping, outcome="not_sent")
+            return job(part)
+        except errors.Failure as failure:
+            return part.failure(failure)
+        except ClosedPipe:
+            self._closed = True
+            self._inbox.put(("signal", int(signal.SIGTERM)))
+            return None
+        except BaseException as problem:  # a thread that ended without a word would be waited for for ever
+            return unforeseen(part, problem)

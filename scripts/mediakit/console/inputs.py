@@ -1,0 +1,84 @@
+"""What a flag names or holds: files, standard input, JSON. Every failure is a bad argument.
+
+read_text, read_json, read_object   the value
+read_pair, read_json_or_text        NAME=VALUE, and what such a VALUE is
+one_standard_input                  only one flag can read it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ..base import errors
+
+_LARGEST_INPUT = 64 * 1024 * 1024
+
+
+def read_text(flag: str, path: str) -> str:
+    """The text of the file that a flag names, `-` for standard input; raises Failure 2."""
+    try:
+        if path == "-":
+            content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
+        else:
+            if os.path.isdir(path):
+                raise IsADirectoryError(21, "it is a directory")
+            with open(path, "rb") as file:
+                content = file.read(_LARGEST_INPUT + 1)
+    except (OSError, ValueError, AttributeError) as problem:
+        words = getattr(problem, "strerror", None) or "it cannot be read"
+        raise errors.bad_argument(flag, f"expected a file that can be read: {words}") from None
+    if len(content) > _LARGEST_INPUT:
+        raise errors.bad_argument(flag, f"expected at most {_LARGEST_INPUT} bytes")
+    try:
+        # PowerShell writes UTF-16 with a byte order mark, and so do some editors on Windows.
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise errors.bad_argument(flag, "expected text in UTF-8") from None
+
+
+def read_object(flag: str, text: str) -> dict:
+    """The JSON object that a flag holds; raises Failure 2."""
+    value = read_json(flag, text)
+    if not isinstance(value, dict):
+        raise errors.bad_argument(flag, 'expected a JSON object, such as \'{"prompt": "…"}\'')
+    return value
+
+
+def read_json(flag: str, text: str):
+    """The JSON value that a flag holds; raises Failure 2. NaN and infinities are no JSON."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return value
+    except (ValueError, RecursionError) as problem:
+        where = f" (line {problem.lineno}, column {problem.colno})" if hasattr(problem, "lineno") else ""
+        raise errors.bad_argument(flag, f"expected JSON{where}") from None
+
+
+def read_pair(flag: str, pair: str) -> tuple[str, str]:
+    """`(NAME, VALUE)` of NAME=VALUE; raises Failure 2."""
+    name, equals, value = pair.partition("=")
+    if not equals or not name.strip():
+        raise errors.bad_argument(flag, "expected NAME=VALUE")
+    return name.strip(), value
+
+
+def read_json_or_text(flag: str, text: str):
+    """JSON when it is JSON, else the text itself."""
+    try:
+        return read_json(flag, text)
+    except errors.Failure:
+        return text
+
+
+def _no_constant(word: str):
+    raise ValueError(f"{word} is no JSON")
+
+
+def one_standard_input(*wanted: tuple[str, bool]) -> None:
+    """Raise Failure 2 when more than one flag wants standard input."""
+    flags = [flag for flag, wants in wanted if wants]
+    if len(flags) > 1:
+        raise errors.bad_argument(" and ".join(flags), "only one of them can read standard input")

@@ -1,0 +1,773 @@
+"""The state machine of one job: what was seen in, what to do next out.
+
+Pure: no I/O, and no clock of its own; every method takes `now`, seconds on any monotonic clock,
+and returns the actions to carry out, in order. `wake_at` says when `tick` wants to be called if
+nothing is seen before. The rules are those of the command-line contract ("What a paid POST may
+do", "Waiting").
+
+    creating ──id──> streaming ──stream left──> polling ──> ended
+        │                └──────terminal status───────────────^
+        ├──rejected, terminal answer──────────────────────────^
+        └──unknown──> reconciling ──found──> polling          │
+                           └──not found───────────────────────^
+
+Actions:
+    Create    send the paid POST (only now, never otherwise)
+    Leave     give the POST or its stream up
+    Poll      read the job once
+    Reconcile read the service's list of unfinished jobs, and tell `listed` which could be this one
+    Say       one event
+    End       the result: an event of its own, or a Failure
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from ..base import errors
+from ..services.providers import TERMINAL_STATES, Reading
+
+CREATE_ATTEMPTS = 5
+CREATE_WINDOW = 60.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+FIRST_POLL_PAUSE = 0.1
+POLL_PAUSE_GROWTH = 1.6
+NOT_FOUND_GRACE = 10.0
+HEARTBEAT = 15.0
+INTERRUPT_GRACE = 2.0
+# The list of unfinished jobs is read so many seconds after an outcome became unknown, and while a
+# POST is silent, since a short job leaves the list soon.
+RECONCILE_AT = (0.0, 1.0, 3.0)
+RECONCILE_TIMEOUT = 5.0
+SILENT_AFTER = 10.0
+SILENT_PAUSE = 5.0
+# A deadline leaves so much time to reconcile in, but never more than a quarter of itself.
+RECONCILE_RESERVE = 5.0
+
+# A read answered with one of these will not be answered otherwise by asking again.
+_RETRIED_READ_STATUSES = frozenset((408, 425, 429))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long to wait for what, in seconds.
+
+    create_timeout  for the answer to a POST, and for data on an open stream
+    sending_time    more for the answer, where the POST carries files
+    poll_timeout    for stream and polling together, once the create was answered
+    deadline        for everything, from `begin` on; None for none
+    reconciles      whether the service can be asked what became of a POST without an answer
+    repeats_for     how long after `begin` the same request may be sent again under its idempotency key; 0 without one
+    """
+
+    stream: bool = True
+    wait: bool = True
+    create_timeout: float = 120.0
+    sending_time: float = 0.0
+    poll_timeout: float = 900.0
+    poll_interval: float = 3.0
+    poll_request_timeout: float = 20.0
+    deadline: float | None = None
+    verbose: bool = False
+    ending_events: frozenset = frozenset()
+    reconciles: bool = False
+    repeats_for: float = 0.0
+
+
+@dataclass(frozen=True)
+class Create:
+    pass
+
+
+@dataclass(frozen=True)
+class Leave:
+    pass
+
+
+@dataclass(frozen=True)
+class Poll:
+    pass
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    pass
+
+
+@dataclass(frozen=True)
+class Say:
+    """An event. `reading` is the answer that it tells of, for whoever adds what the service billed."""
+
+    event: str
+    fields: dict = field(default_factory=dict)
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """The result. `reading` is the terminal answer, where there is one; `failure` replaces the event."""
+
+    event: str
+    exit_code: int
+    fields: dict = field(default_factory=dict)
+    reading: Reading | None = None
+    failure: errors.Failure | None = None
+
+
+class Pauses:
+    """Jittered exponential backoff: each `next` is between half and all of a doubling ceiling."""
+
+    def __init__(self, first: float, longest: float, jitter):
+        self._ceiling, self._longest, self._jitter = first, longest, jitter
+
+    def next(self) -> float:
+        pause = min(self._ceiling, self._longest) * (0.5 + 0.5 * self._jitter())
+        self._ceiling *= 2
+        return pause
+
+
+class Sparingly:
+    """Lets a repeated complaint through at first, at a changed cause, then every HEARTBEAT with a count."""
+
+    def __init__(self):
+        self._cause = None
+        self._said_at = 0.0
+        self.count = 0
+
+    def lets(self, cause, now: float) -> bool:
+        self.count += 1
+        if cause == self._cause and now - self._said_at < HEARTBEAT:
+            return False
+        self._cause, self._said_at = cause, now
+        return True
+
+    def forget(self) -> None:
+        self._cause, self.count = None, 0
+
+
+class Job:
+    """One job from its create, or from its id, to its result.
+
+    terms          see Terms
+    generation_id  of a job that exists already: it is only waited for
+    unresolved     of a job that may exist: how it ends when it is not found; it is only looked for
+    forgiving      whether a 404 for a job that exists already is given NOT_FOUND_GRACE
+    jitter         () -> number from 0 to 1
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        generation_id: str | None = None,
+        jitter=random.random,
+        *,
+        unresolved: errors.Failure | None = None,
+        forgiving: bool = False,
+    ):
+        self.terms = terms
+        self.generation_id = generation_id
+        self.status: str | None = None
+        self.state: str | None = None
+        self.outcome = "accepted" if generation_id else "unknown" if unresolved else "not_sent"
+        self.ended = False
+        self.wake_at = 0.0
+        # When a POST without an answer is given up.
+        self.give_up_at = float("inf")
+        self._unresolved = unresolved
+        self._forgiving = forgiving
+        self._hard_deadline = float("inf")
+        self._list_at = float("inf")
+        self._listings = 0
+        self._is_listing = False
+        self._reconciling_from = 0.0
+        self._candidates: list[str] = []
+        self._jitter = jitter
+        self._phase = "new"
+        self._attempt = 0
+        self._began_at = 0.0
+        self._accepted_at: float | None = None
+        self._deadline = float("inf")
+        self._data_at = 0.0
+        self._said_state_at = 0.0
+        self._polls = 0
+        self._poll_pause = FIRST_POLL_PAUSE
+        self._read_pauses: Pauses | None = None
+        self._create_pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE, jitter)
+        self._complaints = Sparingly()
+        self._warned: set[str] = set()
+        self._seen_states: set[str] = set()
+        self._last_words = ""
+        self._interrupted_by: int | None = None
+        # A POST has been sent of which nobody knows what became; the one that repeats it proves nothing against it.
+        self._is_doubtful = unresolved is not None
+        self._repeated = False
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a POST is under way, of which `outcome` cannot tell yet."""
+        return self._phase == "creating"
+
+    # -- what a runner tells -------------------------------------------------------------------
+
+    def begin(self, now: float) -> list:
+        self._began_at = now
+        if self.terms.deadline is not None:
+            self._deadline = self._hard_deadline = now + self.terms.deadline
+        if self.generation_id:
+            self._accepted_at = now if self._forgiving else None
+            self._set_poll_deadline(now)
+            return self._start_polling(now)
+        if self._unresolved and self.terms.reconciles:
+            return self._start_reconciling(now)
+        if self._unresolved and not self._may_repeat(now, 0.0):
+            return self._end_unresolved()
+        self._repeated = self._is_doubtful
+        return self._send(now)
+
+    def create_not_sent(self, now: float, message: str) -> list:
+        """The transport recorded that no byte of the POST left."""
+        if self._is_doubtful:
+            return self._end_unknown("outcome_unknown", f"it could not be sent again: {message}", now)
+        self.outcome = "not_sent"
+        failure = errors.Failure(
+            "request_not_sent",
+            f"the request could not be sent: {message}",
+            "transient",
+            outcome="not_sent",
+            retryable=True,
+            guidance=["Nothing was bought. Check the network and the service's status, then run the same again."],
+        )
+        return self._send_again(now, message, None, failure)
+
+    def create_lost(self, now: float, message: str, repeatable: bool = False) -> list:
+        """The POST, or a part of it, left, and no complete answer came."""
+        if self._phase == "streaming":
+            return self.stream_ended(now, "reset", message)
+        self.outcome = "unknown"
+        return self._unknown_or_repeat("outcome_unknown", message, now, repeatable)
+
+    def create_answered(
+        self,
+        now: float,
+        status: int,
+        reading: Reading,
+        category: str,
+        message: str,
+        retry_after: float | None = None,
+        location: str | None = None,
+        stated: str | None = None,
+        repeatable: bool = False,
+    ) -> list:
+        """A complete answer that is no stream. `category` and `message` count for error statuses.
+
+        stated      the outcome that the service's own error code proves, before its status does
+        repeatable  whether the same may be sent again under the same idempotency key
+        """
+        self.outcome = stated or errors.outcome_of_status(status, reading.id is not None)
+        if self.outcome == "rejected" and self._is_doubtful:
+            # The service refuses to be asked again; what it did the first time is as unknown as before.
+            return self._end_unknown("outcome_unknown", f"sent again, HTTP {status}{_detail(message)}", now)
+        if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
+            return self._accepted_by_answer(now, status, reading)
+        if self.outcome == "unknown":
+            if 200 <= status < 300:
+                words = f"HTTP {status} without the id of a job{_detail(message)}"
+                return self._unknown_or_repeat("missing_generation_id", words, now, repeatable, retry_after)
+            # An id in such an answer proves nothing, but a person can ask about it.
+            found = {"candidates": [reading.id]} if reading.id else {}
+            words = f"HTTP {status}{_detail(message)}"
+            return self._unknown_or_repeat("outcome_unknown", words, now, repeatable, retry_after, **found)
+        if status in errors.REDIRECTED_STATUSES:
+            return self._end(redirected(status, location))
+        failure = errors.Failure(
+            "request_rejected",
+            f"the service refused the request: HTTP {status}{_detail(message)}",
+            category,
+            outcome="rejected",
+            retryable=category == "transient",
+            http_status=status,
+        )
+        if category == "transient":
+            return self._send_again(now, f"HTTP {status}", retry_after, failure)
+        return self._end(failure)
+
+    def stream_opened(self, now: float, status: int) -> list:
+        self._phase = "streaming"
+        self.outcome = "unknown"
+        self._data_at = now
+        self._set_poll_deadline(now)
+        return [Say("sse_open", {"http_status": status}), *self._rest(now)]
+
+    def stream_said(self, now: float, name: str, reading: Reading | None, message: str = "") -> list:
+        """One event of the stream. `reading` is None for data that is no JSON; `message` is a complaint in it."""
+        if self._phase != "streaming":
+            return []
+        self._data_at = now
+        self._last_words = message or self._last_words
+        ending = name.lower() in self.terms.ending_events
+        if reading is None:
+            if ending:
+                return self._leave_stream(now, "eof")
+            return self._leave_stream(now, "malformed") if self.generation_id else self._rest(now)
+        if self.generation_id and reading.id and reading.id != self.generation_id:
+            return [*self._warn("foreign_event", "the stream told of another job; that was ignored"), *self._rest(now)]
+        actions = self._accept(now, 200, reading) if reading.id and not self.generation_id else []
+        if self.ended:
+            return actions
+        actions += self._note_state(now, reading, name)
+        if self.ended:
+            return actions
+        return actions + (self._leave_stream(now, "eof") if ending else self._rest(now))
+
+    def stream_ended(self, now: float, reason: str, message: str = "") -> list:
+        """The stream is over: `eof`, `reset`, `malformed` or `not_a_stream`."""
+        if self._phase != "streaming":
+            return []
+        self._last_words = message or self._last_words
+        return self._leave_stream(now, reason)
+
+    def poll_answered(
+        self,
+        now: float,
+        status: int,
+        reading: Reading,
+        category: str,
+        message: str,
+        retry_after: float | None = None,
+    ) -> list:
+        if self._phase != "reading":
+            return []
+        if not 200 <= status < 300:
+            if status in _RETRIED_READ_STATUSES or status >= 500:
+                return self._read_failed(now, status, message or f"HTTP {status}", retry_after)
+            if status == 404 and self._accepted_at is not None and now - self._accepted_at < NOT_FOUND_GRACE:
+                return self._read_failed(now, status, "the job is not visible yet", retry_after)
+            return self._end_unreadable(status, category, message)
+        if reading.id and reading.id != self.generation_id:
+            return self._read_failed(now, status, "the answer is about another job", None)
+        if reading.status is None:
+            return self._read_failed(now, status, message or "the answer has no status", None)
+        self._complaints.forget()
+        self._read_pauses = None
+        return self._polled(now, status, reading)
+
+    def poll_lost(self, now: float, message: str) -> list:
+        if self._phase != "reading":
+            return []
+        return self._read_failed(now, None, message, None)
+
+    def interrupted(self, now: float, signal_number: int, sent: bool) -> list:
+        """Stop. `sent` tells whether a byte of a POST that is still unanswered has left."""
+        if self._phase == "creating" and sent and self._interrupted_by is None:
+            self._interrupted_by = signal_number
+            self.outcome = "unknown"
+            self.wake_at = min(now + INTERRUPT_GRACE, self._deadline)
+            return []
+        if self._phase == "streaming" and not self.generation_id and self._interrupted_by is None:
+            self._interrupted_by = signal_number
+            self.wake_at = min(now + INTERRUPT_GRACE, self._deadline)
+            return []
+        return self._end_interrupted(signal_number)
+
+    def tick(self, now: float, sent: bool = True) -> list:
+        """`wake_at` has come. `sent` as in `interrupted`."""
+        if self.ended or now < self.wake_at:
+            return []
+        if self._interrupted_by is not None:
+            return self._end_interrupted(self._interrupted_by)
+        if self._phase == "reconciling":
+            return self._listing_over(now) if self._is_listing else self._list(now)
+        if now >= self._deadline or (not self.generation_id and now >= self._create_deadline):
+            return self._end_out_of_time(now, sent)
+        if self._phase == "pausing":
+            return self._send(now)
+        if now >= self._list_at and now < self.give_up_at and not self.generation_id:
+            return self._list_while_silent(now, sent)
+        if self._phase == "creating":
+            return [Leave(), *self._silent_create(now, sent)]
+        if self._phase == "streaming":
+            if now - self._data_at >= self.terms.create_timeout:
+                return self._leave_stream(now, "idle")
+            return self._rest(now)
+        if self._phase == "reading":
+            return [Leave(), *self._read_failed(now, None, "no answer in time", None)]
+        if self._phase == "waiting":
+            return self._poll(now)
+        return []
+
+    # -- creating ------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list:
+        self._phase = "creating"
+        if now >= self._create_deadline:
+            return self._end_out_of_time(now, False)
+        self._attempt += 1
+        patience = self.terms.create_timeout + self.terms.sending_time
+        self.give_up_at = min(now + patience, self._create_deadline)
+        self._list_at = now + SILENT_AFTER if self.terms.reconciles else float("inf")
+        self.wake_at = min(self.give_up_at, self._list_at)
+        return [Create()]
+
+    @property
+    def _create_deadline(self) -> float:
+        """When a POST without an answer is given up, so that there is time left to ask what became of it."""
+        if not self.terms.reconciles or self.terms.deadline is None:
+            return self._deadline
+        return min(self._deadline, self._hard_deadline - min(RECONCILE_RESERVE, self.terms.deadline / 4))
+
+    def _send_again(self, now: float, cause: str, retry_after: float | None, failure: errors.Failure) -> list:
+        if self._interrupted_by is not None:
+            return self._end_interrupted(self._interrupted_by)
+        pause = max(self._create_pauses.next(), retry_after or 0.0)
+        over = now + pause - self._began_at > CREATE_WINDOW or now + pause >= self._create_deadline
+        if self._attempt >= CREATE_ATTEMPTS or over:
+            if retry_after:
+                failure.fields["retry_after_seconds"] = round(retry_after, 3)
+            return self._end(failure)
+        self._phase = "pausing"
+        self.wake_at = now + pause
+        if not self._complaints.lets(("create", cause), now):
+            return []
+        return [
+            Say(
+                "retry",
+                {
+                    "what": "create",
+                    "attempt": self._attempt + 1,
+                    "retry_in_seconds": round(pause, 3),
+                    "message": failure.message,
+                },
+            )
+        ]
+
+    def _silent_create(self, now: float, sent: bool) -> list:
+        message = f"no answer within {self.terms.create_timeout + self.terms.sending_time:g} s"
+        return self.create_lost(now, message, True) if sent else self.create_not_sent(now, message)
+
+    def _may_repeat(self, now: float, pause: float) -> bool:
+        over_at = min(self._began_at + self.terms.repeats_for, self._deadline)
+        return self.terms.repeats_for > 0 and not self._repeated and now + pause < over_at
+
+    def _unknown_or_repeat(
+        self, code: str, what: str, now: float, repeatable: bool, retry_after: float | None = None, **more
+    ) -> list:
+        """The outcome is unknown: send the same once more under its idempotency key where that may be, else end."""
+        pause = max(self._create_pauses.next(), retry_after or 0.0)
+        if not repeatable or self._interrupted_by is not None or not self._may_repeat(now, pause):
+            return self._end_unknown(code, what, now, **more)
+        self._repeated = self._is_doubtful = True
+        self._phase = "pausing"
+        self.wake_at = now + pause
+        fields = {
+            "what": "create",
+            "attempt": self._attempt + 1,
+            "retry_in_seconds": round(pause, 3),
+            "message": f"{what}; it is sent again under the same idempotency key, and so charged once",
+        }
+        return [Leave(), Say("retry", fields)]
+
+    def _accepted_by_answer(self, now: float, status: int, reading: Reading) -> list:
+        self._set_poll_deadline(now)
+        actions = self._accept(now, status, reading)
+        if self.ended:
+            return actions
+        if reading.state in TERMINAL_STATES:
+            return actions + self._end_terminal(reading, "create")
+        actions += self._note_state(now, reading, None)
+        if self.terms.stream:
+            actions.append(Say("sse_stream_ended", {"generation_id": self.generation_id, "reason": "not_a_stream"}))
+            actions.append(Say("fallback_polling_start", {"generation_id": self.generation_id}))
+        return actions + self._start_polling(now)
+
+    def _accept(self, now: float, status: int, reading: Reading) -> list:
+        """The id was seen: from here the job is never lost."""
+        self.generation_id = reading.id
+        self.outcome = "accepted"
+        self._accepted_at = now
+        self._complaints.forget()
+        if self._interrupted_by is not None:
+            self.status = reading.status
+            return self._end_interrupted(self._interrupted_by)
+        submitted = {"generation_id": reading.id, "http_status": status}
+        if not self.terms.wait and reading.state not in TERMINAL_STATES:
+            self._phase, self.ended = "ended", True
+            return [Leave(), End("submitted", 0, submitted, reading)]
+        return [Say("submitted", submitted, reading)] if reading.id else []
+
+    # -- streaming -----------------------------------------------------------------------------
+
+    def _note_state(self, now: float, reading: Reading, event_name: str | None) -> list:
+        """What a stream's event says of the state; `event_name` is None for a create's own answer."""
+        if reading.state in TERMINAL_STATES:
+            return [Leave(), *self._end_terminal(reading, "sse")]
+        actions = self._warn_unknown(reading)
+        changed = self._remember(reading)
+        if event_name is None:
+            return actions
+        if changed or self.terms.verbose or (reading.status and now - self._said_state_at >= HEARTBEAT):
+            self._said_state_at = now
+            fields = {"generation_id": self.generation_id, "status": self.status, "terminal": False}
+            if event_name != "message":
+                fields["sse_event_name"] = event_name
+            if self.terms.verbose:
+                fields["payload"] = reading.body
+            actions.append(Say("sse_event", fields))
+        return actions
+
+    def _leave_stream(self, now: float, reason: str) -> list:
+        ended = Say("sse_stream_ended", {"generation_id": self.generation_id, "reason": reason})
+        if not self.generation_id:
+            words = f"the stream ended ({reason}) before an id came{_detail(self._last_words)}"
+            return [Leave(), ended, *self._end_unknown("outcome_unknown", words, now)]
+        start = Say("fallback_polling_start", {"generation_id": self.generation_id})
+        return [Leave(), ended, start, *self._start_polling(now)]
+
+    # -- polling -------------------------------------------------------------------------------
+
+    def _set_poll_deadline(self, now: float) -> None:
+        self._deadline = min(self._deadline, now + self.terms.poll_timeout)
+
+    def _start_polling(self, now: float) -> list:
+        # The stream has just been left, or the id has just come: ask at once.
+        self._phase = "waiting"
+        if now >= self._deadline:
+            return self._end_out_of_time(now, True)
+        return self._poll(now)
+
+    def _poll(self, now: float) -> list:
+        self._phase = "reading"
+        self._polls += 1
+        self.wake_at = min(now + self.terms.poll_request_timeout, self._deadline)
+        return [Poll()]
+
+    def _polled(self, now: float, status: int, reading: Reading) -> list:
+        if reading.state in TERMINAL_STATES:
+            return self._end_terminal(reading, "poll")
+        if not self.terms.wait:
+            self._remember(reading)
+            self._phase, self.ended = "ended", True
+            return [End("submitted", 0, {"generation_id": self.generation_id, "http_status": status}, reading)]
+        actions = self._warn_unknown(reading)
+        if self._remember(reading) or self.terms.verbose or now - self._said_state_at >= HEARTBEAT:
+            self._said_state_at = now
+            fields = {
+                "generation_id": self.generation_id,
+                "attempt": self._polls,
+                "http_status": status,
+                "status": reading.status,
+                "terminal": False,
+            }
+            if self.terms.verbose:
+                fields["payload"] = reading.body
+            actions.append(Say("poll", fields))
+        self._pause_reading(now, self._poll_pause)
+        self._poll_pause = min(self._poll_pause * POLL_PAUSE_GROWTH, self.terms.poll_interval)
+        return actions
+
+    def _read_failed(self, now: float, status: int | None, message: str, retry_after: float | None) -> list:
+        if self._read_pauses is None:
+            self._read_pauses = Pauses(FIRST_PAUSE, max(LONGEST_PAUSE, self.terms.poll_interval), self._jitter)
+        pause = max(self._read_pauses.next(), retry_after or 0.0)
+        self._pause_reading(now, pause)
+        if not self._complaints.lets((status, message), now):
+            return []
+        fields = {
+            "generation_id": self.generation_id,
+            "attempt": self._polls,
+            "transient": True,
+            "message": message,
+            "retry_in_seconds": round(pause, 3),
+        }
+        if status is not None:
+            fields["http_status"] = status
+        if self._complaints.count > 1:
+            fields["count"] = self._complaints.count
+        return [Say("poll_error", fields)]
+
+    def _pause_reading(self, now: float, pause: float) -> None:
+        self._phase = "waiting"
+        self.wake_at = min(now + max(pause, 0.0), self._deadline)
+
+    # -- reconciling ---------------------------------------------------------------------------
+
+    def listed(self, now: float, matches: list[str] | None) -> list:
+        """The list was read: the ids that could be this job and are no other's; None if it could not be read.
+
+        Absence proves nothing, and of several none is taken.
+        """
+        if self.generation_id or self.ended:
+            return []
+        if matches and len(matches) == 1:
+            return self._attach(now, matches[0])
+        self._candidates = matches or self._candidates
+        return self._listing_over(now) if self._phase == "reconciling" and self._is_listing else []
+
+    def _start_reconciling(self, now: float) -> list:
+        self._phase = "reconciling"
+        self._reconciling_from = now
+        return [Leave(), *self._list(now)]
+
+    def _list(self, now: float) -> list:
+        if now >= self._hard_deadline:
+            return self._end_unresolved()
+        self._is_listing = True
+        self.wake_at = min(now + RECONCILE_TIMEOUT, self._hard_deadline)
+        return [Reconcile()]
+
+    def _listing_over(self, now: float) -> list:
+        self._is_listing = False
+        self._listings += 1
+        if self._listings == len(RECONCILE_AT):
+            return self._end_unresolved()
+        self.wake_at = min(self._reconciling_from + RECONCILE_AT[self._listings], self._hard_deadline)
+        return []
+
+    def _list_while_silent(self, now: float, sent: bool) -> list:
+        self._list_at = now + SILENT_PAUSE
+        if self._phase == "creating":
+            self.wake_at = min(self.give_up_at, self._list_at)
+        else:
+            self._rest(now)
+        return [Reconcile()] if sent else []
+
+    def _attach(self, now: float, generation_id: str) -> list:
+        self.generation_id = generation_id
+        self.outcome = "accepted"
+        self._accepted_at = now
+        self._deadline = self._hard_deadline
+        self._set_poll_deadline(now)
+        found = {"generation_id": generation_id, "reason": "reconciled"}
+        if not self.terms.wait:
+            self._phase, self.ended = "ended", True
+            return [Leave(), End("submitted", 0, {"generation_id": generation_id, "http_status": 200})]
+        message = "the job was found in the service's list of running jobs; it is not sent again"
+        return [Leave(), Say("resumed", {**found, "message": message}), *self._start_polling(now)]
+
+    def _end_unresolved(self) -> list:
+        if self._candidates:
+            self._unresolved.fields["candidates"] = self._candidates[:20]
+        return [Leave(), *self._end(self._unresolved)]
+
+    # -- shared --------------------------------------------------------------------------------
+
+    def _rest(self, now: float) -> list:
+        """Nothing to do before the next data, the idle limit or the deadline."""
+        if self._interrupted_by is None:
+            self.wake_at = min(self._data_at + self.terms.create_timeout, self._deadline)
+            if not self.generation_id:
+                self.wake_at = min(self.wake_at, self._create_deadline, self._list_at)
+        return []
+
+    def _remember(self, reading: Reading) -> bool:
+        """Take a status in; whether the state is one that the job has not been in."""
+        if reading.status is None:
+            return False
+        # Two statuses that we do not know are the same state to us: still running.
+        state = reading.state or "running"
+        # A service that goes to and fro between two states is told of once; then the heartbeat tells.
+        is_new = state not in self._seen_states
+        self._seen_states.add(state)
+        self.status, self.state = reading.status, state
+        return is_new
+
+    def _warn_unknown(self, reading: Reading) -> list:
+        if reading.status is None or reading.state is not None:
+            return []
+        return self._warn("unknown_status", "the service reports a status that is not known here; waiting goes on")
+
+    def _warn(self, code: str, message: str) -> list:
+        if code in self._warned:
+            return []
+        self._warned.add(code)
+        return [Say("warning", {"code": code, "message": message})]
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    def _end_terminal(self, reading: Reading, source: str) -> list:
+        if self._interrupted_by is not None:
+            return self._end_interrupted(self._interrupted_by)
+        self.status, self.state = reading.status, reading.state
+        self.outcome = "accepted"
+        ok = reading.state == "succeeded"
+        self._phase, self.ended = "ended", True
+        fields = {"ok": ok, "source": source, "status": reading.status, "state": reading.state}
+        return [End("terminal", 0 if ok else 10, fields, reading)]
+
+    def _end_unknown(self, code: str, what: str, now: float, **more) -> list:
+        if self._interrupted_by is not None:
+            return self._end_interrupted(self._interrupted_by)
+        self.outcome = "unknown"
+        self._unresolved = errors.Failure(
+            code,
+            f"the request was sent, but it is not known whether it was accepted: {what}",
+            "outcome_unknown",
+            outcome="unknown",
+            retryable=False,
+            **more,
+        )
+        return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)
+
+    def _end_unreadable(self, status: int, category: str, message: str) -> list:
+        return self._end(
+            errors.Failure(
+                "read_failed",
+                f"the service refuses to tell about the job: HTTP {status}{_detail(message)}",
+                category,
+                outcome="accepted",
+                retryable=False,
+                http_status=status,
+            )
+        )
+
+    def _end_out_of_time(self, now: float, sent: bool) -> list:
+        if not self._is_doubtful and (self._phase == "creating" and not sent or self._phase == "pausing"):
+            return [Leave(), *self._end(_out_of_time_unsent())]
+        if not self.generation_id:
+            return [Leave(), *self._end_unknown("outcome_unknown", "the time was used up before an id came", now)]
+        self._phase, self.ended = "ended", True
+        fields = {
+            "generation_id": self.generation_id,
+            "elapsed_seconds": round(now - self._began_at, 3),
+            "last_status": self.status,
+        }
+        return [Leave(), End("timeout", 11, fields)]
+
+    def _end_interrupted(self, signal_number: int) -> list:
+        self._phase, self.ended = "ended", True
+        return [Leave(), End("interrupted", 128 + signal_number, {"outcome": self.outcome})]
+
+    def _end(self, failure: errors.Failure) -> list:
+        if self._interrupted_by is not None:
+            return self._end_interrupted(self._interrupted_by)
+        self._phase, self.ended = "ended", True
+        return [End("error", failure.exit_code, failure=failure)]
+
+
+def redirected(status: int, location: str | None) -> errors.Failure:
+    """A service that redirects a request which carries the key."""
+    return errors.Failure(
+        "request_redirected",
+        f"the service answered HTTP {status}, a redirect{_detail(location or '')}; the key is never sent elsewhere",
+        "unknown",
+        outcome="rejected",
+        retryable=False,
+        http_status=status,
+        guidance=["Check --base-url: it must be the address that answers, not one that forwards."],
+    )
+
+
+def _out_of_time_unsent() -> errors.Failure:
+    return errors.Failure(
+        "request_not_sent",
+        "the time was used up before the request could be sent",
+        "transient",
+        outcome="not_sent",
+        retryable=True,
+        guidance=["Nothing was bought. Run the same again, with more time."],
+    )
+
+
+def _detail(message: str) -> str:
+    return f": {message}" if message else ""

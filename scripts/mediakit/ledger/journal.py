@@ -1,0 +1,325 @@
+"""One purchase and the ledger: what is claimed before it, and what is written down while it runs.
+
+look_up       a job that is in the ledger
+undelivered   how many of its jobs wait to be delivered
+open_ledger   the ledger of this user, or the warning or refusal that stands for it
+claim         decide about the orders of a command; waits for another process that is at it
+Journal       one job's entry, as the runner writes it
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..base import errors, folders, spending
+from ..console import Console
+from . import ledger
+
+# How long a command waits for another process to be told an id, beyond the time for its POST.
+PATIENCE = 30.0
+_LOOK_EVERY = 0.1
+
+_MEND = {
+    "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
+    "network": "Set AI_MEDIA_HOME to a folder on a local disk.",
+    "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
+    "full": "Free some space, then run the same again. Nothing was sent.",
+    "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",
+}
+
+
+def open_ledger(console: Console, required: bool, warned: bool = False) -> ledger.Ledger | None:
+    """The ledger; None, after a warning, where none can be kept. Raises Failure 27.
+
+    required  whether a warning is not enough (--require-ledger)
+    warned    whether the user has been told already where the state is
+    """
+    folder, note = folders.state_folder()
+    try:
+        if folder is None:
+            raise ledger.Unusable("absent", note)
+        found = ledger.Ledger(folder, names_hosts=not note)
+    except ledger.Unusable as problem:
+        if problem.kind != "absent":
+            raise unusable(problem) from None
+        if required:
+            raise errors.Failure(
+                "ledger_required",
+                f"no journal of purchases can be kept: {problem.message}",
+                "guard",
+                outcome="not_sent",
+                retryable=False,
+                guidance=["Set AI_MEDIA_HOME to a folder that can be written."],
+            ) from None
+        console.warning(
+            "ledger_unavailable",
+            f"no journal of purchases can be kept ({problem.message}): the same command again will buy again",
+        )
+        return None
+    if note and not warned:
+        console.warning("state_folder", note)
+    return found
+
+
+def look_up(console: Console, word: str, service: str | None, required: bool):
+    """`(entry, ledger)` of a job that has an id, by its key or its id; `(None, None)` where there is none.
+
+    required  whether that is a Failure (23, or 27 for a ledger that cannot be used)
+    Waiting for a known id is free: without `required` a ledger that cannot be used is no reason to fail.
+    """
+    folder, note = folders.state_folder()
+    try:
+        book = ledger.Ledger(folder, names_hosts=not note) if folder else None
+        entry = book.find(word, service) if book else None
+    except ledger.Unusable as problem:
+        if required:
+            raise unusable(problem) from None
+        console.warning("ledger_unavailable", f"the journal of purchases cannot be read: {problem.message}")
+        return None, None
+    if entry and entry.generation_id:
+        return entry, book
+    if required:
+        raise errors.Failure(
+            "job_not_found",
+            "the journal of purchases has no such job with an id",
+            "not_found",
+            retryable=False,
+            guidance=["See what there is with jobs.py list."],
+        )
+    return None, None
+
+
+def undelivered(services: list[str]) -> int:
+    """How many jobs of these services have an id and wait to be delivered; 0 where no ledger tells."""
+    folder, note = folders.state_folder()
+    try:
+        book = ledger.Ledger(folder, names_hosts=not note)
+        return sum(entry.service in services and book.outcome_of(entry) == "accepted" for entry in book.open_jobs())
+    except ledger.Unusable:
+        return 0
+
+
+def unusable(problem: ledger.Unusable) -> errors.Failure:
+    """A ledger that refuses to work, as the end of a command that has sent nothing."""
+    return errors.Failure(
+        "ledger_unusable",
+        f"the journal of purchases cannot be used: {problem.message}",
+        "guard",
+        outcome="not_sent",
+        retryable=problem.kind in ("busy", "full"),
+        guidance=[_MEND[problem.kind]] if problem.kind in _MEND else ["Set AI_MEDIA_HOME to another folder."],
+    )
+
+
+def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choices) -> list[ledger.Decision]:
+    """ledger.Ledger.claim, after waiting for another process that is buying the same and has no id yet.
+
+    patience  seconds to wait for it at most. Raises Failure 27.
+    """
+    give_up_at = time.monotonic() + patience
+    while True:
+        try:
+            decisions = book.claim(orders, caps, **choices)
+        except ledger.Unusable as problem:
+            raise unusable(problem) from None
+        waited_for = [decision.entry for decision in decisions if decision.word == "wait"]
+        if not waited_for:
+            return decisions
+        if time.monotonic() >= give_up_at:
+            raise under_way(waited_for[0])
+        time.sleep(_LOOK_EVERY)
+
+
+def under_way(entry: ledger.Entry) -> errors.Failure:
+    """The refusal while another process has no answer yet."""
+    return errors.Failure(
+        "purchase_under_way",
+        "another process is buying the same at this moment, and has no answer yet",
+        "guard",
+        outcome="not_sent",
+        retryable=True,
+        job=entry.key,
+        guidance=["Run the same again: it goes on with that job.", *another()],
+    )
+
+
+def another() -> list[str]:
+    """How to buy the same again on purpose."""
+    return ["To buy another one on purpose, add --intent with a name of your own, or --allow-duplicate."]
+
+
+def duplicate_unknown(entry: ledger.Entry, guidance: list[str]) -> errors.Failure:
+    """The refusal while an earlier purchase of the same is unknown."""
+    from ..console import rfc3339
+
+    return errors.Failure(
+        "duplicate_unknown",
+        f"the same was asked for at {rfc3339(entry.created_at)}, and it is not known whether that was accepted",
+        "guard",
+        outcome="not_sent",
+        retryable=False,
+        job=entry.key,
+        intent=entry.intent,
+        intended_at=rfc3339(entry.created_at),
+        guidance=[*by_hand(entry, guidance), *another()],
+    )
+
+
+def by_hand(entry: ledger.Entry, guidance: list[str]) -> list[str]:
+    """How a person settles what no program can: `guidance` says where to look."""
+    return [
+        *guidance,
+        f"If the job is there: jobs.py reconcile {entry.key} --attach ID.",
+        f"If it is not: jobs.py forget {entry.key}, or the same again with --retry-unknown, at the risk of paying twice.",
+    ]
+
+
+def standing_caps() -> list[spending.Cap]:
+    """AI_MEDIA_MAX_SPEND, from the environment, else from the user's own store; never from a working directory."""
+    from ..services import keys
+
+    name = "AI_MEDIA_MAX_SPEND"
+    text = os.environ.get(name) or keys.stored(name) or ""
+    return spending.parse_caps(name, text)
+
+
+class Journal:
+    """What a runner writes down about one job.
+
+    book     the ledger, or None: then nothing is written
+    entry    the job's entry
+    attached_by_hand  the id is a person's word, and counts once the service has confirmed it
+    refusal  why `before_sending` could not be written, if it could not
+    After the POST nothing here ends a command: a ledger that cannot be written any more is a warning.
+    """
+
+    def __init__(self, console: Console, book: ledger.Ledger | None = None, entry: ledger.Entry | None = None):
+        self._console = console
+        self._book = book if entry else None
+        self._entry = entry
+        self._known = (entry.outcome, entry.generation_id) if entry else None
+        self.attached_by_hand = False
+        self._state = (entry.status, entry.state) if entry else None
+        self._warned = False
+        self.refusal: ledger.Unusable | None = None
+
+    @property
+    def book(self) -> ledger.Ledger | None:
+        """The ledger that it is written into, where there is one."""
+        return self._book
+
+    @property
+    def entry(self) -> ledger.Entry | None:
+        """What the ledger knew of the job when this began."""
+        return self._entry
+
+    @property
+    def key(self) -> str | None:
+        """The job's key in the ledger, where there is one."""
+        return self._entry.key if self._entry else None
+
+    def before_sending(self) -> None:
+        """The first byte of the POST is about to leave; raises ledger.Unusable if that cannot be written down."""
+        if not self._book:
+            return
+        try:
+            if not self._book.note_outcome(self.key, "sending"):
+                raise ledger.Unusable("busy", "another process has found this job meanwhile")
+        except ledger.Unusable as problem:
+            self.refusal = problem
+            raise
+        self._known = ("sending", None)
+
+    def never_again(self) -> None:
+        """The service's own error forbids to send this request once more, also under its idempotency key."""
+        if self._book:
+            self._write(self._book.record, self.key, "not to be repeated", sent_with=None)
+
+    def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
+        """What is known of the job by now; written only where it has changed."""
+        if not self._book or (self.attached_by_hand and not status):
+            return
+        if generation_id and self._known != ("accepted", generation_id):
+            self._known = ("accepted", generation_id)
+            self._write(self._book.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer")
+        elif not generation_id and outcome != self._known[0]:
+            if not (outcome == "not_sent" and self._known[0] == "planned"):
+                self._write(self._book.note_outcome, self.key, outcome)
+            self._known = (outcome, None)
+        if status and (status, state) != self._state:
+            self._state = (status, state)
+            status = self._console.redactor.text(status)
+            self._write(self._book.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
+
+    def billed(self, cost: spending.Amount | None, usage) -> None:
+        """What the service says the job has cost."""
+        if self._book and cost is not None:
+            self._write(
+                self._book.record,
+                self.key,
+                f"billed {cost}",
+                cost=cost.micro,
+                cost_unit=cost.unit,
+                usage=ledger.as_json(usage),
+            )
+
+    def saved(self, assets: list[dict]) -> None:
+        """Files of the job are on disk; each as its `asset` event told it."""
+        if self._book and assets:
+            paths = ledger.as_json([asset["path"] for asset in assets])
+            known = [{name: asset[name] for name in ("number", "path", "bytes", "sha256")} for asset in assets]
+            what = f"{len(assets)} files saved"
+            self._write(self._book.record, self.key, what, paths=paths, assets=ledger.as_json(known))
+
+    def ended(self, exit_code: int, delivered: bool) -> None:
+        """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""
+        if self._book:
+            # Fetched once more, it is still a job that was delivered then.
+            columns = {"delivered_at": time.time()} if delivered and self._entry.delivered_at is None else {}
+            self._write(self._book.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
+
+    def gone(self) -> None:
+        """The service does not know the job any more: it is closed, and the same command may buy again."""
+        if self._book and not self.attached_by_hand:
+            self._write(self._book.record, self.key, "gone", closed="gone")
+
+    def release(self) -> None:
+        """This process is done with the job."""
+        if self._book:
+            self._book.release(self.key)
+
+    # -- reconciling -------------------------------------------------------------------------------
+
+    def attach(self, matches: list[str]) -> list[str]:
+        """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's."""
+        if not self._book:
+            return matches
+        free = self._try(self._book.unclaimed, self._entry.service, matches) or []
+        if len(free) != 1 or self._try(self._book.has_rival, self._entry) is not False:
+            return free if len(free) != 1 else []
+        if not self._try(self._book.accepted, self.key, free[0], "the list of running jobs"):
+            return []
+        self._known = ("accepted", free[0])
+        return free
+
+    def _try(self, call, *values):
+        try:
+            return call(*values)
+        except ledger.Unusable as problem:
+            self._warn(problem)
+            return None
+
+    def _write(self, call, *values, **columns) -> None:
+        try:
+            call(*values, **columns)
+        except ledger.Unusable as problem:
+            self._warn(problem)
+
+    def _warn(self, problem: ledger.Unusable) -> None:
+        if not self._warned:
+            self._warned = True
+            self._console.warning(
+                "ledger_write_failed",
+                f"the journal of purchases could not be written ({problem.message}): keep the id of this job",
+            )

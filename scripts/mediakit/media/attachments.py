@@ -1,0 +1,346 @@
+"""What `--input` names: a file on disk, standard input, an address, an earlier job. Nothing is sent here.
+
+    read         an Attachment, or the text that is sent as it is
+    File         a local file, checked and hashed
+    Remote       an address that this program fetches for a service that takes no addresses
+    Earlier      the first output of an earlier job
+    noted        a payload as the ledger keeps it
+    shown        a payload as a plan tells it
+
+In a payload an Attachment is represented by its `stand_in`: a text that fits the field and holds the
+attachment's identity, so that the contract can be checked and two payloads with the same stand-ins are
+the same purchase.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import sys
+from dataclasses import dataclass
+
+from ..base import errors
+from ..console import plain
+from ..http import bodies
+from . import containers
+
+# Standard input is kept on disk until it is sent.
+LARGEST_SPOOL = 4 * 1024**3
+_CHUNK = 1024**2
+_STAND_IN = "https://input.invalid/{identity}"
+_JOB = re.compile(r"job:(job_[0-9a-f]{16})")
+_ADDRESSES = ("http://", "https://", "data:")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One input.
+
+    field     as messages name it
+    kind      what the field takes: image, video, audio or file; None where that is not known
+    limits    what the field states of its files: `{types, bytes, least_side, ratio}`, each where it is known
+    stand_in  what represents it in the payload
+    """
+
+    field: str
+    kind: str | None
+    limits: tuple[dict, ...]
+    stand_in: str
+
+
+@dataclass(frozen=True)
+class File(Attachment):
+    """A local file; `name` is its own, without folders."""
+
+    name: str
+    source: bodies.Source
+
+    @property
+    def filename(self) -> str:
+        """What a service is told: nothing of the user's own naming."""
+        return f"{self.source.sha256[:16]}.{containers.ENDINGS.get(self.source.media_type, 'bin')}"
+
+    @property
+    def note(self) -> dict:
+        return {"file": self.name, "sha256": self.source.sha256}
+
+    @property
+    def shown(self) -> dict:
+        return {**self.note, "bytes": self.source.size, "media_type": self.source.media_type}
+
+
+@dataclass(frozen=True)
+class Remote(Attachment):
+    """An http(s) or data URL, fetched only when it is needed."""
+
+    url: str
+
+    @property
+    def note(self) -> dict:
+        return {"url": self.url if len(self.url) <= 4096 else self.url[:64] + "…", "sha256_of_url": digest(self.url)}
+
+    shown = note
+
+
+@dataclass(frozen=True)
+class Earlier(Attachment):
+    """The first output of the job with this key."""
+
+    job: str
+
+    @property
+    def note(self) -> dict:
+        return {"job": self.job, "output": 1}
+
+    shown = note
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity_of(note) -> str | None:
+    """The identity that a note of the ledger's payload holds; None for every other value."""
+    if not isinstance(note, dict):
+        return None
+    for keys, found in (
+        ({"file", "sha256"}, note.get("sha256")),
+        ({"url", "sha256_of_url"}, note.get("sha256_of_url")),
+        ({"job", "output"}, note.get("job")),
+    ):
+        if set(note) == keys and isinstance(found, str):
+            return found
+    return None
+
+
+def holds_note(value) -> bool:
+    """Whether a value of a payload that was kept has the note of a file in it."""
+    if isinstance(value, dict):
+        return identity_of(value) is not None or any(map(holds_note, value.values()))
+    return isinstance(value, list) and any(map(holds_note, value))
+
+
+# -- reading a flag ------------------------------------------------------------------------------------
+
+
+def read(field: str, kind: str | None, given: str, limits: tuple[dict, ...], rules: dict) -> Attachment | str:
+    """What `--input FIELD=GIVEN` means.
+
+    kind, limits  as in Attachment
+    rules         the descriptor's `inputs`
+
+    Raises Failure: 2 for what is no file, 22 for a file that the field does not take.
+    """
+    reference = rules.get("upload", {}).get("pattern")
+    if given.lower().startswith(_ADDRESSES):
+        if reference is None:
+            return given
+        return Remote(field, kind, limits, _stand_in(rules, digest(given)), given)
+    if reference is not None and re.fullmatch(reference, given):
+        return given
+    if not rules:
+        raise _unusable(field, "how this service takes files is not known; expected an address")
+    found = _JOB.fullmatch(given)
+    if found:
+        return Earlier(field, kind, limits, _stand_in(rules, found[1]), found[1])
+    if given.startswith("job:"):
+        raise _unusable(field, "expected the key of a job after job:, as jobs.py list tells it")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
+        raise _unusable(field, "expected an http or https URL, or the path of a file")
+    return file_at(field, kind, given, limits, rules)
+
+
+def file_at(field: str, kind: str | None, path: str, limits: tuple[dict, ...], rules: dict) -> File:
+    """The file at a path, `-` for standard input, checked and hashed; raises Failure as `read` does."""
+    if path == "-":
+        return spooled(field, kind, _standard_input(field), "standard input", limits, rules)
+    path = os.path.abspath(os.path.expanduser(path))
+    with _opened(field, path) as handle:
+        source = _hashed(field, kind, handle, path, limits, rules)
+    return File(field, kind, limits, _stand_in(rules, source.sha256), os.path.basename(path), source)
+
+
+def spooled(field: str, kind: str | None, handle, name: str, limits: tuple[dict, ...], rules: dict) -> File:
+    """The same for an open file that only this process has; it stays open."""
+    source = _hashed(field, kind, handle, None, limits, rules)
+    return File(field, kind, limits, _stand_in(rules, source.sha256), name, source)
+
+
+def _stand_in(rules: dict, identity: str) -> str:
+    return rules.get("upload", {}).get("stand_in", _STAND_IN).replace("{identity}", identity)
+
+
+def _opened(field: str, path: str):
+    """The file, open; a pipe or device is told before it could block."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise _unusable(field, _SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode), "it is no regular file"))
+        handle = open(path, "rb", opener=_without_waiting)
+    except FileNotFoundError:
+        gone = "it is a link that leads nowhere" if os.path.islink(path) else "there is no such file"
+        raise _unusable(field, gone) from None
+    except (OSError, ValueError) as problem:
+        words = getattr(problem, "strerror", None) or "its name cannot be used"
+        raise _unusable(field, f"the file cannot be read: {words}") from None
+    if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):  # replaced meanwhile
+        handle.close()
+        raise _unusable(field, "it is no regular file")
+    return handle
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+_SPECIAL = {
+    stat.S_IFDIR: "it is a folder; expected a file",
+    stat.S_IFIFO: "it is a pipe; expected a file, or - for standard input",
+    stat.S_IFCHR: "it is a device; expected a file, or - for standard input",
+    stat.S_IFBLK: "it is a device; expected a file",
+    stat.S_IFSOCK: "it is a socket; expected a file",
+}
+
+
+def _standard_input(field: str):
+    """Standard input in a private file that has no name, or none that outlives this process."""
+    import tempfile
+
+    try:
+        spool, size = tempfile.TemporaryFile(prefix=".ai-media-"), 0
+        while piece := sys.stdin.buffer.read(_CHUNK):
+            size += len(piece)
+            if size > LARGEST_SPOOL:
+                raise _unusable(field, f"expected at most {LARGEST_SPOOL} bytes on standard input")
+            spool.write(piece)
+        spool.flush()
+        return spool
+    except (OSError, ValueError, AttributeError) as problem:
+        words = getattr(problem, "strerror", None) or "it is closed"
+        raise _unusable(field, f"standard input cannot be read: {words}") from None
+
+
+# -- what it is ----------------------------------------------------------------------------------------
+
+
+def _hashed(
+    field: str, kind: str | None, handle, path: str | None, limits: tuple[dict, ...], rules: dict
+) -> bodies.Source:
+    before = os.fstat(handle.fileno())
+    if not before.st_size:
+        raise _unusable(field, "the file is empty")
+    media_type = _media_type(field, handle, before.st_size, kind)
+    own_kind = media_type.partition("/")[0]
+    for limit in (*limits, rules.get("kinds", {}).get(own_kind, {})):
+        _check_limit(field, handle, before.st_size, media_type, limit)
+    handle.seek(0)
+    found, count = hashlib.sha256(), 0
+    while piece := handle.read(_CHUNK):
+        found.update(piece)
+        count += len(piece)
+    stamp = bodies.stamp_of(before)
+    if count != before.st_size or stamp != bodies.stamp_of(os.fstat(handle.fileno())):
+        raise _unusable(field, "the file is being written at this moment; try again when it is complete")
+    return bodies.Source(path, count, found.hexdigest(), media_type, stamp, None if path is not None else handle)
+
+
+def _media_type(field: str, handle, size: int, kind: str | None) -> str:
+    """What the file is by its own structure; raises Failure 22 where that is not what the field takes."""
+    expected = f"expected {_KINDS.get(kind, 'a picture, a video or a sound')}"
+    handle.seek(0)
+    head = handle.read(containers.HEAD)
+    media_type = containers.sniff(head)
+    if media_type is None:
+        words = containers.is_text(head) or "nothing that is known here"
+        raise _refused(field, f"the file holds {words}; {expected}")
+    try:
+        media_type = containers.inspect(handle, size, media_type)
+    except containers.Broken as problem:
+        raise _refused(field, f"the file begins as {media_type} and is broken: {problem}; {expected}") from None
+    if kind in _KINDS and media_type.partition("/")[0] != kind:
+        raise _refused(field, f"the file is {media_type}; {expected}")
+    return media_type
+
+
+_KINDS = {"image": "a picture", "video": "a video", "audio": "a sound"}
+
+
+def _check_limit(field: str, handle, size: int, media_type: str, limit: dict) -> None:
+    if media_type not in limit.get("types", (media_type,)):
+        raise _refused(field, f"the file is {media_type}; taken are {', '.join(limit['types'])}")
+    if size > limit.get("bytes", size):
+        raise _refused(field, f"the file has {size} bytes; at most {limit['bytes']} are taken")
+    if "least_side" in limit or "ratio" in limit:
+        _check_sides(field, handle, media_type, limit)
+
+
+def _check_sides(field: str, handle, media_type: str, limit: dict) -> None:
+    from PIL import Image
+
+    try:
+        handle.seek(0)
+        with Image.open(handle, formats=[containers.DECODERS[media_type]]) as picture:
+            width, height = picture.size
+    except (KeyError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise _refused(field, "the file is no picture that can be read") from None
+    told = f"the picture has {width}x{height} pixels"
+    if min(width, height) < limit.get("least_side", 1):
+        raise _refused(field, f"{told}; each side must have at least {limit['least_side']}")
+    narrow, wide = limit.get("ratio", (0, float("inf")))
+    if not narrow <= width / height <= wide:
+        raise _refused(field, f"{told}; width to height must be from {narrow} to {wide}")
+
+
+def _unusable(field: str, words: str) -> errors.Failure:
+    return errors.bad_argument(
+        "--input",
+        f"{plain(field, 60)}: {words}",
+        "Nothing was sent. Name a file that exists and can be read, an address, job:KEY, or - for standard input.",
+    )
+
+
+def _refused(field: str, words: str) -> errors.Failure:
+    return errors.Failure(
+        "input_refused",
+        f"--input: {plain(field, 60)}: {words}",
+        "validation",
+        field="--input",
+        problems=[{"path": plain(field, 60), "message": words}],
+        outcome="not_sent",
+        retryable=False,
+        guidance=["Nothing was sent and nothing was bought. Convert the file, or choose another one or another model."],
+    )
+
+
+def names_a_file(value) -> bool:
+    """Whether a JSON value holds an address, or what stands for a file."""
+    if isinstance(value, str):
+        return value.startswith(_ADDRESSES)
+    if isinstance(value, (dict, list)):
+        return any(map(names_a_file, value.values() if isinstance(value, dict) else value))
+    return False
+
+
+# -- payloads with stand-ins -----------------------------------------------------------------------------
+
+
+def replaced(value, values: dict):
+    """The same JSON value with those of its texts replaced that are keys of `values`."""
+    if isinstance(value, str):
+        return values.get(value, value)
+    if isinstance(value, dict):
+        return {name: replaced(item, values) for name, item in value.items()}
+    if isinstance(value, list):
+        return [replaced(item, values) for item in value]
+    return value
+
+
+def noted(payload: dict, found: dict[str, Attachment]) -> dict:
+    """As the ledger keeps it: a note in place of each file."""
+    return replaced(payload, {stand_in: attachment.note for stand_in, attachment in found.items()})
+
+
+def shown(payload: dict, found: dict[str, Attachment]) -> dict:
+    """As a plan tells it."""
+    return replaced(payload, {stand_in: attachment.shown for stand_in, attachment in found.items()})

@@ -1,0 +1,384 @@
+"""From one URL to the bytes in one file: bounded, gone on with after a cut, without any credentials.
+
+Limits      how much and how long
+Budget      what all files of a command may take together
+Reach       which addresses may be contacted
+Download    one URL
+is_there    whether a URL would be given now
+
+Unsaved     it cannot be had; a line for people
+GivenUp     it was tried often enough; later it may work
+Expired     its host does not give it any more: the job may know a fresh link
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import threading
+import time
+import zlib
+from collections import namedtuple
+from urllib.parse import urljoin, urlsplit
+
+from ..http import transport
+
+MOST_REDIRECTS = 5
+# So many tries in a row may bring nothing worth mentioning: neither a mebibyte nor a twentieth of the file.
+MOST_TRIES = 5
+_WORTH_MENTIONING = 1024**2
+_LONGEST_PAUSE = 8.0
+_SILENCE = 60.0
+_CHUNK = 1024**2
+# What was compressed may grow so much; media hardly shrink, and a bomb grows a thousandfold.
+_MOST_GROWTH = 100
+_SMALL = 16 * 1024**2
+
+_NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
+_REDIRECTS = (301, 302, 303, 307, 308)
+_EXPIRED = (401, 403, 404, 410)
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+# file_bytes, total_bytes: of one file, of all files of a command
+# files: how many of a command; seconds: for the files of one job
+Limits = namedtuple("Limits", "file_bytes total_bytes files seconds")
+LIMITS = Limits(4 * 1024**3, 20 * 1024**3, 100, 1800.0)
+
+
+class Unsaved(Exception):
+    """A result cannot be saved; the message is one line for people."""
+
+
+class Expired(Unsaved):
+    """The host of a result does not give it, or not any more."""
+
+
+class GivenUp(Unsaved):
+    """Every try was cut."""
+
+
+class _Cut(Exception):
+    """It may go on at the next try, after `seconds` at the least."""
+
+    def __init__(self, message: str, seconds: float = 0.0):
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Budget:
+    """Counts the files and bytes of one command, over all its jobs; raises Unsaved beyond the limits."""
+
+    def __init__(self, limits: Limits = LIMITS):
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._files = self._bytes = 0
+
+    def take_file(self) -> None:
+        with self._lock:
+            if self._files >= self.limits.files:
+                raise Unsaved(f"more than {self.limits.files} files, the limit of --max-files")
+            self._files += 1
+
+    def take(self, count: int) -> None:
+        """Before so many bytes are written; a negative count gives back."""
+        with self._lock:
+            if self._bytes + count > self.limits.total_bytes:
+                raise Unsaved(f"more than {self.limits.total_bytes} bytes in all, the limit of --max-total-size")
+            self._bytes += count
+
+
+class Reach:
+    """Which addresses may be contacted.
+
+    loopback_base   the base URL of a service on this machine: its own origin is the one private address
+                    that it may name; None for every other service
+    allows_private  whether the user has allowed private addresses
+    """
+
+    def __init__(self, loopback_base: str | None, allows_private: bool = False):
+        self._own = transport.origin_of(loopback_base) if loopback_base else None
+        self._allows_private = allows_private
+
+    def peer_check(self, url: str):
+        """`(whether it is the service's own origin, what the connected address must satisfy)`; raises Unsaved."""
+        try:
+            origin = transport.origin_of(url)
+        except ValueError as problem:
+            raise Unsaved(f"the result's URL cannot be used: {problem}") from None
+        if origin == self._own:
+            return True, None
+        if self._allows_private:
+            return transport.is_loopback(origin[1]), transport.is_private_peer
+        if transport.is_private_literal(origin[1]):
+            raise Unsaved("the result's URL leads to a private or reserved address")
+        return False, transport.is_public_peer
+
+
+class Download:
+    """One URL, into one file.
+
+    budget    the command's Budget
+    reach     Reach
+    retrying  called with (try, seconds, words) before a try is repeated
+    room      () -> how many bytes the disk of the file can take
+
+    After `run`, `sha256` and `size` tell of the bytes that were written.
+    """
+
+    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room):
+        self._url = url
+        self._file = None
+        self._budget = budget
+        self._reach = reach
+        self._retrying = retrying
+        self._room = room
+        self._stopped = threading.Event()
+        self._exchange: transport.Exchange | None = None
+        self._validator: tuple[str, str] | None = None
+        self._place: str | None = None
+        self._total: int | None = None
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def stop(self) -> None:
+        """Stop as soon as possible; `run` raises Unsaved."""
+        self._stopped.set()
+        if self._exchange:
+            self._exchange.leave()
+
+    def give_back(self) -> None:
+        """The bytes do not count any more: their file was thrown away."""
+        self._budget.take(-self.size)
+        self.size = 0
+
+    def run(self, file) -> None:
+        """Into a file that is open for writing bytes, and empty. Raises Unsaved, Expired, or OSError of the disk."""
+        self._file = file
+        if self._url.lower().startswith("data:"):
+            return self._write(_data_of(self._url))
+        tries = 0
+        while True:
+            had = self.size
+            try:
+                return self._follow()
+            except _Cut as cut:
+                worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
+                tries = 1 if self.size - had >= max(worth, 1) else tries + 1
+                if tries >= MOST_TRIES or self._stopped.is_set():
+                    raise GivenUp(f"{cut}, in {tries} tries") from None
+                self._pause(tries, cut)
+
+    def _pause(self, tries: int, cut: _Cut) -> None:
+        seconds = random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 0.5 * 2 ** (tries - 1))
+        seconds = round(min(max(seconds, cut.seconds), 60.0), 3)
+        self._retrying(tries, seconds, str(cut))
+        if self._stopped.wait(seconds):
+            raise Unsaved("stopped")
+
+    def _follow(self) -> None:
+        url = self._url
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._get(url)
+            try:
+                location = response.headers.get("Location")
+                if response.status_code not in _REDIRECTS or not location:
+                    return self._take(response, url)
+            finally:
+                response.close()
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                raise Unsaved(_NO_URL) from None
+        raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
+
+    def _get(self, url: str):
+        is_own, allows_peer = self._reach.peer_check(url)
+        exchange = self._exchange = transport.Exchange(None, allows_peer)
+        if self._stopped.is_set():
+            raise Unsaved("stopped")
+        transport.watching(exchange)
+        try:
+            response = transport.watched_session(is_own).get(
+                url,
+                auth=lambda request: request,  # so that ~/.netrc adds nothing
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(url)},
+                timeout=(transport.LONGEST_CONNECT, _SILENCE),
+                allow_redirects=False,
+                stream=True,
+            )
+        except Exception as problem:
+            raise self._cut_or_unsaved(problem) from None
+        exchange._response = response
+        return response
+
+    def _cut_or_unsaved(self, problem: Exception) -> Exception:
+        if self._stopped.is_set():
+            return Unsaved("stopped")
+        if isinstance(problem, ValueError):
+            return Unsaved(_NO_URL)
+        words = transport.reason(problem)
+        return Unsaved(words) if transport.is_final(problem) else _Cut(words)
+
+    # -- going on after a cut ------------------------------------------------------------------------
+
+    def _range(self, url: str) -> dict:
+        if not self.size or self._validator is None or _place(url) != self._place:
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self._validator[1]}
+
+    def _take(self, response, url: str) -> None:
+        status = response.status_code
+        if status in _EXPIRED:
+            raise Expired(f"the result's host answered HTTP {status}: the link may have expired")
+        if status in _PASSING:
+            after = transport.retry_after(response.headers, time.time())
+            raise _Cut(f"the result's host answered HTTP {status}", after or 0.0)
+        if status == 416 and self.size:
+            self._start_anew(None, url)
+            raise _Cut("the result's host does not go on where it stopped")
+        if status not in (200, 206) or (status == 206 and not self._range(url)):
+            raise Unsaved(f"the result's host answered HTTP {status}")
+        if status == 206 and not self._goes_on(response):
+            self._start_anew(None, url)
+            raise _Cut("the result has changed at its host")
+        if status == 200:
+            self._start_anew(response, url)
+        self._receive(response)
+
+    def _goes_on(self, response) -> bool:
+        """Whether a 206 has the bytes that follow ours, of the same representation (RFC 9110, 15.3.7)."""
+        found = re.fullmatch(
+            r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", response.headers.get("Content-Range", "").strip()
+        )
+        name, value = self._validator
+        return (
+            found is not None
+            and int(found[1]) == self.size
+            and self._total in (None, int(found[3]))
+            and response.headers.get(name) == value
+            and not response.headers.get("Content-Encoding")
+        )
+
+    def _start_anew(self, response, url: str) -> None:
+        """Forget what there is; of `response`, where there is one, note how it can be gone on with."""
+        self.give_back()
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.sha256()
+        self._validator = self._place = self._total = None
+        if response is None or response.headers.get("Content-Encoding"):
+            return
+        declared = response.headers.get("Content-Length", "").strip()
+        self._total = int(declared) if re.fullmatch(r"\d{1,19}", declared) else None
+        self._validator = _validator_of(response.headers)
+        self._place = _place(url)
+        largest = self._budget.limits.file_bytes
+        if self._total is not None and self._total > largest:
+            raise Unsaved(f"a result of {self._total} bytes; the limit of --max-file-size is {largest}")
+        # A disk that is filled to the brim stops other programs too, and the journal of purchases.
+        room = self._room()
+        if self._total is not None and self._total > room:
+            raise Unsaved(f"a result of {self._total} bytes; the disk has room for {room}")
+
+    # -- the bytes -----------------------------------------------------------------------------------
+
+    def _receive(self, response) -> None:
+        for piece in _decoded(self._pieces(response), response.headers.get("Content-Encoding", "")):
+            self._write(piece)
+        if self._total is not None and self.size < self._total:
+            raise _Cut(f"the result was cut short: {self.size} of {self._total} bytes")
+        if self._total is not None and self.size > self._total:
+            raise Unsaved(f"the result is longer than its host said: {self._total} bytes")
+
+    def _pieces(self, response):
+        while True:
+            if self._stopped.is_set():
+                raise Unsaved("stopped")
+            try:
+                piece = response.raw.read1(_CHUNK, decode_content=False)
+            except Exception as problem:
+                raise self._cut_or_unsaved(problem) from None
+            if not piece:
+                return
+            yield piece
+
+    def _write(self, piece: bytes) -> None:
+        largest = self._budget.limits.file_bytes
+        if self.size + len(piece) > largest:
+            raise Unsaved(f"a result of more than {largest} bytes, the limit of --max-file-size")
+        self._budget.take(len(piece))
+        self.size += len(piece)
+        self._digest.update(piece)
+        self._file.write(piece)
+
+
+def is_there(url: str, reach: Reach) -> bool:
+    """Whether the host of a URL would give it now; nothing of it is read."""
+    try:
+        response = Download(url, Budget(), reach, None, None)._get(url)
+    except (Unsaved, _Cut):
+        return False
+    response.close()
+    return response.status_code == 200 or response.status_code in _REDIRECTS
+
+
+def _place(url: str) -> str:
+    """A URL without its signature: the same file under another one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _validator_of(headers) -> tuple[str, str] | None:
+    """The header that says that bytes are still of the same file; a weak ETag does not (RFC 9110, 13.1.5)."""
+    tag = headers.get("ETag", "")
+    if re.fullmatch(r'"[\x21\x23-\x7e]{1,500}"', tag):
+        return "ETag", tag
+    moment = headers.get("Last-Modified", "")
+    return ("Last-Modified", moment) if re.fullmatch(r"[A-Za-z0-9,: +-]{20,40}", moment) else None
+
+
+def _decoded(pieces, encoding: str):
+    """Pieces of an answer that was compressed though nobody asked for it, piece by piece."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        yield from pieces
+        return
+    if encoding not in ("gzip", "x-gzip"):
+        raise Unsaved("the result's host compressed it in a way that is not read")
+    decoder, taken, given = zlib.decompressobj(wbits=31), 0, 0
+    for piece in pieces:
+        taken += len(piece)
+        while piece and not decoder.eof:
+            try:
+                grown = decoder.decompress(piece, _CHUNK)
+            except zlib.error:
+                raise Unsaved("the answer's compression is broken") from None
+            piece = decoder.unconsumed_tail
+            given += len(grown)
+            if given > _SMALL + _MOST_GROWTH * taken:
+                raise Unsaved(f"a result that grows more than {_MOST_GROWTH}-fold when it is decompressed")
+            yield grown
+    yield decoder.flush()
+    if not decoder.eof:
+        raise _Cut("the result was cut short")
+
+
+def _data_of(url: str) -> bytes:
+    import base64
+    from urllib.parse import unquote_to_bytes
+
+    head, comma, data = url.partition(",")
+    if not comma:
+        raise Unsaved("the result's data: URL is broken")
+    content = unquote_to_bytes(data)
+    if not head.lower().endswith(";base64"):
+        return content
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError:
+        raise Unsaved("the result's data: URL is broken") from None

@@ -1,0 +1,7 @@
+"""Where a result comes from.
+
+gallery     a page to look at results
+provenance  told beside a result, and read back
+metadata    a text inside a media file (pure but for the file)
+terminal_picture  a picture inline on a terminal
+"""

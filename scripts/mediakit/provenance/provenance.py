@@ -1,0 +1,312 @@
+"""Where a result comes from: told beside its file, inside it, and read back to make it again.
+
+    check       whether what the flags ask for can be done
+    Keeper      for the files of one job: writes the record beside each, embeds it, shows the picture
+    read        the record in a file, or None
+    made_again  the flags of a create, with what a file of --from says filled in
+
+A record is one JSON object (assets/schemas/provenance.schema.json). It holds no key and no signature
+of a URL. Whoever hands over a file with a record can set a payload with it, and nothing else: no
+address, no path that would be opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import tempfile
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+from .. import __version__
+from ..base import errors
+from ..console import Console, is_flat, plain, rfc3339
+from ..media import attachments, containers, results
+from ..services import providers
+from . import metadata, terminal_picture
+
+FORMAT = "ai-media/provenance"
+VERSION = 1
+ENDING = ".json"
+
+LARGEST_RECORD = 1024 * 1024
+_LARGEST_FIELD = 256 * 1024
+_LARGEST_USAGE = 16 * 1024
+_LONGEST_MODEL = 200
+# What is nested deeper is not told: a value that can just be read may be too deep to be written.
+_DEEPEST = 40
+
+
+def check(saving: results.Saving, output_dir: str | None) -> None:
+    """Raise Failure 2 for a flag that nothing can come of."""
+    for flag in ("--output-name", "--embed-metadata", "--show"):
+        if flag in saving.flags and output_dir is None:
+            raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
+
+
+# -- writing -------------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """What is done with each file of one job.
+
+    facts    what is known of the job: provider, speaks, model, task, payload, job, generation_id, cost, usage,
+             and created_at, finished_at in seconds since the epoch; None for what is not known
+    outputs  as providers.Provider.outputs gives them, in the order of their numbers
+    """
+
+    def __init__(self, console: Console, saving: results.Saving, facts: dict, outputs: list[dict]):
+        self._console = console
+        self._saving = saving
+        self._outputs = console.redactor.value(outputs)
+        told = {name: value for name, value in facts.items() if value is not None and is_flat(value, _DEEPEST)}
+        self._facts = console.redactor.value(told)
+        self._unembedded: dict[int, str] = {}
+
+    @property
+    def finishing(self):
+        """For results.Saver; None where nothing is to be done to a file before it gets its name."""
+        return self._embed if self._saving.embeds else None
+
+    def _embed(self, staging: str, media_type: str, number: int, output: dict) -> None:
+        text = json.dumps(travelling(_record(self._facts, self._saving.stores)), separators=(",", ":"))
+        try:
+            metadata.embed(staging, media_type, text)
+        except metadata.Unembedded as problem:
+            self._unembedded[number] = str(problem)
+
+    def keep(self, asset: dict) -> dict:
+        """Write the record of an asset beside its file; the asset with `provenance`, the record's path.
+
+        A paid file is never lost for it: what fails here is a warning.
+        """
+        number = asset["number"]
+        if number in self._unembedded:
+            name = os.path.basename(asset["path"])
+            self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
+        record = _record(self._facts, self._saving.stores, asset, self._outputs[number - 1])
+        try:
+            return {**asset, "provenance": _write_beside(asset["path"], record)}
+        except OSError as problem:
+            words = problem.strerror or type(problem).__name__
+            self._console.warning("provenance_not_written", f"{os.path.basename(asset['path'])}{ENDING}: {words}")
+            return asset
+
+    def show(self, asset: dict) -> None:
+        """On a terminal the picture, or its path, where --show asks for it."""
+        if self._saving.shows:
+            self._console.clear_status()
+            terminal_picture.show(asset["path"], asset["media_type"])
+
+
+def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict | None = None) -> dict:
+    """One record; without an asset, what can be told before the file has its name."""
+    moments = {name: rfc3339(facts[name]) for name in ("created_at", "finished_at") if name in facts}
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "tool": {"name": "ai-media", "version": __version__},
+        **{name: facts.get(name) for name in ("provider", "speaks", "model", "task")},
+        **_told_payload(facts.get("payload") if stores else None),
+        **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
+        "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
+        "times": moments,
+    }
+    if asset is not None:
+        moments["saved_at"] = rfc3339(time.time())
+        record["output"] = asset["number"]
+        record["source"] = _source(output)
+        told = ("bytes", "sha256", "media_type", "width", "height")
+        record["file"] = {"name": os.path.basename(asset["path"]), **{key: asset[key] for key in told if key in asset}}
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def _told_payload(payload: dict | None) -> dict:
+    """The payload without its largest fields, whose names are told."""
+    if payload is None:
+        return {"payload_omitted": True}
+    kept = {name: value for name, value in payload.items() if _size(value) <= _LARGEST_FIELD}
+    while kept and _size(kept) > LARGEST_RECORD // 2:
+        kept.pop(max(kept, key=lambda name: _size(kept[name])))
+    return _with_left_out(kept, [name for name in payload if name not in kept])
+
+
+def _with_left_out(payload: dict, left_out: list[str]) -> dict:
+    return {"payload": payload, **({"left_out": left_out} if left_out else {})}
+
+
+def _size(value) -> int:
+    return len(json.dumps(value))
+
+
+def _source(output: dict) -> dict | None:
+    url = without_secrets(output["url"])
+    found = {"url": url, "expires_at": output.get("expires_at")}
+    return {name: value for name, value in found.items() if value} or None
+
+
+def without_secrets(url: str) -> str | None:
+    """An http(s) URL without credentials, query and fragment, where signatures are; None for any other."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return plain(urlunsplit((parts.scheme, host, parts.path, "", "")), 2048) if _is_web(url) and host else None
+    except ValueError:
+        return None
+
+
+def _is_web(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
+def travelling(record: dict) -> dict:
+    """What of a record leaves this machine with its file: not the job's key, and not what names the source."""
+    kept = {name: value for name, value in record.items() if name not in ("job", "source", "usage", "output", "file")}
+    if "payload" not in kept:
+        return kept
+    payload = for_others(kept.pop("payload"))
+    while payload and _size({**kept, "payload": payload}) > metadata.LONGEST_TEXT - 1000:
+        payload.pop(max(payload, key=lambda name: _size(payload[name])))
+    left_out = [name for name in record["payload"] if name not in payload]
+    return {**kept, **_with_left_out(payload, record.get("left_out", []) + left_out)}
+
+
+def for_others(payload: dict) -> dict:
+    """A payload without the fields that hold a signed URL or the bytes of a file.
+
+    Such a field is left out as a whole: a part of it would be paid for and could not work.
+    """
+    return {name: value for name, value in payload.items() if not _is_private(value)}
+
+
+def _is_private(value) -> bool:
+    """Whether a value holds a URL with a query or credentials, a data: URL, or names a file."""
+    if isinstance(value, str):
+        return bool(re.match(r"(?i)\s*(data:|file:|https?://[^/\s]*@|https?://\S*[?#])", value))
+    if isinstance(value, dict):
+        return any(_is_private(item) for item in value.values())
+    return isinstance(value, list) and any(_is_private(item) for item in value)
+
+
+def _write_beside(path: str, record: dict) -> str:
+    """Write a record for this user alone, whole or not at all, and never over another file; returns its path."""
+    folder, name = os.path.split(path)
+    handle, staging = tempfile.mkstemp(prefix=".ai-media-", suffix=".part", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(record, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        for counter in range(1, 1000):
+            target = path + (f"-{counter}" if counter > 1 else "") + ENDING
+            try:
+                results.rename_new(staging, target)
+                return target
+            except FileExistsError:
+                continue
+        raise OSError(17, "no free file name")
+    finally:
+        if os.path.lexists(staging):
+            os.unlink(staging)
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def read(path: str) -> dict | None:
+    """The record in a file: a record itself, or a medium that one is embedded in. None where there is none.
+
+    Raises OSError. Only a regular file is opened, and what it says is checked no further than is_record.
+    """
+    # A device or a pipe would block, or never end.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(22, "it is no regular file")
+    with open(path, "rb") as file:
+        head = file.read(containers.HEAD)
+        media_type = containers.sniff(head)
+        if media_type is None:
+            file.seek(0)
+            content = file.read(2 * LARGEST_RECORD + 1)
+    if media_type is not None:
+        content = (metadata.extract(path, media_type) or "").encode()
+    record, _ = providers.read_json(content) if len(content) <= 2 * LARGEST_RECORD else (None, "")
+    return record if is_record(record) else None
+
+
+def is_record(value) -> bool:
+    """Whether a JSON value is a record that this version understands, as far as it will be relied on."""
+    return (
+        isinstance(value, dict)
+        and is_flat(value, _DEEPEST + 2)
+        and value.get("format") == FORMAT
+        and value.get("version") == VERSION
+        and isinstance(value.get("provider"), str)
+        and isinstance(value.get("model", ""), str)
+        and isinstance(value.get("payload", {}), dict)
+        and isinstance(value.get("left_out", []), list)
+        and all(isinstance(name, str) for name in value.get("left_out", []))
+    )
+
+
+def made_again(arguments):
+    """The flags of create_and_wait.py, with provider, model and payload as the file of --from says them.
+
+    Flags that are given beside it come first. Raises Failure 2. The payload is checked like any other
+    afterwards; whatever its values look like, nothing here or later opens them.
+    """
+    from copy import copy
+
+    if arguments.source is None:
+        return arguments
+    record = _recorded(arguments)
+    filled = copy(arguments)
+    filled.provider = arguments.provider or record["provider"]
+    if arguments.provider is None and arguments.speaks is None:
+        filled.speaks = record.get("speaks")
+    if not (arguments.model or arguments.task or arguments.sse_endpoint):
+        filled.model = record.get("model")
+    payload = _payload_again(record, arguments)
+    rules = providers.load(filled.provider, filled.speaks).idempotency
+    if rules:  # the same key would be answered with the same job
+        payload.pop(rules["field"], None)
+    filled.payload = json.dumps(payload)
+    return filled
+
+
+def _recorded(arguments) -> dict:
+    if arguments.payload is not None or arguments.payload_file is not None:
+        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
+    try:
+        record = read(arguments.source)
+    except (OSError, ValueError) as problem:
+        words = getattr(problem, "strerror", None) or "it cannot be read"
+        raise errors.bad_argument("--from", f"expected a file that can be read: {words}") from None
+    if record is None:
+        raise errors.bad_argument(
+            "--from",
+            "expected the JSON file beside a result, or a result that was saved with --embed-metadata",
+        )
+    if record["provider"] not in providers.names():
+        raise errors.bad_argument("--from", f"expected a service of {', '.join(providers.names())} in it")
+    if record.get("speaks") not in (None, *providers.spoken_by(record["provider"])):
+        raise errors.bad_argument("--from", "expected a contract that the service has in it")
+    model = record.get("model")
+    if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
+        raise errors.bad_argument("--from", "expected a model such as owner/name in it")
+    return record
+
+
+def _payload_again(record: dict, arguments) -> dict:
+    if "payload" not in record:
+        raise errors.bad_argument("--from", "expected a file that tells what was asked for; this one leaves it out")
+    given = {pair.partition("=")[0].strip() for pair in [*arguments.param, *arguments.input]}
+    # A file is told by its name and hash, which nothing can be made of.
+    files = [name for name, value in record["payload"].items() if attachments.holds_note(value)]
+    missing = [name for name in [*record.get("left_out", []), *files] if name not in given]
+    if missing:
+        named = plain(", ".join(missing), 200)
+        raise errors.bad_argument("--from", f"the file leaves out {named}: expected them with --input or --param")
+    inputs_given = {pair.partition("=")[0].strip() for pair in arguments.input}
+    return {name: value for name, value in record["payload"].items() if name not in inputs_given}

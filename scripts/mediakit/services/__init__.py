@@ -1,0 +1,10 @@
+"""The services: data, and how it is read.
+
+actions     what can be done with an account, and the request of it (pure)
+payloads    the fields of a request: put together and checked
+live        what a service itself says it offers
+program     a service's own command-line program in place of its HTTP interface
+catalogue   the models of the services, and where their contracts are
+keys        where a service's key is found
+providers   descriptors of the services, and how their answers are read
+"""

@@ -1,0 +1,226 @@
+"""What can be done with an account besides jobs, and the request of it. Pure.
+
+find     one Action of a service
+Action   what a descriptor says about it
+Request  what one of them sends
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import namedtuple
+
+from ..base import errors
+from ..console import inputs, plain
+from . import providers
+
+# path             below the base URL, or below the origin, with its query
+# body             what is sent as JSON; None for nothing
+# idempotency_key  what tells a repetition from another request; None where the service takes none
+Request = namedtuple("Request", "path body idempotency_key")
+
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a JSON list",
+    "object": "a JSON object",
+}
+_GIVE = "Fields are given as --param NAME=VALUE; without an action, the script lists them."
+
+
+def find(provider: providers.Provider, name: str) -> Action:
+    """The Action of that name; raises Failure 2 with the nearest one."""
+    if name not in provider.actions:
+        nearest = _nearest(name, provider.actions)
+        raise errors.bad_argument(
+            "ACTION",
+            f"{provider.title} has no such action{nearest}",
+            f"It has: {', '.join(provider.actions)}",
+        )
+    return Action(name, provider.actions[name])
+
+
+def every(provider: providers.Provider) -> list[Action]:
+    """The actions of a service, in the descriptor's order."""
+    return [Action(name, description) for name, description in provider.actions.items()]
+
+
+def _nearest(name: str, known) -> str:
+    from ..contracts import validation
+
+    nearest = validation.near_miss(name, list(known))
+    return f"; did you mean {nearest}?" if nearest else ""
+
+
+class Action:
+    """One action.
+
+    method, effect, key, valid, success, issues_key, handoff, outputs, output_type   as the schema of descriptors says
+    at_origin   whether its path is below the origin
+    asks        why it is done only with --confirm; None for what is done at once
+    """
+
+    def __init__(self, name: str, description: dict):
+        self.name = name
+        self.title: str = description["title"]
+        self.method: str = description["method"]
+        self.effect: str = description["effect"]
+        self.key: str = description["key"]
+        self.at_origin: bool = description.get("at") == "origin"
+        self.asks: str | None = description.get("confirm", _ASKS[self.effect])
+        self.answer: str = description.get("answer", "")
+        self.success: dict | None = description.get("success")
+        self.valid: str | None = description.get("valid")
+        self.issues_key: str | None = description.get("issues_key")
+        self.handoff: list[str] = description.get("handoff", [])
+        self.outputs: list[dict] = description.get("outputs", [])
+        self.output_type: str | None = description.get("output_type")
+        self._path: str = description["path"]
+        self._fields: dict = description.get("fields", {})
+        self._fixed: dict = description.get("fixed", {})
+        self._one_of: list = description.get("one_of", [])
+        self._any_of: list = description.get("any_of", [])
+        self._idempotency_field: str | None = description.get("idempotency_key")
+
+    @property
+    def shown(self) -> dict:
+        """The action as a list of them tells it."""
+        return {
+            "action": self.name,
+            "title": self.title,
+            "effect": self.effect,
+            "needs_confirm": self.asks is not None,
+            "key": self.key,
+            "method": self.method,
+            "path": self._path,
+            "fields": [_shown_field(name, field) for name, field in self._fields.items()],
+            **({"one_of": self._one_of} if self._one_of else {}),
+            **({"any_of": self._any_of} if self._any_of else {}),
+        }
+
+    def request(self, pairs: list[str]) -> Request:
+        """The Request that `NAME=VALUE` pairs mean; raises Failure 2."""
+        given = self._read(pairs)
+        self._check_choices(given)
+        key = None
+        if self._idempotency_field:
+            key = given.setdefault(self._idempotency_field, f"ai-media-{secrets.token_hex(12)}")
+        for name, field in self._fields.items():
+            if "default" in field:
+                given.setdefault(name, field["default"])
+        return Request(self._path_of(given), self._body_of(given), key)
+
+    # -- reading what is given -----------------------------------------------------------------------
+
+    def _read(self, pairs: list[str]) -> dict:
+        given = {}
+        for pair in pairs:
+            name, text = inputs.read_pair("--param", pair)
+            if name not in self._fields:
+                known = f"It takes: {', '.join(self._fields)}" if self._fields else "It takes none."
+                raise errors.bad_argument(
+                    "--param", f"{plain(name, 60)} is no field of {self.name}{_nearest(name, self._fields)}", known
+                )
+            if name in given:
+                raise errors.bad_argument("--param", f"{name} is given twice")
+            given[name] = _value(name, text, self._fields[name])
+        missing = [name for name, field in self._fields.items() if field.get("required") and name not in given]
+        if missing:
+            raise errors.bad_argument("--param", f"{self.name} needs {', '.join(missing)}", _GIVE)
+        return given
+
+    def _check_choices(self, given: dict) -> None:
+        for groups, most, words in ((self._one_of, 1, "exactly"), (self._any_of, len(self._any_of), "at least")):
+            complete = [group for group in groups if all(name in given for name in group)]
+            touched = [group for group in groups if any(name in given for name in group)]
+            if groups and not (complete and len(touched) <= most):
+                choices = "; ".join(" with ".join(group) for group in groups)
+                raise errors.bad_argument("--param", f"{self.name} needs {words} one of: {choices}", _GIVE)
+
+    # -- what is sent --------------------------------------------------------------------------------
+
+    def _placed(self, where: str, given: dict):
+        """`(name, field, value)` of what goes to the path, the query or the body, in the descriptor's order."""
+        for name, field in self._fields.items():
+            if field["in"] == where and name in given:
+                value = given[name]
+                words = field.get("words", {})
+                yield name, field, words.get(value, value) if isinstance(value, str) else value
+
+    def _path_of(self, given: dict) -> str:
+        from urllib.parse import quote, urlencode
+
+        path = self._path
+        for name, _, value in self._placed("path", given):
+            if providers.usable_id(value) is None:
+                raise errors.bad_argument("--param", f"{name}: expected an id or a name")
+            path = path.replace(f"{{{name}}}", quote(value.strip(), safe=""))
+        query = {name: _in_query(value) for name, _, value in self._placed("query", given)}
+        return f"{path}?{urlencode(query)}" if query else path
+
+    def _body_of(self, given: dict) -> dict | None:
+        if self.method != "POST":
+            return None
+        body = json.loads(json.dumps(self._fixed))
+        for name, field, value in self._placed("body", given):
+            _put(body, field.get("at", f"/{name}"), value)
+        return body
+
+
+_ASKS = {
+    "no_spend": None,
+    "creates_payment": "It opens a payment, which somebody can settle outside this program.",
+    "spends": "It is charged to the account.",
+}
+
+
+def _shown_field(name: str, field: dict) -> dict:
+    kept = {word: field[word] for word in ("type", "help", "default", "minimum", "maximum") if word in field}
+    allowed = {"allowed": field["enum"]} if "enum" in field else {}
+    return {"name": name, "required": field.get("required", False), **kept, **allowed}
+
+
+def _value(name: str, text: str, field: dict):
+    """The value of one field; raises Failure 2 without repeating it."""
+    from jsonschema import Draft202012Validator
+
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of an argument that are no UTF-8
+        raise errors.bad_argument("--param", f"{name}: expected text in UTF-8") from None
+    value = inputs.read_json_or_text("--param", text)
+    if field["type"] == "string" and not isinstance(value, str):
+        value = text  # a name can look like a number
+    taken = {"minLength": 1, **{word: field[word] for word in _TAKES if word in field}}
+    if not Draft202012Validator(taken).is_valid(value):
+        raise errors.bad_argument("--param", f"{name}: expected {_expected(field)}")
+    return value
+
+
+# The words of a field that are words of JSON Schema.
+_TAKES = ("type", "enum", "pattern", "minimum", "maximum", "maxLength", "items")
+
+
+def _expected(field: dict) -> str:
+    if "enum" in field:
+        return f"one of {', '.join(field['enum'])}"
+    words = _TYPES[field["type"]]
+    if "minimum" in field:
+        words += f" from {field['minimum']}" + (f" to {field['maximum']}" if "maximum" in field else " on")
+    if "maxLength" in field:
+        words += f" of at most {field['maxLength']} characters"
+    return words + (f" of the form {field['pattern']}" if "pattern" in field else "")
+
+
+def _in_query(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _put(body: dict, pointer: str, value) -> None:
+    *parents, last = pointer.split("/")[1:]
+    for name in parents:
+        body = body.setdefault(name, {})
+    body[last] = value

@@ -1,0 +1,189 @@
+"""What the services offer: the bundled catalogues and contracts in assets/contracts.
+
+contract_path   the OpenAPI document of a service
+find, entry     one model: an error, or nothing, where it is not listed
+slip_of         the listed model that a name is a slip of the pen for
+only_task       the one task of a model
+menu            the models for a task: what can be run, and what is only listed
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+
+from ..base import folders
+from ..contracts import ContractError, validation
+from .providers import ASSETS
+
+# Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
+_UNITS = ("usd", "credits")
+_MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
+
+
+def services() -> tuple[str, ...]:
+    """Every service that there is a bundled catalogue of."""
+    ending = ".catalogue.json"
+    names = os.listdir(os.path.join(ASSETS, "contracts"))
+    return tuple(sorted(name.removesuffix(ending) for name in names if name.endswith(ending)))
+
+
+def contract_path(service: str) -> str:
+    """The bundled OpenAPI document of a service."""
+    return os.path.join(ASSETS, "contracts", f"{service}.json")
+
+
+def document(service: str) -> dict:
+    """The bundled catalogue of a service, as it is."""
+    path = os.path.join(ASSETS, "contracts", f"{service}.catalogue.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
+
+
+def models(service: str) -> list[dict]:
+    """Every model that is known: model, path, media, tasks, contract, price, sources.
+
+    Where the service's own list has been fetched, what it says comes first; `in_live_list` then
+    tells whether it has the model.
+    """
+    found = document(service)
+    kept = kept_models(service) if "live" in found else None
+    if kept is None:
+        return found["models"]
+    listed = {entry["model"]: entry for entry in kept["models"]}
+    known = [_updated(entry, listed.pop(entry["model"], None), kept) for entry in found["models"]]
+    return known + [
+        _updated({"model": model, "tasks": [], "contract": "none"}, entry, kept) for model, entry in listed.items()
+    ]
+
+
+def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
+    if listed is None:
+        return {**entry, "in_live_list": False}
+    entry = {**entry, "in_live_list": listed["runs"], "tasks": listed["tasks"] or entry["tasks"]}
+    if "media" in listed:
+        entry.setdefault("media", listed["media"])
+    if "price" in listed:
+        entry["price"] = {**listed["price"], "source": kept["source"], "seen": kept["seen"]}
+    return entry
+
+
+def defaults(service: str) -> dict[str, str]:
+    """Task -> the model that --task picks; empty where none is chosen."""
+    return document(service).get("defaults", {})
+
+
+# -- what was fetched from the service ------------------------------------------------------------
+
+
+def kept_models(service: str) -> dict | None:
+    """`{seen, source, models: [{model, tasks, media, price, runs}]}` as live.refresh_models kept it."""
+    path = kept_path(service, "models")
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+        return kept if isinstance(kept.get("models"), list) else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def kept_contract(service: str, model: str) -> str | None:
+    """The path of a model's contract that was fetched from its service, or None."""
+    path = kept_path(service, model)
+    return path if path and os.path.exists(path) else None
+
+
+def kept_path(service: str, name: str) -> str | None:
+    """Where the list ("models") or a model's contract is kept; None where nothing can be."""
+    folder, _ = folders.state_folder()
+    # A model's name may hold anything that a file name may not; its digest may not.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return os.path.join(folder, "live", service, f"{digest}.json") if folder else None
+
+
+# -- choosing ---------------------------------------------------------------------------------------
+
+
+def find(service: str, model: str) -> dict:
+    """One model's entry; ContractError `model_not_found` names the nearest."""
+    listed = {entry["model"]: entry for entry in models(service)}
+    if model not in listed:
+        near = difflib.get_close_matches(model[:100], listed, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ContractError(
+            "model_not_found", f"{service} lists no model {model[:80]}{hint}", "List the models with --list-endpoints."
+        )
+    return listed[model]
+
+
+def entry(service: str, model: str | None) -> dict:
+    """What is known of a model; empty for one that is not listed, and for a service without a catalogue."""
+    listed = models(service) if model is not None and service in services() else ()
+    return next((entry for entry in listed if entry["model"] == model), {})
+
+
+def slip_of(service: str, model: str) -> str | None:
+    """The listed model that `model` is most likely a slip of the pen for, or None where it may be a new one.
+
+    New models are called as older ones with other numbers, or with a word more or less.
+    """
+    known = [entry["model"] for entry in models(service)]
+    alike = [name for name in known if _numbers_and_words(name) == _numbers_and_words(model)]
+    return validation.near_miss(model[:100], alike)
+
+
+def _numbers_and_words(model: str) -> tuple:
+    return re.findall(r"\d+", model), len(re.findall(r"[^\W\d_]+", model))
+
+
+def only_task(service: str, model: str | None) -> str | None:
+    """The task of a model that is listed with a single one; None for every other."""
+    tasks = entry(service, model).get("tasks", [])
+    return tasks[0] if len(tasks) == 1 else None
+
+
+def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:
+    """{default_models, runs, listed_only}: the models that fit, cheapest known price first, then by name."""
+    fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
+    chosen = defaults(service)
+    fitting.sort(key=_cost)
+    return {
+        "default_models": {name: model for name, model in chosen.items() if task in (None, name)} or None,
+        "runs": [_line(entry) for entry in fitting if _runs(entry)],
+        "listed_only": [_line(entry) for entry in fitting if not _runs(entry)],
+    }
+
+
+def _runs(entry: dict) -> bool:
+    """Whether a model can be run with its fields checked: its contract is known, and the service lists it."""
+    return entry["contract"] != "none" and entry.get("in_live_list", True)
+
+
+def _fits(entry: dict, task: str | None, category: str | None, search: str | None) -> bool:
+    text = " ".join([entry["model"], *entry.get("tasks", ()), *entry.get("modes", ()), entry.get("note", "")]).lower()
+    return (
+        (task is None or task in entry.get("tasks", ()))
+        and (category is None or entry.get("media") == _MEDIA_OF_CATEGORY[category])
+        and all(word in text for word in (search or "").lower().split())
+    )
+
+
+def _cost(entry: dict) -> tuple:
+    price = entry.get("price", {})
+    unit = _UNITS.index(price["unit"]) if price.get("unit") in _UNITS else len(_UNITS)
+    return unit, price.get("amount", 0), entry["model"]
+
+
+def _line(entry: dict) -> dict:
+    kept = {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
+    if "in_live_list" in entry:
+        kept["in_live_list"] = entry["in_live_list"]
+    if "price" in entry:
+        kept["price"] = {key: entry["price"][key] for key in ("amount", "unit", "per", "seen") if key in entry["price"]}
+    return kept

@@ -1,0 +1,263 @@
+"""A service's own command-line program in place of its HTTP interface, as the descriptor's `cli` describes it.
+
+    look_for      the Program of a service, or why there is none
+    Program       one program at one address: what it says about itself
+    ProgramWire   the surface of transport.Wire: `post` and `get` run the program and report to an inbox
+
+Once the program has been started for a create, only what it answers proves what became of it: however
+else it ends, the outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+
+from ..base import errors
+from ..http import process, transport
+from . import providers
+from .keys import Key
+from .providers import point
+
+# How long, in seconds, a question about the program itself may take.
+QUESTION_TIMEOUT = 20.0
+_SPARE = 5.0
+_LONGEST_WORDS = 2000
+_MOST_CHECKS = 20
+_ENDING_GRACE = 0.5
+# What the program printed is the body of a 2xx answer; which one it was, it does not tell.
+_SOME_2XX = 200
+
+
+def look_for(provider: providers.Provider, base_url: str) -> tuple[Program | None, str]:
+    """`(program, "")`, or `(None, why there is none, in words)`.
+
+    base_url  from transport.resolve_base_url: the program gets the key, so the same rules hold
+    """
+    origin = base_url.removesuffix(provider.base_path)
+    if transport.urlsplit(origin).path or origin + provider.base_path != base_url:
+        return None, f"{provider.cli['program']} takes no base URL but an origin and {provider.base_path}"
+    path, told = process.locate(provider.cli["program"], provider.cli["variable"])
+    return (Program(provider, path, told, origin), "") if path else (None, told)
+
+
+class Program:
+    """One service's program.
+
+    name          what it is called
+    source        where its path was named: a variable, or the PATH
+    is_logged_in  whether it has a login of its own; known once it was checked
+    misses_proxy  whether the environment names a proxy to the service that it would not go through
+    """
+
+    def __init__(self, provider: providers.Provider, path: str, source: str, origin: str):
+        self.provider = provider
+        self.description: dict = provider.cli
+        self.name: str = self.description["program"]
+        self.path = path
+        self.source = source
+        self.is_logged_in = False
+        self._origin = origin
+
+    def environment(self, key: Key | None) -> dict[str, str]:
+        """What it gets of this process's environment, and nothing of another service."""
+        names = self.description["environment"]
+        own = {names["origin"]: self._origin}
+        if key is not None and key.value is not None:
+            own[names["key"]] = key.value
+        return process.environment(names.get("keep", ()), **own)
+
+    def argv(self, command: str, **values: str) -> list[str]:
+        """The words that run one of the descriptor's commands; `values` fill {model} and {id}."""
+        words = self.description[command]["argv"]
+        for name, value in values.items():
+            words = [word.replace("{" + name + "}", value) for word in words]
+        return [self.path, *words]
+
+    def check(self, limit: float = QUESTION_TIMEOUT) -> str:
+        """Why it cannot be used, in words, or "". Asks it for its login, `limit` seconds and without the network."""
+        login = self.description["login"]
+        body, ended = self._ask("login", None, limit)
+        found = point(body, login["found"])
+        if not isinstance(found, bool):
+            return f"{self.name} is installed, but it does not work: {self._ending(ended)}"
+        self.is_logged_in = found
+        return ""
+
+    def saved_login(self) -> Key | None:
+        """The key that it has and keeps to itself."""
+        return Key(None, f"the login of {self.name}") if self.is_logged_in else None
+
+    def version(self) -> str | None:
+        """The version it says it has."""
+        _, ended = self._ask("version", None)
+        words = ended.output.decode("utf-8", "replace").strip() if ended else ""
+        found = re.search(self.description["version"]["pattern"], words)
+        return found[1][:60] if found else None
+
+    def doctor(self, key: Key | None) -> dict:
+        """What its own check of itself, the key and the network says; reads only."""
+        wanted = self.description["doctor"]
+        body, ended = self._ask("doctor", key)
+        passed = point(body, wanted["ok"])
+        if not isinstance(passed, bool):
+            return {"cli_doctor": "no_answer", "cli_checks": [{"ok": False, "detail": self._ending(ended)}]}
+        listed = point(body, wanted["checks"])
+        checks = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        told = [{name: entry.get(name) for name in ("name", "ok", "detail")} for entry in checks[:_MOST_CHECKS]]
+        return {"cli_doctor": "passed" if passed else "failed", "cli_checks": told}
+
+    def _ask(self, command: str, key: Key | None, limit: float = QUESTION_TIMEOUT):
+        """`(the JSON it printed or None, process.Ended or None where it could not be started)`."""
+        asked = process.Process()
+        try:
+            asked.start(self.argv(command), self.environment(key))
+        except OSError:
+            return None, None
+        ended = asked.finish(b"", limit)
+        return providers.read_json(ended.output)[0], ended
+
+    def _ending(self, ended: process.Ended | None) -> str:
+        return "it could not be started" if ended is None else self.words(ended)
+
+    @property
+    def misses_proxy(self) -> bool:
+        host = transport.origin_of(self._origin)[1]
+        named = any(name.lower().endswith("_proxy") for name in os.environ)
+        if self.description["uses_proxies"] or transport.is_loopback(host) or not named:
+            return False
+        from urllib.request import getproxies_environment, proxy_bypass_environment
+
+        proxies = getproxies_environment()
+        return bool({"https", "all"} & set(proxies)) and not proxy_bypass_environment(host, proxies)
+
+    # -- how its output is read --------------------------------------------------------------------
+
+    def understand(self, ended: process.Ended, spends: bool) -> transport.Answer | transport.Lost:
+        """What a create (`spends`) or a read has come to: an answer where there is proof of one, else lost."""
+        body, problem = providers.read_json(ended.output)
+        if self.provider.reading(body).id:
+            return transport.Answer(_SOME_2XX, {}, ended.output)
+        said = self._said(body)
+        failure = self.description["failure"]
+        if spends and (found := re.search(failure["accepted"], said)):
+            return transport.Answer(_SOME_2XX, {}, json.dumps(self.provider.answer_of(found[1])).encode())
+        if ended.exit_code and (found := re.search(failure["status"], said)):
+            named = {name: re.search(pattern, said) for name, pattern in failure.get("headers", {}).items()}
+            headers = {name: match[1] for name, match in named.items() if match}
+            return transport.Answer(int(found[1]), headers, said.encode())
+        if ended.exit_code == 0 and not problem:
+            return transport.Answer(_SOME_2XX, {}, ended.output)
+        return transport.Lost(self.words(ended), spends)
+
+    def words(self, ended: process.Ended) -> str:
+        """Why it has not answered: how it ended, what that means, and its own words."""
+        codes = self.description.get("exit_codes", {})
+        how = ended.stopped or codes.get(str(ended.exit_code)) or f"it ended with exit code {ended.exit_code}"
+        body, _ = providers.read_json(ended.output)
+        said = self._said(body) or ended.complaint.decode("utf-8", "replace").strip()
+        return f"{self.name}: {how}" + (f" ({said[:_LONGEST_WORDS]})" if said else "")
+
+    def _said(self, body) -> str:
+        found = point(body, self.description["failure"]["message"])
+        return found[:_LONGEST_WORDS] if isinstance(found, str) else ""
+
+
+class _Exchange(transport.Exchange):
+    """One run of the program that is under way; a create is not ended by being left."""
+
+    def __init__(self, inbox, on_sending, spends: bool):
+        super().__init__(inbox, None, on_sending)
+        self.watched = True  # a program was started, or it was not
+        self.spends = spends
+        self.process = process.Process()
+
+    def leave(self) -> None:
+        super().leave()
+        if not self.spends:
+            self.process.stop("its answer was not waited for")
+
+
+class ProgramWire:
+    """One service through its program.
+
+    key    keys.Key; one without a value is the program's own
+    inbox  where what arrives is put
+    trace  a callable (dict) for every run and how it ended, or None
+    """
+
+    source = "cli"
+
+    def __init__(self, program: Program, key: Key | None, inbox, trace=None):
+        self._program = program
+        self._environment = program.environment(key)
+        self._inbox = inbox
+        self._trace = trace or (lambda record: None)
+        self._running: set[process.Process] = set()
+
+    def post(self, path: str, payload: dict, timeout: float, stream: bool, on_sending=None) -> transport.Exchange:
+        """Run the create once, as transport.Wire.post sends it; the payload goes in over standard input.
+
+        Raises Failure for a path that the program has no command for; then nothing was started.
+        """
+        model = self._program.provider.model_of(path)
+        self._must_fit("create", "model", model)
+        content = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+        return self._start(self._program.argv("create", model=model), content, timeout, on_sending, spends=True)
+
+    def get(self, path: str, timeout: float) -> transport.Exchange:
+        """Read a job once; raises Failure for another path, or an id that the program does not take."""
+        generation_id = self._program.provider.id_of(path)
+        self._must_fit("read", "id", generation_id)
+        return self._start(self._program.argv("read", id=generation_id), b"", timeout)
+
+    def close(self) -> None:
+        """End what still runs: a create that nobody waits for any more must not buy later, unseen."""
+        running = list(self._running)
+        for each in running:
+            each.stop("this command has ended")
+        for each in running:
+            if not each.has_ended(_ENDING_GRACE):
+                each.kill()
+
+    def _must_fit(self, command: str, name: str, value: str | None) -> None:
+        # What does not fit would be refused by the program, and nobody could tell that from an unknown outcome.
+        if value is None or not re.fullmatch(self._program.description[command][name], value):
+            words = f"{self._program.name} has no command for this {name}; expected rest"
+            raise errors.bad_argument("--transport", words)
+
+    def _start(self, argv, content: bytes, timeout: float, on_sending=None, spends=False) -> transport.Exchange:
+        exchange = _Exchange(self._inbox, on_sending, spends)
+        self._running.add(exchange.process)
+        threading.Thread(target=self._run, args=(exchange, argv, content, timeout), daemon=True).start()
+        return exchange
+
+    def _run(self, exchange: _Exchange, argv: list[str], content: bytes, timeout: float) -> None:
+        try:
+            seen = self._come_to(exchange, argv, content, timeout)
+        except Exception as problem:
+            seen = exchange.lost(problem)
+        finally:
+            self._running.discard(exchange.process)
+        self._trace({"answer" if isinstance(seen, transport.Answer) else "lost": _traced(seen)})
+        exchange.report("answer" if isinstance(seen, transport.Answer) else "lost", seen)
+
+    def _come_to(self, exchange: _Exchange, argv, content, timeout) -> transport.Answer | transport.Lost:
+        self._trace({"run": {"argv": argv, "input": content}})
+        # From here on it counts as sent: what the program does before it sends is not seen.
+        exchange.before_sending()
+        try:
+            exchange.process.start(argv, self._environment)
+        except OSError as problem:
+            return transport.Lost(f"{self._program.name} could not be started: {problem.strerror or problem}", False)
+        # The machine's clock decides what is too long; this is for a program that nobody waits for.
+        ended = exchange.process.finish(content, timeout + _SPARE)
+        return self._program.understand(ended, exchange.spends)
+
+
+def _traced(seen: transport.Answer | transport.Lost) -> dict:
+    if isinstance(seen, transport.Lost):
+        return seen._asdict()
+    return {"status": seen.status, "headers": seen.headers, "body": seen.content}
