@@ -1,6 +1,6 @@
 """SIGKILL at any point: never two jobs for one intent, and no accepted job is lost.
 
-    AI_MEDIA_KILLS=222 python -m pytest tests/test_killer.py -q -s
+    AI_MEDIA_KILLS=222 python -m pytest tests/ledger/test_killer.py -q -s
 
 runs the full count (at least five kills for each fault with skills.video's contract, half as many with
 each of the others) and prints what became of them; without the variable a seeded sample runs.
@@ -15,15 +15,14 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-
-from conftest import PATIENCE, SCRIPTS, Run, at_sandbox
-from mediakit.ledger import ledger
 from test_sandbox_faults import SERVICES
 
-KILLER = Path(__file__).with_name("killer.py")
+from conftest import PATIENCE, ROOT, SCRIPTS, Run, at_sandbox
+from mediakit.ledger import ledger
+
+KILLER = ROOT / "tests/killer.py"
 KILLS = int(os.environ.get("AI_MEDIA_KILLS", "24"))
 AT_ONCE = 6
 SEED = 20260101

@@ -1,6 +1,6 @@
 """Image Skill's own client against the sandbox: what nobody here wrote must find the contract as it knows it.
 
-    IMAGE_SKILL_CLI=.../bin/image-skill.mjs python -m pytest -q tests/test_official_image_skill.py
+    IMAGE_SKILL_CLI=.../bin/image-skill.mjs python -m pytest -q tests/services/test_official_image_skill.py
 
 names the client of github.com/danielgwilson/image-skill-cli (0.1.70). Its npm package has since become
 something else, so that nothing is looked for on the PATH.

@@ -11,7 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from conftest import ROOT
+
 CONTRACTS = ROOT / "assets" / "contracts"
 METHODS = ("get", "put", "post", "delete", "patch")
 TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")

@@ -8,13 +8,12 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from conftest import read_events
+from conftest import SCRIPTS, read_events
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "inspect_openapi.py"
+SCRIPT = SCRIPTS / "inspect_openapi.py"
 
 
 def run(*arguments, **more):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import SCRIPTS
+from conftest import ROOT, SCRIPTS
 from mediakit.base import errors, spending
 from mediakit.ledger import ledger
 
@@ -161,14 +161,22 @@ def test_a_newer_ledger_is_left_alone(tmp_path):
 
 def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
     program = (
-        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
+        "import sys; sys.path[:0] = sys.argv[1:4]\n"
         "import test_ledger; from mediakit.ledger import ledger\n"
-        "book = ledger.Ledger(sys.argv[3])\n"
+        "book = ledger.Ledger(sys.argv[4])\n"
         "decision = book.claim([test_ledger.order()], [])[0]\n"
         "print(decision.word, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    command = [sys.executable, "-c", program, str(SCRIPTS), os.path.dirname(__file__), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        str(SCRIPTS),
+        str(ROOT / "tests"),
+        os.path.dirname(__file__),
+        str(tmp_path),
+    ]
     running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(50)]
     try:
         said = sorted(process.stdout.readline().strip() for process in running)

@@ -1,6 +1,6 @@
 """Results on disk: whole, checked, under our own names, whatever the host that serves them does.
 
-`pytest -s tests/test_results.py` also writes the table of hostile cases and what became of each.
+`pytest -s tests/media/test_results.py` also writes the table of hostile cases and what became of each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every fault of the sandbox, met by the main job: how it ends, and how many POSTs it took.
 
-    python -m pytest tests/test_sandbox_faults.py -q -s -k table
+    python -m pytest tests/sandbox/test_sandbox_faults.py -q -s -k table
 
 prints the table.
 """

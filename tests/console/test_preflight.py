@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from conftest import KEY, posts
+from conftest import KEY, SCRIPTS, posts
 
 VARIABLE = "SKILLS_VIDEO_API_KEY"
 OTHER_KEY = "another_fake_key"
@@ -157,7 +157,7 @@ def test_the_next_command_goes_to_the_address_that_was_asked_about(scripts, sand
 def test_the_start_needs_none_of_the_heavy_packages(scripts):
     for script, arguments in (("preflight.py", []), ("handle_runtime_error.py", ["--status", "402", "--body", "{}"])):
         ended = subprocess.run(
-            [sys.executable, "-X", "importtime", f"{os.path.dirname(__file__)}/../scripts/{script}", *arguments],
+            [sys.executable, "-X", "importtime", str(SCRIPTS / script), *arguments],
             capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
         )  # fmt: skip
         loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
