@@ -15,6 +15,8 @@
 The exit code is the category's: 20 to 25. Nothing is sent.
 """
 
+from __future__ import annotations
+
 from mediakit import console
 
 EXAMPLES = """\

@@ -15,6 +15,8 @@
 Nothing is bought. A document comes from a file or a URL, or is one of the bundled contracts.
 """
 
+from __future__ import annotations
+
 import re
 
 from mediakit import console

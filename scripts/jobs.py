@@ -254,7 +254,7 @@ def _go_on(screen, arguments, book, entries: list) -> int:
     def job(entry):
         return lambda part: _one(part, arguments, book, entry, saving)
 
-    return group.run(screen, [job(entry) for entry in entries], lambda: [])
+    return group.run(screen, [job(entry) for entry in entries], list)
 
 
 def _one(screen, arguments, book, entry, saving) -> int:

@@ -101,10 +101,10 @@ def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bo
     from mediakit.jobs import account
 
     if account.check_path(provider) is None:
-        return
+        return None
     found, _ = account.standing(screen, _connection(arguments, provider, key), account.check_path(provider))
     if found.accepted:
-        return
+        return None
     kept = "the key that was stored before is kept" if replaces else "nothing was stored"
     common = {"http_status": found.http_status, "trace_id": found.trace_id, "outcome": "not_sent"}
     common = {name: value for name, value in common.items() if value is not None}

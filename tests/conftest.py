@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -18,6 +19,15 @@ sys.path.insert(0, str(SCRIPTS))
 # Long enough for a busy machine; only a hang comes near it.
 PATIENCE = 120
 KEY = "your_api_key_here"
+
+# One profile for all: how long an example takes says nothing here, and CI tries the same ones each time.
+settings.register_profile(
+    "ai-media",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("ai-media")
 
 
 @cache

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from test_doubtful_creates import MADE, create, jobs
-from test_money import flags
 
 from conftest import KEY, SCRIPTS, Run, posts
 from fake_service import FakeService, answer
+from keyed_service import MADE, create, jobs
+from sandbox_job import flags
 
 CONTRACTS = ("skills-video", "modellix", "image-skill")
 

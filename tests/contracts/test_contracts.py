@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -509,7 +509,7 @@ def _containers(inner):
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80)
 @given(st.recursive(SCALARS, _containers, max_leaves=8))
 def test_the_template_of_any_plain_schema_validates_against_it(schema):
     body = {"type": "object", "properties": {"f": schema}, "required": ["f"]}
@@ -517,7 +517,7 @@ def test_the_template_of_any_plain_schema_validates_against_it(schema):
     assert valid and Draft202012Validator(body).is_valid(value)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=9),

@@ -90,7 +90,8 @@ def test_a_redirected_read_is_not_followed(scripts, status):
 def test_a_redirected_balance_is_not_followed(scripts):
     with FakeService() as other, FakeService(other=answer(302, {}, {"Location": f"{other.base_url}/credits"})) as own:
         arguments = ["--provider", "skills-video", "--online", "--base-url", own.base_url]
-        scripts.run("preflight.py", *arguments, env={"SKILLS_VIDEO_API_KEY": KEY}).result
+        run = scripts.run("preflight.py", *arguments, env={"SKILLS_VIDEO_API_KEY": KEY})
+        assert run.result["event"] == "preflight"
         assert own.requests[0].headers["authorization"] == BEARER and other.connections == 0
 
 

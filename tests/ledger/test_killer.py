@@ -17,9 +17,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_sandbox_faults import SERVICES
 
 from conftest import PATIENCE, ROOT, SCRIPTS, Run, at_sandbox
+from fault_table import SERVICES
 from mediakit.ledger import ledger
 
 KILLER = ROOT / "tests/killer.py"

@@ -255,7 +255,7 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_fields(payload):
     assert spending.digest(payload) == spending.digest(dict(reversed(payload.items())))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["buy", "kill", "send", "accept", "deliver", "unknown"]), max_size=25))
 def test_no_sequence_of_events_leaves_two_open_jobs_for_one_intent(tmp_path_factory, events):
     book = ledger.Ledger(str(tmp_path_factory.mktemp("ledger")))

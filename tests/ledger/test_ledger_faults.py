@@ -9,10 +9,10 @@ import sys
 import threading
 
 import pytest
-from test_money import flags
 
 from conftest import PATIENCE, SCRIPTS, Run, posts
 from mediakit.ledger import ledger
+from sandbox_job import flags
 
 
 @pytest.fixture

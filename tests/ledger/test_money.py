@@ -8,13 +8,7 @@ import signal
 import pytest
 
 from conftest import KEY, posts
-
-PROMPT = "a tin boat"
-
-
-def flags(server, *more: str, prompt: str = PROMPT) -> tuple[str, ...]:
-    where = ("--provider", "sandbox", "--base-url", server.url + "/api/v1", "--task", "t2i")
-    return ("create_and_wait.py", *where, "--prompt", prompt, *more)
+from sandbox_job import PROMPT, flags
 
 
 def wait_for_post(server) -> None:

@@ -464,7 +464,7 @@ def test_an_upload_is_not_repeated_while_it_lives(scripts, files, service):
         run = bought(scripts, service, server.base_url, "--input", "image=image.png", "--intent", "i3")
         assert run.code == 0 and run.first("uploaded")["reused"] is False
         assert uploads() == 2
-        other = {name: "your_other_key_here" for name in KEYS}
+        other = dict.fromkeys(KEYS, "your_other_key_here")
         run = bought(scripts, service, server.base_url, "--input", "image=image.png", "--intent", "i4", env=other)
         assert run.first("uploaded")["reused"] is False, "another account has its own files"
 

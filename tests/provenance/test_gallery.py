@@ -1,5 +1,7 @@
 """The page of results: what is in it, what can never be, and how it behaves in a real browser."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -10,13 +12,14 @@ import struct
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from browser import Browser, executable
 from conftest import ROOT
 from fake_service import PNG
+from mediakit import __version__
 from mediakit.provenance import gallery, metadata
 
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
@@ -46,7 +49,7 @@ def put(folder, name: str, prompt: str = "a tin boat", at: int = 0, content: byt
     record = {
         "format": "ai-media/provenance",
         "version": 1,
-        "tool": {"name": "ai-media", "version": "0.1.0"},
+        "tool": {"name": "ai-media", "version": __version__},
         "provider": "skills-video",
         "model": "owner/model",
         "task": "t2i",
@@ -282,7 +285,6 @@ FIELDS = (
 )
 
 
-@settings(deadline=None)
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_whatever_a_record_holds_the_page_is_whole(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("any")

@@ -15,6 +15,7 @@ from PIL import Image
 
 from conftest import KEY, ROOT
 from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
+from mediakit import __version__
 from mediakit.console import Console, Redactor
 from mediakit.media import results
 from mediakit.provenance import metadata, provenance
@@ -58,7 +59,7 @@ def told(folder, **more) -> str:
     record = {
         "format": "ai-media/provenance",
         "version": 1,
-        "tool": {"name": "ai-media", "version": "0.1.0"},
+        "tool": {"name": "ai-media", "version": __version__},
         "provider": "skills-video",
         "model": "owner/model",
         "payload": {"prompt": "a tin boat"},
@@ -382,7 +383,7 @@ def test_service_and_model_can_be_others(scripts, tmp_path, flags, provider, pat
 
 
 def test_nothing_but_service_model_and_payload_is_taken(scripts, tmp_path):
-    elsewhere = {name: "https://elsewhere.example" for name in ("base_url", "origin", "url", "sse_endpoint")}
+    elsewhere = dict.fromkeys(("base_url", "origin", "url", "sse_endpoint"), "https://elsewhere.example")
     record = told(tmp_path, **elsewhere, intent="x", output_dir="/", trust_base_url=True, allow_duplicate=True)
     run = planned(scripts, "--from", record)
     assert run.result["request"]["url"].startswith("https://open.skills.video/")

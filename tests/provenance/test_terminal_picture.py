@@ -1,5 +1,7 @@
 """--show: a picture on a terminal that can show one, its path on any other, and nothing into a pipe."""
 
+from __future__ import annotations
+
 import base64
 import io
 import os
@@ -144,7 +146,7 @@ def test_kitty_gets_the_picture_in_pieces(scripts):
 
 
 def test_iterm2_gets_the_picture_as_a_file(scripts):
-    events, written = make(scripts, "--show", env=ITERM2)
+    _, written = make(scripts, "--show", env=ITERM2)
     head, content = re.search(rb"\x1b\]1337;File=([^:]*):([^\x07]*)\x07", written).groups()
     picture = Image.open(io.BytesIO(base64.b64decode(content)))
     assert b"inline=1" in head and f"width={picture.width}px".encode() in head and picture.size == (320, 320)
@@ -177,7 +179,7 @@ def test_a_video_is_a_path_everywhere(scripts):
 
 
 def test_nothing_is_shown_without_the_flag_or_into_a_pipe(scripts):
-    events, written = make(scripts, env=KITTY)
+    _, written = make(scripts, env=KITTY)
     assert b"\x1b_G" not in written and b"out/" not in written
     arguments = ["--provider", "sandbox", "--task", "t2i", "--prompt", "x", "--output-dir", "out", "--show"]
     assert scripts.run("create_and_wait.py", *arguments, env=KITTY).stderr == ""

@@ -12,87 +12,9 @@ import re
 import pytest
 
 from conftest import ROOT, at_sandbox, posts
+from fault_table import EXPECTED, SERVICES
 from mediakit.sandbox import FAULTS
 
-STREAM = ()
-PLAIN = ("--stream", "never")
-IMPATIENT = ("--sse-request-timeout", "1")
-
-# fault -> (flags, exit code, POSTs, last event, where a terminal answer came from)
-EXPECTED = {
-    "stream-drop": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-reset": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-stall": (IMPATIENT, 0, 1, "terminal", "poll"),
-    "stream-keepalives": (IMPATIENT, 0, 1, "terminal", "poll"),
-    "stream-failed-event": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-done-event": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-json": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-malformed": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-flood": (STREAM, 0, 1, "terminal", "sse"),
-    "stream-no-id": (STREAM, 0, 1, "terminal", "poll"),
-    "create-400": (STREAM, 22, 1, "error", None),
-    "create-401": (STREAM, 21, 1, "error", None),
-    "create-402": (STREAM, 20, 1, "error", None),
-    "create-403": (STREAM, 21, 1, "error", None),
-    "create-404": (STREAM, 23, 1, "error", None),
-    "create-422": (STREAM, 22, 1, "error", None),
-    "create-429": (STREAM, 24, 5, "error", None),
-    "create-429-once": (STREAM, 0, 2, "terminal", "sse"),
-    "create-500": (STREAM, 12, 1, "error", None),
-    "create-502": (STREAM, 12, 1, "error", None),
-    "create-503": (STREAM, 12, 1, "error", None),
-    "create-lost": (STREAM, 0, 1, "terminal", "poll"),
-    "create-hang": (IMPATIENT, 12, 1, "error", None),
-    "create-truncated": (PLAIN, 0, 1, "terminal", "poll"),
-    "create-no-id": (PLAIN, 0, 1, "terminal", "poll"),
-    "create-redirect": (STREAM, 25, 1, "error", None),
-    # These belong to the other contracts: in this one the create goes on normally.
-    "result-older": (STREAM, 0, 1, "terminal", "sse"),
-    "create-provider-failure": (STREAM, 0, 1, "terminal", "sse"),
-    "create-storage-failed": (STREAM, 0, 1, "terminal", "sse"),
-    "create-budget": (STREAM, 0, 1, "terminal", "sse"),
-    "create-hostile-recovery": (STREAM, 0, 1, "terminal", "sse"),
-    "status-unknown": (STREAM, 0, 1, "terminal", "sse"),
-    "job-failed": (STREAM, 10, 1, "terminal", "sse"),
-    "job-canceled": (STREAM, 10, 1, "terminal", "sse"),
-    "job-slow": (("--poll-timeout", "1"), 11, 1, "timeout", None),
-    "job-fast": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-404": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-429": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-502": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-reset": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-truncated": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-401": (PLAIN, 21, 1, "error", None),
-    "result-expired": (STREAM, 26, 1, "terminal", "sse"),
-}
-
-
-# A service that answers when the job is done, and takes the same idempotency key again: there is
-# nothing to stream and nothing to poll. What differs from the above:
-SYNCHRONOUS = {
-    **{fault: (PLAIN, 0, 1, "terminal", "create") for fault in EXPECTED},
-    **{f"create-{status}": EXPECTED[f"create-{status}"] for status in (400, 401, 402, 403, 404, 422)},
-    **{fault: (PLAIN, 20, 1, "error", None) for fault in ("create-429", "create-429-once")},
-    **{fault: (PLAIN, 12, 1, "error", None) for fault in ("create-500", "create-503", "create-storage-failed")},
-    # No answer that can be read, and a failure that may be repeated: the same key, once more.
-    "create-502": (PLAIN, 12, 2, "error", None),
-    **{fault: (PLAIN, 0, 2, "terminal", "create") for fault in ("create-lost", "create-truncated", "create-no-id")},
-    "create-hang": (IMPATIENT, 0, 2, "terminal", "create"),
-    "create-provider-failure": (PLAIN, 0, 2, "terminal", "create"),
-    "create-redirect": EXPECTED["create-redirect"],
-    **{fault: (PLAIN, 22, 1, "error", None) for fault in ("create-budget", "create-hostile-recovery")},
-    **{fault: (PLAIN, 12, 1, "error", None) for fault in ("job-failed", "job-canceled")},
-    "job-slow": (IMPATIENT, 12, 2, "error", None),
-    "result-expired": (PLAIN, 26, 1, "terminal", "create"),
-}
-# Without a stream, and with nothing to ask what became of a request.
-POLLED = {
-    **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
-    **{fault: (PLAIN, 12, 1, "error", None) for fault in ("create-lost", "create-truncated", "create-no-id")},
-    "create-hang": (IMPATIENT, 12, 1, "error", None),
-    "job-slow": EXPECTED["job-slow"],
-}
-SERVICES = {"skills-video": EXPECTED, "modellix": POLLED, "image-skill": SYNCHRONOUS}
 MATRIX = [(service, fault) for service in SERVICES for fault in FAULTS]
 
 

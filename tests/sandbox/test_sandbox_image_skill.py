@@ -12,7 +12,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import KEY, PATIENCE, read_events
@@ -349,7 +349,6 @@ _PATHS = (
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(_PATHS), st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=6), st.booleans())
 def test_every_body_gets_an_envelope(client, path, body, is_likely):
     likely = {"prompt": "a", "model": MODEL} if is_likely else {}

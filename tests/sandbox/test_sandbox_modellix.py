@@ -8,7 +8,7 @@ import signal
 import wave
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import KEY, PATIENCE, read_events
@@ -150,7 +150,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.sampled_from((MODEL, "kling/kling-v2.1-i2i", "openai/whisper-1", "some/model")),
     st.dictionaries(

@@ -148,7 +148,7 @@ def test_a_contract_that_is_none_is_refused_and_not_kept(scripts, service, conte
     service.answers["/models/google/nano-banana-2/api_schema"] = (200, content)
     arguments = ("inspect_openapi.py", "--provider", "modellix", "--model", "google/nano-banana-2")
     assert scripts.run(*arguments, "--refresh", "--base-url", service.url).code in (22, 24)
-    assert [row["name"] for row in scripts.run(*arguments).result["fields"]][0] == "prompt"
+    assert next(row["name"] for row in scripts.run(*arguments).result["fields"]) == "prompt"
 
 
 REFUSED = [

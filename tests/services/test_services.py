@@ -40,7 +40,7 @@ def asked_for(service: str, task: str) -> list[str]:
     takes_own = providers.load(service).model_field and task.startswith("i2")
     if not takes_own:
         return ASKED[task]
-    return [word for word in ASKED[task][: 2 * ("--prompt" in ASKED[task])]] + OWN_PICTURE
+    return list(ASKED[task][: 2 * ("--prompt" in ASKED[task])]) + OWN_PICTURE
 
 
 def upload(sandbox) -> str:

@@ -96,7 +96,7 @@ def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", c
     # The service takes its margin of what it charges, in whole steps and at least one.
     step = Decimal(str(charge["step"]))
     steps = (total / (1 - Decimal(str(charge["margin"]))) / step).to_integral_value(ROUND_CEILING)
-    return Price(Amount.of(max(steps, 1) * step, charge["unit"]), "catalogue")
+    return Price(Amount.of(max(steps, Decimal(1)) * step, charge["unit"]), "catalogue")
 
 
 def in_unit(amount: Amount, unit: str | None, units: dict) -> Amount:

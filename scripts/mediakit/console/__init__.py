@@ -117,7 +117,7 @@ class Console:
         self.redactor = Redactor()
         self.ended = False
         self.on_signal = self._raise_interrupted
-        self.about_job = lambda: {}
+        self.about_job = dict
         self._live = bool(sys.stderr and sys.stderr.isatty())
         self._line_shown = False
 

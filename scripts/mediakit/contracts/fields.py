@@ -11,7 +11,8 @@ the branches of `anyOf` and `oneOf` widen them.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from .schemas import definition
 
@@ -259,7 +260,7 @@ _WIDEN_LISTS = {
     "examples": lambda one, other: _without_double([*one, *other]),
     "properties": _combined("anyOf"),
     "items": lambda one, other: _pair("anyOf", one, other),
-    "additional": lambda one, other: one if one not in (False,) else other,
+    "additional": lambda one, other: other if one is False else one,
 }
 
 
@@ -427,7 +428,7 @@ def takes_file(name: str, levels: list[Facts]) -> str | None:
     words = name_words(name)
     kind = _kind_named(words)
     media_type = facts.get("media_type", "")
-    if media_type and media_type.split("/")[0] not in ("text",) and "json" not in media_type:
+    if media_type and media_type.split("/")[0] != "text" and "json" not in media_type:
         major = media_type.split("/")[0]
         return major if major in ("image", "video", "audio") else "file"
     if facts.get("format") in _BINARY_FORMATS or facts.get("encoding") == "base64":

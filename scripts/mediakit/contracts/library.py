@@ -42,7 +42,7 @@ class Library:
         self.root = self._open_web(source, None) if self.is_web else self._open_first_file(source)
 
     @classmethod
-    def of(cls, data: Any) -> "Library":
+    def of(cls, data: Any) -> Library:
         """A library of one document that is already in memory and may refer to nothing else."""
         library = cls.__new__(cls)
         library._fetch, library._anchors, library.is_web = None, {}, False

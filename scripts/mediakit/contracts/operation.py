@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Any, Iterable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from .document import Document, Found
 from .errors import ContractError
@@ -100,7 +101,7 @@ class Operation:
                 form["required"] += [parameter["name"]] if parameter.get("required") is True else []
         takes_file = any(item.get("type") == "file" for item in form["properties"].values())
         kinds = [kind for kind in consumes if kind in (MULTIPART, FORM)] or [MULTIPART if takes_file else FORM]
-        return {kind: (form, self._found.location) for kind in kinds} if form["properties"] else {}
+        return dict.fromkeys(kinds, (form, self._found.location)) if form["properties"] else {}
 
     def _parameters(self) -> Iterable[tuple[dict, str]]:
         for level in (self._found.item, self._raw):

@@ -12,7 +12,8 @@ A date, a time and an IP address have no such form; `fill_in` of the template li
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 _EMPTY_UUID = "00000000-0000-4000-8000-000000000000"
 _BASE64 = "ZmlsbC1pbjo="

@@ -6,7 +6,7 @@ import functools
 import gc
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from .errors import ContractError
 
@@ -115,7 +115,7 @@ def _yaml_loader() -> type:
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):
-        yaml_implicit_resolvers: dict = {}
+        yaml_implicit_resolvers: ClassVar[dict] = {}
 
         def flatten_mapping(self, node: Any) -> None:
             super().flatten_mapping(node)

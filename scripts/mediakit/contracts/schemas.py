@@ -321,7 +321,8 @@ def cut_endless(root: dict) -> None:
 def _walk_in_place(root: dict, name: str, path: list[str], done: set[str]) -> None:
     if name in path:
         circle = path[path.index(name) :]
-        if not any([_drop_choice(root["$defs"][member], circle) for member in circle]):
+        # A list, because each member must lose its choice, and not only the first that has one.
+        if not any([_drop_choice(root["$defs"][member], circle) for member in circle]):  # noqa: C419
             raise ContractError("reference_circular", f"$ref leads in a circle: {' -> '.join([*circle, name])[:200]}.")
         return
     if name in done or len(path) > MAX_NODES:

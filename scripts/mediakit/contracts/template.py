@@ -8,7 +8,8 @@ the same, with the reason; it cannot be told from a real one.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from .fields import Choice, Facts, Variant, View, one_line, same, takes_file, variants
 from .patterns import matching
@@ -302,9 +303,9 @@ class _Maker:
 
 def _is_there(value: Any, path: tuple) -> bool:
     for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int) and part < len(value)
+        ):
             value = value[part]
         else:
             return False

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from .fields import Facts, Variant, View, name_words, same, variants
 from .placeholders import dotted
@@ -177,7 +178,7 @@ def _meant_branch(view: View, error: Any, by_branch: dict[int, list]) -> int | N
         number: errors for number, errors in by_branch.items() if not any(_is_wrong_kind(inner) for inner in errors)
     }
     if not fitting or not isinstance(value, (dict, list)):
-        only = [number for number in fitting] if len(fitting) == 1 else []
+        only = list(fitting) if len(fitting) == 1 else []
         return only[0] if only else None
     return min(fitting, key=lambda number: (sum(_weight(inner) for inner in fitting[number]), number))
 

@@ -91,7 +91,7 @@ def is_loopback(host: str | None) -> bool:
     """Whether a host of a URL is this machine: localhost, 127.0.0.0/8 or ::1."""
     if not host:
         return False
-    return host.lower() == "localhost" or _is_address(host) and ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def is_private_literal(host: str) -> bool:

@@ -722,7 +722,7 @@ class Job:
         )
 
     def _end_out_of_time(self, now: float, sent: bool) -> list:
-        if not self._is_doubtful and (self._phase == "creating" and not sent or self._phase == "pausing"):
+        if not self._is_doubtful and ((self._phase == "creating" and not sent) or self._phase == "pausing"):
             return [Leave(), *self._end(_out_of_time_unsent())]
         if not self.generation_id:
             return [Leave(), *self._end_unknown("outcome_unknown", "the time was used up before an id came", now)]

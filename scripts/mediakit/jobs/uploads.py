@@ -211,7 +211,7 @@ class _Courier:
         url = self._living_link(attachment, entry)
         if url is None:
             return self._saved(attachment, entry)
-        if self._upload and "pattern" in self._upload or url.lower().startswith("data:"):
+        if (self._upload and "pattern" in self._upload) or url.lower().startswith("data:"):
             return attachments.Remote(attachment.field, attachment.kind, attachment.limits, attachment.stand_in, url)
         return url
 

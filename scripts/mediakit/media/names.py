@@ -31,9 +31,9 @@ def check(template: str) -> str:
         raise ValueError(f"expected a name of 1 to {LONGEST_TEMPLATE} printable characters")
     if re.search(r"[/\\:]", template):
         raise ValueError("expected a name and not a path; --output-dir takes the folder")
-    rest = re.sub("{(%s)}" % "|".join(PLACEHOLDERS), "", template)
+    rest = re.sub(f"{{({'|'.join(PLACEHOLDERS)})}}", "", template)
     if "{" in rest or "}" in rest:
-        shown = ", ".join("{%s}" % name for name in PLACEHOLDERS)
+        shown = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
         raise ValueError(f"expected no braces but those of {shown}; the ending is added")
     return template
 

@@ -207,7 +207,7 @@ def _asked(record: dict) -> tuple[str, dict | None]:
     prompt = payload.pop(field, "")
     payload = _shown_value(payload)
     if len(json.dumps(payload)) > _LARGEST_PAYLOAD:
-        payload = {name: "(too long for this page)" for name in list(payload)[:50]}
+        payload = dict.fromkeys(list(payload)[:50], "(too long for this page)")
     return prompt, payload or None
 
 

@@ -192,7 +192,7 @@ def _is_private(value) -> bool:
 
 def _write_beside(path: str, record: dict) -> str:
     """Write a record for this user alone, whole or not at all, and never over another file; returns its path."""
-    folder, name = os.path.split(path)
+    folder = os.path.dirname(path)
     handle, staging = tempfile.mkstemp(prefix=".ai-media-", suffix=".part", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -43,7 +43,7 @@ def refresh_models(screen, service: str, base_url: str | None, trusted: bool) ->
     listed = point(_body_of(answer, service, key), live["models"])
     if not isinstance(listed, list):
         raise _unreachable(service, "its answer holds no list of models")
-    found = [entry for entry in map(lambda row: _entry(row, live), listed[:_MOST_MODELS]) if entry]
+    found = [entry for entry in (_entry(row, live) for row in listed[:_MOST_MODELS]) if entry]
     kept = {"seen": time.strftime("%Y-%m-%d", time.gmtime()), "source": live["origin"] + live["path"], "models": found}
     _keep(service, "models", kept)
     return kept

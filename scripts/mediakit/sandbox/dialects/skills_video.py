@@ -20,8 +20,12 @@ COST = {"total": 12, "subscription": 12, "permanent": 0}
 CREDITS = {"total": 1000, "subscription": 1000, "permanent": 0}
 
 _STATUSES = {
-    **{"queued": "IN_QUEUE", "running": "IN_PROGRESS", "strange": "WARMING_UP"},
-    **{"done": "COMPLETED", "failed": "FAILED", "canceled": "CANCELED"},
+    "queued": "IN_QUEUE",
+    "running": "IN_PROGRESS",
+    "strange": "WARMING_UP",
+    "done": "COMPLETED",
+    "failed": "FAILED",
+    "canceled": "CANCELED",
 }
 # HTTP status -> (error code, message)
 _WORDS = {
