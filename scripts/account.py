@@ -17,7 +17,7 @@ its effect: no_spend, creates_payment or spends. What is not free, or cannot be 
 --confirm; without it the request is shown and nothing is sent.
 """
 
-from mediakit import console
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   account.py
@@ -27,13 +27,13 @@ EXAMPLES = """\
   account.py image-skill signup --param agent_name=painter --param runtime=codex --persist-key"""
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import folder, one_of, seconds
+def build_parser() -> Parser:
+    from mediakit.console.flags import folder, one_of, seconds
     from mediakit.jobs import options
     from mediakit.services import providers
 
     names = providers.names()
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("service", nargs="?", type=one_of(*names), metavar="SERVICE", help=", ".join(names))
     parser.add_argument("action", nargs="?", metavar="ACTION", help="what to do; left out: list what there is")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the action")
@@ -53,15 +53,15 @@ def build_parser() -> console.Parser:
     return parser
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     from mediakit.jobs import account, options
 
     if arguments.action is None:
         _check_alone(arguments)
         if arguments.service is None:
-            return account.services(screen)
-        return account.listing(screen, options.provider_of(arguments, arguments.service))
-    return account.run(screen, arguments)
+            return account.services(console)
+        return account.listing(console, options.provider_of(arguments, arguments.service))
+    return account.run(console, arguments)
 
 
 def _check_alone(arguments) -> None:
@@ -75,4 +75,4 @@ def _check_alone(arguments) -> None:
 
 
 if __name__ == "__main__":
-    console.run("account.py", build_parser, main)
+    run("account.py", build_parser, main)

@@ -15,7 +15,8 @@
 Events go to stdout, one JSON object a line; the last line is the result.
 """
 
-from mediakit import console
+from mediakit.base.times import time_left
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   create_and_wait.py --provider sandbox --task t2i --prompt "a tin boat at dusk" --output-dir out
@@ -27,12 +28,12 @@ EXAMPLES = """\
 _MAY_BE_THE_INPUTS = (22, 23)
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of, seconds
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of, seconds
     from mediakit.jobs import options
     from mediakit.services import providers
 
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
     what = parser.add_argument_group("what to make")
     tasks = ",".join(providers.TASKS)
@@ -84,8 +85,8 @@ def build_parser() -> console.Parser:
     return parser
 
 
-def main(screen: console.Console, arguments) -> int:
-    from mediakit.console import group
+def main(console: Console, arguments) -> int:
+    from mediakit.console import several
     from mediakit.jobs import options, plan, purchase, request, uploads
     from mediakit.ledger import journal
     from mediakit.provenance import provenance
@@ -95,16 +96,16 @@ def main(screen: console.Console, arguments) -> int:
     if arguments.dry_run:
         plans = not asked.attachments  # a service's own plan needs the files there
         return plan.show(
-            screen, arguments, asked, options.connect_to_plan(screen, arguments, asked.service) if plans else None
+            console, arguments, asked, options.connect_to_plan(console, arguments, asked.service) if plans else None
         )
-    connection = options.connect(screen, arguments, asked.service)
-    book = journal.open_ledger(screen, arguments.require_ledger, connection.embedded)
+    connection = options.connect(console, arguments, asked.service)
+    book = journal.open_ledger(console, arguments.require_ledger, connection.embedded)
     uploads.check(asked, book)
-    decisions = purchase.claim(screen, arguments, asked, connection, book)
-    sent = purchase.ready(screen, arguments, asked, connection, book, decisions)
+    decisions = purchase.claim(console, arguments, asked, connection, book)
+    sent = purchase.ready(console, arguments, asked, connection, book, decisions)
     terms = _terms(arguments, asked, connection)
     jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions, sent)
-    code = group.run(screen, jobs, lambda: purchase.spent(book, decisions))
+    code = several.run(console, jobs, lambda: purchase.spent(book, decisions))
     if code in _MAY_BE_THE_INPUTS:
         uploads.forget(book, sent.reused)
     return code
@@ -120,7 +121,7 @@ def _terms(arguments, asked, connection):
         poll_timeout=arguments.poll_timeout,
         poll_interval=arguments.poll_interval,
         poll_request_timeout=arguments.poll_request_timeout,
-        deadline=console.time_left(arguments.deadline),
+        deadline=time_left(arguments.deadline),
         verbose=arguments.verbose,
         ending_events=connection.provider.ending_events,
         reconciles=connection.provider.lists_running,
@@ -129,4 +130,4 @@ def _terms(arguments, asked, connection):
 
 
 if __name__ == "__main__":
-    console.run("create_and_wait.py", build_parser, main)
+    run("create_and_wait.py", build_parser, main)

@@ -17,19 +17,20 @@ The exit code is the category's: 20 to 25. Nothing is sent.
 
 from __future__ import annotations
 
-from mediakit import console
+from mediakit.base.text import plain
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   handle_runtime_error.py --status 402 --body '{"message":"insufficient credits"}'
   handle_runtime_error.py --status 502 --body-file answer.html"""
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of
     from mediakit.services import providers
 
     names = providers.names()
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("--status", type=_status, metavar="N", help="the HTTP status, 100 to 599")
     parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")
     parser.add_argument("--body-file", metavar="PATH", help="a file with it; - for standard input")
@@ -51,19 +52,19 @@ def _status(text: str) -> int:
     return int(text)
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     from mediakit.base import errors
     from mediakit.services import providers
 
     provider = providers.load(arguments.provider)
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
     category, message = provider.category(arguments.status, body, words)
-    return screen.result(
+    return console.result(
         "classification",
         errors.CATEGORY_EXIT_CODES[category],
         category=category,
         status=arguments.status,
-        message=console.plain(message, 1000),
+        message=plain(message, 1000),
         should_retry=category == "transient",
         guidance=provider.guidance(category),
         credits_check_command=_credits_check_command(provider, arguments),
@@ -102,4 +103,4 @@ def _credits_check_command(provider, arguments) -> str | None:
 
 
 if __name__ == "__main__":
-    console.run("handle_runtime_error.py", build_parser, main)
+    run("handle_runtime_error.py", build_parser, main)

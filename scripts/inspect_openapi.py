@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 
-from mediakit import console
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   inspect_openapi.py --provider skills-video --list-endpoints --task t2v
@@ -31,13 +31,13 @@ MAX_LISTED = 200
 DEFAULT_CATEGORY = "videos"
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of
     from mediakit.services import catalogue, providers
 
     names = tuple(dict.fromkeys((*catalogue.services(), *providers.names())))
     tasks = providers.TASKS
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     where = parser.add_argument_group("which document")
     where.add_argument(
         "--openapi", metavar="PATH_OR_URL", help="an OpenAPI document, JSON or YAML; comes before a bundled one"
@@ -62,22 +62,22 @@ def build_parser() -> console.Parser:
     return parser
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     _check(arguments)
     payload = _payload(arguments.validate)
     if arguments.refresh:
-        _refresh(screen, arguments)
+        _refresh(console, arguments)
     if arguments.list_endpoints:
         listed = _list(arguments)
         if not (arguments.endpoint or arguments.model):
-            return screen.result("endpoints", 0, **listed)
-        screen.emit("endpoints", **listed)
+            return console.result("endpoints", 0, **listed)
+        console.emit("endpoints", **listed)
     operation = _operation(arguments)
     if arguments.validate is not None:
-        return _validate(screen, operation, payload)
+        return _validate(console, operation, payload)
     from mediakit.contracts.summary import summary
 
-    return screen.result(
+    return console.result(
         "contract", 0, **summary(operation, arguments.include_template, arguments.verbose, arguments.variant)
     )
 
@@ -122,14 +122,14 @@ def _refuse(word: str):
     raise ValueError(word)
 
 
-def _refresh(screen: console.Console, arguments) -> None:
+def _refresh(console: Console, arguments) -> None:
     """Fetch the list of models, or with --model the contract of that one."""
     from mediakit.services import live
 
     if arguments.model:
         live.refresh_contract(_service(arguments), arguments.model, arguments.base_url)
     else:
-        live.refresh_models(screen, _service(arguments), arguments.base_url, arguments.trust_base_url)
+        live.refresh_models(console, _service(arguments), arguments.base_url, arguments.trust_base_url)
 
 
 def _document(arguments):
@@ -186,9 +186,9 @@ def _of_model(arguments):
     return found
 
 
-def _validate(screen, operation, payload) -> int:
+def _validate(console, operation, payload) -> int:
     checked = operation.check(payload)
-    return screen.result(
+    return console.result(
         "validation",
         0 if checked.ok else 22,
         ok=checked.ok,
@@ -304,4 +304,4 @@ def _modes(document, endpoints: list[str]) -> dict:
 
 
 if __name__ == "__main__":
-    console.run("inspect_openapi.py", build_parser, main)
+    run("inspect_openapi.py", build_parser, main)

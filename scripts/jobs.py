@@ -21,7 +21,8 @@ gallery    a page of the results in --output-dir
 JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
 
-from mediakit import console
+from mediakit.base.times import rfc3339
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   jobs.py list --limit 5
@@ -47,11 +48,11 @@ ACTIONS = {
 WITHOUT_JOB = ("list", "spend", "gallery")
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of, seconds, whole
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of, seconds, whole
     from mediakit.jobs import options
 
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
@@ -72,19 +73,19 @@ def build_parser() -> console.Parser:
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     from mediakit.ledger import journal, ledger
 
     _check(arguments)
     if arguments.action == "gallery":  # about files; it needs no journal
-        return _gallery(screen, arguments)
-    book = journal.open_ledger(screen, required=True)
+        return _gallery(console, arguments)
+    book = journal.open_ledger(console, required=True)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
         "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
-        return actions[arguments.action](screen, arguments, book)
+        return actions[arguments.action](console, arguments, book)
     except ledger.Unusable as problem:
         raise journal.unusable(problem) from None
 
@@ -136,7 +137,7 @@ def _found(arguments, book):
 # -- looking -------------------------------------------------------------------------------------------
 
 
-def _list(screen, arguments, book) -> int:
+def _list(console, arguments, book) -> int:
     equal = {"service": arguments.provider} if arguments.provider else {}
     shown = 0
     for entry in book.newest(
@@ -146,17 +147,17 @@ def _list(screen, arguments, book) -> int:
         wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
         if wanted and shown < arguments.limit:
             shown += 1
-            screen.emit("job", **row)
-    return screen.result("jobs", 0, jobs=shown, known=book.count(**equal))
+            console.emit("job", **row)
+    return console.result("jobs", 0, jobs=shown, known=book.count(**equal))
 
 
-def _show(screen, arguments, book) -> int:
+def _show(console, arguments, book) -> int:
     import json
 
     entry = _found(arguments, book)
-    changes = [{"time": console.rfc3339(at), "what": what} for at, what in book.changes(entry.key)]
+    changes = [{"time": rfc3339(at), "what": what} for at, what in book.changes(entry.key)]
     payload = json.loads(entry.payload) if entry.payload else None
-    return screen.result(
+    return console.result(
         "job", 0, **_row(book, entry), origin=entry.origin, payload=payload, command=entry.command or None,
         changes=changes, assets_saved=json.loads(entry.paths) if entry.paths else None,
         usage=json.loads(entry.usage) if entry.usage else None,
@@ -173,7 +174,7 @@ def _row(book, entry) -> dict:
     outcome = book.outcome_of(entry)
     return {
         "job": entry.key,
-        "created_at": console.rfc3339(entry.created_at),
+        "created_at": rfc3339(entry.created_at),
         "provider": entry.service,
         "model": entry.model,
         "intent": entry.intent,
@@ -191,13 +192,13 @@ def _row(book, entry) -> dict:
     }
 
 
-def _spend(screen, arguments, book) -> int:
+def _spend(console, arguments, book) -> int:
     from mediakit.base import spending
 
     rows = book.totals()
     for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
         if arguments.provider in (None, service):
-            screen.emit(
+            console.emit(
                 "spent",
                 day=day,
                 provider=service,
@@ -208,36 +209,36 @@ def _spend(screen, arguments, book) -> int:
                 estimated=spending.Amount(estimated, unit).shown if estimated else None,
                 jobs_of_unknown_cost=unknown,
             )
-    return screen.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
+    return console.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
 
 
-def _gallery(screen, arguments) -> int:
+def _gallery(console, arguments) -> int:
     from mediakit.provenance import gallery
 
     path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
-    return screen.result("gallery", 0, path=path, files=files, omitted=omitted or None)
+    return console.result("gallery", 0, path=path, files=files, omitted=omitted or None)
 
 
 # -- going on ------------------------------------------------------------------------------------------
 
 
-def _resume(screen, arguments, book) -> int:
+def _resume(console, arguments, book) -> int:
     entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "accepted")
-    return _go_on(screen, arguments, book, entries)
+    return _go_on(console, arguments, book, entries)
 
 
-def _download(screen, arguments, book) -> int:
+def _download(console, arguments, book) -> int:
     """Like resume, but for delivered jobs as well, and always into a folder."""
     entry = _found(arguments, book)
     arguments.output_dir = arguments.output_dir or entry.output_dir or "."
-    return _go_on(screen, arguments, book, [entry])
+    return _go_on(console, arguments, book, [entry])
 
 
-def _reconcile(screen, arguments, book) -> int:
+def _reconcile(console, arguments, book) -> int:
     entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "unknown")
     if arguments.attach is not None:
-        return _attach(screen, arguments, book, entries[0])
-    return _go_on(screen, arguments, book, entries)
+        return _attach(console, arguments, book, entries[0])
+    return _go_on(console, arguments, book, entries)
 
 
 def _open(arguments, book, outcome: str) -> list:
@@ -245,8 +246,8 @@ def _open(arguments, book, outcome: str) -> list:
     return [entry for entry in of_service if book.outcome_of(entry) == outcome]
 
 
-def _go_on(screen, arguments, book, entries: list) -> int:
-    from mediakit.console import group
+def _go_on(console, arguments, book, entries: list) -> int:
+    from mediakit.console import several
     from mediakit.jobs import options
 
     saving = options.saving(arguments)
@@ -254,10 +255,10 @@ def _go_on(screen, arguments, book, entries: list) -> int:
     def job(entry):
         return lambda part: _one(part, arguments, book, entry, saving)
 
-    return group.run(screen, [job(entry) for entry in entries], list)
+    return several.run(console, [job(entry) for entry in entries], list)
 
 
-def _one(screen, arguments, book, entry, saving) -> int:
+def _one(console, arguments, book, entry, saving) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
     from mediakit.base import errors
     from mediakit.jobs import options, purchase
@@ -285,26 +286,26 @@ def _one(screen, arguments, book, entry, saving) -> int:
             job=entry.key,
             guidance=["What was saved of it: jobs.py show, `assets_saved`."],
         )
-    connection = _connected(screen, arguments, book, entry)
+    connection = _connected(console, arguments, book, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
-    return go_on(screen, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
+    return go_on(console, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
 
 
-def _connected(screen, arguments, book, entry):
+def _connected(console, arguments, book, entry):
     """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
     from mediakit.base import errors
     from mediakit.jobs import options
 
     try:
-        return options.connect_again(screen, arguments, book, entry)
+        return options.connect_again(console, arguments, book, entry)
     except errors.Failure as failure:
         known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": book.outcome_of(entry)}
         failure.fields.update({name: value for name, value in known.items() if value})
         raise
 
 
-def _attach(screen, arguments, book, entry) -> int:
+def _attach(console, arguments, book, entry) -> int:
     """Take a person's word for the id, once the service knows a job of that id."""
     from mediakit.base import errors
     from mediakit.jobs import options, purchase, request
@@ -314,10 +315,10 @@ def _attach(screen, arguments, book, entry) -> int:
     generation_id = request.generation_id(arguments.attach)
     if not book.unclaimed(entry.service, [generation_id]):
         raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
-    connection = _connected(screen, arguments, book, entry)
+    connection = _connected(console, arguments, book, entry)
     terms = options.waiting_terms(arguments, connection)
     return purchase.attach(
-        screen, connection, terms, book, entry, generation_id,
+        console, connection, terms, book, entry, generation_id,
         output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
     )  # fmt: skip
 
@@ -325,7 +326,7 @@ def _attach(screen, arguments, book, entry) -> int:
 # -- settling ------------------------------------------------------------------------------------------
 
 
-def _cancel(screen, arguments, book) -> int:
+def _cancel(console, arguments, book) -> int:
     from mediakit.base import errors
     from mediakit.services import providers
 
@@ -342,7 +343,7 @@ def _cancel(screen, arguments, book) -> int:
     )
 
 
-def _forget(screen, arguments, book) -> int:
+def _forget(console, arguments, book) -> int:
     import time
 
     from mediakit.base import spending
@@ -356,8 +357,8 @@ def _forget(screen, arguments, book) -> int:
         entries = book.settled_before(time.time() - arguments.older_than * spending.DAY)
     for entry in entries:
         book.forget(entry.key)
-    return screen.result("forgotten", 0, jobs=len(entries), message="What they cost stays counted.")
+    return console.result("forgotten", 0, jobs=len(entries), message="What they cost stays counted.")
 
 
 if __name__ == "__main__":
-    console.run("jobs.py", build_parser, main)
+    run("jobs.py", build_parser, main)

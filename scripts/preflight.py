@@ -15,7 +15,9 @@
 Nothing is sent, except with --online or where --persist-key replaces a key, and then only reads. Nothing is bought.
 """
 
-from mediakit import console
+from mediakit.base.text import plain
+from mediakit.console import Console, Parser, run
+from mediakit.console.commands import command_line
 
 EXAMPLES = """\
   preflight.py
@@ -23,12 +25,12 @@ EXAMPLES = """\
   preflight.py --provider skills-video --persist-key < key.txt"""
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of
     from mediakit.services import providers
 
     names = providers.names()
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("--provider", type=one_of(*names), metavar=f"{{{','.join(names)}}}", help="default: all")
     parser.add_argument("--base-url", metavar="URL", help="another address of the service, for --online")
     parser.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
@@ -39,20 +41,20 @@ def build_parser() -> console.Parser:
     return parser
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     from mediakit.services import providers
 
     _check(arguments)
     if arguments.persist_key:
-        _persist_key(screen, arguments, providers.load(arguments.provider))
+        _persist_key(console, arguments, providers.load(arguments.provider))
     # Without --provider the sandbox does not count: its pictures are not what is asked for.
     asked_for = [arguments.provider] if arguments.provider else providers.names()
     asked_for = [providers.load(name) for name in asked_for]
-    reports = [_report(screen, arguments, provider) for provider in asked_for]
+    reports = [_report(console, arguments, provider) for provider in asked_for]
     counted = [report for report, provider in zip(reports, asked_for) if arguments.provider or not provider.embedded]
     ready = [report for report in counted if report["ready"]]
     next_provider = ready[0]["provider"] if ready else providers.names()[-1]
-    return screen.result(
+    return console.result(
         "preflight",
         0 if ready else 21,
         ready=bool(ready),
@@ -73,7 +75,7 @@ def _check(arguments) -> None:
         raise errors.bad_argument("--no-check", "expected with --persist-key and without --online")
 
 
-def _persist_key(screen: console.Console, arguments, provider) -> None:
+def _persist_key(console: Console, arguments, provider) -> None:
     """Keep the key on standard input. One that would take the place of another is tried first."""
     from mediakit.base import errors
     from mediakit.services import keys
@@ -81,28 +83,28 @@ def _persist_key(screen: console.Console, arguments, provider) -> None:
     if provider.key is None:
         raise errors.bad_argument("--provider", f"expected a service with a key; {provider.title} needs none")
     value = keys.read_stdin("--persist-key")
-    screen.redactor.protect(value)
+    console.redactor.protect(value)
     variable = provider.key["variable"]
     replaces = keys.stored(variable) not in (None, "", value)
     if arguments.online or (replaces and not arguments.no_check):
-        _try_new_key(screen, arguments, provider, keys.Key(value, "standard input"), replaces)
+        _try_new_key(console, arguments, provider, keys.Key(value, "standard input"), replaces)
     try:
         keys.persist(variable, value)
     except OSError as problem:
         raise errors.bad_argument("--persist-key", f"the user's store cannot be written: {problem.strerror}") from None
     used = keys.find(provider.key)
     if used and used.value != value:
-        screen.warning("key_hidden", f"{used.source} has another key, which is used instead of the stored one")
+        console.warning("key_hidden", f"{used.source} has another key, which is used instead of the stored one")
 
 
-def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bool) -> None:
+def _try_new_key(console: Console, arguments, provider, key, replaces: bool) -> None:
     """Raise Failure where the service refuses the key, or cannot be asked and another would be lost."""
     from mediakit.base import errors
     from mediakit.jobs import account
 
     if account.check_path(provider) is None:
         return None
-    found, _ = account.standing(screen, _connection(arguments, provider, key), account.check_path(provider))
+    found, _ = account.standing(console, _connection(arguments, provider, key), account.check_path(provider))
     if found.accepted:
         return None
     kept = "the key that was stored before is kept" if replaces else "nothing was stored"
@@ -119,7 +121,7 @@ def _try_new_key(screen: console.Console, arguments, provider, key, replaces: bo
         )
     words = f"{provider.title} could not be asked about the new key ({found.message})"
     if not replaces:
-        return screen.warning("key_not_checked", f"{words}; it is stored all the same")
+        return console.warning("key_not_checked", f"{words}; it is stored all the same")
     raise errors.Failure(
         "key_not_checked",
         f"{words}; {kept}",
@@ -138,7 +140,7 @@ def _connection(arguments, provider, key):
     return options.Connection(provider, base_url, key, [])
 
 
-def _report(screen: console.Console, arguments, provider) -> dict:
+def _report(console: Console, arguments, provider) -> dict:
     """What is known about one service without asking it, and with --online what it says."""
     from mediakit.services import keys
 
@@ -157,11 +159,11 @@ def _report(screen: console.Console, arguments, provider) -> dict:
         "setup": None if ready else provider.key_guidance,
     }
     if key and key.value is not None:
-        screen.redactor.protect(key.value)
+        console.redactor.protect(key.value)
         if arguments.online:
-            report.update(_asked(screen, arguments, provider, key))
+            report.update(_asked(console, arguments, provider, key))
     if found and arguments.online:
-        report.update(_diagnosed(screen, report, found, key))
+        report.update(_diagnosed(console, report, found, key))
     return {name: value for name, value in report.items() if value is not None}
 
 
@@ -184,21 +186,21 @@ def _program(arguments, provider) -> tuple:
     if problem:
         return None, {
             "cli_available": False,
-            "cli_problem": console.plain(problem),
+            "cli_problem": plain(problem),
             "cli_install": provider.cli["install"],
         }
-    version = console.plain(found.version() or "unknown")
+    version = plain(found.version() or "unknown")
     told = {"cli_available": True, "cli_source": found.source, "cli_version": version}
     if found.misses_proxy:
         return None, {**told, "cli_problem": f"{found.name} does not go through the proxy that the environment names"}
     return found, {**told, "cli_doctor": "not_run"}
 
 
-def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:
+def _diagnosed(console: Console, report: dict, found, key) -> dict:
     """What the program's own check says; where it fails and the service takes the key all the same, REST is left."""
     told = found.doctor(key)
     told["cli_checks"] = [
-        {name: screen.plain(value) if isinstance(value, str) else value for name, value in check.items()}
+        {name: console.plain(value) if isinstance(value, str) else value for name, value in check.items()}
         for check in told["cli_checks"]
     ]
     if told["cli_doctor"] == "passed" or not report["ready"]:
@@ -208,7 +210,7 @@ def _diagnosed(screen: console.Console, report: dict, found, key) -> dict:
     return {**told, "ready": False, "recommended_mode": "none", "missing": [f"a check that {found.name} passes"]}
 
 
-def _asked(screen: console.Console, arguments, provider, key) -> dict:
+def _asked(console: Console, arguments, provider, key) -> dict:
     """Whether the service takes the key, and what is left on the account, as far as it tells."""
     from mediakit.jobs import account
 
@@ -216,7 +218,7 @@ def _asked(screen: console.Console, arguments, provider, key) -> dict:
     if path is None:
         return {}
     connection = _connection(arguments, provider, key)
-    found, body = account.standing(screen, connection, path)
+    found, body = account.standing(console, connection, path)
     if found.accepted is False:
         return {
             "ready": False,
@@ -225,7 +227,7 @@ def _asked(screen: console.Console, arguments, provider, key) -> dict:
             "online": _told(found),
         }
     if found.accepted and provider.balance_path not in (None, path):
-        found, body = account.standing(screen, connection, provider.balance_path)
+        found, body = account.standing(console, connection, provider.balance_path)
     told = {"online": _told(found)}
     if told["online"]["ok"]:
         told["balance"] = provider.left(body) or account.bounded(body).get("answer")
@@ -253,7 +255,7 @@ def _what_next(arguments, counted: list[dict], provider) -> dict:
     if open_jobs:
         # Jobs of a service that has no key now would only fail.
         only = ["--provider", ready[0]["provider"]] if len(ready) == 1 else []
-        going_on = console.command_line("jobs.py", "resume", "--all-undelivered", *only)
+        going_on = command_line("jobs.py", "resume", "--all-undelivered", *only)
         return {"state": "ready", "undelivered_jobs": open_jobs, **going_on, "effect": "no_spend"}
     state = "prompt_required" if ready else "key_required"
     if ready and all(map(_lacks_credits, ready)):
@@ -297,10 +299,10 @@ def _address(arguments, provider) -> list[str]:
 def _create_with(provider, *address: str) -> dict:
     argv = ["--provider", provider.name, *address, "--task", "t2i", "--prompt-file", "-", "--output-dir", "out"]
     return {
-        **console.command_line("create_and_wait.py", *argv),
+        **command_line("create_and_wait.py", *argv),
         "effect": "no_spend" if provider.embedded else "spends",
     }
 
 
 if __name__ == "__main__":
-    console.run("preflight.py", build_parser, main)
+    run("preflight.py", build_parser, main)

@@ -15,7 +15,7 @@
 One `ready` event tells its URL. Faults are described in references/sandbox.md.
 """
 
-from mediakit import console
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   sandbox.py
@@ -23,13 +23,13 @@ EXAMPLES = """\
   sandbox.py --as modellix"""
 
 
-def build_parser() -> console.Parser:
-    from mediakit.console import one_of
+def build_parser() -> Parser:
+    from mediakit.console.flags import one_of
     from mediakit.sandbox import dialects
     from mediakit.sandbox.faults import FAULTS
 
     services = dialects.names()
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     parser.add_argument(
         "--as", dest="service", type=one_of(*services), default=services[0], metavar="SERVICE",
         help=f"whose contract it speaks: {', '.join(services)}",
@@ -47,7 +47,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     import queue
 
     from mediakit import sandbox
@@ -56,21 +56,21 @@ def main(screen: console.Console, arguments) -> int:
 
     folder, note = folders.state_folder()
     if note:
-        screen.warning("state_folder", note)
+        console.warning("state_folder", note)
     try:
         server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port)
     except OSError as problem:
         raise errors.bad_argument("--port", f"cannot be used: {problem.strerror}") from None
     stop: queue.SimpleQueue = queue.SimpleQueue()
-    screen.on_signal = stop.put
+    console.on_signal = stop.put
     base_url = server.url + providers.load("sandbox", server.service).base_path
     with server:
-        screen.emit(
+        console.emit(
             "ready", provider="sandbox", service=server.service, url=base_url, origin=server.url, fault=arguments.fault
         )
-        signal_number = screen.wait_for(stop)
-    return screen.result("interrupted", 128 + signal_number)
+        signal_number = console.wait_for(stop)
+    return console.result("interrupted", 128 + signal_number)
 
 
 if __name__ == "__main__":
-    console.run("sandbox.py", build_parser, main)
+    run("sandbox.py", build_parser, main)

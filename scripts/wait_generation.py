@@ -15,17 +15,17 @@
 Asking is free: this never buys anything.
 """
 
-from mediakit import console
+from mediakit.console import Console, Parser, run
 
 EXAMPLES = """\
   wait_generation.py --generation-id gen_7f31 --output-dir out
   wait_generation.py --generation-id gen_7f31 --provider sandbox --timeout 60"""
 
 
-def build_parser() -> console.Parser:
+def build_parser() -> Parser:
     from mediakit.jobs import options
 
-    parser = console.Parser(__doc__, EXAMPLES)
+    parser = Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
     parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
     parser.add_argument("--job", metavar="KEY", help="the job's key in the journal of purchases")
@@ -34,7 +34,7 @@ def build_parser() -> console.Parser:
     return parser
 
 
-def main(screen: console.Console, arguments) -> int:
+def main(console: Console, arguments) -> int:
     from mediakit.base import errors
     from mediakit.jobs import options, purchase, request, runner
     from mediakit.ledger import journal
@@ -42,18 +42,20 @@ def main(screen: console.Console, arguments) -> int:
     if (arguments.job is None) == (arguments.generation_id is None):
         raise errors.bad_argument("--generation-id", "expected it or --job, and not both")
     generation_id = request.generation_id(arguments.generation_id) if arguments.job is None else None
-    entry, book = journal.look_up(screen, arguments.job or generation_id, arguments.provider, arguments.job is not None)
+    entry, book = journal.look_up(
+        console, arguments.job or generation_id, arguments.provider, arguments.job is not None
+    )
     if entry:
-        connection = options.connect_again(screen, arguments, book, entry)
+        connection = options.connect_again(console, arguments, book, entry)
         output_dir = arguments.output_dir or entry.output_dir
         terms = options.waiting_terms(arguments, connection)
         return purchase.resume(
-            screen, connection, terms, book, entry,
+            console, connection, terms, book, entry,
             output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
         )  # fmt: skip
-    connection = options.connect(screen, arguments, arguments.provider or "skills-video")
+    connection = options.connect(console, arguments, arguments.provider or "skills-video")
     job = runner.Runner(
-        screen,
+        console,
         connection,
         options.waiting_terms(arguments, connection),
         generation_id=generation_id,
@@ -65,4 +67,4 @@ def main(screen: console.Console, arguments) -> int:
 
 
 if __name__ == "__main__":
-    console.run("wait_generation.py", build_parser, main)
+    run("wait_generation.py", build_parser, main)

@@ -64,7 +64,7 @@ def main() -> None:
     sys.path.insert(0, os.path.dirname(os.path.abspath(SCRIPT)))
     import runpy
 
-    from mediakit import console
+    from mediakit.console import Console, script
     from mediakit.http import transport
     from mediakit.ledger import ledger
     from mediakit.media import results
@@ -73,9 +73,9 @@ def main() -> None:
     around(http.client.HTTPConnection, "send")
     around(transport.Exchange, "before_sending")
     around(transport.Exchange, "report")
-    around(console.Console, "_write")
+    around(Console, "_write")
     around(results, "rename_new")
-    leave = console._leave
+    leave = script._leave
 
     def leaving(code):
         point()
@@ -83,7 +83,7 @@ def main() -> None:
             sys.stderr.write(f"points={_passed}\n")
         leave(code)
 
-    console._leave = leaving
+    script._leave = leaving
     atexit.register(point)
     runpy.run_path(SCRIPT, run_name="__main__")
 

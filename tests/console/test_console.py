@@ -30,7 +30,7 @@ from fake_service import (
     stream,
     wait,
 )
-from mediakit import console
+from mediakit.console import dependencies
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
 ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
@@ -187,7 +187,7 @@ def test_a_python_of_the_system_is_left_alone_and_an_environment_is_made(tmp_pat
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
     monkeypatch.setattr("sys.prefix", sys.base_prefix)
     monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "my state"))
-    told = console._missing_dependency(ModuleNotFoundError(name="requests")).fields
+    told = dependencies.missing(ModuleNotFoundError(name="requests")).fields
     assert shlex.split(told["next_command"]) == told["next_argv"] and told["next_argv"][:2] == ["sh", "-c"]
     made, _, installed = told["next_argv"][2].partition(" && ")
     python = str(tmp_path / "my state" / "venv" / "bin" / "python")

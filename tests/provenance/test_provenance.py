@@ -16,7 +16,8 @@ from PIL import Image
 from conftest import KEY, ROOT
 from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
 from mediakit import __version__
-from mediakit.console import Console, Redactor
+from mediakit.base.redactor import Redactor
+from mediakit.console import Console
 from mediakit.media import results
 from mediakit.provenance import metadata, provenance
 

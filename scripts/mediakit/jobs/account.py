@@ -17,7 +17,9 @@ import time
 from collections import namedtuple
 
 from ..base import errors
-from ..console import Console, command_line, is_flat, to_line
+from ..base.text import is_flat, to_line
+from ..console import Console
+from ..console.commands import command_line
 from ..http import transport
 from ..ledger import journal
 from ..media import names, results

@@ -15,7 +15,9 @@ from __future__ import annotations
 import os
 
 from ..base import errors, folders
-from ..console import Console, folder, one_of, seconds, size, time_left, whole, word
+from ..base.times import time_left
+from ..console import Console
+from ..console.flags import folder, one_of, seconds, size, whole, word
 from ..http import transport
 from ..services import keys, program, providers
 from . import lifecycle

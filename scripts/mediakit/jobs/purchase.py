@@ -19,7 +19,8 @@ import time
 from dataclasses import replace
 
 from ..base import errors, spending
-from ..console import Console, time_left
+from ..base.times import time_left
+from ..console import Console
 from ..http import transport
 from ..ledger import journal, ledger
 from ..media import attachments

@@ -1,4 +1,4 @@
-"""Drives one job: the machine decides, the wire sends, the screen tells, the disk keeps.
+"""Drives one job: the machine decides, the wire sends, the console tells, the disk keeps.
 
 The main thread waits in one place, the inbox; requests and downloads run in threads and report to
 it, and so does the signal handler.
@@ -14,7 +14,9 @@ import re
 import time
 
 from ..base import errors
-from ..console import Console, command_line, to_line
+from ..base.text import to_line
+from ..console import Console
+from ..console.commands import command_line
 from ..http import sse, transport
 from ..ledger import journal
 from ..media import names, results

@@ -23,7 +23,9 @@ from collections import namedtuple
 from copy import copy
 
 from ..base import errors
-from ..console import Console, plain, time_left
+from ..base.text import plain
+from ..base.times import time_left
+from ..console import Console
 from ..http import bodies, transport
 from ..ledger import journal, ledger
 from ..media import attachments, download

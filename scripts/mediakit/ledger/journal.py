@@ -151,7 +151,7 @@ def another() -> list[str]:
 
 def duplicate_unknown(entry: ledger.Entry, guidance: list[str]) -> errors.Failure:
     """The refusal while an earlier purchase of the same is unknown."""
-    from ..console import rfc3339
+    from ..base.times import rfc3339
 
     return errors.Failure(
         "duplicate_unknown",

@@ -22,7 +22,7 @@ import sys
 from dataclasses import dataclass
 
 from ..base import errors
-from ..console import plain
+from ..base.text import plain
 from ..http import bodies
 from . import containers
 

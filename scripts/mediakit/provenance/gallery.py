@@ -21,7 +21,8 @@ from functools import cache
 from urllib.parse import quote
 
 from ..base import errors
-from ..console import command_line, rfc3339
+from ..base.times import rfc3339
+from ..console.commands import command_line
 from ..media import containers
 from ..services import providers
 from . import provenance

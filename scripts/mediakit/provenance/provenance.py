@@ -22,7 +22,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
 from ..base import errors
-from ..console import Console, is_flat, plain, rfc3339
+from ..base.text import is_flat, plain
+from ..base.times import rfc3339
+from ..console import Console
 from ..media import attachments, containers, results
 from ..services import providers
 from . import metadata, terminal_picture

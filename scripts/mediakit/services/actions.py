@@ -12,7 +12,8 @@ import secrets
 from collections import namedtuple
 
 from ..base import errors
-from ..console import inputs, plain
+from ..base.text import plain
+from ..console import inputs
 from . import providers
 
 # path             below the base URL, or below the origin, with its query

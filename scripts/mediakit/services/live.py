@@ -31,15 +31,15 @@ _MEDIA_OF_TASK = {
 }
 
 
-def refresh_models(screen, service: str, base_url: str | None, trusted: bool) -> dict:
+def refresh_models(console, service: str, base_url: str | None, trusted: bool) -> dict:
     """What catalogue.kept_models gives, fetched now. Raises Failure."""
     live = _live(service)
     origin = transport.resolve_base_url(base_url, live["origin"], trusted)
     key = keys.find(providers.load(service).key) if "key" in live else None
     if key:
-        screen.redactor.protect(key.value)
+        console.redactor.protect(key.value)
     authorisation = ("Authorization", f"Bearer {key.value}") if key else None
-    answer = transport.ask(origin, authorisation, live["path"], _TIMEOUT, screen.wait_for)
+    answer = transport.ask(origin, authorisation, live["path"], _TIMEOUT, console.wait_for)
     listed = point(_body_of(answer, service, key), live["models"])
     if not isinstance(listed, list):
         raise _unreachable(service, "its answer holds no list of models")

@@ -13,7 +13,8 @@ import json
 import shlex
 
 from ..base import errors
-from ..console import inputs, plain
+from ..base.text import plain
+from ..console import inputs
 from ..media import attachments
 from . import catalogue, providers
 

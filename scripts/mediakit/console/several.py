@@ -11,7 +11,8 @@ import signal
 import threading
 
 from ..base import errors
-from . import ClosedPipe, Console, unforeseen
+from .events import ClosedPipe, Console
+from .script import unforeseen
 
 AT_ONCE = 4
 

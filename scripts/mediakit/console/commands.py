@@ -1,0 +1,25 @@
+"""The command that goes on: `next_command` and `next_argv` of an event."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def command_line(script: str, *flags: str) -> dict:
+    """`next_command` and `next_argv` of an event: this interpreter, one of our scripts, our flags.
+
+    Callers pass only flags of our own and values that they have checked.
+    """
+    argv = [sys.executable, os.path.join(SCRIPTS, script), *flags]
+    if os.name == "nt":
+        # PowerShell and cmd both take a quoted word; only PowerShell needs the call operator, and cmd
+        # has none, so the quoting is left to the interpreter's own rule.
+        from subprocess import list2cmdline
+
+        return {"next_command": list2cmdline(argv), "next_argv": argv}
+    import shlex
+
+    return {"next_command": shlex.join(argv), "next_argv": argv}

@@ -1,0 +1,137 @@
+"""Flags: the parser that every script uses, and the types of its values.
+
+one_of, whole, word, seconds, size, folder   types; none repeats what it refuses, which may be a key
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+
+from ..base import errors
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that fails with a Failure and never repeats a value (it may be a key)."""
+
+    def __init__(self, description: str, examples: str, **options):
+        super().__init__(
+            description=description,
+            epilog=f"examples:\n{examples}\n\nexit codes:\n{errors.exit_code_table()}",
+            # With a width of its own the formatter does not import what it would take to ask the terminal.
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
+            allow_abbrev=False,
+            **options,
+        )
+        self.add_argument("--version", action="store_true", help="write a version event and stop")
+
+    def error(self, message: str):
+        message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
+        message = message.replace(
+            "expected one argument", "expected a value; one that begins with - is given as =VALUE"
+        )
+        found = re.match(r"argument ([^:]+): (.*)", message, re.S)
+        if found:
+            raise errors.bad_argument(found[1], found[2])
+        raise errors.bad_argument("arguments", message)
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        if argv[:1] == ["--version"]:  # also for a script that must have a word first
+            return argparse.Namespace(version=True)
+        arguments, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
+        if arguments.version:
+            return arguments
+        if unknown:
+            # A short flag can have its value attached, a long one after an equals sign.
+            flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]
+            more = f", nor are {', '.join(flag[:60] for flag in flags[1:])}" if flags[1:] else ""
+            raise errors.bad_argument(
+                flags[0][:60] if flags else "arguments",
+                f"not a flag of this script{more}{self._meant(flags[0])}" if flags else "a value without a flag",
+                "What stands after it is not repeated here: it may be a secret.",
+                "Run the script with --help for its flags and examples.",
+                "A key is never taken from an argument: set the environment variable or use --key-stdin.",
+            )
+        return arguments
+
+    def _meant(self, flag: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(flag[:60], self._option_string_actions, n=1, cutoff=0.75)
+        return f"; did you mean {near[0]}?" if near else ""
+
+
+def one_of(*choices: str):
+    """An argparse type: one word of `choices`, refused without repeating what was given."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def whole(least: int, most: int):
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def word(longest: int):
+    """An argparse type: a text that is not empty, not longer, and printable."""
+
+    def read(text: str) -> str:
+        if not (text.strip() and len(text) <= longest and text.isprintable()):
+            raise argparse.ArgumentTypeError(f"expected a name of 1 to {longest} printable characters")
+        return text
+
+    return read
+
+
+def seconds(at_least: float = 0.0, above: bool = False):
+    """An argparse type: a finite number of seconds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        # Written so that NaN, which is neither below nor above anything, is refused too.
+        if not (at_least < value < 1e9 if above else at_least <= value < 1e9):
+            raise argparse.ArgumentTypeError(
+                f"expected a finite number of seconds {'above' if above else 'from'} {at_least:g}"
+            )
+        return value
+
+    return read
+
+
+def size(text: str) -> int:
+    """An argparse type: a number of bytes, such as 4GiB, 500MB or 1048576."""
+    found = re.fullmatch(r"(\d{1,15})(\.\d{1,3})?\s?([kmgt]?)(i?)b?", text.strip().lower()) if text.isascii() else None
+    if not found or (found[4] and not found[3]):
+        raise argparse.ArgumentTypeError("expected a size such as 4GiB, 500MB or 1048576")
+    whole_part, fraction, prefix, binary = found.groups(default="")
+    value = int(float(whole_part + fraction) * (1024 if binary else 1000) ** " kmgt".index(prefix or " "))
+    if not 0 < value <= 2**60:
+        raise argparse.ArgumentTypeError("expected a size from 1 byte to 1024 PiB")
+    return value
+
+
+def folder(text: str) -> str:
+    """An argparse type: a folder that can be written, or that can be made."""
+    there = os.path.abspath(text)
+    while not os.path.lexists(there) and os.path.dirname(there) != there:
+        there = os.path.dirname(there)
+    # The journal keeps the path, and a name of bytes that are no text cannot be kept.
+    is_text = not re.search("[\ud800-\udfff]", os.path.abspath(text))
+    if not (text and is_text and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
+        raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
+    return text

@@ -1,0 +1,103 @@
+"""Runs one script: its last line is the result, on every path, and its exit code is the process's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import __version__
+from ..base import errors
+from ..base.text import plain
+from . import signals
+from .dependencies import missing
+from .events import ClosedPipe, Console
+
+
+def run(script: str, parser, main) -> None:
+    """Run one script and leave the process with the exit code of its result.
+
+    script   its file name, for `start` and for error texts
+    parser   () -> Parser
+    main     (console, arguments) -> exit code, having called `console.result`
+    """
+    console = Console(script)
+    signals.catch(console)
+    try:
+        code = _guarded(console, parser, main)
+    except ClosedPipe:
+        _discard_stdout()
+        code = 141
+    _leave(code)
+
+
+def _guarded(console: Console, parser, main) -> int:
+    try:
+        arguments = parser().parse(sys.argv[1:])
+        if arguments.version:
+            return console.result("version", 0, version=__version__)
+        return main(console, arguments)
+    except SystemExit:  # argparse after --help
+        signals.ignore()
+        return _flush_help()
+    except errors.Failure as failure:
+        return console.failure(failure)
+    except errors.Interrupted as interruption:
+        return console.result(
+            "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()}
+        )
+    except ClosedPipe:
+        raise
+    except BaseException as problem:
+        return unforeseen(console, problem)
+
+
+def unforeseen(console: Console, problem: BaseException) -> int:
+    """The result of a command, or of one of its jobs, that an exception has ended: a missing package, or a bug."""
+    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").split(".")[0] != __package__.split(".")[0]:
+        return console.failure(missing(problem))
+    return _internal_error(console, problem)
+
+
+def _flush_help() -> int:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError) as problem:
+        raise ClosedPipe from problem
+    return 0
+
+
+def _internal_error(console: Console, bug: BaseException) -> int:
+    if os.environ.get("AI_MEDIA_DEBUG") == "1":
+        import traceback
+
+        sys.stderr.write(console.redactor.text("".join(traceback.format_exception(bug))))
+    if console.ended:
+        return 1
+    return console.failure(
+        errors.Failure(
+            "internal_error",
+            f"internal error: {plain(console.redactor.text(f'{type(bug).__name__}: {bug}'))}",
+            "internal",
+            guidance=["Set AI_MEDIA_DEBUG=1 to see where, and report it."],
+            retryable=False,
+        )
+    )
+
+
+def _discard_stdout() -> None:
+    # The interpreter flushes stdout on its way out; nothing may be left that could fail.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, 1)
+    except OSError:
+        return
+
+
+def _leave(code: int) -> None:
+    """End the process at once: a reader thread still waiting for a server must not hold it up."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
+    os._exit(code)
