@@ -67,14 +67,14 @@ def main() -> None:
     from mediakit.console import Console, script
     from mediakit.http import transport
     from mediakit.ledger import ledger
-    from mediakit.media import results
+    from mediakit.media import save
 
     watch_transactions(ledger)
     around(http.client.HTTPConnection, "send")
     around(transport.Exchange, "before_sending")
     around(transport.Exchange, "report")
     around(Console, "_write")
-    around(results, "rename_new")
+    around(save, "rename_new")
     leave = script._leave
 
     def leaving(code):

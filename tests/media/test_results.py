@@ -42,7 +42,7 @@ from fake_service import (
     stream,
     wait,
 )
-from mediakit.media import download, names, results
+from mediakit.media import download, names, save
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, links and limits as POSIX systems have them")
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -616,7 +616,7 @@ def saved(service, folder, outputs, **options) -> list:
     """What a Saver reports, in order, the last one `saved` or `unsaved`."""
     inbox = queue.SimpleQueue()
     name = names.FileName("stem-{n}", 0.0)
-    results.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
+    save.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
     seen = [inbox.get(timeout=PATIENCE)]
     while seen[-1].kind == "asset":
         seen.append(inbox.get(timeout=PATIENCE))

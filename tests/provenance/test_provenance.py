@@ -18,7 +18,7 @@ from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job,
 from mediakit import __version__
 from mediakit.base.redactor import Redactor
 from mediakit.console import Console
-from mediakit.media import results
+from mediakit.media import save
 from mediakit.provenance import metadata, provenance
 
 PICTURE = answer(200, PNG, media_type="image/png")
@@ -163,7 +163,7 @@ def test_each_of_several_files_has_its_own(scripts):
 
 def keeper(**facts) -> provenance.Keeper:
     facts = {"provider": "sandbox", "payload": {"prompt": "x"}, **facts}
-    return provenance.Keeper(Console("test"), results.Saving(), facts, [{"url": "https://m.example/1.png"}])
+    return provenance.Keeper(Console("test"), save.Saving(), facts, [{"url": "https://m.example/1.png"}])
 
 
 def asset_in(folder) -> dict:
@@ -478,7 +478,5 @@ def test_whatever_a_file_holds_it_is_a_record_or_not(value):
 def test_secrets_that_the_redactor_knows_are_out_of_every_fact():
     console = types.SimpleNamespace(redactor=Redactor())
     console.redactor.protect("verysecret")
-    kept = provenance.Keeper(
-        console, results.Saving(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}]
-    )
+    kept = provenance.Keeper(console, save.Saving(), {"payload": {"prompt": "a verysecret"}}, [{"url": "verysecret"}])
     assert "verysecret" not in json.dumps([kept._facts, kept._outputs])

@@ -22,7 +22,7 @@ from ..console import Console
 from ..console.commands import command_line
 from ..http import transport
 from ..ledger import journal
-from ..media import names, results
+from ..media import names, save
 from ..services import actions, keys, providers
 from . import options, plan, purchase, request, runner
 
@@ -422,7 +422,7 @@ class _Doing:
     def _save(self) -> tuple[list[dict], str | None]:
         """The files that are on disk, and what went wrong in words."""
         name = names.FileName(names.DEFAULT, time.time(), service=self._provider.name, model=self._action.name)
-        saver = results.Saver(self._arguments.output_dir, name, self._connection.loopback_base, self._inbox)
+        saver = save.Saver(self._arguments.output_dir, name, self._connection.loopback_base, self._inbox)
         saver.start(self._outputs)
         try:
             return self._saved(saver)
@@ -430,7 +430,7 @@ class _Doing:
             saver.stop()
             raise
 
-    def _saved(self, saver: results.Saver) -> tuple[list[dict], str | None]:
+    def _saved(self, saver: save.Saver) -> tuple[list[dict], str | None]:
         assets = []
         while (seen := self._console.wait_for(self._inbox)).kind not in ("saved", "unsaved"):
             if seen.kind == "asset":

@@ -129,8 +129,8 @@ def _template(text: str) -> str:
 
 
 def saving(arguments):
-    """results.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
-    from ..media import download, names, results
+    """save.Saving as the flags of add_reading_flags say; one for a whole command, whose files it counts."""
+    from ..media import download, names, save
 
     given = {
         "--output-name": arguments.output_name,
@@ -147,7 +147,7 @@ def saving(arguments):
     flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     numbers = list(given.values())[1:]
     limits = download.Limits(*(own if own is not None else usual for own, usual in zip(numbers, download.LIMITS)))
-    return results.Saving(
+    return save.Saving(
         template=arguments.output_name or names.DEFAULT,
         task=getattr(arguments, "task", None),
         budget=download.Budget(limits),

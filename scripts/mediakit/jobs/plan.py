@@ -12,7 +12,7 @@ import shlex
 from ..base import errors, spending
 from ..console import Console
 from ..http import bodies, transport
-from ..media import attachments
+from ..media import inputs
 from ..services import payloads, providers
 from . import options, purchase
 from .request import Request
@@ -42,7 +42,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
             "method": "POST",
             "url": (base_url or provider.base_path) + asked.path,
             "content_type": "multipart/form-data" if is_form else "application/json",
-            "body": attachments.shown(sent, asked.attachments),
+            "body": inputs.shown(sent, asked.attachments),
         },
         validation={
             "checked": _is_checked(arguments, asked, provider),
@@ -100,7 +100,7 @@ def address(arguments, provider: providers.Provider) -> str | None:
 def _is_form(provider: providers.Provider, asked: Request) -> bool:
     """Whether files travel in the create itself."""
     return "with_create" in provider.inputs and any(
-        isinstance(attachment, attachments.File) for attachment in asked.attachments.values()
+        isinstance(attachment, inputs.File) for attachment in asked.attachments.values()
     )
 
 
@@ -124,7 +124,7 @@ def _form_words(asked: Request, body: dict) -> list[str]:
     files = {
         stand_in: bodies.Part(None, source=attachment.source, filename=attachment.filename)
         for stand_in, attachment in asked.attachments.items()
-        if isinstance(attachment, attachments.File)
+        if isinstance(attachment, inputs.File)
     }
     words = []
     for part in bodies.parts_of(body, files):

@@ -23,7 +23,7 @@ from ..base.times import time_left
 from ..console import Console
 from ..http import transport
 from ..ledger import journal, ledger
-from ..media import attachments
+from ..media import inputs
 from ..services import providers
 from . import lifecycle, options, runner, uploads
 from .options import Connection
@@ -119,7 +119,7 @@ def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledge
 
 
 def _noted(asked: Request) -> dict:
-    return attachments.noted(asked.payload, asked.attachments)
+    return inputs.noted(asked.payload, asked.attachments)
 
 
 def _flags_given() -> str:

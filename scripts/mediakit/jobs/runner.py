@@ -19,7 +19,7 @@ from ..console import Console
 from ..console.commands import command_line
 from ..http import sse, transport
 from ..ledger import journal
-from ..media import names, results
+from ..media import names, save
 from ..provenance import provenance
 from ..services import catalogue, providers
 from . import lifecycle
@@ -46,7 +46,7 @@ class Runner:
     warnings       (code, message) of what is to be known before it is sent
     generation_id  of a job that exists already
     output_dir     where results are saved; None for nowhere
-    saving         results.Saving: how
+    saving         save.Saving: how
     trace          the file of --trace
     notes          the job's journal; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
@@ -68,7 +68,7 @@ class Runner:
         warnings: list[tuple[str, str]] = (),
         generation_id: str | None = None,
         output_dir: str | None = None,
-        saving: results.Saving | None = None,
+        saving: save.Saving | None = None,
         trace: str | None = None,
         notes: journal.Journal | None = None,
         resumes: tuple[str, str] | None = None,
@@ -86,7 +86,7 @@ class Runner:
         self._sent_with = sent_with or {}
         self._warnings = warnings
         self._output_dir = output_dir
-        self._saving = saving or results.Saving()
+        self._saving = saving or save.Saving()
         provenance.check(self._saving, output_dir)
         self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
@@ -481,7 +481,7 @@ class Runner:
             saver.stop()  # nobody reads any more: no half file is left behind
             raise
 
-    def _wait_for_files(self, saver: results.Saver) -> tuple[list[dict], str | int | None]:
+    def _wait_for_files(self, saver: save.Saver) -> tuple[list[dict], str | int | None]:
         assets: list[dict] = []
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
         stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
@@ -497,7 +497,7 @@ class Runner:
             self._take_saving(saver, seen, assets)
         return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
 
-    def _saver(self) -> results.Saver:
+    def _saver(self) -> save.Saver:
         if self._saving.allows_private:
             words = "--allow-private-network: a result's link can reach into this machine's own network"
             self._console.warning("private_network_allowed", words)
@@ -510,9 +510,9 @@ class Runner:
             job=self._notes.key,
         )
         base, finishing = self._connection.loopback_base, self._keeper.finishing
-        return results.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
+        return save.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
-    def _take_saving(self, saver: results.Saver, seen: transport.Seen, assets: list[dict]) -> None:
+    def _take_saving(self, saver: save.Saver, seen: transport.Seen, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
         if seen.exchange is self._exchange and seen.kind == "answer":
             body, _ = providers.read_json(seen.value.content)
@@ -532,7 +532,7 @@ class Runner:
             path = self._provider.read_path(self._job.generation_id)
             self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
 
-    def _stop_saving(self, saver: results.Saver, assets: list[dict]) -> list[dict]:
+    def _stop_saving(self, saver: save.Saver, assets: list[dict]) -> list[dict]:
         """All files that are on disk, with those that were told while it was stopped."""
         saver.stop()
         while not self._inbox.empty():

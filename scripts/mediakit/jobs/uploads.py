@@ -28,7 +28,7 @@ from ..base.times import time_left
 from ..console import Console
 from ..http import bodies, transport
 from ..ledger import journal, ledger
-from ..media import attachments, download
+from ..media import download, inputs
 from ..services import providers
 from . import options, runner
 
@@ -53,7 +53,7 @@ Ready = namedtuple("Ready", "payload body seconds reused")
 def check(asked, book: ledger.Ledger | None) -> None:
     """Raises Failure where an input is the output of a job that cannot have any."""
     for attachment in asked.attachments.values():
-        if isinstance(attachment, attachments.Earlier):
+        if isinstance(attachment, inputs.Earlier):
             _entry_of(attachment, book)
 
 
@@ -70,7 +70,7 @@ def fulfil(console: Console, arguments, asked, connection: options.Connection, b
             values[stand_in] = found
         else:
             files[stand_in] = bodies.Part(None, source=found.source, filename=found.filename)
-    payload = attachments.replaced(asked.payload, values)
+    payload = inputs.replaced(asked.payload, values)
     seconds = sum(part.source.size for part in files.values()) / SLOWEST
     return Ready(payload, (lambda fields: _form(fields, files)) if files else None, seconds, courier.reused)
 
@@ -100,7 +100,7 @@ def recall(connection: options.Connection, book: ledger.Ledger | None, payload: 
     missing = []
 
     def recalled(value):
-        identity = attachments.identity_of(value)
+        identity = inputs.identity_of(value)
         if identity is not None:
             name = _remembered(connection, book, identity)
             missing.extend([] if name else [identity])
@@ -137,7 +137,7 @@ def _place(connection: options.Connection, book: ledger.Ledger) -> tuple[str, st
     return connection.provider.name, connection.origin, book.account(key)
 
 
-def _entry_of(attachment: attachments.Earlier, book: ledger.Ledger | None) -> ledger.Entry:
+def _entry_of(attachment: inputs.Earlier, book: ledger.Ledger | None) -> ledger.Entry:
     try:
         entry = book.find(attachment.job) if book else None
     except ledger.Unusable as problem:
@@ -181,18 +181,18 @@ class _Courier:
         self._trace = runner.tracer(console, arguments.trace) if arguments.trace else None
         self.reused: list[str] = []
 
-    def deliver(self, attachment: attachments.Attachment) -> str | attachments.File:
+    def deliver(self, attachment: inputs.Attachment) -> str | inputs.File:
         """The text that stands for it in the request, or a File that goes along with it."""
         found, origin = attachment, None
-        if isinstance(found, attachments.Earlier):
+        if isinstance(found, inputs.Earlier):
             found = self._output_of(found)
-        if isinstance(found, attachments.Remote):
+        if isinstance(found, inputs.Remote):
             found, origin = self._fetched(found)
         if isinstance(found, str) or self._upload is None:
             return found
         name = self._brought(found, origin)
         # What was reused is as old as it was.
-        new = {attachments.identity_of(attachment.note), found.source.sha256}
+        new = {inputs.identity_of(attachment.note), found.source.sha256}
         self._remember(new - {found.source.sha256} if name in self.reused else new, name)
         return name
 
@@ -207,17 +207,17 @@ class _Courier:
 
     # -- an earlier job ------------------------------------------------------------------------------
 
-    def _output_of(self, attachment: attachments.Earlier) -> str | attachments.Attachment:
+    def _output_of(self, attachment: inputs.Earlier) -> str | inputs.Attachment:
         """Its link while that lives, else the file that was saved."""
         entry = _entry_of(attachment, self._book)
         url = self._living_link(attachment, entry)
         if url is None:
             return self._saved(attachment, entry)
         if (self._upload and "pattern" in self._upload) or url.lower().startswith("data:"):
-            return attachments.Remote(attachment.field, attachment.kind, attachment.limits, attachment.stand_in, url)
+            return inputs.Remote(attachment.field, attachment.kind, attachment.limits, attachment.stand_in, url)
         return url
 
-    def _living_link(self, attachment: attachments.Earlier, entry: ledger.Entry) -> str | None:
+    def _living_link(self, attachment: inputs.Earlier, entry: ledger.Entry) -> str | None:
         outputs = self._outputs(attachment, entry)
         if not outputs:
             return None
@@ -231,7 +231,7 @@ class _Courier:
             return url
         return url if len(url) <= _LONGEST_REFERENCE and download.is_there(url, self._reach) else None
 
-    def _outputs(self, attachment: attachments.Earlier, entry: ledger.Entry) -> list[dict]:
+    def _outputs(self, attachment: inputs.Earlier, entry: ledger.Entry) -> list[dict]:
         """What the job's service tells of it now; nothing where it cannot be asked. Raises Failure while it runs."""
         try:
             connection = self._connection_of(entry)
@@ -256,7 +256,7 @@ class _Courier:
         arguments.base_url, arguments.key_stdin, arguments.speaks = None, False, None
         return options.connect_again(self._console, arguments, self._book, entry)
 
-    def _saved(self, attachment: attachments.Earlier, entry: ledger.Entry) -> attachments.File:
+    def _saved(self, attachment: inputs.Earlier, entry: ledger.Entry) -> inputs.File:
         assets = json.loads(entry.assets) if entry.assets else []
         asset = next((asset for asset in assets if asset["number"] == 1), None)
         found = self._still_the_same(attachment, asset) if asset else None
@@ -272,12 +272,10 @@ class _Courier:
             "Name the file itself, or make the output again.",
         )
 
-    def _still_the_same(self, attachment: attachments.Earlier, asset: dict) -> attachments.File | None:
+    def _still_the_same(self, attachment: inputs.Earlier, asset: dict) -> inputs.File | None:
         """The file of an asset of the ledger; None where it is not there, or is another one by now."""
         try:
-            found = attachments.file_at(
-                attachment.field, attachment.kind, asset["path"], attachment.limits, self._rules
-            )
+            found = inputs.file_at(attachment.field, attachment.kind, asset["path"], attachment.limits, self._rules)
         except errors.Failure as problem:
             if problem.code == "input_refused":
                 raise
@@ -286,7 +284,7 @@ class _Courier:
 
     # -- an address ------------------------------------------------------------------------------------
 
-    def _fetched(self, attachment: attachments.Remote) -> tuple[attachments.File, str | None]:
+    def _fetched(self, attachment: inputs.Remote) -> tuple[inputs.File, str | None]:
         """The file at an address, and the address's origin."""
         spool = tempfile.TemporaryFile(prefix=".ai-media-")
         try:
@@ -302,9 +300,7 @@ class _Courier:
         except OSError as problem:
             words = f"no temporary file can be written: {problem.strerror}"
             raise _failure(attachment, "upload_failed", words, "transient", True) from None
-        found = attachments.spooled(
-            attachment.field, attachment.kind, spool, "an address", attachment.limits, self._rules
-        )
+        found = inputs.spooled(attachment.field, attachment.kind, spool, "an address", attachment.limits, self._rules)
         return found, _origin_of(attachment.url)
 
     def _fetch(self, url: str, spool) -> None:
@@ -337,7 +333,7 @@ class _Courier:
 
     # -- bringing a file -------------------------------------------------------------------------------
 
-    def _brought(self, file: attachments.File, origin: str | None) -> str:
+    def _brought(self, file: inputs.File, origin: str | None) -> str:
         """The name that the service has for a file, which is sent only where it has none."""
         source = file.source
         name = _remembered(self._connection, self._book, source.sha256)
@@ -358,7 +354,7 @@ class _Courier:
         answer = self._asked(self._connection, self._upload["check"].replace("{reference}", name))
         return not isinstance(answer, transport.Lost) and 200 <= answer.status < 300
 
-    def _sent(self, file: attachments.File, origin: str | None) -> str:
+    def _sent(self, file: inputs.File, origin: str | None) -> str:
         pause = FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             body = _unchanged(self._body(file, origin))
@@ -387,7 +383,7 @@ class _Courier:
         message = self._console.plain(words)
         self._console.emit("retry", what="upload", attempt=attempt, retry_in_seconds=round(seconds, 3), message=message)
 
-    def _body(self, file: attachments.File, origin: str | None) -> bodies.Body:
+    def _body(self, file: inputs.File, origin: str | None) -> bodies.Body:
         upload, source = self._upload, file.source
         if "part" in upload:
             return bodies.multipart([bodies.Part(upload["part"], source=source, filename=file.filename)])
@@ -403,7 +399,7 @@ class _Courier:
         }
         return bodies.with_base64({name: facts[word] for name, word in upload["fields"].items()}, {content: source})
 
-    def _reference(self, file: attachments.File, body) -> str:
+    def _reference(self, file: inputs.File, body) -> str:
         """What the service calls the file; raises Failure for what could not be one."""
         found = providers.point(body, self._upload["reference"])
         if isinstance(found, str) and len(found) <= _LONGEST_REFERENCE:

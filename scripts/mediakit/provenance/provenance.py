@@ -25,7 +25,7 @@ from ..base import errors
 from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
-from ..media import attachments, containers, results
+from ..media import containers, inputs, save
 from ..services import providers
 from . import metadata, terminal_picture
 
@@ -41,7 +41,7 @@ _LONGEST_MODEL = 200
 _DEEPEST = 40
 
 
-def check(saving: results.Saving, output_dir: str | None) -> None:
+def check(saving: save.Saving, output_dir: str | None) -> None:
     """Raise Failure 2 for a flag that nothing can come of."""
     for flag in ("--output-name", "--embed-metadata", "--show"):
         if flag in saving.flags and output_dir is None:
@@ -59,7 +59,7 @@ class Keeper:
     outputs  as providers.Provider.outputs gives them, in the order of their numbers
     """
 
-    def __init__(self, console: Console, saving: results.Saving, facts: dict, outputs: list[dict]):
+    def __init__(self, console: Console, saving: save.Saving, facts: dict, outputs: list[dict]):
         self._console = console
         self._saving = saving
         self._outputs = console.redactor.value(outputs)
@@ -69,7 +69,7 @@ class Keeper:
 
     @property
     def finishing(self):
-        """For results.Saver; None where nothing is to be done to a file before it gets its name."""
+        """For save.Saver; None where nothing is to be done to a file before it gets its name."""
         return self._embed if self._saving.embeds else None
 
     def _embed(self, staging: str, media_type: str, number: int, output: dict) -> None:
@@ -204,7 +204,7 @@ def _write_beside(path: str, record: dict) -> str:
         for counter in range(1, 1000):
             target = path + (f"-{counter}" if counter > 1 else "") + ENDING
             try:
-                results.rename_new(staging, target)
+                save.rename_new(staging, target)
                 return target
             except FileExistsError:
                 continue
@@ -305,7 +305,7 @@ def _payload_again(record: dict, arguments) -> dict:
         raise errors.bad_argument("--from", "expected a file that tells what was asked for; this one leaves it out")
     given = {pair.partition("=")[0].strip() for pair in [*arguments.param, *arguments.input]}
     # A file is told by its name and hash, which nothing can be made of.
-    files = [name for name, value in record["payload"].items() if attachments.holds_note(value)]
+    files = [name for name, value in record["payload"].items() if inputs.holds_note(value)]
     missing = [name for name in [*record.get("left_out", []), *files] if name not in given]
     if missing:
         named = plain(", ".join(missing), 200)

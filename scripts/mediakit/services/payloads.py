@@ -15,7 +15,7 @@ import shlex
 from ..base import errors
 from ..base.text import plain
 from ..console import inputs
-from ..media import attachments
+from ..media import inputs as media_inputs
 from . import catalogue, providers
 
 # What --input can name in place of a field: the kind of file that a field takes.
@@ -60,7 +60,7 @@ def contract_of_model(service: str, model: str):
 
 def build(
     arguments, provider: providers.Provider, contract, model: str | None, base: dict
-) -> tuple[dict, dict[str, attachments.Attachment]]:
+) -> tuple[dict, dict[str, media_inputs.Attachment]]:
     """`(payload, {stand-in: Attachment})` of the base, --param, --prompt and --input together; raises Failure."""
     given = _parameters(arguments.param)
     prompt = _prompt(arguments)
@@ -72,7 +72,7 @@ def build(
     payload = _with_parameters(base, given, provider, contract)
     if provider.model_field and model is not None:
         payload = {provider.model_field: model, **payload}
-    found: dict[str, attachments.Attachment] = {}
+    found: dict[str, media_inputs.Attachment] = {}
     rules = provider.inputs
     if arguments.no_validate:
         rules = {name: rule for name, rule in rules.items() if name != "kinds"}
@@ -177,7 +177,7 @@ def _read_input(field: str, stated: dict, given: str, rules: dict, found: dict, 
     """The text for the payload; an Attachment is noted under its stand-in."""
     kind = stated.get("takes_file") if checks else None
     limits = (stated["file_limits"],) if checks and "file_limits" in stated else ()
-    value = attachments.read(field, kind, given, limits, rules)
+    value = media_inputs.read(field, kind, given, limits, rules)
     if isinstance(value, str):
         return value
     found[value.stand_in] = value
@@ -270,7 +270,7 @@ def check_task(provider: providers.Provider, model: str | None, contract, payloa
     if kind is None or contract is None:
         return
     fields = [row["name"] for row in contract.fields() if row.get("takes_file") == kind]
-    if not fields or any(payload.get(field) for field in fields) or attachments.names_a_file(payload):
+    if not fields or any(payload.get(field) for field in fields) or media_inputs.names_a_file(payload):
         return
     problem = {"path": fields[0], "message": f"is what {task} begins with", "allowed": fields}
     told = f"{task} begins with a file, and none was given; expected --input {fields[0]}=PATH_OR_URL"
