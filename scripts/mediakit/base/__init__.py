@@ -4,6 +4,8 @@ spending    amounts, prices, caps, fingerprints (pure)
 folders     where this user's state and settings live
 redactor    takes secrets out of what is shown or stored
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)
+inbox       where threads put what happens, and one waits for it
+retry       pauses between tries, and how often one is told of
 times       RFC 3339, and what is left of the command's time
 errors      categories, outcomes, exit codes (pure)
 """

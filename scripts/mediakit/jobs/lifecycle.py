@@ -26,6 +26,7 @@ import random
 from dataclasses import dataclass, field
 
 from ..base import errors
+from ..base.retry import HEARTBEAT, Backoff, Throttle
 from ..services.providers import TERMINAL_STATES, Reading
 
 CREATE_ATTEMPTS = 5
@@ -35,7 +36,6 @@ LONGEST_PAUSE = 10.0
 FIRST_POLL_PAUSE = 0.1
 POLL_PAUSE_GROWTH = 1.6
 NOT_FOUND_GRACE = 10.0
-HEARTBEAT = 15.0
 INTERRUPT_GRACE = 2.0
 # The list of unfinished jobs is read so many seconds after an outcome became unknown, and while a
 # POST is silent, since a short job leaves the list soon.
@@ -116,37 +116,6 @@ class End:
     failure: errors.Failure | None = None
 
 
-class Pauses:
-    """Jittered exponential backoff: each `next` is between half and all of a doubling ceiling."""
-
-    def __init__(self, first: float, longest: float, jitter):
-        self._ceiling, self._longest, self._jitter = first, longest, jitter
-
-    def next(self) -> float:
-        pause = min(self._ceiling, self._longest) * (0.5 + 0.5 * self._jitter())
-        self._ceiling *= 2
-        return pause
-
-
-class Sparingly:
-    """Lets a repeated complaint through at first, at a changed cause, then every HEARTBEAT with a count."""
-
-    def __init__(self):
-        self._cause = None
-        self._said_at = 0.0
-        self.count = 0
-
-    def lets(self, cause, now: float) -> bool:
-        self.count += 1
-        if cause == self._cause and now - self._said_at < HEARTBEAT:
-            return False
-        self._cause, self._said_at = cause, now
-        return True
-
-    def forget(self) -> None:
-        self._cause, self.count = None, 0
-
-
 class Job:
     """One job from its create, or from its id, to its result.
 
@@ -193,9 +162,9 @@ class Job:
         self._said_state_at = 0.0
         self._polls = 0
         self._poll_pause = FIRST_POLL_PAUSE
-        self._read_pauses: Pauses | None = None
-        self._create_pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE, jitter)
-        self._complaints = Sparingly()
+        self._read_pauses: Backoff | None = None
+        self._create_pauses = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter)
+        self._throttle = Throttle()
         self._warned: set[str] = set()
         self._seen_states: set[str] = set()
         self._last_words = ""
@@ -349,7 +318,7 @@ class Job:
             return self._read_failed(now, status, "the answer is about another job", None)
         if reading.status is None:
             return self._read_failed(now, status, message or "the answer has no status", None)
-        self._complaints.forget()
+        self._throttle.forget()
         self._read_pauses = None
         return self._polled(now, status, reading)
 
@@ -428,7 +397,7 @@ class Job:
             return self._end(failure)
         self._phase = "pausing"
         self.wake_at = now + pause
-        if not self._complaints.lets(("create", cause), now):
+        if not self._throttle.allows(("create", cause), now):
             return []
         return [
             Say(
@@ -486,7 +455,7 @@ class Job:
         self.generation_id = reading.id
         self.outcome = "accepted"
         self._accepted_at = now
-        self._complaints.forget()
+        self._throttle.forget()
         if self._interrupted_by is not None:
             self.status = reading.status
             return self._end_interrupted(self._interrupted_by)
@@ -568,10 +537,10 @@ class Job:
 
     def _read_failed(self, now: float, status: int | None, message: str, retry_after: float | None) -> list:
         if self._read_pauses is None:
-            self._read_pauses = Pauses(FIRST_PAUSE, max(LONGEST_PAUSE, self.terms.poll_interval), self._jitter)
+            self._read_pauses = Backoff(FIRST_PAUSE, max(LONGEST_PAUSE, self.terms.poll_interval), self._jitter)
         pause = max(self._read_pauses.next(), retry_after or 0.0)
         self._pause_reading(now, pause)
-        if not self._complaints.lets((status, message), now):
+        if not self._throttle.allows((status, message), now):
             return []
         fields = {
             "generation_id": self.generation_id,
@@ -582,8 +551,8 @@ class Job:
         }
         if status is not None:
             fields["http_status"] = status
-        if self._complaints.count > 1:
-            fields["count"] = self._complaints.count
+        if self._throttle.count > 1:
+            fields["count"] = self._throttle.count
         return [Say("poll_error", fields)]
 
     def _pause_reading(self, now: float, pause: float) -> None:
