@@ -88,7 +88,7 @@ def build_parser() -> Parser:
 def main(console: Console, arguments) -> int:
     from mediakit.console import several
     from mediakit.jobs import options, plan, purchase, request, uploads
-    from mediakit.ledger import journal
+    from mediakit.ledger import fallbacks
     from mediakit.provenance import provenance
 
     arguments = provenance.made_again(arguments)
@@ -99,15 +99,15 @@ def main(console: Console, arguments) -> int:
             console, arguments, asked, options.connect_to_plan(console, arguments, asked.service) if plans else None
         )
     connection = options.connect(console, arguments, asked.service)
-    book = journal.open_ledger(console, arguments.require_ledger, connection.embedded)
-    uploads.check(asked, book)
-    decisions = purchase.claim(console, arguments, asked, connection, book)
-    sent = purchase.ready(console, arguments, asked, connection, book, decisions)
+    ledger = fallbacks.open_ledger(console, arguments.require_ledger, connection.embedded)
+    uploads.check(asked, ledger)
+    decisions = purchase.claim(console, arguments, asked, connection, ledger)
+    sent = purchase.ready(console, arguments, asked, connection, ledger, decisions)
     terms = _terms(arguments, asked, connection)
-    jobs = purchase.jobs(arguments, asked, connection, terms, book, decisions, sent)
-    code = several.run(console, jobs, lambda: purchase.spent(book, decisions))
+    jobs = purchase.jobs(arguments, asked, connection, terms, ledger, decisions, sent)
+    code = several.run(console, jobs, lambda: purchase.spent(ledger, decisions))
     if code in _MAY_BE_THE_INPUTS:
-        uploads.forget(book, sent.reused)
+        uploads.forget(ledger, sent.reused)
     return code
 
 

@@ -74,20 +74,20 @@ OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 
 
 def main(console: Console, arguments) -> int:
-    from mediakit.ledger import journal, ledger
+    from mediakit.ledger import entries, fallbacks, store
 
     _check(arguments)
-    if arguments.action == "gallery":  # about files; it needs no journal
+    if arguments.action == "gallery":  # about files; it needs no ledger
         return _gallery(console, arguments)
-    book = journal.open_ledger(console, required=True)
+    ledger = fallbacks.open_ledger(console, required=True)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
         "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
-        return actions[arguments.action](console, arguments, book)
-    except ledger.Unusable as problem:
-        raise journal.unusable(problem) from None
+        return actions[arguments.action](console, arguments, ledger)
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
 
 
 def _check(arguments) -> None:
@@ -116,15 +116,15 @@ def _is_given(arguments, flag: str) -> bool:
     return value is not None and value is not False  # 0 days are given
 
 
-def _found(arguments, book):
+def _found(arguments, ledger):
     from mediakit.base import errors
 
     # Two services can give the same id: the one that is named counts.
-    entry = book.find(arguments.job, arguments.provider) or book.find(arguments.job)
+    entry = ledger.find(arguments.job, arguments.provider) or ledger.find(arguments.job)
     if entry is None:
         raise errors.Failure(
             "job_not_found",
-            "the journal of purchases has no such job",
+            "the ledger has no such job",
             "not_found",
             retryable=False,
             guidance=["See what there is with jobs.py list."],
@@ -137,41 +137,41 @@ def _found(arguments, book):
 # -- looking -------------------------------------------------------------------------------------------
 
 
-def _list(console, arguments, book) -> int:
+def _list(console, arguments, ledger) -> int:
     equal = {"service": arguments.provider} if arguments.provider else {}
     shown = 0
-    for entry in book.newest(
+    for entry in ledger.newest(
         10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal
     ):
-        row = _row(book, entry)
+        row = _row(ledger, entry)
         wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
         if wanted and shown < arguments.limit:
             shown += 1
             console.emit("job", **row)
-    return console.result("jobs", 0, jobs=shown, known=book.count(**equal))
+    return console.result("jobs", 0, jobs=shown, known=ledger.count(**equal))
 
 
-def _show(console, arguments, book) -> int:
+def _show(console, arguments, ledger) -> int:
     import json
 
-    entry = _found(arguments, book)
-    changes = [{"time": rfc3339(at), "what": what} for at, what in book.changes(entry.key)]
+    entry = _found(arguments, ledger)
+    changes = [{"time": rfc3339(at), "what": what} for at, what in ledger.changes(entry.key)]
     payload = json.loads(entry.payload) if entry.payload else None
     return console.result(
-        "job", 0, **_row(book, entry), origin=entry.origin, payload=payload, command=entry.command or None,
+        "job", 0, **_row(ledger, entry), origin=entry.origin, payload=payload, command=entry.command or None,
         changes=changes, assets_saved=json.loads(entry.paths) if entry.paths else None,
         usage=json.loads(entry.usage) if entry.usage else None,
     )  # fmt: skip
 
 
-def _row(book, entry) -> dict:
+def _row(ledger, entry) -> dict:
     """What one line tells of a job."""
-    from mediakit.base import spending
+    from mediakit.base import amounts
 
     def amount(micro, unit):
-        return spending.Amount(micro, unit).shown if micro is not None else None
+        return amounts.Amount(micro, unit).shown if micro is not None else None
 
-    outcome = book.outcome_of(entry)
+    outcome = ledger.outcome_of(entry)
     return {
         "job": entry.key,
         "created_at": rfc3339(entry.created_at),
@@ -192,10 +192,10 @@ def _row(book, entry) -> dict:
     }
 
 
-def _spend(console, arguments, book) -> int:
-    from mediakit.base import spending
+def _spend(console, arguments, ledger) -> int:
+    from mediakit.base import amounts
 
-    rows = book.totals()
+    rows = ledger.totals()
     for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
         if arguments.provider in (None, service):
             console.emit(
@@ -205,8 +205,8 @@ def _spend(console, arguments, book) -> int:
                 model=model,
                 practice=bool(practice),
                 jobs=jobs,
-                measured=spending.Amount(measured, unit).shown if measured else None,
-                estimated=spending.Amount(estimated, unit).shown if estimated else None,
+                measured=amounts.Amount(measured, unit).shown if measured else None,
+                estimated=amounts.Amount(estimated, unit).shown if estimated else None,
                 jobs_of_unknown_cost=unknown,
             )
     return console.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
@@ -222,52 +222,52 @@ def _gallery(console, arguments) -> int:
 # -- going on ------------------------------------------------------------------------------------------
 
 
-def _resume(console, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "accepted")
-    return _go_on(console, arguments, book, entries)
+def _resume(console, arguments, ledger) -> int:
+    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "accepted")
+    return _go_on(console, arguments, ledger, jobs)
 
 
-def _download(console, arguments, book) -> int:
+def _download(console, arguments, ledger) -> int:
     """Like resume, but for delivered jobs as well, and always into a folder."""
-    entry = _found(arguments, book)
+    entry = _found(arguments, ledger)
     arguments.output_dir = arguments.output_dir or entry.output_dir or "."
-    return _go_on(console, arguments, book, [entry])
+    return _go_on(console, arguments, ledger, [entry])
 
 
-def _reconcile(console, arguments, book) -> int:
-    entries = [_found(arguments, book)] if arguments.job else _open(arguments, book, "unknown")
+def _reconcile(console, arguments, ledger) -> int:
+    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "unknown")
     if arguments.attach is not None:
-        return _attach(console, arguments, book, entries[0])
-    return _go_on(console, arguments, book, entries)
+        return _attach(console, arguments, ledger, jobs[0])
+    return _go_on(console, arguments, ledger, jobs)
 
 
-def _open(arguments, book, outcome: str) -> list:
-    of_service = [entry for entry in book.open_jobs() if arguments.provider in (None, entry.service)]
-    return [entry for entry in of_service if book.outcome_of(entry) == outcome]
+def _open(arguments, ledger, outcome: str) -> list:
+    of_service = [entry for entry in ledger.open_jobs() if arguments.provider in (None, entry.service)]
+    return [entry for entry in of_service if ledger.outcome_of(entry) == outcome]
 
 
-def _go_on(console, arguments, book, entries: list) -> int:
+def _go_on(console, arguments, ledger, jobs: list) -> int:
     from mediakit.console import several
     from mediakit.jobs import options
 
     saving = options.saving(arguments)
 
     def job(entry):
-        return lambda part: _one(part, arguments, book, entry, saving)
+        return lambda part: _one(part, arguments, ledger, entry, saving)
 
-    return several.run(console, [job(entry) for entry in entries], list)
+    return several.run(console, [job(entry) for entry in jobs], list)
 
 
-def _one(console, arguments, book, entry, saving) -> int:
+def _one(console, arguments, ledger, entry, saving) -> int:
     """Wait for one job as far as that can be done from what is known of it."""
     from mediakit.base import errors
     from mediakit.jobs import options, purchase
-    from mediakit.ledger import journal
+    from mediakit.ledger import entries
 
-    outcome = book.outcome_of(entry)
+    outcome = ledger.outcome_of(entry)
     go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
     if outcome == "under_way":
-        raise journal.under_way(entry)
+        raise entries.under_way(entry)
     if go_on is None:
         raise errors.Failure(
             "job_not_found",
@@ -286,39 +286,39 @@ def _one(console, arguments, book, entry, saving) -> int:
             job=entry.key,
             guidance=["What was saved of it: jobs.py show, `assets_saved`."],
         )
-    connection = _connected(console, arguments, book, entry)
+    connection = _connected(console, arguments, ledger, entry)
     output_dir = arguments.output_dir or entry.output_dir
     terms = options.waiting_terms(arguments, connection)
-    return go_on(console, connection, terms, book, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
+    return go_on(console, connection, terms, ledger, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
 
 
-def _connected(console, arguments, book, entry):
+def _connected(console, arguments, ledger, entry):
     """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
     from mediakit.base import errors
     from mediakit.jobs import options
 
     try:
-        return options.connect_again(console, arguments, book, entry)
+        return options.connect_again(console, arguments, ledger, entry)
     except errors.Failure as failure:
-        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": book.outcome_of(entry)}
+        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": ledger.outcome_of(entry)}
         failure.fields.update({name: value for name, value in known.items() if value})
         raise
 
 
-def _attach(console, arguments, book, entry) -> int:
+def _attach(console, arguments, ledger, entry) -> int:
     """Take a person's word for the id, once the service knows a job of that id."""
     from mediakit.base import errors
     from mediakit.jobs import options, purchase, request
 
-    if book.outcome_of(entry) != "unknown":
+    if ledger.outcome_of(entry) != "unknown":
         raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
     generation_id = request.generation_id(arguments.attach)
-    if not book.unclaimed(entry.service, [generation_id]):
-        raise errors.bad_argument("--attach", "that id belongs to another job of the journal")
-    connection = _connected(console, arguments, book, entry)
+    if not ledger.unclaimed(entry.service, [generation_id]):
+        raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
+    connection = _connected(console, arguments, ledger, entry)
     terms = options.waiting_terms(arguments, connection)
     return purchase.attach(
-        console, connection, terms, book, entry, generation_id,
+        console, connection, terms, ledger, entry, generation_id,
         output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
     )  # fmt: skip
 
@@ -326,11 +326,11 @@ def _attach(console, arguments, book, entry) -> int:
 # -- settling ------------------------------------------------------------------------------------------
 
 
-def _cancel(console, arguments, book) -> int:
+def _cancel(console, arguments, ledger) -> int:
     from mediakit.base import errors
     from mediakit.services import providers
 
-    entry = _found(arguments, book)
+    entry = _found(arguments, ledger)
     provider = providers.load(entry.service)
     raise errors.Failure(
         "cannot_cancel",
@@ -343,21 +343,21 @@ def _cancel(console, arguments, book) -> int:
     )
 
 
-def _forget(console, arguments, book) -> int:
+def _forget(console, arguments, ledger) -> int:
     import time
 
-    from mediakit.base import spending
-    from mediakit.ledger import journal
+    from mediakit.base import amounts
+    from mediakit.ledger import entries
 
     if arguments.job:
-        entries = [_found(arguments, book)]
-        if book.outcome_of(entries[0]) == "under_way":
-            raise journal.under_way(entries[0])
+        jobs = [_found(arguments, ledger)]
+        if ledger.outcome_of(jobs[0]) == "under_way":
+            raise entries.under_way(jobs[0])
     else:
-        entries = book.settled_before(time.time() - arguments.older_than * spending.DAY)
-    for entry in entries:
-        book.forget(entry.key)
-    return console.result("forgotten", 0, jobs=len(entries), message="What they cost stays counted.")
+        jobs = ledger.settled_before(time.time() - arguments.older_than * amounts.DAY)
+    for entry in jobs:
+        ledger.forget(entry.key)
+    return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
 
 
 if __name__ == "__main__":

@@ -276,14 +276,14 @@ def _lacks_credits(report: dict) -> bool:
 def _undelivered(services: list[str]) -> int:
     import os
 
-    from mediakit.base import folders
+    from mediakit.base import paths
 
-    folder, _ = folders.state_folder()
-    if not services or folder is None or not os.path.exists(os.path.join(folder, folders.LEDGER)):
+    folder, _ = paths.state_folder()
+    if not services or folder is None or not os.path.exists(os.path.join(folder, paths.LEDGER)):
         return 0  # and nothing is imported that could tell more
-    from mediakit.ledger import journal
+    from mediakit.ledger import fallbacks
 
-    return journal.undelivered(services)
+    return fallbacks.undelivered(services)
 
 
 def _address(arguments, provider) -> list[str]:

@@ -51,10 +51,10 @@ def main(console: Console, arguments) -> int:
     import queue
 
     from mediakit import sandbox
-    from mediakit.base import errors, folders
+    from mediakit.base import errors, paths
     from mediakit.services import providers
 
-    folder, note = folders.state_folder()
+    folder, note = paths.state_folder()
     if note:
         console.warning("state_folder", note)
     try:

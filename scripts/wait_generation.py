@@ -28,7 +28,7 @@ def build_parser() -> Parser:
     parser = Parser(__doc__, EXAMPLES)
     options.add_connection_flags(parser)
     parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
-    parser.add_argument("--job", metavar="KEY", help="the job's key in the journal of purchases")
+    parser.add_argument("--job", metavar="KEY", help="the job's key in the ledger")
     options.add_waiting_flags(parser)
     options.add_reading_flags(parser)
     return parser
@@ -37,20 +37,20 @@ def build_parser() -> Parser:
 def main(console: Console, arguments) -> int:
     from mediakit.base import errors
     from mediakit.jobs import options, purchase, request, runner
-    from mediakit.ledger import journal
+    from mediakit.ledger import fallbacks
 
     if (arguments.job is None) == (arguments.generation_id is None):
         raise errors.bad_argument("--generation-id", "expected it or --job, and not both")
     generation_id = request.generation_id(arguments.generation_id) if arguments.job is None else None
-    entry, book = journal.look_up(
+    entry, ledger = fallbacks.look_up(
         console, arguments.job or generation_id, arguments.provider, arguments.job is not None
     )
     if entry:
-        connection = options.connect_again(console, arguments, book, entry)
+        connection = options.connect_again(console, arguments, ledger, entry)
         output_dir = arguments.output_dir or entry.output_dir
         terms = options.waiting_terms(arguments, connection)
         return purchase.resume(
-            console, connection, terms, book, entry,
+            console, connection, terms, ledger, entry,
             output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
         )  # fmt: skip
     connection = options.connect(console, arguments, arguments.provider or "skills-video")

@@ -45,8 +45,8 @@ def around(owner, name: str) -> None:
     setattr(owner, name, watched)
 
 
-def watch_transactions(ledger) -> None:
-    whole = ledger.Ledger._transaction
+def watch_transactions(store) -> None:
+    whole = store.Ledger._transaction
 
     @contextmanager
     def watched(self):
@@ -56,7 +56,7 @@ def watch_transactions(ledger) -> None:
             point()  # written, not committed
         point()
 
-    ledger.Ledger._transaction = watched
+    store.Ledger._transaction = watched
 
 
 def main() -> None:
@@ -66,10 +66,10 @@ def main() -> None:
 
     from mediakit.console import Console, script
     from mediakit.http import transport
-    from mediakit.ledger import ledger
+    from mediakit.ledger import store
     from mediakit.media import save
 
-    watch_transactions(ledger)
+    watch_transactions(store)
     around(http.client.HTTPConnection, "send")
     around(transport.Exchange, "before_sending")
     around(transport.Exchange, "report")

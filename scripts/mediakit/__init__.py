@@ -11,7 +11,7 @@ A package a concern; a package imports only packages below it:
     http        requests and answers: who may be reached, who gets the key, what has left the machine
     contracts   OpenAPI: find, resolve, summarise, template, validate
     console     events, flags, exit codes, the last-line promise, signals
-    base        what needs nothing else of ours: errors, amounts, the user's folders
+    base        what needs nothing else of ours: errors, amounts, paths
 
 Each package's own docstring lists its rooms, from top to bottom.
 """

@@ -20,7 +20,7 @@ import pytest
 
 from conftest import PATIENCE, ROOT, SCRIPTS, Run, at_sandbox
 from fault_table import SERVICES
-from mediakit.ledger import ledger
+from mediakit.ledger import store
 
 KILLER = ROOT / "tests/killer.py"
 KILLS = int(os.environ.get("AI_MEDIA_KILLS", "24"))
@@ -47,9 +47,9 @@ def points_of(scripts, sandbox, fault: str) -> int:
     return int(re.search(rb"points=(\d+)", ended.stderr)[1])
 
 
-def entries_of(scripts, prompt: str) -> list[ledger.Entry]:
-    book = ledger.Ledger(str(scripts.folder / "state"))
-    return [entry for entry in book.newest(10_000) if f'"{prompt}"' in (entry.payload or "")]
+def entries_of(scripts, prompt: str) -> list[store.Entry]:
+    ledger = store.Ledger(str(scripts.folder / "state"))
+    return [entry for entry in ledger.newest(10_000) if f'"{prompt}"' in (entry.payload or "")]
 
 
 def trial(scripts, sandbox, number: int, fault: str, points: int, chance: random.Random) -> str:

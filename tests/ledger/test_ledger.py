@@ -1,4 +1,4 @@
-"""The journal of purchases and its rules, without a network: what a claim comes to, caps, amounts."""
+"""The ledger and its rules, without a network: what a claim comes to, caps, amounts."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT, SCRIPTS
-from mediakit.base import errors, spending
-from mediakit.ledger import ledger
+from mediakit.base import amounts, errors
+from mediakit.ledger import store
 
-CREDITS = spending.Amount.of(12, "credits")
+CREDITS = amounts.Amount.of(12, "credits")
 
 
 @pytest.fixture
-def book(tmp_path):
-    return ledger.Ledger(str(tmp_path))
+def ledger(tmp_path):
+    return store.Ledger(str(tmp_path))
 
 
 def order(prompt="a", *, intent=None, copy=1, price=None, practice=0, account=""):
-    request = spending.digest(["service", prompt])
-    return ledger.Order(
-        fingerprint=spending.fingerprint(request, intent, copy), request=request, service="service", origin="o",
+    request = amounts.digest(["service", prompt])
+    return store.Order(
+        fingerprint=amounts.fingerprint(request, intent, copy), request=request, service="service", origin="o",
         practice=practice, account=account, model="m", base_url=None, output_dir=None, intent=intent, copy=copy,
         command="create", payload='{"prompt": "a"}', price=price,
     )  # fmt: skip
 
 
-def buy(book, *orders, **choices):
-    return book.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
+def buy(ledger, *orders, **choices):
+    return ledger.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
 
 
 def words(decisions) -> list[str]:
     return [decision.word for decision in decisions]
 
 
-def the_owner_dies(book, *decisions) -> None:
+def the_owner_dies(ledger, *decisions) -> None:
     for decision in decisions:
-        book.release(decision.entry.key)
+        ledger.release(decision.entry.key)
 
 
 # what became of the first -> (columns, its owner lives, what the same command then is)
@@ -64,107 +64,107 @@ FATES = {
 
 
 @pytest.mark.parametrize("fate", FATES)
-def test_what_the_same_command_comes_to(book, fate):
+def test_what_the_same_command_comes_to(ledger, fate):
     columns, owner_lives, expected = FATES[fate]
-    first = buy(book)[0]
+    first = buy(ledger)[0]
     if columns:
-        book.record(first.entry.key, fate, **columns)
+        ledger.record(first.entry.key, fate, **columns)
     if not owner_lives:
-        the_owner_dies(book, first)
-    second = buy(book)[0]
+        the_owner_dies(ledger, first)
+    second = buy(ledger)[0]
     assert second.word == expected
     assert (second.entry.key != first.entry.key) == (expected == "buy")
 
 
-def test_a_purchase_delivered_after_the_command_began_is_its_own(book):
-    first = buy(book)[0]
-    book.record(first.entry.key, "delivered", outcome="accepted", generation_id="g", delivered_at=100.0)
-    assert words(buy(book, began_at=99.0)) == ["resume"]
-    assert words(buy(book, began_at=101.0)) == ["buy"]
+def test_a_purchase_delivered_after_the_command_began_is_its_own(ledger):
+    first = buy(ledger)[0]
+    ledger.record(first.entry.key, "delivered", outcome="accepted", generation_id="g", delivered_at=100.0)
+    assert words(buy(ledger, began_at=99.0)) == ["resume"]
+    assert words(buy(ledger, began_at=101.0)) == ["buy"]
 
 
-def test_another_intent_another_copy_and_another_prompt_are_other_purchases(book):
-    assert words(buy(book)) == ["buy"]
-    assert words(buy(book, order(intent="x"))) == ["buy"]
-    assert words(buy(book, order(copy=2))) == ["buy"]
-    assert words(buy(book, order("b"))) == ["buy"]
+def test_another_intent_another_copy_and_another_prompt_are_other_purchases(ledger):
+    assert words(buy(ledger)) == ["buy"]
+    assert words(buy(ledger, order(intent="x"))) == ["buy"]
+    assert words(buy(ledger, order(copy=2))) == ["buy"]
+    assert words(buy(ledger, order("b"))) == ["buy"]
 
 
-def test_copies_that_were_bought_together_are_delivered_together(book):
+def test_copies_that_were_bought_together_are_delivered_together(ledger):
     copies = [order(copy=1), order(copy=2), order(copy=3)]
-    decisions = buy(book, *copies)
-    the_owner_dies(book, *decisions)
-    book.record(decisions[0].entry.key, "d", outcome="accepted", generation_id="g1", delivered_at=5.0)
-    book.record(decisions[1].entry.key, "a", outcome="accepted", generation_id="g2")
-    again = buy(book, *copies)
+    decisions = buy(ledger, *copies)
+    the_owner_dies(ledger, *decisions)
+    ledger.record(decisions[0].entry.key, "d", outcome="accepted", generation_id="g1", delivered_at=5.0)
+    ledger.record(decisions[1].entry.key, "a", outcome="accepted", generation_id="g2")
+    again = buy(ledger, *copies)
     assert words(again) == ["resume", "resume", "buy"]  # the third was never sent
     assert again[2].entry.purchase == decisions[0].entry.purchase
 
 
-def test_an_unknown_one_stays_and_refuses_after_a_duplicate_was_allowed(book):
-    first = buy(book)[0]
-    book.record(first.entry.key, "?", outcome="unknown")
-    the_owner_dies(book, first)
-    second = buy(book, allow_duplicate=True)[0]
-    book.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
-    assert [(found.word, found.entry.key) for found in buy(book)] == [("unknown", first.entry.key)]
+def test_an_unknown_one_stays_and_refuses_after_a_duplicate_was_allowed(ledger):
+    first = buy(ledger)[0]
+    ledger.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(ledger, first)
+    second = buy(ledger, allow_duplicate=True)[0]
+    ledger.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
+    assert [(found.word, found.entry.key) for found in buy(ledger)] == [("unknown", first.entry.key)]
 
 
-def test_retry_unknown_replaces_the_intent_and_its_cost_stays_counted(book):
-    first = buy(book, order(price=spending.Price(CREDITS, "estimate")))[0]
-    book.record(first.entry.key, "?", outcome="unknown")
-    the_owner_dies(book, first)
-    second = buy(book, order(price=spending.Price(CREDITS, "estimate")), retry_unknown=True)[0]
+def test_retry_unknown_replaces_the_intent_and_its_cost_stays_counted(ledger):
+    first = buy(ledger, order(price=amounts.Price(CREDITS, "estimate")))[0]
+    ledger.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(ledger, first)
+    second = buy(ledger, order(price=amounts.Price(CREDITS, "estimate")), retry_unknown=True)[0]
     assert second.word == "buy"
-    assert book.spent("credits", False) == 2 * CREDITS.micro
-    book.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
-    assert words(buy(book)) == ["buy"]
+    assert ledger.spent("credits", False) == 2 * CREDITS.micro
+    ledger.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
+    assert words(buy(ledger)) == ["buy"]
 
 
-def test_one_id_is_one_job(book):
-    first, second = buy(book, order("a"), order("b"))
-    assert book.accepted(first.entry.key, "g", "answer")
-    assert not book.accepted(second.entry.key, "g", "the list of running jobs")
-    assert book.find(second.entry.key).generation_id is None
-    assert book.unclaimed("service", ["g", "h"]) == ["h"]
+def test_one_id_is_one_job(ledger):
+    first, second = buy(ledger, order("a"), order("b"))
+    assert ledger.accepted(first.entry.key, "g", "answer")
+    assert not ledger.accepted(second.entry.key, "g", "the list of running jobs")
+    assert ledger.find(second.entry.key).generation_id is None
+    assert ledger.unclaimed("service", ["g", "h"]) == ["h"]
 
 
-def test_a_key_is_kept_as_a_salted_hash(book, tmp_path):
-    assert book.account(None) == ""
-    assert book.account("your_api_key_here") == book.account("your_api_key_here") != book.account("another_key")
-    book.release(buy(book, order(account=book.account("your_api_key_here")))[0].entry.key)
+def test_a_key_is_kept_as_a_salted_hash(ledger, tmp_path):
+    assert ledger.account(None) == ""
+    assert ledger.account("your_api_key_here") == ledger.account("your_api_key_here") != ledger.account("another_key")
+    ledger.release(buy(ledger, order(account=ledger.account("your_api_key_here")))[0].entry.key)
     assert all(b"your_api_key_here" not in path.read_bytes() for path in tmp_path.glob("ledger*"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="mode bits")
-def test_nobody_else_can_read_it(book, tmp_path):
-    buy(book)
+def test_nobody_else_can_read_it(ledger, tmp_path):
+    buy(ledger)
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("ledger*")} == {0o600}
 
 
-def test_what_is_forgotten_is_gone_but_for_its_cost(book):
-    first = buy(book)[0]
-    book.record(first.entry.key, "d", outcome="accepted", generation_id="g", cost=CREDITS.micro, cost_unit="credits")
-    book.forget(first.entry.key)
-    found = book.find(first.entry.key)
+def test_what_is_forgotten_is_gone_but_for_its_cost(ledger):
+    first = buy(ledger)[0]
+    ledger.record(first.entry.key, "d", outcome="accepted", generation_id="g", cost=CREDITS.micro, cost_unit="credits")
+    ledger.forget(first.entry.key)
+    found = ledger.find(first.entry.key)
     assert (found.payload, found.command, found.closed) == (None, "", "forgotten")
-    assert book.newest(10) == [] and book.spent("credits", False) == CREDITS.micro
-    assert words(buy(book)) == ["buy"]
+    assert ledger.newest(10) == [] and ledger.spent("credits", False) == CREDITS.micro
+    assert words(buy(ledger)) == ["buy"]
 
 
 def test_a_newer_ledger_is_left_alone(tmp_path):
-    ledger.Ledger(str(tmp_path))._database.execute("PRAGMA user_version=99")
-    with pytest.raises(ledger.Unusable) as problem:
-        ledger.Ledger(str(tmp_path))
+    store.Ledger(str(tmp_path))._database.execute("PRAGMA user_version=99")
+    with pytest.raises(store.Unusable) as problem:
+        store.Ledger(str(tmp_path))
     assert problem.value.kind == "newer"
 
 
 def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
     program = (
         "import sys; sys.path[:0] = sys.argv[1:4]\n"
-        "import test_ledger; from mediakit.ledger import ledger\n"
-        "book = ledger.Ledger(sys.argv[4])\n"
-        "decision = book.claim([test_ledger.order()], [])[0]\n"
+        "import test_ledger; from mediakit.ledger import store\n"
+        "ledger = store.Ledger(sys.argv[4])\n"
+        "decision = ledger.claim([test_ledger.order()], [])[0]\n"
         "print(decision.word, flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -204,47 +204,47 @@ CAPS = [
 
 
 @pytest.mark.parametrize("text, before, price, accepts, code", CAPS)
-def test_a_cap_counts_what_is_spent_and_reserved(book, text, before, price, accepts, code):
+def test_a_cap_counts_what_is_spent_and_reserved(ledger, text, before, price, accepts, code):
     if before:
-        first = buy(book, order("before", price=spending.Price(spending.Amount.of(before, "credits"), "estimate")))[0]
-        book.record(first.entry.key, "?", outcome="unknown")
-    wanted = order(price=spending.Price(spending.Amount.of(price, "credits"), "estimate") if price else None)
-    caps = spending.parse_caps("AI_MEDIA_MAX_SPEND", text)
+        first = buy(ledger, order("before", price=amounts.Price(amounts.Amount.of(before, "credits"), "estimate")))[0]
+        ledger.record(first.entry.key, "?", outcome="unknown")
+    wanted = order(price=amounts.Price(amounts.Amount.of(price, "credits"), "estimate") if price else None)
+    caps = amounts.parse_caps("AI_MEDIA_MAX_SPEND", text)
     if code is None:
-        assert words(buy(book, wanted, caps=caps, accept_unknown_cost=accepts)) == ["buy"]
+        assert words(buy(ledger, wanted, caps=caps, accept_unknown_cost=accepts)) == ["buy"]
         return
     with pytest.raises(errors.Failure) as refusal:
-        buy(book, wanted, caps=caps, accept_unknown_cost=accepts)
+        buy(ledger, wanted, caps=caps, accept_unknown_cost=accepts)
     assert (refusal.value.code, refusal.value.exit_code) == (code, 27)
-    assert book.newest(10, outcome="planned") == []
+    assert ledger.newest(10, outcome="planned") == []
 
 
-def test_what_was_refused_or_not_sent_counts_nothing_and_practice_counts_apart(book):
-    price = spending.Price(CREDITS, "estimate")
+def test_what_was_refused_or_not_sent_counts_nothing_and_practice_counts_apart(ledger):
+    price = amounts.Price(CREDITS, "estimate")
     for prompt, outcome in (("a", "rejected"), ("b", "not_sent")):
-        book.record(buy(book, order(prompt, price=price))[0].entry.key, outcome, outcome=outcome)
-    buy(book, order("c", price=price, practice=1))
-    assert book.spent("credits", False) == 0 and book.spent("credits", True) == CREDITS.micro
+        ledger.record(buy(ledger, order(prompt, price=price))[0].entry.key, outcome, outcome=outcome)
+    buy(ledger, order("c", price=price, practice=1))
+    assert ledger.spent("credits", False) == 0 and ledger.spent("credits", True) == CREDITS.micro
 
 
-def test_a_resume_needs_no_room_under_a_cap(book):
-    first = buy(book, order(price=spending.Price(CREDITS, "estimate")))[0]
-    book.accepted(first.entry.key, "g", "answer")
-    caps = spending.parse_caps("x", "12credits")
-    assert words(buy(book, order(price=spending.Price(CREDITS, "estimate")), caps=caps)) == ["resume"]
+def test_a_resume_needs_no_room_under_a_cap(ledger):
+    first = buy(ledger, order(price=amounts.Price(CREDITS, "estimate")))[0]
+    ledger.accepted(first.entry.key, "g", "answer")
+    caps = amounts.parse_caps("x", "12credits")
+    assert words(buy(ledger, order(price=amounts.Price(CREDITS, "estimate")), caps=caps)) == ["resume"]
 
 
 @given(st.integers(0, 10**12), st.sampled_from(["credits", "usd"]))
 def test_an_amount_is_read_as_it_is_written(micro, unit):
-    amount = spending.Amount(micro, unit)
-    text = f"{micro // spending.MICRO}.{micro % spending.MICRO:06d}{unit}"
-    assert spending.parse_amount("x", text) == amount
+    amount = amounts.Amount(micro, unit)
+    text = f"{micro // amounts.MICRO}.{micro % amounts.MICRO:06d}{unit}"
+    assert amounts.parse_amount("x", text) == amount
 
 
 @pytest.mark.parametrize("text", ["5", "", "credits", "-5usd", "1e3usd", "nanusd", "infusd", "5 usd usd", "٣usd"])
 def test_what_is_no_amount_is_a_bad_argument(text):
     with pytest.raises(errors.Failure) as refusal:
-        spending.parse_amount("--max-spend", text)
+        amounts.parse_amount("--max-spend", text)
     assert refusal.value.exit_code == 2
 
 
@@ -252,33 +252,33 @@ def test_what_is_no_amount_is_a_bad_argument(text):
     st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(max_size=5), max_size=4)
 )
 def test_a_fingerprint_does_not_depend_on_the_order_of_fields(payload):
-    assert spending.digest(payload) == spending.digest(dict(reversed(payload.items())))
+    assert amounts.digest(payload) == amounts.digest(dict(reversed(payload.items())))
 
 
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from(["buy", "kill", "send", "accept", "deliver", "unknown"]), max_size=25))
 def test_no_sequence_of_events_leaves_two_open_jobs_for_one_intent(tmp_path_factory, events):
-    book = ledger.Ledger(str(tmp_path_factory.mktemp("ledger")))
+    ledger = store.Ledger(str(tmp_path_factory.mktemp("ledger")))
     number = 0
     for event in events:
-        opened = book.open_jobs()
+        opened = ledger.open_jobs()
         assert len(opened) <= 1
         if event == "buy":
-            buy(book)
+            buy(ledger)
         elif opened and event == "kill":
-            book.release(opened[0].key)
+            ledger.release(opened[0].key)
         elif opened and event == "send" and opened[0].outcome == "planned":
-            book.record(opened[0].key, event, outcome="sending")
+            ledger.record(opened[0].key, event, outcome="sending")
         elif opened and event == "unknown" and opened[0].outcome == "sending":
-            book.record(opened[0].key, event, outcome="unknown")
+            ledger.record(opened[0].key, event, outcome="unknown")
         elif opened and event == "accept" and opened[0].outcome == "sending":
             number += 1
-            book.accepted(opened[0].key, f"g{number}", "answer")
+            ledger.accepted(opened[0].key, f"g{number}", "answer")
         elif opened and event == "deliver" and opened[0].generation_id:
-            book.record(opened[0].key, event, delivered_at=5.0)
-            book.release(opened[0].key)
-    for entry in book.open_jobs():
-        book.release(entry.key)
+            ledger.record(opened[0].key, event, delivered_at=5.0)
+            ledger.release(opened[0].key)
+    for entry in ledger.open_jobs():
+        ledger.release(entry.key)
 
 
 def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
@@ -287,46 +287,46 @@ def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
         "30 22 0:30 / /home rw shared:1 - nfs4 server:/home rw\n"
         "31 30 0:31 / /home/me/my\\040disk rw - tmpfs tmpfs rw\n"
     )
-    assert ledger.file_system_of("/home/me", mounts) == "nfs4"
-    assert ledger.file_system_of("/homestead", mounts) == "ext4"
-    assert ledger.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
+    assert store.file_system_of("/home/me", mounts) == "nfs4"
+    assert store.file_system_of("/homestead", mounts) == "ext4"
+    assert store.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
 
 
-def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(book):
+def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(ledger):
     """Its inputs were refused, say: nothing was sent, and nobody will ask for the same again."""
-    price = spending.Price(CREDITS, "estimate")
-    caps = spending.parse_caps("AI_MEDIA_MAX_SPEND", "20credits")
-    first = buy(book, order("first", price=price), caps=caps)
+    price = amounts.Price(CREDITS, "estimate")
+    caps = amounts.parse_caps("AI_MEDIA_MAX_SPEND", "20credits")
+    first = buy(ledger, order("first", price=price), caps=caps)
     with pytest.raises(errors.Failure):
-        buy(book, order("second", price=price), caps=caps)
-    the_owner_dies(book, *first)
-    assert words(buy(book, order("second", price=price), caps=caps)) == ["buy"]
-    assert book.find(first[0].entry.key).outcome == "not_sent"
-    assert [row[5] for row in book.totals()] == [1]
+        buy(ledger, order("second", price=price), caps=caps)
+    the_owner_dies(ledger, *first)
+    assert words(buy(ledger, order("second", price=price), caps=caps)) == ["buy"]
+    assert ledger.find(first[0].entry.key).outcome == "not_sent"
+    assert [row[5] for row in ledger.totals()] == [1]
 
 
-def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(book):
-    first = buy(book)[0]
-    book.record(first.entry.key, "?", outcome="unknown")
-    the_owner_dies(book, first)
+def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(ledger):
+    first = buy(ledger)[0]
+    ledger.record(first.entry.key, "?", outcome="unknown")
+    the_owner_dies(ledger, first)
     from mediakit import console
-    from mediakit.ledger import journal
+    from mediakit.ledger import entries
 
-    late = journal.Journal(console.Console("test"), book, book.find(first.entry.key))
-    assert book.accepted(first.entry.key, "g", "answer")
-    with pytest.raises(ledger.Unusable):
+    late = entries.Writer(console.Console("test"), ledger, ledger.find(first.entry.key))
+    assert ledger.accepted(first.entry.key, "g", "answer")
+    with pytest.raises(store.Unusable):
         late.before_sending()
     late.note("unknown", None, None, None)
-    assert book.find(first.entry.key).outcome == "accepted"
+    assert ledger.find(first.entry.key).outcome == "accepted"
 
 
-def test_an_id_is_looked_for_at_the_service_that_is_named(book):
-    jobs = buy(book, order("a")._replace(service="one"), order("b")._replace(service="other"))
+def test_an_id_is_looked_for_at_the_service_that_is_named(ledger):
+    jobs = buy(ledger, order("a")._replace(service="one"), order("b")._replace(service="other"))
     for job in jobs:
-        book.accepted(job.entry.key, "7", "answer")
-    assert [book.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
-    assert book.find("7", "third") is None
-    assert book.find(jobs[0].entry.key, "other") is None
+        ledger.accepted(job.entry.key, "7", "answer")
+    assert [ledger.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
+    assert ledger.find("7", "third") is None
+    assert ledger.find(jobs[0].entry.key, "other") is None
 
 
 # payload of the job that cost 12 credits, what is asked for now -> the estimate
@@ -347,7 +347,7 @@ ESTIMATES = [
 
 
 @pytest.mark.parametrize("payload, count, credits", ESTIMATES)
-def test_an_estimate_is_for_as_many_results_as_are_asked_for(book, payload, count, credits):
-    bought = buy(book, order()._replace(payload=payload))[0]
-    book.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
-    assert book.estimate("service", "m", "n", count).amount == spending.Amount.of(credits, "credits")
+def test_an_estimate_is_for_as_many_results_as_are_asked_for(ledger, payload, count, credits):
+    bought = buy(ledger, order()._replace(payload=payload))[0]
+    ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
+    assert ledger.estimate("service", "m", "n", count).amount == amounts.Amount.of(credits, "credits")

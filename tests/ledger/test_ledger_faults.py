@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from conftest import PATIENCE, SCRIPTS, Run, posts
-from mediakit.ledger import ledger
+from mediakit.ledger import store
 from sandbox_job import flags
 
 
@@ -23,9 +23,9 @@ def state(scripts):
 
 
 def test_a_locked_ledger_is_waited_for(scripts, sandbox, state):
-    book = ledger.Ledger(str(state))
+    ledger = store.Ledger(str(state))
     process = None
-    with book._transaction():
+    with ledger._transaction():
         process = scripts.start(*flags(sandbox))
         threading.Event().wait(5)  # the lock's duration is what is tested
         assert posts(sandbox) == 0
@@ -35,19 +35,19 @@ def test_a_locked_ledger_is_waited_for(scripts, sandbox, state):
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"\0" * 5000])
 def test_a_corrupt_ledger_refuses_and_says_how_to_mend_it(scripts, sandbox, state, content):
-    (state / ledger.FILE).write_bytes(content)
+    (state / store.FILE).write_bytes(content)
     run = scripts.run(*flags(sandbox))
     assert (run.code, run.result["error"], posts(sandbox)) == (27, "ledger_unusable", 0)
     assert "Move the file away" in run.result["guidance"][0]
-    assert (state / ledger.FILE).read_bytes() == content
+    assert (state / store.FILE).read_bytes() == content
 
 
 def test_a_ledger_with_broken_pages_refuses(scripts, sandbox, state):
-    book = ledger.Ledger(str(state))
-    book._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    book._database.close()
-    size = (state / ledger.FILE).stat().st_size
-    with open(state / ledger.FILE, "r+b") as file:
+    ledger = store.Ledger(str(state))
+    ledger._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger._database.close()
+    size = (state / store.FILE).stat().st_size
+    with open(state / store.FILE, "r+b") as file:
         file.seek(4096)
         file.write(os.urandom(size - 4096))
     run = scripts.run(*flags(sandbox))
@@ -57,8 +57,8 @@ def test_a_ledger_with_broken_pages_refuses(scripts, sandbox, state):
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
 def test_a_full_disk_sends_nothing(scripts, sandbox, state):
     """A limit on the size of files stands for a full disk: both make a write fail."""
-    book = ledger.Ledger(str(state))
-    book._database.close()
+    ledger = store.Ledger(str(state))
+    ledger._database.close()
     program = (
         "import resource, runpy, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -89,8 +89,8 @@ def test_a_home_that_cannot_be_written_is_a_warning_before_spending(scripts, san
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root ignores mode bits")
 def test_a_read_only_ledger_is_a_warning_before_spending(scripts, sandbox, state):
-    ledger.Ledger(str(state))._database.close()
-    (state / ledger.FILE).chmod(0o400)
+    store.Ledger(str(state))._database.close()
+    (state / store.FILE).chmod(0o400)
     run = scripts.run(*flags(sandbox))
     assert run.code == 0 and run.first("warning")["code"] == "ledger_unavailable"
 
@@ -99,7 +99,7 @@ def test_a_read_only_ledger_is_a_warning_before_spending(scripts, sandbox, state
 def test_a_clock_that_jumps_changes_no_decision(scripts, sandbox, state, jump):
     scripts.run(*flags(sandbox, "--no-wait", prompt="open"))
     scripts.run(*flags(sandbox, "--stream", "never", prompt="fault:create-500"))
-    database = sqlite3.connect(state / ledger.FILE)
+    database = sqlite3.connect(state / store.FILE)
     for column in ("created_at", "updated_at", "accepted_at"):
         database.execute(f"UPDATE job SET {column} = {column} + ?", (jump,))
     database.commit()

@@ -256,7 +256,7 @@ def job_with(kind: str, *urls: str) -> dict:
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Every file below a folder, with its content; not those of the journal, nor the record beside a result."""
+    """Every file below a folder, with its content; not those of the ledger, nor the record beside a result."""
     found = {path for path in folder.rglob("*") if path.is_file() and "state" not in path.relative_to(folder).parts}
     records = {path.with_name(f"{path.name}.json") for path in found}
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(found - records)}

@@ -101,7 +101,7 @@ def test_it_is_about_the_working_directory_unless_told_otherwise(scripts):
     assert (run.result["path"], run.result["files"]) == (str(scripts.folder / "gallery.html"), 0)
 
 
-def test_it_needs_no_journal(scripts):
+def test_it_needs_no_ledger(scripts):
     (scripts.folder / "file").write_text("")
     env = {"AI_MEDIA_HOME": str(scripts.folder / "file" / "no")}
     assert scripts.run("jobs.py", "gallery", env=env).code == 0

@@ -128,7 +128,7 @@ def test_a_resumed_job_has_the_record_of_its_purchase(scripts):
     assert record_of(asset)["times"]["created_at"] < bought["time"]
 
 
-def test_a_job_that_is_in_no_journal_has_what_is_known(scripts):
+def test_a_job_that_is_in_no_ledger_has_what_is_known(scripts):
     with FakeService(media=PICTURE) as service:
         service._scripts["read"] = [
             answer(200, job("COMPLETED", f"{service.origin}/media/1.png?X-Amz-Signature=abc&token=secret#part"))

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import KEY
 from fake_service import FakeService, answer, hang, page, reset
-from mediakit.base import errors, folders
+from mediakit.base import errors, paths
 from mediakit.sandbox import Sandbox
 from mediakit.services import keys, providers
 
@@ -347,7 +347,7 @@ def test_the_words_for_a_source_hold_no_path(tmp_path, monkeypatch):
     wanted = providers.load("image-skill").key
     assert keys.find(wanted) is None
     if os.name != "nt":
-        assert keys.persist(wanted["variable"], KEY) == folders.settings_file()
+        assert keys.persist(wanted["variable"], KEY) == paths.settings_file()
         assert keys.find(wanted) == (KEY, "the user's own store")
     with pytest.raises(errors.Failure) as refused:
         keys.find(wanted, "two words")

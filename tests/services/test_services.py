@@ -10,8 +10,8 @@ import pytest
 
 from conftest import KEY, ROOT, SCRIPTS, at_sandbox, posts, validator
 from fake_service import FakeService, answer, job
-from mediakit.base import spending
-from mediakit.ledger import ledger
+from mediakit.base import amounts
+from mediakit.ledger import store
 from mediakit.services import catalogue, providers
 
 SERVICES = providers.spoken_by("sandbox")
@@ -354,25 +354,25 @@ def test_the_exit_code_of_its_own_client_is_mapped_to_ours(scripts, theirs, stat
 
 
 def test_a_cap_in_credits_counts_in_the_unit_of_the_service():
-    cap = spending.parse_amount("--max-spend", "34credits")
+    cap = amounts.parse_amount("--max-spend", "34credits")
     service = providers.load("image-skill")
-    assert spending.in_unit(cap, service.unit, service.units) == spending.Amount(340_000, "usd")
-    assert spending.in_unit(cap, None, {}) == cap
+    assert amounts.in_unit(cap, service.unit, service.units) == amounts.Amount(340_000, "usd")
+    assert amounts.in_unit(cap, None, {}) == cap
 
 
 # -- the ledger of an earlier version ------------------------------------------------------------------
 
 
-def test_a_journal_of_the_first_version_is_carried_over(tmp_path):
-    path = tmp_path / ledger.FILE
+def test_a_ledger_of_the_first_version_is_carried_over(tmp_path):
+    path = tmp_path / store.FILE
     with sqlite3.connect(path) as database:
-        database.executescript(f"PRAGMA journal_mode=WAL; {ledger._MIGRATIONS[0]} PRAGMA user_version=1;")
+        database.executescript(f"PRAGMA journal_mode=WAL; {store._MIGRATIONS[0]} PRAGMA user_version=1;")
         database.execute(
             "INSERT INTO job (key, purchase, fingerprint, request, service, origin, practice, account, copy, command, "
             "created_at, updated_at, outcome, generation_id) VALUES "
             "('job_0123456789abcdef', 'p', 'f', 'r', 'skills-video', 'o', 0, '', 1, 'c', 1, 1, 'accepted', 'gen_1')"
         )
-    entry = ledger.Ledger(str(tmp_path)).find("job_0123456789abcdef")
+    entry = store.Ledger(str(tmp_path)).find("job_0123456789abcdef")
     assert (entry.generation_id, entry.sent_with, entry.speaks) == ("gen_1", None, None)
 
 

@@ -1,7 +1,7 @@
 """What needs nothing else of ours.
 
-spending    amounts, prices, caps, fingerprints (pure)
-folders     where this user's state and settings live
+amounts     sums of money or credits, and what makes two requests one purchase (pure)
+paths       where this user's state and settings live
 redactor    takes secrets out of what is shown or stored
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)
 inbox       where threads put what happens, and one waits for it

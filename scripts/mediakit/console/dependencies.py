@@ -41,10 +41,10 @@ def _own_environment() -> str | None:
     """Where to make an environment, if this Python belongs to the system and pip refuses to touch it; else None."""
     import sysconfig
 
-    from ..base import folders
+    from ..base import paths
 
     marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
     if os.name == "nt" or sys.prefix != sys.base_prefix or not os.path.exists(marker):
         return None
-    state, _ = folders.state_folder()
+    state, _ = paths.state_folder()
     return state and os.path.join(state, "venv")

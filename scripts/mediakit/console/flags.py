@@ -130,7 +130,7 @@ def folder(text: str) -> str:
     there = os.path.abspath(text)
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
-    # The journal keeps the path, and a name of bytes that are no text cannot be kept.
+    # The ledger keeps the path, and a name of bytes that are no text cannot be kept.
     is_text = not re.search("[\ud800-\udfff]", os.path.abspath(text))
     if not (text and is_text and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
         raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")

@@ -21,7 +21,7 @@ from ..base.text import is_flat, to_line
 from ..console import Console
 from ..console.commands import command_line
 from ..http import transport
-from ..ledger import journal
+from ..ledger import entries, fallbacks
 from ..media import names, save
 from ..services import actions, keys, providers
 from . import options, plan, purchase, request, runner
@@ -165,31 +165,31 @@ class _Doing:
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._exchange: transport.Exchange | None = None
         self._outputs: list[dict] | None = None
-        self._notes = journal.Journal(console)
+        self._writer = entries.Writer(console)
         usual = PAYING_TIMEOUT if self._pays else READ_TIMEOUT
         self._seconds: float = arguments.request_timeout or usual
 
     def run(self) -> int:
         if self._action.effect == "spends":
-            self._notes = self._claimed()
+            self._writer = self._claimed()
         self._console.about_job = self._about
         try:
             self._announce()
             answer, body = self._judged(self._answered())
             self._outputs = providers.outputs_at(body, self._action.outputs, self._action.output_type)
-            self._notes.note("accepted", None, None, None)
+            self._writer.note("accepted", None, None, None)
             code = self._tell(answer, body)
-            self._notes.ended(code, delivered=True)
+            self._writer.ended(code, delivered=True)
             return code
         except errors.Failure as failure:
-            self._notes.note(failure.fields.get("outcome", "unknown"), None, None, None)
-            self._notes.ended(failure.exit_code, delivered=False)
+            self._writer.note(failure.fields.get("outcome", "unknown"), None, None, None)
+            self._writer.ended(failure.exit_code, delivered=False)
             raise
         except BaseException:
-            self._notes.note(self._outcome, None, None, None)
+            self._writer.note(self._outcome, None, None, None)
             raise
         finally:
-            self._notes.release()
+            self._writer.release()
 
     @property
     def _base_url(self) -> str:
@@ -207,11 +207,11 @@ class _Doing:
                 effect=self._action.effect,
                 url=self._base_url + self._asked.path,
                 mode="once",
-                job=self._notes.key,
+                job=self._writer.key,
                 idempotency_key=self._asked.idempotency_key,
             )
 
-    def _claimed(self) -> journal.Journal:
+    def _claimed(self) -> entries.Writer:
         """The intent in the ledger; raises Failure 27 where a cap, or an earlier one, refuses."""
         from copy import copy
 
@@ -219,10 +219,10 @@ class _Doing:
         flags.copies, flags.no_store_payload, flags.deadline = 1, True, None
         flags.sse_request_timeout = self._seconds
         wanted = request.Request(self._provider.name, self._action.name, self._asked.path, False, self._asked.body)
-        book = journal.open_ledger(self._console, flags.require_ledger, self._connection.embedded)
-        decision = purchase.claim(self._console, flags, wanted, self._connection, book, plans=False)[0]
+        ledger = fallbacks.open_ledger(self._console, flags.require_ledger, self._connection.embedded)
+        decision = purchase.claim(self._console, flags, wanted, self._connection, ledger, plans=False)[0]
         if decision.word == "unknown":
-            raise journal.duplicate_unknown(decision.entry, self._provider.looking_guidance)
+            raise entries.duplicate_unknown(decision.entry, self._provider.looking_guidance)
         if decision.word != "buy":
             raise errors.Failure(
                 "purchase_under_way",
@@ -231,9 +231,9 @@ class _Doing:
                 outcome="not_sent",
                 retryable=False,
                 job=decision.entry.key,
-                guidance=journal.another(),
+                guidance=entries.another(),
             )
-        return journal.Journal(self._console, book, decision.entry)
+        return entries.Writer(self._console, ledger, decision.entry)
 
     @property
     def _outcome(self) -> str:
@@ -244,7 +244,7 @@ class _Doing:
 
     def _about(self) -> dict:
         """What must not be lost whatever goes wrong."""
-        outcome, job = self._outcome if self._pays else None, self._notes.key
+        outcome, job = self._outcome if self._pays else None, self._writer.key
         key = self._asked.idempotency_key
         known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._shown_outputs}
         way_on = {}
@@ -275,7 +275,7 @@ class _Doing:
         wire = transport.Wire(self._base_url, self._connection.authorisation, self._inbox)
         path, seconds = self._asked.path, self._seconds
         if self._action.method == "POST":
-            on_sending = self._notes.before_sending
+            on_sending = self._writer.before_sending
             self._exchange = wire.post(path, self._asked.body, seconds, stream=False, on_sending=on_sending)
         else:
             self._exchange = {"GET": wire.get, "DELETE": wire.delete}[self._action.method](path, seconds)
@@ -335,8 +335,8 @@ class _Doing:
             self._console.redactor.protect(key)
 
     def _lost(self, lost: transport.Lost) -> errors.Failure:
-        if self._notes.refusal and not lost.sent:
-            return journal.unusable(self._notes.refusal)
+        if self._writer.refusal and not lost.sent:
+            return entries.unusable(self._writer.refusal)
         if not lost.sent:
             return self._failed("request_not_sent", lost.message, "transient", outcome="not_sent")
         return self._failed("no_answer", lost.message, "outcome_unknown" if self._pays else "transient")
@@ -398,7 +398,7 @@ class _Doing:
             action=self._action.name,
             effect=self._action.effect,
             http_status=answer.status,
-            job=self._notes.key,
+            job=self._writer.key,
             idempotency_key=self._asked.idempotency_key,
             payment_url=handoff,
             outputs=self._shown_outputs,
@@ -440,7 +440,7 @@ class _Doing:
                 self._console.emit("retry", **seen.value)
             elif seen.kind == "expired":
                 saver.renew(None)  # there is no job that could be asked for a fresh address
-        self._notes.saved(assets)
+        self._writer.saved(assets)
         return assets, seen.value
 
 

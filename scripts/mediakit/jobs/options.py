@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ..base import errors, folders
+from ..base import errors, paths
 from ..base.times import time_left
 from ..console import Console
 from ..console.flags import folder, one_of, seconds, size, whole, word
@@ -59,10 +59,10 @@ def add_spending_flags(parser) -> None:
 
 def add_purchase_flags(group) -> None:
     """What a purchase is called, and what it may cost."""
-    from ..base import spending
+    from ..base import amounts
 
-    def amount(text: str) -> spending.Amount:
-        return spending.parse_amount("--max-spend", text)
+    def amount(text: str) -> amounts.Amount:
+        return amounts.parse_amount("--max-spend", text)
 
     group.add_argument("--intent", type=word(200), metavar="KEY", help="this purchase's own name")
     group.add_argument("--allow-duplicate", action="store_true", help="buy one more, whatever was bought before")
@@ -266,7 +266,7 @@ def connect_to_plan(console: Console, arguments, name: str) -> Connection | None
     return connect(console, arguments, name)
 
 
-def connect_again(console: Console, arguments, book, entry) -> Connection:
+def connect_again(console: Console, arguments, ledger, entry) -> Connection:
     """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
 
     An address out of the ledger gets the key by the same rules as one from a flag.
@@ -276,7 +276,7 @@ def connect_again(console: Console, arguments, book, entry) -> Connection:
     arguments = copy(arguments)
     if providers.spoken_by(entry.service):
         arguments.speaks = entry.speaks or None
-    if arguments.base_url is None and book.names_hosts and entry.base_url != providers.load(entry.service).base_url:
+    if arguments.base_url is None and ledger.names_hosts and entry.base_url != providers.load(entry.service).base_url:
         arguments.base_url = entry.base_url
     return connect(console, arguments, entry.service)
 
@@ -345,7 +345,7 @@ def missing_key(provider: providers.Provider) -> errors.Failure:
 def _start_embedded(console: Console, provider: providers.Provider) -> str:
     from ..sandbox import Sandbox
 
-    folder, note = folders.state_folder()
+    folder, note = paths.state_folder()
     if note:
         console.warning("state_folder", note)
     return Sandbox(folder, provider.speaks).url + provider.base_path

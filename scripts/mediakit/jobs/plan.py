@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from ..base import errors, spending
+from ..base import amounts, errors
 from ..console import Console
 from ..http import bodies, transport
 from ..media import inputs
@@ -29,7 +29,7 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
     guards = purchase.guards(arguments, asked, provider)
     body = _service_plan(console, arguments, asked, connection, guards) if connection else None
     planned = provider.planned_cost(body)
-    price = spending.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
+    price = amounts.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
     base_url = address(arguments, provider)
     sent = {**asked.payload, **guards}
     is_form = _is_form(provider, asked)

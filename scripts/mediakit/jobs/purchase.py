@@ -18,11 +18,11 @@ import sys
 import time
 from dataclasses import replace
 
-from ..base import errors, spending
+from ..base import amounts, errors
 from ..base.times import time_left
 from ..console import Console
 from ..http import transport
-from ..ledger import journal, ledger
+from ..ledger import entries, spending, store
 from ..media import inputs
 from ..services import providers
 from . import lifecycle, options, runner, uploads
@@ -32,7 +32,7 @@ from .request import Request
 PLAN_TIMEOUT = 60.0
 
 
-def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Request) -> spending.Price | None:
+def price_of(ledger: store.Ledger | None, provider: providers.Provider, asked: Request) -> amounts.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     from ..services import catalogue
 
@@ -43,7 +43,7 @@ def price_of(book: ledger.Ledger | None, provider: providers.Provider, asked: Re
         if stated:
             return stated
     count = asked.payload.get(provider.count_field)
-    return book.estimate(provider.name, asked.model, provider.count_field, count) if book else None
+    return ledger.estimate(provider.name, asked.model, provider.count_field, count) if ledger else None
 
 
 def service_plan(
@@ -73,12 +73,12 @@ def guards(arguments, asked: Request, provider: providers.Provider) -> dict:
     if guard is None:
         return found
     if arguments.max_spend is not None:
-        cap = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
+        cap = amounts.in_unit(arguments.max_spend, provider.unit, provider.units)
         if cap.unit == guard["unit"]:
             outputs = asked.payload.get(provider.count_field, 1) if guard["per"] == "output" else 1
             if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
                 raise errors.bad_argument(provider.count_field, "expected a whole number from 1 on")
-            limit, own = cap.micro // outputs / spending.MICRO, asked.payload.get(guard["field"])
+            limit, own = cap.micro // outputs / amounts.MICRO, asked.payload.get(guard["field"])
             is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
             found[guard["field"]] = own if is_stricter else limit
     if arguments.accept_unknown_cost and "accept_unknown_field" in guard:
@@ -86,32 +86,32 @@ def guards(arguments, asked: Request, provider: providers.Provider) -> dict:
     return found
 
 
-def orders(arguments, asked: Request, connection: Connection, book: ledger.Ledger, price) -> list[ledger.Order]:
+def orders(arguments, asked: Request, connection: Connection, ledger: store.Ledger, price) -> list[store.Order]:
     """One order for each of --copies."""
     provider = connection.provider
     origin = connection.origin
     # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
-    request = spending.digest([provider.name, origin, asked.model or asked.path, asked.payload])
+    request = amounts.digest([provider.name, origin, asked.model or asked.path, asked.payload])
     common = {
         "request": request,
         "service": provider.name,
         "origin": origin,
         "practice": int(provider.embedded),
-        "account": book.account(connection.key.value if connection.key else None),
+        "account": ledger.account(connection.key.value if connection.key else None),
         "model": asked.model,
         "base_url": None if connection.embedded else connection.base_url,
         "output_dir": os.path.abspath(arguments.output_dir) if arguments.output_dir is not None else None,
         "intent": arguments.intent,
         "command": _flags_given(),
-        "payload": None if arguments.no_store_payload else ledger.as_json(_noted(asked)),
+        "payload": None if arguments.no_store_payload else store.as_json(_noted(asked)),
         "speaks": provider.speaks if provider.embedded else None,
         "price": price,
     }
     return [
-        ledger.Order(
-            fingerprint=spending.fingerprint(request, arguments.intent, copy),
+        store.Order(
+            fingerprint=amounts.fingerprint(request, arguments.intent, copy),
             copy=copy,
-            sent_with=ledger.as_json(sent_with(arguments, asked, provider)),
+            sent_with=store.as_json(sent_with(arguments, asked, provider)),
             **common,
         )
         for copy in range(1, arguments.copies + 1)
@@ -129,40 +129,40 @@ def _flags_given() -> str:
 
 
 def claim(
-    console: Console, arguments, asked: Request, connection: Connection, book, plans: bool = True
-) -> list[ledger.Decision]:
+    console: Console, arguments, asked: Request, connection: Connection, ledger, plans: bool = True
+) -> list[store.Decision]:
     """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses.
 
     plans  whether a service that plans creates can plan this: without it nothing but the request is ever sent
     """
     provider = connection.provider
-    caps = journal.standing_caps()
+    caps = spending.standing_caps()
     if arguments.max_spend is not None:
-        wanted = spending.in_unit(arguments.max_spend, provider.unit, provider.units)
-        caps.append(spending.Cap(wanted, 0, "--max-spend"))
-    if book is None:
+        wanted = amounts.in_unit(arguments.max_spend, provider.unit, provider.units)
+        caps.append(amounts.Cap(wanted, 0, "--max-spend"))
+    if ledger is None:
         if caps:
             raise errors.Failure(
                 "ledger_required",
-                "a cap on spending is set, and without a journal of purchases nothing can be counted",
+                "a cap on spending is set, and without a ledger nothing can be counted",
                 "guard",
                 outcome="not_sent",
                 retryable=False,
                 guidance=["Set AI_MEDIA_HOME to a folder that can be written."],
             )
-        return [ledger.Decision("buy", None)] * arguments.copies
+        return [store.Decision("buy", None)] * arguments.copies
     try:
         # A plan needs the files at the service, and they are brought only to buy.
         asks = plans and caps and provider.plan and not asked.attachments
         price = _planned_price(console, arguments, asked, connection) if asks else None
-        wanted = orders(arguments, asked, connection, book, price or price_of(book, provider, asked))
-    except ledger.Unusable as problem:
-        raise journal.unusable(problem) from None
-    patience, left = arguments.sse_request_timeout + journal.PATIENCE, time_left(arguments.deadline)
+        wanted = orders(arguments, asked, connection, ledger, price or price_of(ledger, provider, asked))
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
+    patience, left = arguments.sse_request_timeout + entries.PATIENCE, time_left(arguments.deadline)
     if left is not None:
         patience = min(patience, left)
-    return journal.claim(
-        book,
+    return entries.claim(
+        ledger,
         wanted,
         caps,
         patience,
@@ -173,24 +173,24 @@ def claim(
     )
 
 
-def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> spending.Price | None:
+def _planned_price(console: Console, arguments, asked: Request, connection: Connection) -> amounts.Price | None:
     """The price of the service's own plan; None where it tells none."""
     # Without the service's own guard, which would refuse in place of telling the price.
     answer = service_plan(console, arguments, asked, connection, {})
     if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
-    return spending.Price(cost, "service") if cost else None
+    return amounts.Price(cost, "service") if cost else None
 
 
-def spent(book: ledger.Ledger | None, decisions: list[ledger.Decision]) -> list[spending.Amount]:
+def spent(ledger: store.Ledger | None, decisions: list[store.Decision]) -> list[amounts.Amount]:
     """What the jobs that this command bought have cost, as far as it was told; one Amount a unit."""
     sums: dict[str, int] = {}
     for decision in decisions:
-        entry = book and decision.word == "buy" and book.find(decision.entry.key)
+        entry = ledger and decision.word == "buy" and ledger.find(decision.entry.key)
         if entry and entry.cost is not None:
             sums[entry.cost_unit] = sums.get(entry.cost_unit, 0) + entry.cost
-    return [spending.Amount(micro, unit) for unit, micro in sorted(sums.items())]
+    return [amounts.Amount(micro, unit) for unit, micro in sorted(sums.items())]
 
 
 # The two figures of the system that tell when a process was started are each cut to hundredths of a second.
@@ -212,14 +212,18 @@ def _began_at() -> float:
         return time.time() - time.process_time()
 
 
-def ready(console: Console, arguments, asked: Request, connection: Connection, book, decisions: list) -> uploads.Ready:
+def ready(
+    console: Console, arguments, asked: Request, connection: Connection, ledger, decisions: list
+) -> uploads.Ready:
     """The inputs at their service, where something is bought; raises Failure, and then nothing is."""
     if all(decision.word != "buy" for decision in decisions):
         return uploads.Ready(asked.payload, None, 0.0, [])
-    return uploads.fulfil(console, arguments, asked, connection, book)
+    return uploads.fulfil(console, arguments, asked, connection, ledger)
 
 
-def jobs(arguments, asked: Request, connection: Connection, terms, book, decisions: list, sent: uploads.Ready) -> list:
+def jobs(
+    arguments, asked: Request, connection: Connection, terms, ledger, decisions: list, sent: uploads.Ready
+) -> list:
     """For each Decision a callable (console) -> exit code; `sent` is what is sent of a request that is bought."""
     common = {
         "model": asked.model,
@@ -228,15 +232,15 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
         "trace": arguments.trace,
     }
 
-    def job(decision: ledger.Decision):
+    def job(decision: store.Decision):
         def run(console: Console) -> int:
-            notes = journal.Journal(console, book, decision.entry)
+            writer = entries.Writer(console, ledger, decision.entry)
             if decision.word == "resume":
-                return _resume(console, connection, terms, decision.entry, notes, asked.warnings, **common)
+                return _resume(console, connection, terms, decision.entry, writer, asked.warnings, **common)
             if decision.word == "unknown":
-                failure = journal.duplicate_unknown(decision.entry, connection.provider.looking_guidance)
+                failure = entries.duplicate_unknown(decision.entry, connection.provider.looking_guidance)
                 return _reconcile(
-                    console, connection, terms, notes, asked.path, _noted(asked), decision.entry, failure, **common
+                    console, connection, terms, writer, asked.path, _noted(asked), decision.entry, failure, **common
                 )
             beside = _beside(decision.entry) if decision.entry else sent_with(arguments, asked, connection.provider)
             own_terms = terms
@@ -245,7 +249,7 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
                 own_terms = replace(terms, sending_time=sent.seconds, reconciles=False)
             buying = runner.Runner(
                 console, connection, own_terms, path=asked.path, payload=sent.payload, body=sent.body, noted=_noted(asked),
-                sent_with=beside, warnings=asked.warnings, notes=notes, **common,
+                sent_with=beside, warnings=asked.warnings, writer=writer, **common,
             )  # fmt: skip
             return buying.run()
 
@@ -254,11 +258,11 @@ def jobs(arguments, asked: Request, connection: Connection, terms, book, decisio
     return [job(decision) for decision in decisions]
 
 
-def _beside(entry: ledger.Entry) -> dict:
+def _beside(entry: store.Entry) -> dict:
     return json.loads(entry.sent_with) if entry.sent_with else {}
 
 
-def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> int:
+def _resume(console, connection, terms, entry, writer, warnings=(), **common) -> int:
     lifetime = connection.provider.result_lifetime
     warnings = list(warnings)
     if lifetime and entry.accepted_at and time.time() - entry.accepted_at > lifetime:
@@ -266,37 +270,37 @@ def _resume(console, connection, terms, entry, notes, warnings=(), **common) -> 
     reason = "delivered_meanwhile" if entry.delivered_at else "undelivered"
     resumed = runner.Runner(
         console, connection, replace(terms, stream=False), generation_id=entry.generation_id, warnings=warnings,
-        notes=notes, resumes=(reason, " ".join(["This job is paid for already.", *journal.another()])), **common,
+        writer=writer, resumes=(reason, " ".join(["This job is paid for already.", *entries.another()])), **common,
     )  # fmt: skip
     return resumed.run()
 
 
-def _reconcile(console, connection, terms, notes, path, payload: dict | None, entry, failure, **common) -> int:
+def _reconcile(console, connection, terms, writer, path, payload: dict | None, entry, failure, **common) -> int:
     """Ask the service what became of it: by its list, or by sending the same under the same idempotency key."""
     provider = connection.provider
-    left, why_not = _time_for_key(connection, notes.book, entry)
+    left, why_not = _time_for_key(connection, writer.ledger, entry)
     if left and payload is None:
         why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
-    payload = uploads.recall(connection, notes.book, payload)
+    payload = uploads.recall(connection, writer.ledger, payload)
     if payload is None or not (provider.lists_running or left):
         failure.fields["guidance"][:0] = [why_not] if why_not else []
         raise failure
     looking = runner.Runner(
         console, connection, replace(terms, stream=False, repeats_for=left), path=path if left else None,
-        payload=payload, sent_with=_beside(entry), notes=notes, unresolved=failure, **common,
+        payload=payload, sent_with=_beside(entry), writer=writer, unresolved=failure, **common,
     )  # fmt: skip
     return looking.run()
 
 
-def _time_for_key(connection: Connection, book: ledger.Ledger, entry: ledger.Entry) -> tuple[float, str]:
+def _time_for_key(connection: Connection, ledger: store.Ledger, entry: store.Entry) -> tuple[float, str]:
     """`(seconds, "")` for which a create may be sent again under its idempotency key, or `(0.0, why it may not)`."""
     rules = connection.provider.idempotency
     if rules is None:
         return 0.0, ""
     try:
-        account = book.account(connection.key.value if connection.key else None)
-    except ledger.Unusable as problem:
-        raise journal.unusable(problem) from None
+        account = ledger.account(connection.key.value if connection.key else None)
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
     left = entry.created_at + rules["seconds"] - time.time()
     reasons = (
         (
@@ -321,25 +325,25 @@ def _time_for_key(connection: Connection, book: ledger.Ledger, entry: ledger.Ent
 
 
 def resume(
-    console: Console, connection: Connection, terms: lifecycle.Terms, book, entry: ledger.Entry, **common
+    console: Console, connection: Connection, terms: lifecycle.Terms, ledger, entry: store.Entry, **common
 ) -> int:
     """Go on with a job that has an id; returns the exit code."""
-    notes = journal.Journal(console, book, entry)
-    return _resume(console, connection, terms, entry, notes, model=entry.model, **common)
+    writer = entries.Writer(console, ledger, entry)
+    return _resume(console, connection, terms, entry, writer, model=entry.model, **common)
 
 
-def attach(console, connection, terms, book, entry: ledger.Entry, generation_id: str, **common) -> int:
+def attach(console, connection, terms, ledger, entry: store.Entry, generation_id: str, **common) -> int:
     """Go on with a job under the id that a person has found; a wrong id changes nothing."""
-    notes = journal.Journal(console, book, entry)
-    notes.attached_by_hand = True
+    writer = entries.Writer(console, ledger, entry)
+    writer.attached_by_hand = True
     found = runner.Runner(
-        console, connection, terms, generation_id=generation_id, notes=notes, model=entry.model,
+        console, connection, terms, generation_id=generation_id, writer=writer, model=entry.model,
         resumes=("reconciled", "A person has found this job."), **common,
     )  # fmt: skip
     return found.run()
 
 
-def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, book, entry, **common) -> int:
+def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, ledger, entry, **common) -> int:
     """Find out what became of a job whose outcome is unknown, and go on with it; raises Failure 12 if nobody knows."""
     failure = errors.Failure(
         "outcome_unknown",
@@ -348,9 +352,9 @@ def reconcile(console: Console, connection: Connection, terms: lifecycle.Terms, 
         outcome="unknown",
         retryable=False,
         job=entry.key,
-        guidance=journal.by_hand(entry, connection.provider.looking_guidance),
+        guidance=entries.by_hand(entry, connection.provider.looking_guidance),
     )
     payload = json.loads(entry.payload) if entry.payload else None
-    notes = journal.Journal(console, book, entry)
+    writer = entries.Writer(console, ledger, entry)
     path = connection.provider.create_path(entry.model, False, fields=payload or ())
-    return _reconcile(console, connection, terms, notes, path, payload, entry, failure, model=entry.model, **common)
+    return _reconcile(console, connection, terms, writer, path, payload, entry, failure, model=entry.model, **common)

@@ -18,7 +18,7 @@ from ..base.text import to_line
 from ..console import Console
 from ..console.commands import command_line
 from ..http import sse, transport
-from ..ledger import journal
+from ..ledger import entries
 from ..media import names, save
 from ..provenance import provenance
 from ..services import catalogue, providers
@@ -48,7 +48,7 @@ class Runner:
     output_dir     where results are saved; None for nowhere
     saving         save.Saving: how
     trace          the file of --trace
-    notes          the job's journal; without one nothing is written down
+    writer          the job's ledger; without one nothing is written down
     resumes        for a job that was paid for before: reason and message of its `resumed` event
     unresolved     for a job that may exist: the Failure if it is not found
     """
@@ -70,7 +70,7 @@ class Runner:
         output_dir: str | None = None,
         saving: save.Saving | None = None,
         trace: str | None = None,
-        notes: journal.Journal | None = None,
+        writer: entries.Writer | None = None,
         resumes: tuple[str, str] | None = None,
         unresolved=None,
     ):
@@ -90,13 +90,13 @@ class Runner:
         provenance.check(self._saving, output_dir)
         self._keeper: provenance.Keeper | None = None
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
-        self._notes = notes or journal.Journal(console)
+        self._writer = writer or entries.Writer(console)
         self._resumes = resumes
         self._job = lifecycle.Job(
             terms,
             generation_id,
             unresolved=unresolved,
-            forgiving=resumes is not None and not self._notes.attached_by_hand,
+            forgiving=resumes is not None and not self._writer.attached_by_hand,
         )
         self._wire = connection.wire(self._inbox, tracer(console, trace) if trace else None)
         self._exchange: transport.Exchange | None = None
@@ -117,13 +117,13 @@ class Runner:
             raise
         finally:
             self._wire.close()
-            self._notes.release()
+            self._writer.release()
 
     def _abandon(self) -> None:
         """Nobody reads any more, or worse: what is known is written down, and nothing more is sent."""
         if self._creating is not None and self._job.awaits_answer and not self._creating.withhold():
             self._job.outcome = "unknown"
-        self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
+        self._writer.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _run(self) -> int:
         self._console.on_signal = lambda number: self._inbox.put(transport.Seen(None, "signal", number))
@@ -134,7 +134,7 @@ class Runner:
             model=self._model,
             url=self._connection.base_url + self._first_path(),
             mode=self._mode,
-            job=self._notes.key,
+            job=self._writer.key,
         )
         self._console.about_job = self._about_job
         for code, message in self._warnings:
@@ -204,10 +204,10 @@ class Runner:
             message = self._console.plain(seen.value.message)
             if not is_create:
                 return job.poll_lost(now, message)
-            if self._notes.refusal and not seen.value.sent:
+            if self._writer.refusal and not seen.value.sent:
                 if job.outcome != "unknown":
-                    raise journal.unusable(self._notes.refusal)
-                message = self._console.plain(self._notes.refusal.message)
+                    raise entries.unusable(self._writer.refusal)
+                message = self._console.plain(self._writer.refusal.message)
             if seen.value.sent:
                 repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
                 return job.create_lost(now, message, repeatable)
@@ -224,7 +224,7 @@ class Runner:
         self._advice = found.advice
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if is_create and self._own_key and not found.repeatable and outcome == "unknown":
-            self._notes.never_again()
+            self._writer.never_again()
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         if is_create:
             location = answer.headers.get("Location", "").partition("?")[0]
@@ -254,7 +254,7 @@ class Runner:
             body, _ = providers.read_json(seen.value.content)
             matches = self._provider.running_matches(body, self._payload)
         if matches and self._job.generation_id is None and not self._job.ended:
-            matches = self._notes.attach(matches)
+            matches = self._writer.attach(matches)
         return self._job.listed(now, matches)
 
     def _take_chunk(self, now: float, seen: transport.Seen) -> list:
@@ -293,9 +293,9 @@ class Runner:
     # -- what to do ----------------------------------------------------------------------------------
 
     def _write_down(self) -> None:
-        # While a POST is out, the journal's own word for it stands.
+        # While a POST is out, the ledger's own word for it stands.
         if not self._job.awaits_answer:
-            self._notes.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
+            self._writer.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _carry_out(self, actions: list) -> lifecycle.End | None:
         self._write_down()
@@ -314,7 +314,7 @@ class Runner:
                     body,
                     self._terms.create_timeout,
                     self._terms.stream,
-                    self._notes.before_sending,
+                    self._writer.before_sending,
                 )
             elif isinstance(action, lifecycle.Reconcile):
                 self._listing = self._wire.get(self._provider.running_path, lifecycle.RECONCILE_TIMEOUT)
@@ -339,7 +339,7 @@ class Runner:
             return self._console.warning(**said.fields)
         more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}
         if said.event == "submitted":
-            more["job"] = self._notes.key
+            more["job"] = self._writer.key
         return self._console.emit(said.event, **said.fields, **more)
 
     def _show_status(self) -> None:
@@ -355,7 +355,7 @@ class Runner:
             code, delivered = self._finish_terminal(end)
         else:
             code, delivered = self._finish_early(end), False
-        self._notes.ended(code, delivered)
+        self._writer.ended(code, delivered)
         return code
 
     def _finish_early(self, end: lifecycle.End) -> int:
@@ -366,7 +366,7 @@ class Runner:
         if end.failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
         if end.failure.category == "not_found" and self._job.generation_id:
-            self._notes.gone()
+            self._writer.gone()
         category = end.failure.category
         guidance = self._provider.guidance(category) if category != "guard" else []
         guidance = [
@@ -383,7 +383,7 @@ class Runner:
 
     def _way_on(self, action: str = "resume") -> dict:
         """The id, the job's key in the ledger, and the command that goes on with it."""
-        found, key = self._job.generation_id, self._notes.key
+        found, key = self._job.generation_id, self._writer.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         where = self._connection.chosen
         saving = []
@@ -401,14 +401,14 @@ class Runner:
     def _finish_terminal(self, end: lifecycle.End) -> tuple[int, bool]:
         """The exit code, and whether the job is delivered: a `terminal` was written, and nothing is missing."""
         body = end.reading.body
-        self._notes.billed(self._provider.cost(body), self._provider.usage(body))
+        self._writer.billed(self._provider.cost(body), self._provider.usage(body))
         outputs = self._provider.outputs(body)
         code, assets, problem = end.exit_code, None, None
         if end.fields["ok"] and self._output_dir is not None:
             wanted = outputs or self._written_result(body)
             self._keeper = provenance.Keeper(self._console, self._saving, self._facts(body), wanted)
             assets, problem = self._save(wanted)
-            self._notes.saved(assets)
+            self._writer.saved(assets)
             if isinstance(problem, int):
                 fields = {"outcome": "accepted", "assets": assets, **self._way_on()}
                 return self._console.result("interrupted", 128 + problem, **fields), False
@@ -422,7 +422,7 @@ class Runner:
             "provider": self._provider.name,
             "model": self._model,
             "generation_id": self._job.generation_id,
-            "job": self._notes.key,
+            "job": self._writer.key,
             "status": end.fields["status"],
             "state": end.fields["state"],
             "outputs": [shown(self._console, output) for output in outputs[:_MOST_OUTPUTS]],
@@ -453,7 +453,7 @@ class Runner:
 
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
-        entry, cost = self._notes.entry, self._provider.cost(body)
+        entry, cost = self._writer.entry, self._provider.cost(body)
         payload = self._noted
         if entry:
             payload = json.loads(entry.payload) if entry.payload else None
@@ -463,7 +463,7 @@ class Runner:
             "model": self._model,
             "task": self._saving.task or catalogue.only_task(self._provider.speaks, self._model),
             "payload": payload,
-            "job": self._notes.key,
+            "job": self._writer.key,
             "generation_id": self._job.generation_id,
             "cost": cost.shown if cost else None,
             "usage": self._provider.usage(body),
@@ -507,7 +507,7 @@ class Runner:
             service=self._provider.name,
             model=self._model or "job",
             task=self._saving.task,
-            job=self._notes.key,
+            job=self._writer.key,
         )
         base, finishing = self._connection.loopback_base, self._keeper.finishing
         return save.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)

@@ -27,7 +27,7 @@ from ..base.text import plain
 from ..base.times import time_left
 from ..console import Console
 from ..http import bodies, transport
-from ..ledger import journal, ledger
+from ..ledger import entries, store
 from ..media import download, inputs
 from ..services import providers
 from . import options, runner
@@ -50,19 +50,19 @@ _LONGEST_REFERENCE = 4096
 Ready = namedtuple("Ready", "payload body seconds reused")
 
 
-def check(asked, book: ledger.Ledger | None) -> None:
+def check(asked, ledger: store.Ledger | None) -> None:
     """Raises Failure where an input is the output of a job that cannot have any."""
     for attachment in asked.attachments.values():
         if isinstance(attachment, inputs.Earlier):
-            _entry_of(attachment, book)
+            _entry_of(attachment, ledger)
 
 
-def fulfil(console: Console, arguments, asked, connection: options.Connection, book) -> Ready:
+def fulfil(console: Console, arguments, asked, connection: options.Connection, ledger) -> Ready:
     """Bring every input of a request to its service; raises Failure, and then nothing is bought."""
     if asked.attachments and "upload" in connection.provider.inputs and connection.provider.key:
         if connection.authorisation is None:  # a login that only the service's own program can use
             raise options.missing_key(connection.provider)
-    courier = _Courier(console, arguments, connection, book)
+    courier = _Courier(console, arguments, connection, ledger)
     values, files = {}, {}
     for stand_in, attachment in asked.attachments.items():
         found = courier.deliver(attachment)
@@ -95,14 +95,14 @@ def _unchanged(body: bodies.Body) -> bodies.Body:
         ) from None
 
 
-def recall(connection: options.Connection, book: ledger.Ledger | None, payload: dict | None) -> dict | None:
+def recall(connection: options.Connection, ledger: store.Ledger | None, payload: dict | None) -> dict | None:
     """A payload of the ledger as it was sent; None where it was not kept, or a name is not remembered."""
     missing = []
 
     def recalled(value):
         identity = inputs.identity_of(value)
         if identity is not None:
-            name = _remembered(connection, book, identity)
+            name = _remembered(connection, ledger, identity)
             missing.extend([] if name else [identity])
             return name
         if isinstance(value, dict):
@@ -113,38 +113,38 @@ def recall(connection: options.Connection, book: ledger.Ledger | None, payload: 
     return None if missing else found
 
 
-def forget(book: ledger.Ledger | None, names: list[str]) -> None:
+def forget(ledger: store.Ledger | None, names: list[str]) -> None:
     """The next command brings these anew."""
     try:
         for name in names:
-            book.forget_upload(name)
-    except ledger.Unusable:
+            ledger.forget_upload(name)
+    except store.Unusable:
         pass  # they are forgotten anyway when their time is over
 
 
-def _remembered(connection: options.Connection, book: ledger.Ledger | None, identity: str) -> str | None:
+def _remembered(connection: options.Connection, ledger: store.Ledger | None, identity: str) -> str | None:
     upload = connection.provider.inputs.get("upload")
-    if book is None or upload is None:
+    if ledger is None or upload is None:
         return None
     try:
-        return book.uploaded(*_place(connection, book), identity, time.time() - upload["keep_seconds"])
-    except ledger.Unusable:
+        return ledger.uploaded(*_place(connection, ledger), identity, time.time() - upload["keep_seconds"])
+    except store.Unusable:
         return None
 
 
-def _place(connection: options.Connection, book: ledger.Ledger) -> tuple[str, str, str]:
+def _place(connection: options.Connection, ledger: store.Ledger) -> tuple[str, str, str]:
     key = connection.key.value if connection.key else None
-    return connection.provider.name, connection.origin, book.account(key)
+    return connection.provider.name, connection.origin, ledger.account(key)
 
 
-def _entry_of(attachment: inputs.Earlier, book: ledger.Ledger | None) -> ledger.Entry:
+def _entry_of(attachment: inputs.Earlier, ledger: store.Ledger | None) -> store.Entry:
     try:
-        entry = book.find(attachment.job) if book else None
-    except ledger.Unusable as problem:
-        raise journal.unusable(problem) from None
+        entry = ledger.find(attachment.job) if ledger else None
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
     if entry is None or not entry.generation_id:
         raise _failure(
-            attachment, "job_not_found", "the journal of purchases has no such job with an id", "not_found", False,
+            attachment, "job_not_found", "the ledger has no such job with an id", "not_found", False,
             "See what there is with jobs.py list.",
         )  # fmt: skip
     if entry.state in ("failed", "canceled"):
@@ -170,11 +170,11 @@ class _Courier:
     reused  names of files that the service had already
     """
 
-    def __init__(self, console: Console, arguments, connection: options.Connection, book: ledger.Ledger | None):
+    def __init__(self, console: Console, arguments, connection: options.Connection, ledger: store.Ledger | None):
         self._console = console
         self._arguments = arguments
         self._connection = connection
-        self._book = book
+        self._ledger = ledger
         self._rules = connection.provider.inputs
         self._upload = self._rules.get("upload")
         self._reach = download.Reach(connection.loopback_base, arguments.allow_private_network)
@@ -197,19 +197,19 @@ class _Courier:
         return name
 
     def _remember(self, identities: set[str], name: str) -> None:
-        if self._book is None:
+        if self._ledger is None:
             return
         try:
             for identity in identities:
-                self._book.note_upload(*_place(self._connection, self._book), identity, name)
-        except ledger.Unusable:
+                self._ledger.note_upload(*_place(self._connection, self._ledger), identity, name)
+        except store.Unusable:
             pass  # then the next command brings it once more
 
     # -- an earlier job ------------------------------------------------------------------------------
 
     def _output_of(self, attachment: inputs.Earlier) -> str | inputs.Attachment:
         """Its link while that lives, else the file that was saved."""
-        entry = _entry_of(attachment, self._book)
+        entry = _entry_of(attachment, self._ledger)
         url = self._living_link(attachment, entry)
         if url is None:
             return self._saved(attachment, entry)
@@ -217,7 +217,7 @@ class _Courier:
             return inputs.Remote(attachment.field, attachment.kind, attachment.limits, attachment.stand_in, url)
         return url
 
-    def _living_link(self, attachment: inputs.Earlier, entry: ledger.Entry) -> str | None:
+    def _living_link(self, attachment: inputs.Earlier, entry: store.Entry) -> str | None:
         outputs = self._outputs(attachment, entry)
         if not outputs:
             return None
@@ -231,7 +231,7 @@ class _Courier:
             return url
         return url if len(url) <= _LONGEST_REFERENCE and download.is_there(url, self._reach) else None
 
-    def _outputs(self, attachment: inputs.Earlier, entry: ledger.Entry) -> list[dict]:
+    def _outputs(self, attachment: inputs.Earlier, entry: store.Entry) -> list[dict]:
         """What the job's service tells of it now; nothing where it cannot be asked. Raises Failure while it runs."""
         try:
             connection = self._connection_of(entry)
@@ -248,15 +248,15 @@ class _Courier:
             )  # fmt: skip
         return connection.provider.outputs(body)
 
-    def _connection_of(self, entry: ledger.Entry) -> options.Connection:
+    def _connection_of(self, entry: store.Entry) -> options.Connection:
         own = self._connection
         if (entry.service, entry.origin) == (own.provider.name, own.origin):
             return own
         arguments = copy(self._arguments)
         arguments.base_url, arguments.key_stdin, arguments.speaks = None, False, None
-        return options.connect_again(self._console, arguments, self._book, entry)
+        return options.connect_again(self._console, arguments, self._ledger, entry)
 
-    def _saved(self, attachment: inputs.Earlier, entry: ledger.Entry) -> inputs.File:
+    def _saved(self, attachment: inputs.Earlier, entry: store.Entry) -> inputs.File:
         assets = json.loads(entry.assets) if entry.assets else []
         asset = next((asset for asset in assets if asset["number"] == 1), None)
         found = self._still_the_same(attachment, asset) if asset else None
@@ -336,7 +336,7 @@ class _Courier:
     def _brought(self, file: inputs.File, origin: str | None) -> str:
         """The name that the service has for a file, which is sent only where it has none."""
         source = file.source
-        name = _remembered(self._connection, self._book, source.sha256)
+        name = _remembered(self._connection, self._ledger, source.sha256)
         is_known = name is not None and self._still_lives(name)
         if is_known:
             self.reused.append(name)

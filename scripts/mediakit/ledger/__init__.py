@@ -1,5 +1,7 @@
 """The record of purchases.
 
-journal     what a command claims in the ledger and writes there
-ledger      intent, outcome, id, delivered
+fallbacks   which ledgers there are
+entries     what one command claims, and what it writes of each of its jobs
+spending    caps, and prices as far as they are stated
+store       intent, outcome, id, delivered
 """

@@ -280,7 +280,7 @@ class Download:
         largest = self._budget.limits.file_bytes
         if self._total is not None and self._total > largest:
             raise Unsaved(f"a result of {self._total} bytes; the limit of --max-file-size is {largest}")
-        # A disk that is filled to the brim stops other programs too, and the journal of purchases.
+        # A disk that is filled to the brim stops other programs too, and the ledger.
         room = self._room()
         if self._total is not None and self._total > room:
             raise Unsaved(f"a result of {self._total} bytes; the disk has room for {room}")

@@ -15,7 +15,7 @@ import json
 import os
 import re
 
-from ..base import folders
+from ..base import paths
 from ..contracts import ContractError, validation
 from .providers import ASSETS
 
@@ -101,7 +101,7 @@ def kept_contract(service: str, model: str) -> str | None:
 
 def kept_path(service: str, name: str) -> str | None:
     """Where the list ("models") or a model's contract is kept; None where nothing can be."""
-    folder, _ = folders.state_folder()
+    folder, _ = paths.state_folder()
     # A model's name may hold anything that a file name may not; its digest may not.
     digest = hashlib.sha256(name.encode()).hexdigest()[:24]
     return os.path.join(folder, "live", service, f"{digest}.json") if folder else None

@@ -18,7 +18,7 @@ import stat
 import sys
 from collections import namedtuple
 
-from ..base import errors, folders
+from ..base import errors, paths
 
 # source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
@@ -59,7 +59,7 @@ def _kept(wanted: dict):
 
 def _saved_login(where: dict) -> str | None:
     """The key in the file of another program, which is read and never copied; None where there is none."""
-    path = os.environ.get(where.get("variable", "")) or os.path.join(folders.configuration_folder(), where["path"])
+    path = os.environ.get(where.get("variable", "")) or os.path.join(paths.configuration_folder(), where["path"])
     text = _small_file(path)
     if text is None:
         return None
@@ -131,7 +131,7 @@ def stored(variable: str) -> str | None:
                 return str(winreg.QueryValueEx(environment, variable)[0])
         except OSError:
             return None
-    return _from_env_file(folders.settings_file(), variable)
+    return _from_env_file(paths.settings_file(), variable)
 
 
 def persist(variable: str, value: str) -> str:
@@ -142,8 +142,8 @@ def persist(variable: str, value: str) -> str:
         with winreg.OpenKey(winreg.HKEY_CURRENT_USER, "Environment", 0, winreg.KEY_SET_VALUE) as environment:
             winreg.SetValueEx(environment, variable, 0, winreg.REG_SZ, value)
         return "the user's environment"
-    path = folders.settings_file()
-    folders.make_private_folder(os.path.dirname(path))
+    path = paths.settings_file()
+    paths.make_private_folder(os.path.dirname(path))
     lines = [line for line in _lines_of(path) if not re.match(rf"\s*(export\s+)?{re.escape(variable)}\s*=", line)]
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
     _replace_privately(path, [*lines, f"{variable}='{quoted}'"])
@@ -154,9 +154,9 @@ def can_persist() -> bool:
     """Whether a key could be kept: asked before one is made that is told only once."""
     if sys.platform == "win32":
         return True
-    path = folders.settings_file()
+    path = paths.settings_file()
     try:
-        folders.make_private_folder(os.path.dirname(path))
+        paths.make_private_folder(os.path.dirname(path))
         _lines_of(path)
         return os.access(os.path.dirname(path), os.W_OK | os.X_OK)
     except OSError:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from urllib.parse import urlsplit
 
-from ..base import errors, folders
+from ..base import errors, paths
 from ..http import transport
 from . import catalogue, keys, providers
 from .providers import point
@@ -127,7 +127,7 @@ def _keep(service: str, name: str, value: dict) -> str:
     if path is None:
         raise errors.bad_argument("--refresh", "there is no folder to keep it in; set AI_MEDIA_HOME to one")
     try:
-        folders.make_private_folder(os.path.dirname(path))
+        paths.make_private_folder(os.path.dirname(path))
         _write(path, value)
     except OSError as problem:
         raise errors.bad_argument("--refresh", f"what was fetched cannot be kept: {problem.strerror}") from None

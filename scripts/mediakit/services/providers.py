@@ -274,20 +274,20 @@ class Provider:
         return first(body, self._descriptor["answer"].get("usage", ()))
 
     def cost(self, body):
-        """What the service says the job has cost, as a spending.Amount; None where it does not say."""
+        """What the service says the job has cost, as a amounts.Amount; None where it does not say."""
         return self._amount(body, self._descriptor["answer"].get("cost"))
 
     def planned_cost(self, body):
-        """What the service's own plan says it would cost, as a spending.Amount; None where it does not say."""
+        """What the service's own plan says it would cost, as a amounts.Amount; None where it does not say."""
         return self._amount(body, (self.plan or {}).get("cost"))
 
     def _amount(self, body, where: dict | None):
-        from ..base import spending  # exact numbers take long to import, and most scripts bill nothing
+        from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
 
         found = point(body, where["amount"]) if where else None
         if not isinstance(found, (int, float)) or isinstance(found, bool) or not 0 <= found < 1e12:
             return None
-        return spending.Amount.of(found, where["unit"]).times(where.get("each", 1))
+        return amounts.Amount.of(found, where["unit"]).times(where.get("each", 1))
 
     def left(self, body) -> dict | None:
         """`{amount, unit}` of what the account has left; None where the answer's shape is not known or another."""

@@ -1,9 +1,8 @@
-"""Amounts, prices and caps. Pure.
+"""Amounts of money or credits, and what makes two requests one purchase. Pure.
 
 Amount          a sum of money or credits, exact, with its unit
 parse_amount    "200credits", "5usd"
 parse_caps      "200credits/day, 1000credits"
-catalogue_price what one request costs, where a source states it
 in_unit         the same amount in the unit that a service counts in
 fingerprint     two commands with the same one ask for the same purchase
 """
@@ -72,31 +71,6 @@ def parse_caps(name: str, text: str) -> list[Cap]:
             raise errors.bad_argument(name, "expected amounts such as 200credits/day, 1000credits")
         caps.append(Cap(parse_amount(name, amount), DAY if slash else None, name))
     return caps
-
-
-def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", charges=None) -> Price | None:
-    """What a catalogue's entry states for this payload; None where it depends on something that is not told.
-
-    count_field  the field that says how many results are asked for
-    charges      basis of a price -> how the service makes its charge of it: `{unit, step, margin}`
-    """
-    price = (entry or {}).get("price")
-    if not price:
-        return None
-    outputs = payload.get(count_field, 1)
-    count = {"second": payload.get("duration"), "image": outputs, "output": outputs}.get(price.get("per", "output"))
-    if not isinstance(count, (int, float)) or isinstance(count, bool) or count <= 0:
-        return None
-    charge = (charges or {}).get(price.get("basis"))
-    total = Decimal(str(price["amount"])) * Decimal(str(count))
-    if charge is None:
-        return Price(Amount.of(total, price["unit"]), "catalogue")
-    if charge["unit"] != price["unit"]:
-        return None
-    # The service takes its margin of what it charges, in whole steps and at least one.
-    step = Decimal(str(charge["step"]))
-    steps = (total / (1 - Decimal(str(charge["margin"]))) / step).to_integral_value(ROUND_CEILING)
-    return Price(Amount.of(max(steps, Decimal(1)) * step, charge["unit"]), "catalogue")
 
 
 def in_unit(amount: Amount, unit: str | None, units: dict) -> Amount:

@@ -1,9 +1,9 @@
-"""The journal of purchases: intent before the POST, outcome after, delivered at the end.
+"""The ledger: intent before the POST, outcome after, delivered at the end.
 
 A SQLite file in the state folder (WAL, every commit synchronous), for several processes at once.
 It knows neither HTTP nor services, and holds no key.
 
-    Ledger    one open journal
+    Ledger    one open ledger
     Order     what somebody wants to buy
     Entry     one job in it
     Decision  what a claim came to: buy, resume, wait, or unknown
@@ -35,16 +35,30 @@ from collections import namedtuple
 from contextlib import contextmanager
 from decimal import Decimal
 
-from ..base import errors, folders, spending
+from ..base import amounts, errors, paths
 
-FILE = folders.LEDGER
+FILE = paths.LEDGER
 LOCK_PATIENCE = 15.0
 # Newest first, the estimate of a model's price looks at so many of its jobs.
 PAST_JOBS = 20
 
 _KEY = re.compile(r"job_[0-9a-f]{16}")
 _NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs ncpfs afs ceph lustre beegfs fuse.sshfs fuse.glusterfs fuse.s3fs".split()
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "ncpfs",
+        "afs",
+        "ceph",
+        "lustre",
+        "beegfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+    ]
 )
 
 # Each script leads from the version of its index to the next; they are only ever appended.
@@ -112,7 +126,7 @@ _MIGRATIONS = (
 # practice    nothing real is bought      account  a salted hash of the key, "" without one
 # request     digest of what is asked for, fingerprint the same with intent and copy
 # payload     as JSON text; None where it is not to be kept
-# price       spending.Price, or None for an unknown one
+# price       amounts.Price, or None for an unknown one
 # sent_with   what is sent beside the payload, as JSON text: the idempotency key, the service's own guard
 # speaks      the contract that an embedded service has
 Order = namedtuple(
@@ -139,7 +153,7 @@ _OPEN = f"delivered_at IS NULL AND closed IS NULL AND {_MAY_COST}"
 
 
 class Unusable(Exception):
-    """The journal cannot be used. `kind`: absent, corrupt, network, newer, full, busy."""
+    """The ledger cannot be used. `kind`: absent, corrupt, network, newer, full, busy."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
@@ -148,7 +162,7 @@ class Unusable(Exception):
 
 
 class Ledger:
-    """One journal; raises Unusable.
+    """One ledger; raises Unusable.
 
     folder       an existing folder that can be written
     names_hosts  whether addresses in it are the user's own: not where the folder lies in a working
@@ -174,7 +188,7 @@ class Ledger:
 
     def _migrate(self) -> None:
         if self._version() < len(_MIGRATIONS):
-            # Changing the journal mode fails at once where another process does it too: one at a time.
+            # Changing the ledger mode fails at once where another process does it too: one at a time.
             with _locked_file(os.path.join(self._owners, "schema.lock")):
                 if self._version() == 0:
                     self._database.execute("PRAGMA journal_mode=WAL")
@@ -255,7 +269,7 @@ class Ledger:
     def claim(
         self,
         orders: list[Order],
-        caps: list[spending.Cap],
+        caps: list[amounts.Cap],
         *,
         began_at: float = float("inf"),
         allow_duplicate: bool = False,
@@ -365,7 +379,7 @@ class Ledger:
             if not self.has_owner(entry):
                 self._set(entry.key, "found not sent", outcome="not_sent")
 
-    def _check_caps(self, orders: list[Order], caps: list[spending.Cap], accept_unknown_cost: bool) -> None:
+    def _check_caps(self, orders: list[Order], caps: list[amounts.Cap], accept_unknown_cost: bool) -> None:
         for cap in caps:
             unit = cap.amount.unit
             prices = [order.price.amount.micro if order.price and order.price.amount.unit == unit else None
@@ -383,8 +397,8 @@ class Ledger:
             if spent + wanted > cap.amount.micro or (not wanted and spent >= cap.amount.micro):
                 raise _cap_refused(
                     "spend_cap",
-                    f"{cap.name} allows {cap.amount}; {spending.Amount(spent, unit)} are spent or reserved, and this "
-                    f"would take {spending.Amount(wanted, unit)}",
+                    f"{cap.name} allows {cap.amount}; {amounts.Amount(spent, unit)} are spent or reserved, and this "
+                    f"would take {amounts.Amount(wanted, unit)}",
                     "See what was spent with jobs.py spend.",
                 )
 
@@ -402,7 +416,7 @@ class Ledger:
             since,
         )[0][0]
 
-    def estimate(self, service: str, model: str | None, count_field: str = "n", count=None) -> spending.Price | None:
+    def estimate(self, service: str, model: str | None, count_field: str = "n", count=None) -> amounts.Price | None:
         """The most that one of this model's latest jobs has cost, said to be an estimate; None without any.
 
         count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
@@ -417,15 +431,13 @@ class Ledger:
         if not rows:
             return None
         unit = rows[0][1]
-        amounts = [spending.Amount(cost, unit) for cost, its, _ in rows if its == unit]
+        past = [amounts.Amount(cost, unit) for cost, its, _ in rows if its == unit]
         if _is_count(count):
             counts = [
                 (json.loads(payload) if payload else {}).get(count_field) for _, its, payload in rows if its == unit
             ]
-            amounts = [
-                amount.times(Decimal(count) / (past if _is_count(past) else 1)) for amount, past in zip(amounts, counts)
-            ]
-        return spending.Price(max(amounts), "estimate")
+            past = [amount.times(Decimal(count) / (its if _is_count(its) else 1)) for amount, its in zip(past, counts)]
+        return amounts.Price(max(past), "estimate")
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -451,7 +463,7 @@ class Ledger:
             return True
 
     def accepted(self, key: str, generation_id: str, source: str) -> bool:
-        """The id of a job; False where another job in the journal has it already.
+        """The id of a job; False where another job in the ledger has it already.
 
         source  "answer", or how else it was found
         """
@@ -494,7 +506,7 @@ class Ledger:
         return self._rows("SELECT at, what FROM change WHERE key = ? ORDER BY at, rowid", key)
 
     def unclaimed(self, service: str, ids: list[str]) -> list[str]:
-        """Those ids that no job in the journal has."""
+        """Those ids that no job in the ledger has."""
         return [
             found
             for found in ids

@@ -1,20 +1,16 @@
 """One purchase and the ledger: what is claimed before it, and what is written down while it runs.
 
-look_up       a job that is in the ledger
-undelivered   how many of its jobs wait to be delivered
-open_ledger   the ledger of this user, or the warning or refusal that stands for it
 claim         decide about the orders of a command; waits for another process that is at it
-Journal       one job's entry, as the runner writes it
+Writer        one job's entry, as the runner writes it
 """
 
 from __future__ import annotations
 
-import os
 import time
 
-from ..base import errors, folders, spending
+from ..base import amounts, errors
 from ..console import Console
-from . import ledger
+from . import store
 
 # How long a command waits for another process to be told an id, beyond the time for its POST.
 PATIENCE = 30.0
@@ -29,82 +25,11 @@ _MEND = {
 }
 
 
-def open_ledger(console: Console, required: bool, warned: bool = False) -> ledger.Ledger | None:
-    """The ledger; None, after a warning, where none can be kept. Raises Failure 27.
-
-    required  whether a warning is not enough (--require-ledger)
-    warned    whether the user has been told already where the state is
-    """
-    folder, note = folders.state_folder()
-    try:
-        if folder is None:
-            raise ledger.Unusable("absent", note)
-        found = ledger.Ledger(folder, names_hosts=not note)
-    except ledger.Unusable as problem:
-        if problem.kind != "absent":
-            raise unusable(problem) from None
-        if required:
-            raise errors.Failure(
-                "ledger_required",
-                f"no journal of purchases can be kept: {problem.message}",
-                "guard",
-                outcome="not_sent",
-                retryable=False,
-                guidance=["Set AI_MEDIA_HOME to a folder that can be written."],
-            ) from None
-        console.warning(
-            "ledger_unavailable",
-            f"no journal of purchases can be kept ({problem.message}): the same command again will buy again",
-        )
-        return None
-    if note and not warned:
-        console.warning("state_folder", note)
-    return found
-
-
-def look_up(console: Console, word: str, service: str | None, required: bool):
-    """`(entry, ledger)` of a job that has an id, by its key or its id; `(None, None)` where there is none.
-
-    required  whether that is a Failure (23, or 27 for a ledger that cannot be used)
-    Waiting for a known id is free: without `required` a ledger that cannot be used is no reason to fail.
-    """
-    folder, note = folders.state_folder()
-    try:
-        book = ledger.Ledger(folder, names_hosts=not note) if folder else None
-        entry = book.find(word, service) if book else None
-    except ledger.Unusable as problem:
-        if required:
-            raise unusable(problem) from None
-        console.warning("ledger_unavailable", f"the journal of purchases cannot be read: {problem.message}")
-        return None, None
-    if entry and entry.generation_id:
-        return entry, book
-    if required:
-        raise errors.Failure(
-            "job_not_found",
-            "the journal of purchases has no such job with an id",
-            "not_found",
-            retryable=False,
-            guidance=["See what there is with jobs.py list."],
-        )
-    return None, None
-
-
-def undelivered(services: list[str]) -> int:
-    """How many jobs of these services have an id and wait to be delivered; 0 where no ledger tells."""
-    folder, note = folders.state_folder()
-    try:
-        book = ledger.Ledger(folder, names_hosts=not note)
-        return sum(entry.service in services and book.outcome_of(entry) == "accepted" for entry in book.open_jobs())
-    except ledger.Unusable:
-        return 0
-
-
-def unusable(problem: ledger.Unusable) -> errors.Failure:
+def unusable(problem: store.Unusable) -> errors.Failure:
     """A ledger that refuses to work, as the end of a command that has sent nothing."""
     return errors.Failure(
         "ledger_unusable",
-        f"the journal of purchases cannot be used: {problem.message}",
+        f"the ledger cannot be used: {problem.message}",
         "guard",
         outcome="not_sent",
         retryable=problem.kind in ("busy", "full"),
@@ -112,16 +37,16 @@ def unusable(problem: ledger.Unusable) -> errors.Failure:
     )
 
 
-def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choices) -> list[ledger.Decision]:
-    """ledger.Ledger.claim, after waiting for another process that is buying the same and has no id yet.
+def claim(ledger: store.Ledger, orders: list, caps: list, patience: float, **choices) -> list[store.Decision]:
+    """store.Ledger.claim, after waiting for another process that is buying the same and has no id yet.
 
     patience  seconds to wait for it at most. Raises Failure 27.
     """
     give_up_at = time.monotonic() + patience
     while True:
         try:
-            decisions = book.claim(orders, caps, **choices)
-        except ledger.Unusable as problem:
+            decisions = ledger.claim(orders, caps, **choices)
+        except store.Unusable as problem:
             raise unusable(problem) from None
         waited_for = [decision.entry for decision in decisions if decision.word == "wait"]
         if not waited_for:
@@ -131,7 +56,7 @@ def claim(book: ledger.Ledger, orders: list, caps: list, patience: float, **choi
         time.sleep(_LOOK_EVERY)
 
 
-def under_way(entry: ledger.Entry) -> errors.Failure:
+def under_way(entry: store.Entry) -> errors.Failure:
     """The refusal while another process has no answer yet."""
     return errors.Failure(
         "purchase_under_way",
@@ -149,7 +74,7 @@ def another() -> list[str]:
     return ["To buy another one on purpose, add --intent with a name of your own, or --allow-duplicate."]
 
 
-def duplicate_unknown(entry: ledger.Entry, guidance: list[str]) -> errors.Failure:
+def duplicate_unknown(entry: store.Entry, guidance: list[str]) -> errors.Failure:
     """The refusal while an earlier purchase of the same is unknown."""
     from ..base.times import rfc3339
 
@@ -166,7 +91,7 @@ def duplicate_unknown(entry: ledger.Entry, guidance: list[str]) -> errors.Failur
     )
 
 
-def by_hand(entry: ledger.Entry, guidance: list[str]) -> list[str]:
+def by_hand(entry: store.Entry, guidance: list[str]) -> list[str]:
     """How a person settles what no program can: `guidance` says where to look."""
     return [
         *guidance,
@@ -175,42 +100,33 @@ def by_hand(entry: ledger.Entry, guidance: list[str]) -> list[str]:
     ]
 
 
-def standing_caps() -> list[spending.Cap]:
-    """AI_MEDIA_MAX_SPEND, from the environment, else from the user's own store; never from a working directory."""
-    from ..services import keys
-
-    name = "AI_MEDIA_MAX_SPEND"
-    text = os.environ.get(name) or keys.stored(name) or ""
-    return spending.parse_caps(name, text)
-
-
-class Journal:
+class Writer:
     """What a runner writes down about one job.
 
-    book     the ledger, or None: then nothing is written
+    ledger     the ledger, or None: then nothing is written
     entry    the job's entry
     attached_by_hand  the id is a person's word, and counts once the service has confirmed it
     refusal  why `before_sending` could not be written, if it could not
     After the POST nothing here ends a command: a ledger that cannot be written any more is a warning.
     """
 
-    def __init__(self, console: Console, book: ledger.Ledger | None = None, entry: ledger.Entry | None = None):
+    def __init__(self, console: Console, ledger: store.Ledger | None = None, entry: store.Entry | None = None):
         self._console = console
-        self._book = book if entry else None
+        self._ledger = ledger if entry else None
         self._entry = entry
         self._known = (entry.outcome, entry.generation_id) if entry else None
         self.attached_by_hand = False
         self._state = (entry.status, entry.state) if entry else None
         self._warned = False
-        self.refusal: ledger.Unusable | None = None
+        self.refusal: store.Unusable | None = None
 
     @property
-    def book(self) -> ledger.Ledger | None:
+    def ledger(self) -> store.Ledger | None:
         """The ledger that it is written into, where there is one."""
-        return self._book
+        return self._ledger
 
     @property
-    def entry(self) -> ledger.Entry | None:
+    def entry(self) -> store.Entry | None:
         """What the ledger knew of the job when this began."""
         return self._entry
 
@@ -220,85 +136,87 @@ class Journal:
         return self._entry.key if self._entry else None
 
     def before_sending(self) -> None:
-        """The first byte of the POST is about to leave; raises ledger.Unusable if that cannot be written down."""
-        if not self._book:
+        """The first byte of the POST is about to leave; raises store.Unusable if that cannot be written down."""
+        if not self._ledger:
             return
         try:
-            if not self._book.note_outcome(self.key, "sending"):
-                raise ledger.Unusable("busy", "another process has found this job meanwhile")
-        except ledger.Unusable as problem:
+            if not self._ledger.note_outcome(self.key, "sending"):
+                raise store.Unusable("busy", "another process has found this job meanwhile")
+        except store.Unusable as problem:
             self.refusal = problem
             raise
         self._known = ("sending", None)
 
     def never_again(self) -> None:
         """The service's own error forbids to send this request once more, also under its idempotency key."""
-        if self._book:
-            self._write(self._book.record, self.key, "not to be repeated", sent_with=None)
+        if self._ledger:
+            self._write(self._ledger.record, self.key, "not to be repeated", sent_with=None)
 
     def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
         """What is known of the job by now; written only where it has changed."""
-        if not self._book or (self.attached_by_hand and not status):
+        if not self._ledger or (self.attached_by_hand and not status):
             return
         if generation_id and self._known != ("accepted", generation_id):
             self._known = ("accepted", generation_id)
-            self._write(self._book.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer")
+            self._write(
+                self._ledger.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer"
+            )
         elif not generation_id and outcome != self._known[0]:
             if not (outcome == "not_sent" and self._known[0] == "planned"):
-                self._write(self._book.note_outcome, self.key, outcome)
+                self._write(self._ledger.note_outcome, self.key, outcome)
             self._known = (outcome, None)
         if status and (status, state) != self._state:
             self._state = (status, state)
             status = self._console.redactor.text(status)
-            self._write(self._book.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
+            self._write(self._ledger.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
 
-    def billed(self, cost: spending.Amount | None, usage) -> None:
+    def billed(self, cost: amounts.Amount | None, usage) -> None:
         """What the service says the job has cost."""
-        if self._book and cost is not None:
+        if self._ledger and cost is not None:
             self._write(
-                self._book.record,
+                self._ledger.record,
                 self.key,
                 f"billed {cost}",
                 cost=cost.micro,
                 cost_unit=cost.unit,
-                usage=ledger.as_json(usage),
+                usage=store.as_json(usage),
             )
 
     def saved(self, assets: list[dict]) -> None:
         """Files of the job are on disk; each as its `asset` event told it."""
-        if self._book and assets:
-            paths = ledger.as_json([asset["path"] for asset in assets])
+        if self._ledger and assets:
+            saved = store.as_json([asset["path"] for asset in assets])
             known = [{name: asset[name] for name in ("number", "path", "bytes", "sha256")} for asset in assets]
             what = f"{len(assets)} files saved"
-            self._write(self._book.record, self.key, what, paths=paths, assets=ledger.as_json(known))
+            self._write(self._ledger.record, self.key, what, paths=saved, assets=store.as_json(known))
 
     def ended(self, exit_code: int, delivered: bool) -> None:
         """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""
-        if self._book:
+        if self._ledger:
             # Fetched once more, it is still a job that was delivered then.
             columns = {"delivered_at": time.time()} if delivered and self._entry.delivered_at is None else {}
-            self._write(self._book.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
+            self._write(self._ledger.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
 
     def gone(self) -> None:
         """The service does not know the job any more: it is closed, and the same command may buy again."""
-        if self._book and not self.attached_by_hand:
-            self._write(self._book.record, self.key, "gone", closed="gone")
+        if self._ledger and not self.attached_by_hand:
+            self._write(self._ledger.record, self.key, "gone", closed="gone")
 
     def release(self) -> None:
         """This process is done with the job."""
-        if self._book:
-            self._book.release(self.key)
+        if self._ledger:
+            self._ledger.release(self.key)
 
     # -- reconciling -------------------------------------------------------------------------------
 
     def attach(self, matches: list[str]) -> list[str]:
         """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's."""
-        if not self._book:
+        if not self._ledger:
             return matches
-        free = self._try(self._book.unclaimed, self._entry.service, matches) or []
-        if len(free) != 1 or self._try(self._book.has_rival, self._entry) is not False:
+        free = self._try(self._ledger.unclaimed, self._entry.service, matches) or []
+        if len(free) != 1 or self._try(self._ledger.has_rival, self._entry) is not False:
             return free if len(free) != 1 else []
-        if not self._try(self._book.accepted, self.key, free[0], "the list of running jobs"):
+        if not self._try(self._ledger.accepted, self.key, free[0], "the list of running jobs"):
             return []
         self._known = ("accepted", free[0])
         return free
@@ -306,20 +224,20 @@ class Journal:
     def _try(self, call, *values):
         try:
             return call(*values)
-        except ledger.Unusable as problem:
+        except store.Unusable as problem:
             self._warn(problem)
             return None
 
     def _write(self, call, *values, **columns) -> None:
         try:
             call(*values, **columns)
-        except ledger.Unusable as problem:
+        except store.Unusable as problem:
             self._warn(problem)
 
-    def _warn(self, problem: ledger.Unusable) -> None:
+    def _warn(self, problem: store.Unusable) -> None:
         if not self._warned:
             self._warned = True
             self._console.warning(
                 "ledger_write_failed",
-                f"the journal of purchases could not be written ({problem.message}): keep the id of this job",
+                f"the ledger could not be written ({problem.message}): keep the id of this job",
             )

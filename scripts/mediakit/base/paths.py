@@ -13,7 +13,7 @@ import stat
 import sys
 
 _NAME = "ai-media"
-# The journal of purchases, in the state folder.
+# The ledger, in the state folder.
 LEDGER = "ledger.sqlite3"
 
 
