@@ -1,15 +1,3 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Everything else that can be done with an account: balance, credits, models, files, activity, a new key.
 
 Without a service it lists them; without an action it lists the service's actions, each with its fields and
@@ -17,7 +5,7 @@ its effect: no_spend, creates_payment or spends. What is not free, or cannot be 
 --confirm; without it the request is shown and nothing is sent.
 """
 
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   account.py
@@ -72,7 +60,3 @@ def _check_alone(arguments) -> None:
             raise bad_argument("--" + flag.replace("_", "-"), "expected with a service and an action")
     if arguments.service is None and arguments.speaks is not None:
         raise bad_argument("--as", "expected with a service")
-
-
-if __name__ == "__main__":
-    run("account.py", build_parser, main)

@@ -1,22 +1,10 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Make a picture, a video, speech, sound or a 3D model: send one request, wait for the result, save it.
 
 Events go to stdout, one JSON object a line; the last line is the result.
 """
 
 from mediakit.base.times import time_left
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   create_and_wait.py --provider sandbox --task t2i --prompt "a tin boat at dusk" --output-dir out
@@ -127,7 +115,3 @@ def _terms(arguments, asked, connection):
         reconciles=connection.provider.lists_running,
         repeats_for=(connection.provider.idempotency or {}).get("seconds", 0.0),
     )
-
-
-if __name__ == "__main__":
-    run("create_and_wait.py", build_parser, main)

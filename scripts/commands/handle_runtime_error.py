@@ -1,15 +1,3 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Say what a service's HTTP error means and what to do about it.
 
 The exit code is the category's: 20 to 25. Nothing is sent.
@@ -18,7 +6,7 @@ The exit code is the category's: 20 to 25. Nothing is sent.
 from __future__ import annotations
 
 from mediakit.base.text import plain
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   handle_runtime_error.py --status 402 --body '{"message":"insufficient credits"}'
@@ -100,7 +88,3 @@ def _credits_check_command(provider, arguments) -> str | None:
         return None
     header = f'"{provider.key["header"]}: {provider.key["prefix"]}${provider.key["variable"]}"'
     return f"curl -X GET {quote(base_url + path)} -H {header}"
-
-
-if __name__ == "__main__":
-    run("handle_runtime_error.py", build_parser, main)

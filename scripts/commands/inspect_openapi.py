@@ -1,15 +1,3 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Say what an endpoint takes, from its OpenAPI document: fields, a template, a check of a payload.
 
 Nothing is bought. A document comes from a file or a URL, or is one of the bundled contracts.
@@ -19,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   inspect_openapi.py --provider skills-video --list-endpoints --task t2v
@@ -301,7 +289,3 @@ def _modes(document, endpoints: list[str]) -> dict:
         "polling_endpoints": endpoints,
         "poll_endpoint": poll_endpoint(document),
     }
-
-
-if __name__ == "__main__":
-    run("inspect_openapi.py", build_parser, main)

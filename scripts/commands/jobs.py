@@ -1,15 +1,3 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Look at, go on with and settle the jobs that were bought. Nothing here ever buys.
 
 list       newest first              show JOB       everything that is known of one
@@ -22,7 +10,7 @@ JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
 
 from mediakit.base.times import rfc3339
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   jobs.py list --limit 5
@@ -358,7 +346,3 @@ def _forget(console, arguments, ledger) -> int:
     for entry in jobs:
         ledger.forget(entry.key)
     return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
-
-
-if __name__ == "__main__":
-    run("jobs.py", build_parser, main)

@@ -1,22 +1,10 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Say which services are ready to use, what is missing, and what to run next.
 
 Nothing is sent, except with --online or where --persist-key replaces a key, and then only reads. Nothing is bought.
 """
 
 from mediakit.base.text import plain
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 from mediakit.console.commands import command_line
 
 EXAMPLES = """\
@@ -302,7 +290,3 @@ def _create_with(provider, *address: str) -> dict:
         **command_line("create_and_wait.py", *argv),
         "effect": "no_spend" if provider.embedded else "spends",
     }
-
-
-if __name__ == "__main__":
-    run("preflight.py", build_parser, main)

@@ -1,21 +1,9 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Serve the sandbox for other programs, until Ctrl-C.
 
 One `ready` event tells its URL. Faults are described in references/sandbox.md.
 """
 
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   sandbox.py
@@ -70,7 +58,3 @@ def main(console: Console, arguments) -> int:
         )
         signal_number = console.wait_for(stop)
     return console.result("interrupted", 128 + signal_number)
-
-
-if __name__ == "__main__":
-    run("sandbox.py", build_parser, main)

@@ -1,21 +1,9 @@
-#!/usr/bin/env python3
-# /// script
-# requires-python = ">=3.10"
-# dependencies = [
-#   "requests>=2.32,<3",
-#   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
-#   "python-dotenv>=1.0,<2",
-#   "PyYAML>=6.0,<7",
-#   "Pillow>=10.1,<13",
-# ]
-# ///
 """Wait for a job that exists already, by its id, and save its results.
 
 Asking is free: this never buys anything.
 """
 
-from mediakit.console import Console, Parser, run
+from mediakit.console import Console, Parser
 
 EXAMPLES = """\
   wait_generation.py --generation-id gen_7f31 --output-dir out
@@ -64,7 +52,3 @@ def main(console: Console, arguments) -> int:
         trace=arguments.trace,
     )
     return job.run()
-
-
-if __name__ == "__main__":
-    run("wait_generation.py", build_parser, main)
