@@ -1,22 +1,26 @@
-"""Write what references/ says about models and services: whole pages, and tables between marks in other pages.
+"""Write what references/ says about models, services and codes: whole pages, and tables between marks in other pages.
 
     python tests/generate_references.py           # write the pages
     python tests/generate_references.py --check   # exit 1 when a page is stale
 
 The catalogues, assets/contracts/*.catalogue.json, and the descriptors, assets/providers/*.json, are the only source:
-neither a generated page nor what stands between the marks of another page is edited by hand.
+neither a generated page nor what stands between the marks of another page is edited by hand. The tables of codes, and
+the enumerations of codes in the schema of events, come from the registry, scripts/mediakit/base/codes.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from mediakit.base import codes  # noqa: E402
 from mediakit.services import payloads, providers  # noqa: E402
 
 CONTRACTS = ROOT / "assets" / "contracts"
@@ -38,6 +42,9 @@ TASK_PAGES = {
     "i2m": "image-to-3d.md",
 }
 SERVICES_PAGE = "services.md"
+EVENTS_PAGE = "events.md"
+CODES_PAGE = "codes.md"
+EVENT_SCHEMA = ROOT / "assets" / "schemas" / "event.schema.json"
 # What a descriptor says about itself or about this program, and no service could leave unknown.
 NOT_OF_A_SERVICE = ("id", "name", "embedded", "speaks", "origin", "base_path", "sources", "guidance", "homepage")
 DAY = 86400
@@ -87,8 +94,41 @@ def render_pages() -> dict[Path, str]:
         "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
         "left out": render_left_out(services),
     }
-    marked = {**tasks, SERVICES_PAGE: tables}
-    return {**pages, **{REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}}
+    listed = {"error codes": render_codes(codes.ERRORS), "warning codes": render_codes(codes.WARNINGS)}
+    marked = {**tasks, SERVICES_PAGE: tables, EVENTS_PAGE: {"exit codes": render_exit_codes()}, CODES_PAGE: listed}
+    marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
+    return {**pages, **marked_pages, EVENT_SCHEMA: render_event_schema()}
+
+
+def render_exit_codes() -> list[str]:
+    rows = [("code", "meaning", "what to do"), ("---",) * 3]
+    rows += [(str(code), found.meaning, found.way_out) for code, found in codes.EXIT_CODES.items()]
+    return [table_row(*row) for row in rows]
+
+
+def render_codes(registered: dict) -> list[str]:
+    """Return the table of the error codes or of the warning codes; the second column is a category or a concern."""
+    rows = [("code", next(iter(registered.values()))._fields[0], "meaning", "what to do"), ("---",) * 4]
+    rows += [(f"`{code}`", *found) for code, found in registered.items()]
+    return [table_row(*row) for row in rows]
+
+
+def render_event_schema() -> str:
+    """Return the schema of events with its enumerations of codes written anew."""
+    text = EVENT_SCHEMA.read_text(encoding="utf-8")
+    listed = {
+        "exit_code": list(codes.EXIT_CODES),
+        "error_code": list(codes.ERRORS),
+        "warning_code": list(codes.WARNINGS),
+        "category": list(codes.CATEGORY_EXIT_CODES),
+        "outcome": list(codes.OUTCOMES),
+    }
+    for name, values in listed.items():
+        words = ", ".join(map(json.dumps, values))
+        lines = textwrap.fill(words, 110, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        found = re.search(rf'^    "{name}": {{"enum": \[([^]]*)\]', text, re.M)
+        text = text[: found.start(1)] + f"\n{lines}\n    " + text[found.end(1) :]
+    return text
 
 
 def render_marked(name: str, parts: dict[str, list[str]]) -> str:

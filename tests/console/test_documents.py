@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, SCRIPTS
-from mediakit.base import errors
+from mediakit.base import codes
 from mediakit.services import catalogue, providers
 
 PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *sorted((ROOT / "references").glob("*.md"))]
@@ -54,14 +54,14 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
-    there = [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), SCRIPTS / "mediakit/__init__.py"]
+    there = [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
     assert named <= {path.name for path in there} | REPLACED_SCRIPTS
 
 
 def test_the_page_of_exit_codes_is_the_registry():
     page = (ROOT / "references/events.md").read_text(encoding="utf-8")
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.M) for code in row.split(",")}
-    assert listed == set(errors.EXIT_CODES)
+    assert listed == set(codes.EXIT_CODES)
 
 
 def test_the_page_of_events_is_the_schema(scripts):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conftest import ROOT
-from mediakit.base import errors
+from mediakit.base import codes
 from mediakit.services import catalogue, providers
 
 SERVICE = providers.load("skills-video")
@@ -130,7 +130,7 @@ def test_no_answer_is_too_strange_to_be_read(body):
     SERVICE.reading(body)
     SERVICE.usage(body)
     SERVICE.outputs(body)
-    assert SERVICE.category(400, body)[0] in errors.CATEGORY_EXIT_CODES
+    assert SERVICE.category(400, body)[0] in codes.CATEGORY_EXIT_CODES
 
 
 @given(st.binary(max_size=200))

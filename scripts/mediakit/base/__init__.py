@@ -7,5 +7,6 @@ text        text and JSON on their way out: one line, valid, safe on a terminal 
 inbox       where threads put what happens, and one waits for it
 retry       pauses between tries, and how often one is told of
 times       RFC 3339, and what is left of the command's time
-errors      categories, outcomes, exit codes (pure)
+errors      what ends a command, and how an HTTP answer is classified (pure)
+codes       the registry of exit codes, error codes and warning codes (pure)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from ..base import errors
+from ..base import codes, errors
 from ..base.redactor import Redactor
 from ..base.text import is_flat, plain, to_line
 from ..base.times import rfc3339
@@ -86,6 +86,7 @@ class Console:
             **failure.fields,
             **more,
         }
+        fields["guidance"] = fields.get("guidance") or [codes.ERRORS[failure.code].way_out]
         return self.result("error", failure.exit_code, **fields)
 
     def plain(self, text: str, limit: int = 300) -> str:

@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 
-from ..base import errors
+from ..base import codes, errors
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description: str, examples: str, **options):
         super().__init__(
             description=description,
-            epilog=f"examples:\n{examples}\n\nexit codes:\n{errors.exit_code_table()}",
+            epilog=f"examples:\n{examples}\n\nexit codes:\n{codes.exit_code_table()}",
             # With a width of its own the formatter does not import what it would take to ask the terminal.
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
             allow_abbrev=False,

@@ -16,7 +16,7 @@ import queue
 import time
 from collections import namedtuple
 
-from ..base import errors
+from ..base import codes, errors
 from ..base.text import is_flat, to_line
 from ..console import Console
 from ..console.commands import command_line
@@ -374,7 +374,7 @@ class _Doing:
         )
 
     def _guidance(self, category: str) -> list[str]:
-        usual = self._provider.guidance(category) if category in errors.CATEGORY_EXIT_CODES else []
+        usual = self._provider.guidance(category) if category in codes.CATEGORY_EXIT_CODES else []
         if category == "outcome_unknown" and self._asked.idempotency_key:
             again = (
                 f"The same with --confirm and --param idempotency_key={self._asked.idempotency_key} is no second one."

@@ -13,7 +13,7 @@ The outcome of a job:
 
     planned   claimed; no byte of the POST has left
     sending   the first byte is about to leave
-    not_sent, rejected, accepted, unknown   as errors.OUTCOMES
+    not_sent, rejected, accepted, unknown   as codes.OUTCOMES
 
 Whoever claimed a job holds a lock on a file of its own for as long as the process lives; the system
 drops it with the process, however that ends. `planned` without such an owner was not sent, `sending`
@@ -255,7 +255,7 @@ class Ledger:
         return False
 
     def outcome_of(self, entry: Entry) -> str:
-        """A word of errors.OUTCOMES, or `under_way` while its owner has no answer."""
+        """A word of codes.OUTCOMES, or `under_way` while its owner has no answer."""
         if entry.outcome == "accepted" and entry.generation_id is None and entry.delivered_at is None:
             return "unknown"
         if entry.outcome not in ("planned", "sending", "unknown"):

@@ -51,7 +51,7 @@ _GUIDANCE = {
 # the status is unknown; body is the whole answer.
 Reading = namedtuple("Reading", "id status state body")
 
-# category   a category of errors.CATEGORY_EXIT_CODES
+# category   a category of codes.CATEGORY_EXIT_CODES
 # message    the service's own words
 # code       its error code, "" where it has none
 # outcome    what its code proves of a paid request; None where only the status tells

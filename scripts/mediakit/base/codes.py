@@ -1,0 +1,241 @@
+"""The registry: exit codes, error codes and warning codes, each with its meaning and its way out. Pure.
+
+EXIT_CODES           code -> Exit
+CATEGORY_EXIT_CODES  category of an error -> exit code
+ERRORS               what `error` of an `error` event, and `error.code` of a `terminal`, can be -> Error
+WARNINGS             what `code` of a `warning` event can be -> Warn
+OUTCOMES             what can have become of a paid request
+
+Codes are added, never renamed or reused. references/events.md and the enumerations in
+assets/schemas/event.schema.json are written from here: python tests/generate_references.py.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+# way_out is what to do about it, one line; empty where there is nothing to do.
+Exit = namedtuple("Exit", "meaning way_out")
+# category is a key of CATEGORY_EXIT_CODES, or BY_ANSWER.
+Error = namedtuple("Error", "category meaning way_out")
+# concern is what is at stake: money, files, inputs, network, service, settings.
+Warn = namedtuple("Warn", "concern meaning way_out")
+
+# The category of what a service said: credits, auth, validation, …
+BY_ANSWER = "by answer"
+
+EXIT_CODES = {
+    0: Exit("success", ""),
+    1: Exit("internal error (a bug)", "report it; `AI_MEDIA_DEBUG=1` shows where"),
+    2: Exit("bad arguments", "the event names the flag"),
+    10: Exit("the job itself ended failed or canceled", "look at `error`; change the request"),
+    11: Exit("time used up; the job is still running and can be resumed", "run `next_command`"),
+    12: Exit(
+        "a paid request was sent and its outcome is unknown",
+        "do not send it again; run `next_command`, see [spending](spending.md)",
+    ),
+    20: Exit("insufficient_credits", "recharge"),
+    21: Exit("auth (missing or refused key)", "`preflight.py` shows how to set one"),
+    22: Exit("validation (rejected here or by the service)", "change the field that is named"),
+    23: Exit("not_found", "check model and id"),
+    24: Exit(
+        "transient (rate limit, network, 5xx on a read; nothing was accepted)", "wait, then run the same command again"
+    ),
+    25: Exit("unknown (any other API error)", "look at `message`"),
+    26: Exit(
+        "the job succeeded, but saving its results failed",
+        "run `next_command` soon, see [results](results.md); `assets[]` was saved",
+    ),
+    27: Exit("refused by a guard (duplicate, spend cap, untrusted destination)", "the event says which and why"),
+    28: Exit("Python or a package is missing or too old", "run `next_command`, which installs it"),
+    130: Exit("interrupted by SIGINT", "run `next_command` where there is one"),
+    141: Exit("nobody reads stdout any more", "`jobs.py list` shows what was under way"),
+    143: Exit("interrupted by SIGTERM", "run `next_command` where there is one"),
+}
+
+# The categories that a service's error can fall into, and those of our own.
+CATEGORY_EXIT_CODES = {
+    "internal": 1,
+    "bad_arguments": 2,
+    "outcome_unknown": 12,
+    "insufficient_credits": 20,
+    "auth": 21,
+    "validation": 22,
+    "not_found": 23,
+    "transient": 24,
+    "unknown": 25,
+    "saving": 26,
+    "guard": 27,
+    "dependency": 28,
+}
+
+OUTCOMES = ("not_sent", "rejected", "accepted", "unknown")
+
+ERRORS = {
+    # this program and its flags
+    "internal_error": Error("internal", "a bug in this program", "report it; `AI_MEDIA_DEBUG=1` shows where"),
+    "invalid_arguments": Error(
+        "bad_arguments", "a flag or its value cannot be used", "change the flag that `field` names; see `--help`"
+    ),
+    "python_too_old": Error(
+        "dependency", "this Python is older than the scripts need", "use a newer one, as `guidance[]` says"
+    ),
+    "missing_dependency": Error("dependency", "a Python package is not installed", "run `next_command`"),
+    # keys and trust
+    "missing_api_key": Error("auth", "no key was found for the service", "set one; `preflight.py` says how"),
+    "invalid_api_key": Error("auth", "the key that was found cannot be sent in a header", "copy the key again"),
+    "api_key_refused": Error("auth", "the service refused the key", "make a new key and set it"),
+    "key_not_checked": Error(
+        BY_ANSWER, "a stored key would be replaced by one that could not be tried", "try again later, or `--no-check`"
+    ),
+    "key_exists": Error(
+        "guard",
+        "the user's own store holds a key already, which would be lost",
+        "use it, or `--replace-key` to give it up",
+    ),
+    "untrusted_destination": Error(
+        "guard",
+        "the key would have gone to a host that is not its service's",
+        "use the service's own address; `--trust-base-url` if it is meant",
+    ),
+    # a create and what became of it
+    "request_rejected": Error(
+        BY_ANSWER, "the service refused the request; nothing was bought", "change what `message` names"
+    ),
+    "request_not_sent": Error(
+        "transient", "no byte of the request reached the service", "check the network, then run the same again"
+    ),
+    "request_redirected": Error(
+        "unknown",
+        "the service answered with a redirect, which is never followed with a key",
+        "name the address that answers as `--base-url`",
+    ),
+    "missing_generation_id": Error(
+        "outcome_unknown",
+        "the service accepted the request but its answer holds no id",
+        "do not send it again; run `next_command`",
+    ),
+    "outcome_unknown": Error(
+        "outcome_unknown",
+        "a paid request was sent and no answer tells what became of it",
+        "do not send it again; run `next_command`",
+    ),
+    "read_failed": Error(
+        BY_ANSWER, "the job exists, but the service refuses to tell about it", "mend the cause, then `next_command`"
+    ),
+    "saving_failed": Error("saving", "the job succeeded, and a result could not be saved", "run `next_command` soon"),
+    "no_answer": Error(
+        BY_ANSWER, "the service gave no answer that can be read", "nothing was spent unless `outcome` says unknown"
+    ),
+    "cannot_cancel": Error(
+        "validation", "the service has no way to cancel a job", "it runs on and is paid for; wait for it"
+    ),
+    # what is asked for
+    "payload_invalid": Error(
+        "validation",
+        "the request does not follow the model's contract; nothing was sent",
+        "change the fields that `problems[]` names",
+    ),
+    "payload_unfilled": Error(
+        "validation",
+        "the request holds a value of a template that was never filled in; nothing was sent",
+        "fill in what `problems[]` names",
+    ),
+    "model_not_found": Error(
+        "not_found",
+        "the service's catalogue does not have that model, or has no contract of it",
+        "`inspect_openapi.py --list-endpoints` lists the models",
+    ),
+    "input_refused": Error(
+        "validation",
+        "a file is not what its field or the service takes; nothing was sent",
+        "convert the file, or choose another one or another model",
+    ),
+    "input_changed": Error(
+        "validation",
+        "a file was changed after it was checked; nothing was sent",
+        "run the same again when it is complete",
+    ),
+    "input_gone": Error(
+        BY_ANSWER,
+        "the output of an earlier job can be had neither from its service nor from disk, or not yet",
+        "wait for that job, or give a file of your own",
+    ),
+    "upload_failed": Error(
+        BY_ANSWER, "an input could not be brought to the service; nothing was bought", "run the same again"
+    ),
+    # money
+    "duplicate_unknown": Error(
+        "guard",
+        "the same was asked for before, and it is not known whether that was accepted",
+        "run `next_command`; `--retry-unknown` accepts the risk of paying twice",
+    ),
+    "purchase_under_way": Error("guard", "another process is buying the same at this moment", "wait for it"),
+    "ledger_unusable": Error("guard", "the ledger cannot be trusted or written", "mend it as `guidance[]` says"),
+    "ledger_required": Error(
+        "guard", "there is no ledger, and one is asked for", "set `AI_MEDIA_HOME` to a writable folder"
+    ),
+    "spend_cap": Error("guard", "a cap on spending would be overdrawn", "raise the cap, or ask for less"),
+    "unknown_cost": Error(
+        "guard",
+        "a cap on spending is set, and the cost is not known beforehand",
+        "`--accept-unknown-cost`, or a model with a price",
+    ),
+    "job_not_found": Error("not_found", "the ledger has no such job", "`jobs.py list` shows what it has"),
+    # documents
+    "source_invalid": Error("bad_arguments", "a document is named in a way that is not read", "a path or a URL"),
+    "variant_not_found": Error("bad_arguments", "the body has no variant of that name", "choose one that is listed"),
+    "document_not_found": Error("not_found", "there is no such document", "check the path or address"),
+    "document_unreachable": Error("transient", "the document's address does not answer", "try again later"),
+    "document_unreadable": Error(
+        "validation", "the document is not complete, valid JSON or YAML", "get it again, as a whole"
+    ),
+    "document_not_openapi": Error("validation", "the document is something else than OpenAPI", "name another"),
+    "document_too_large": Error("validation", "the document is larger than is read", "cut it to what is needed"),
+    "document_too_deep": Error("validation", "the document is nested deeper than is read", "name another"),
+    "endpoint_not_found": Error(
+        "not_found", "the document does not have that operation", "`--list-endpoints` lists what it has"
+    ),
+    "reference_broken": Error("validation", "a $ref leads nowhere", "mend the document"),
+    "reference_circular": Error(
+        "validation", "a $ref leads in a circle that never reaches a value", "mend the document"
+    ),
+    "reference_forbidden": Error(
+        "guard", "a $ref leads out of the document's own folder or origin", "put the files beside each other"
+    ),
+}
+
+WARNINGS = {
+    "ledger_unavailable": Warn(
+        "money", "no ledger can be kept: the same command again buys again", "set `AI_MEDIA_HOME`"
+    ),
+    "ledger_write_failed": Warn(
+        "money", "something of this job could not be recorded", "keep its id; free the disk or mend the folder"
+    ),
+    "state_folder": Warn(
+        "settings", "state is kept in another folder than the user's own, or nowhere", "set `AI_MEDIA_HOME`"
+    ),
+    "key_hidden": Warn(
+        "settings", "another key comes before the stored one and is used", "unset the variable that is named"
+    ),
+    "key_not_checked": Warn("settings", "the new key is stored, and could not be tried", "`preflight.py --online`"),
+    "cli_unusable": Warn("service", "the service's own program is there and cannot be used; REST is", "see `message`"),
+    "no_service_plan": Warn("service", "the service made no plan of its own", ""),
+    "model_not_listed": Warn("service", "no list of the service's models has this one; it may be new", ""),
+    "contract_incomplete": Warn(
+        "service", "the model's contract cannot vouch for every field", "look at the service's own page of the model"
+    ),
+    "unknown_status": Warn("service", "the service reports a status that is not known here; waiting goes on", ""),
+    "foreign_event": Warn("service", "the stream told of another job; that was ignored", ""),
+    "result_expired": Warn("files", "the service's time of keeping this result is over", "it is tried all the same"),
+    "private_network_allowed": Warn(
+        "network", "a result's link can reach into this machine's own network", "leave out `--allow-private-network`"
+    ),
+    "metadata_not_embedded": Warn("files", "a result is saved as it came, without its record inside", ""),
+    "provenance_not_written": Warn("files", "the record beside a result could not be written", "see `message`"),
+}
+
+
+def exit_code_table() -> str:
+    """The exit codes as text, for every script's --help."""
+    return "\n".join(f"  {code:>3}  {found.meaning}" for code, found in EXIT_CODES.items())
