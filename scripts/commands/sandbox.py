@@ -36,10 +36,9 @@ def _port(text: str) -> int:
 
 
 def main(console: Console, arguments) -> int:
-    import queue
-
     from mediakit import sandbox
     from mediakit.base import errors, paths
+    from mediakit.base.inbox import Inbox
     from mediakit.services import providers
 
     folder, note = paths.state_folder()
@@ -49,12 +48,12 @@ def main(console: Console, arguments) -> int:
         server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port)
     except OSError as problem:
         raise errors.bad_argument("--port", f"cannot be used: {problem.strerror}") from None
-    stop: queue.SimpleQueue = queue.SimpleQueue()
+    stop = Inbox()
     console.on_signal = stop.put
     base_url = server.url + providers.load("sandbox", server.service).base_path
     with server:
         console.emit(
             "ready", provider="sandbox", service=server.service, url=base_url, origin=server.url, fault=arguments.fault
         )
-        signal_number = console.wait_for(stop)
+        signal_number = stop.take()
     return console.result("interrupted", 128 + signal_number)

@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import io
 import os
-import queue
 import random
 import shutil
 import signal
@@ -42,6 +41,7 @@ from fake_service import (
     stream,
     wait,
 )
+from mediakit.base.inbox import Inbox
 from mediakit.media import download, names, save
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, links and limits as POSIX systems have them")
@@ -613,13 +613,13 @@ def test_no_text_at_all_makes_a_name_that_leads_elsewhere():
 
 
 def saved(service, folder, outputs, **options) -> list:
-    """What a Saver reports, in order, the last one `saved` or `unsaved`."""
-    inbox = queue.SimpleQueue()
+    """What a Saver reports, in order, the last one its SavingEnded."""
+    inbox = Inbox()
     name = names.FileName("stem-{n}", 0.0)
     save.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
-    seen = [inbox.get(timeout=PATIENCE)]
-    while seen[-1].kind == "asset":
-        seen.append(inbox.get(timeout=PATIENCE))
+    seen = [inbox.take(PATIENCE).content]
+    while isinstance(seen[-1], save.AssetSaved):
+        seen.append(inbox.take(PATIENCE).content)
     return seen
 
 
@@ -634,7 +634,7 @@ def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
 
     with FakeService(media=PICTURE) as service:
         output = {"url": f"{service.origin}/media/1.png", "type": "image"}
-        asset = saved(service, tmp_path, [output], finishing=finishing)[0].value
+        asset = saved(service, tmp_path, [output], finishing=finishing)[0].asset
     content = PNG + b"more"
     assert calls == [("image/png", 1, "image")]
     assert (asset["bytes"], asset["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import queue
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from fake_program import ANSWER, FakeProgram, is_running
 from fake_service import FakeService, answer
 from mediakit import console
 from mediakit.base import errors
+from mediakit.base.inbox import Inbox
 from mediakit.http import process, transport
 from mediakit.jobs import options
 from mediakit.services import keys, program, providers
@@ -410,7 +410,7 @@ def test_the_program_is_taken_when_it_is_there_and_has_a_key(
 ):
     found = choose(monkeypatch, capsys, tmp_path, flags, login, works, key)
     assert (found.through is not None, found.key.value) == (through, whose)
-    assert isinstance(found.wire(queue.SimpleQueue()), program.ProgramWire) == through
+    assert isinstance(found.wire(Inbox()), program.ProgramWire) == through
     assert ("cli_unusable" in capsys.readouterr().out) == (not works)
 
 
@@ -555,7 +555,7 @@ def test_an_id_that_the_program_does_not_take_is_never_made_one_of_its_words(tmp
     from mediakit.base.errors import Failure
 
     found = program.Program(SERVICE, str(tmp_path / "missing"), "PATH", "http://127.0.0.1:9")
-    wire = program.ProgramWire(found, None, queue.SimpleQueue())
+    wire = program.ProgramWire(found, None, Inbox())
     for odd in ("a b", "$(x)", "%PATH%", "a&b", "x" * 600, '"'):
         with pytest.raises(Failure):
             wire.get(SERVICE.read_path(odd), 1.0)

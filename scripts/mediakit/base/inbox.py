@@ -1,7 +1,8 @@
 """Where other threads and signal handlers put what happens, and one thread waits for it.
 
-Inbox   put from anywhere, take in one place
-Signal  a signal that asks this process to stop
+Inbox    put from anywhere, take in one place
+Message  what one sender has to say
+Signal   a signal that asks this process to stop
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ _LONGEST_SLEEP = 0.25
 
 
 @dataclass(frozen=True)
+class Message:
+    """`content` says by its class what has happened; `sender` is the request or download that it has happened to."""
+
+    sender: object
+    content: object
+
+
+@dataclass(frozen=True)
 class Signal:
     """A signal; `number` says which."""
 
@@ -22,7 +31,7 @@ class Signal:
 
 
 class Inbox:
-    """Messages in the order in which they came. `put` may be called by a signal handler: it never waits."""
+    """Messages, and Signals, in the order in which they came. `put` may be called by a signal handler: it never waits."""
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue = queue.SimpleQueue()

@@ -110,22 +110,6 @@ class Console:
         except (OSError, ValueError, AttributeError):
             pass  # a diagnostic that is lost, with its terminal perhaps, is no reason to lose the job
 
-    @staticmethod
-    def wait_for(inbox, patience: float = float("inf")):
-        """What comes into a SimpleQueue that a signal handler feeds; a plain `get` would sleep through it.
-
-        patience  seconds after which None comes
-        """
-        import queue
-
-        give_up_at = time.monotonic() + patience
-        while (left := give_up_at - time.monotonic()) > 0:
-            try:
-                return inbox.get(timeout=min(left, 0.25))
-            except queue.Empty:
-                continue
-        return None
-
     def status(self, text: str) -> None:
         if self._live:
             self._show("\r\x1b[K" + plain(self.redactor.text(text), 110))

@@ -6,11 +6,11 @@ Part   the console of one of several jobs
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
 
 from ..base import errors
+from ..base.inbox import Inbox, Message, Signal
 from .events import ClosedPipe, Console
 from .script import unforeseen
 
@@ -73,7 +73,7 @@ class _Side:
     def __init__(self, console: Console, jobs: list):
         self._console = console
         self._lock = threading.Lock()
-        self._inbox: queue.SimpleQueue = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._parts = [Part(console, self._lock) for _ in jobs]
         self._codes: list[int | None] = [None] * len(jobs)
         self._waiting = list(enumerate(jobs))
@@ -81,15 +81,15 @@ class _Side:
         self._closed = False
 
     def run(self) -> list[int]:
-        self._console.on_signal = lambda number: self._inbox.put(("signal", number))
+        self._console.on_signal = lambda number: self._inbox.put(Signal(number))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(AT_ONCE, len(self._parts)))]
         for thread in threads:
             thread.start()
         running = len(threads)
         while running:
-            kind, value = self._console.wait_for(self._inbox)
-            if kind == "signal":
-                self._stop(value)
+            message = self._inbox.take()
+            if isinstance(message, Signal):
+                self._stop(message.number)
             else:
                 running -= 1
         if self._closed:
@@ -111,7 +111,7 @@ class _Side:
                     break
                 index, job = self._waiting.pop(0)
             self._codes[index] = self._guarded(self._parts[index], job)
-        self._inbox.put(("done", None))
+        self._inbox.put(Message(self, None))  # this thread has nothing left to do
 
     def _guarded(self, part: Part, job) -> int | None:
         try:
@@ -122,7 +122,7 @@ class _Side:
             return part.failure(failure)
         except ClosedPipe:
             self._closed = True
-            self._inbox.put(("signal", int(signal.SIGTERM)))
+            self._inbox.put(Signal(int(signal.SIGTERM)))
             return None
         except BaseException as problem:  # a thread that ended without a word would be waited for for ever
             return unforeseen(part, problem)

@@ -4,17 +4,18 @@
     resolve_endpoint   a path below it (pure)
     above              a base URL without its prefix (pure)
     ask                one read, waited for
+    answer_of          what comes of a request that is under way
     Wire               one service: `post` and `get` run in threads and report to an inbox
     Exchange           one request that is under way
     Answer             one complete answer
 
-What arrives goes into the inbox, a `queue.SimpleQueue`, as Seen(exchange, kind, value):
+What arrives goes into the inbox as inbox.Message(exchange, content), where content is one of
 
-    open     HTTP status             a stream has begun
-    chunk    bytes                   a piece of it
-    end      "eof" or "reset"        it is over
-    answer   Answer                  anything else that came whole
-    lost     Lost(message, sent)     nothing came, or not all
+    StreamOpened   a stream has begun
+    StreamChunk    a piece of it
+    StreamEnded    it is over
+    Answer         anything else that came whole
+    Lost           nothing came, or not all
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ import re
 import threading
 import time
 import unicodedata
-from collections import namedtuple
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
 from ..base import errors
+from ..base.inbox import Inbox, Message
 from . import bodies
 
 LARGEST_ANSWER = 16 * 1024 * 1024
@@ -40,8 +42,31 @@ _SPARE = 5.0
 # So many chunks may wait in the inbox before the reader thread waits for its reader.
 _CHUNKS_AHEAD = 32
 
-Seen = namedtuple("Seen", "exchange kind value")
-Lost = namedtuple("Lost", "message sent")
+
+@dataclass(frozen=True)
+class StreamOpened:
+    status: int
+
+
+@dataclass(frozen=True)
+class StreamChunk:
+    content: bytes
+
+
+@dataclass(frozen=True)
+class StreamEnded:
+    """`reason` is "eof" or "reset"; `message` says in words what a reset was."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """`message` is for people; `sent` tells whether a byte of the request may have left."""
+
+    message: str
+    sent: bool
 
 
 class Answer:
@@ -402,15 +427,15 @@ class Exchange:
 
     # Called by the wire, in the exchange's own thread.
 
-    def report(self, kind: str, value) -> None:
+    def report(self, content) -> None:
         if not self._left:
-            self._inbox.put(Seen(self, kind, value))
+            self._inbox.put(Message(self, content))
 
     def report_chunk(self, chunk: bytes) -> None:
         while not self._room.acquire(timeout=0.5):
             if self._left:
                 return
-        self.report("chunk", chunk)
+        self.report(StreamChunk(chunk))
 
     def lost(self, problem: Exception) -> Lost:
         # Without a watch there is no proof, and without proof it counts as sent.
@@ -553,8 +578,8 @@ class Wire:
             self._receive(exchange, response, stream)
         except Exception as problem:
             lost = exchange.lost(problem)
-            self._trace({"lost": lost._asdict()})
-            exchange.report("lost", lost)
+            self._trace({"lost": asdict(lost)})
+            exchange.report(lost)
         finally:
             watching(None)
             if exchange._response is not None:
@@ -570,15 +595,15 @@ class Wire:
         if stream and 200 <= response.status_code < 300:
             declared = "text/event-stream" in response.headers.get("Content-Type", "").lower()
             if declared:
-                exchange.report("open", response.status_code)
+                exchange.report(StreamOpened(response.status_code))
             first, is_stream = self._first_chunk(response, declared)
             if is_stream:
                 if not declared:
-                    exchange.report("open", response.status_code)
+                    exchange.report(StreamOpened(response.status_code))
                 return self._read_stream(exchange, response, first)
         content = self._read_whole(response, first)
         self._trace({"answer": {"status": response.status_code, "headers": dict(response.headers), "body": content}})
-        exchange.report("answer", Answer(response.status_code, response.headers, content))
+        exchange.report(Answer(response.status_code, response.headers, content))
 
     @staticmethod
     def _first_chunk(response, declared: bool) -> tuple[bytes, bool]:
@@ -605,8 +630,8 @@ class Wire:
                 chunk = response.raw.read1(_CHUNK, decode_content=True)
         except Exception as problem:
             self._trace({"lost": {"message": reason(problem), "sent": True}})
-            return exchange.report("end", ("reset", reason(problem)))
-        exchange.report("end", ("eof", ""))
+            return exchange.report(StreamEnded("reset", reason(problem)))
+        exchange.report(StreamEnded("eof"))
 
     @staticmethod
     def _read_whole(response, first: bytes) -> bytes:
@@ -636,18 +661,24 @@ def _is_loopback_peer(address: str) -> bool:
     return is_loopback(address.partition("%")[0])
 
 
-def ask(base_url: str, key: tuple[str, str] | None, path: str, timeout: float, wait_for, body=None) -> Answer | Lost:
-    """Read once and wait for it, `timeout` seconds at most. `wait_for` is Console.wait_for.
+def ask(base_url: str, key: tuple[str, str] | None, path: str, seconds: float, body=None, trace=None) -> Answer | Lost:
+    """Read once and wait for it, `seconds` at most.
 
-    body  of a question that a service takes as a POST; never of anything that costs
+    key, trace  as in Wire
+    body        of a question that a service takes as a POST; never of anything that costs
     """
-    import queue
+    inbox = Inbox()
+    wire = Wire(base_url, key, inbox, trace)
+    exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
+    return answer_of(exchange, inbox, seconds)
 
-    inbox: queue.SimpleQueue = queue.SimpleQueue()
-    wire = Wire(base_url, key, inbox)
-    exchange = wire.get(path, timeout) if body is None else wire.post(path, body, timeout, False)
-    seen = wait_for(inbox, timeout)
-    if seen is None:
-        exchange.leave()
-        return Lost("no answer in time", True)
-    return seen.value
+
+def answer_of(exchange: Exchange, inbox: Inbox, seconds: float) -> Answer | Lost:
+    """What comes of a request that is no stream, within so many seconds of this machine's clock; then it is given up."""
+    give_up_at = time.monotonic() + seconds
+    while message := inbox.take(give_up_at - time.monotonic()):
+        if message.sender is exchange:
+            return message.content
+    is_withheld = exchange.withhold()
+    exchange.leave()
+    return Lost(f"no answer within {seconds:.3g} s", not is_withheld)

@@ -12,11 +12,11 @@ or a seed phrase: a payment is opened, and where somebody goes on with it is tol
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import namedtuple
 
 from ..base import codes, errors
+from ..base.inbox import Inbox
 from ..base.text import is_flat, to_line
 from ..console import Console
 from ..console.commands import command_line
@@ -33,7 +33,6 @@ LARGEST_ANSWER = 64 * 1024
 # A read that fails in passing is repeated after so many seconds each.
 _PAUSES = (0.5, 1.5)
 _LONGEST_PAUSE = 10.0
-_LONGEST_WAIT = 0.25
 _LONGEST_URL = 2048
 _SHORTEST_KEY = 8
 
@@ -162,7 +161,7 @@ class _Doing:
         self._action = action
         self._asked = asked
         self._pays = action.effect != "no_spend"
-        self._inbox: queue.SimpleQueue = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._exchange: transport.Exchange | None = None
         self._outputs: list[dict] | None = None
         self._writer = entries.Writer(console)
@@ -279,7 +278,7 @@ class _Doing:
             self._exchange = wire.post(path, self._asked.body, seconds, stream=False, on_sending=on_sending)
         else:
             self._exchange = {"GET": wire.get, "DELETE": wire.delete}[self._action.method](path, seconds)
-        return wait_for(self._inbox, self._exchange, seconds)
+        return transport.answer_of(self._exchange, self._inbox, seconds)
 
     def _passing(self, answer) -> tuple[str | None, float | None]:
         """`(message, seconds to wait)` of a failure that may be over soon; message is None for anything else."""
@@ -432,31 +431,16 @@ class _Doing:
 
     def _saved(self, saver: save.Saver) -> tuple[list[dict], str | None]:
         assets = []
-        while (seen := self._console.wait_for(self._inbox)).kind not in ("saved", "unsaved"):
-            if seen.kind == "asset":
-                assets.append(seen.value)
-                self._console.emit("asset", **seen.value)
-            elif seen.kind == "retry":
-                self._console.emit("retry", **seen.value)
-            elif seen.kind == "expired":
+        while not isinstance(seen := self._inbox.take().content, save.SavingEnded):
+            if isinstance(seen, save.AssetSaved):
+                assets.append(seen.asset)
+                self._console.emit("asset", **seen.asset)
+            elif isinstance(seen, save.Retrying):
+                self._console.emit("retry", **runner.told_retry(seen))
+            elif isinstance(seen, save.LinkExpired):
                 saver.renew(None)  # there is no job that could be asked for a fresh address
         self._writer.saved(assets)
-        return assets, seen.value
-
-
-def wait_for(inbox: queue.SimpleQueue, exchange: transport.Exchange, seconds: float):
-    """What comes of an exchange, an Answer or Lost, within so many seconds of this machine's clock."""
-    give_up_at = time.monotonic() + seconds
-    while (left := give_up_at - time.monotonic()) > 0:
-        try:
-            seen = inbox.get(timeout=min(left, _LONGEST_WAIT))
-        except queue.Empty:
-            continue
-        if seen.exchange is exchange:
-            return seen.value
-    is_withheld = exchange.withhold()
-    exchange.leave()
-    return transport.Lost(f"no answer within {seconds:g} s", not is_withheld)
+        return assets, seen.problem
 
 
 def _address(found) -> str | None:
@@ -482,9 +466,7 @@ def bounded(answer) -> dict:
 def standing(console: Console, connection: options.Connection, path: str) -> tuple[Standing, object]:
     """What the service says to a read that needs the key: a Standing, and the body of its answer."""
     provider = connection.provider
-    inbox: queue.SimpleQueue = queue.SimpleQueue()
-    exchange = transport.Wire(connection.base_url, connection.authorisation, inbox).get(path, READ_TIMEOUT)
-    answer = wait_for(inbox, exchange, READ_TIMEOUT)
+    answer = transport.ask(connection.base_url, connection.authorisation, path, READ_TIMEOUT)
     if isinstance(answer, transport.Lost):
         return Standing(None, None, None, answer.message, None), None
     body, words = providers.read_json(answer.content)

@@ -55,7 +55,7 @@ def service_plan(
     body = {**asked.payload, **sent_with, connection.provider.plan["field"]: True}
     if connection.provider.idempotency:  # a plan uses up no key
         body.pop(connection.provider.idempotency["field"], None)
-    return transport.ask(connection.base_url, connection.authorisation, asked.path, patience, console.wait_for, body)
+    return transport.ask(connection.base_url, connection.authorisation, asked.path, patience, body)
 
 
 def sent_with(arguments, asked: Request, provider: providers.Provider) -> dict:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-import queue
 import re
 import time
 
 from ..base import errors
+from ..base.inbox import Inbox, Message, Signal
 from ..base.text import to_line
 from ..console import Console
 from ..console.commands import command_line
@@ -89,7 +89,7 @@ class Runner:
         self._saving = saving or save.Saving()
         provenance.check(self._saving, output_dir)
         self._keeper: provenance.Keeper | None = None
-        self._inbox: queue.SimpleQueue = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._writer = writer or entries.Writer(console)
         self._resumes = resumes
         self._job = lifecycle.Job(
@@ -126,7 +126,7 @@ class Runner:
         self._writer.note(self._job.outcome, self._job.generation_id, self._job.status, self._job.state)
 
     def _run(self) -> int:
-        self._console.on_signal = lambda number: self._inbox.put(transport.Seen(None, "signal", number))
+        self._console.on_signal = lambda number: self._inbox.put(Signal(number))
         self._console.emit(
             "start",
             script=self._console.script,
@@ -168,18 +168,16 @@ class Runner:
 
     def _next(self) -> list:
         pause = min(max(self._job.wake_at - time.monotonic(), 0.0), _LONGEST_WAIT)
-        try:
-            seen = self._inbox.get(timeout=pause) if pause else self._inbox.get_nowait()
-        except queue.Empty:
-            self._show_status()
-            now = time.monotonic()
-            return self._job.tick(now, self._is_sent(now))
+        seen = self._inbox.take(pause)
         now = time.monotonic()
-        if seen.kind == "signal":
-            return self._job.interrupted(now, seen.value, self._is_sent(now, True))
-        if seen.exchange is self._listing and self._listing is not None:
-            return self._take_listing(now, seen)
-        if seen.exchange is not self._exchange:
+        if seen is None:
+            self._show_status()
+            return self._job.tick(now, self._is_sent(now))
+        if isinstance(seen, Signal):
+            return self._job.interrupted(now, seen.number, self._is_sent(now, True))
+        if seen.sender is self._listing and self._listing is not None:
+            return self._take_listing(now, seen.content)
+        if seen.sender is not self._exchange:
             return []  # from a request that was given up
         # A server that never falls silent must not keep the clock from being looked at.
         return self._take(now, seen) or self._job.tick(now)
@@ -192,27 +190,30 @@ class Runner:
             return not self._creating.withhold()
         return self._creating.sent
 
-    def _take(self, now: float, seen: transport.Seen) -> list:
-        job, is_create = self._job, seen.exchange is self._creating
-        if seen.kind == "open":
-            return job.stream_opened(now, seen.value)
-        if seen.kind == "chunk":
-            return self._take_chunk(now, seen)
-        if seen.kind == "end":
-            return self._take_end(now, *seen.value)
-        if seen.kind == "lost":
-            message = self._console.plain(seen.value.message)
-            if not is_create:
-                return job.poll_lost(now, message)
-            if self._writer.refusal and not seen.value.sent:
-                if job.outcome != "unknown":
-                    raise entries.unusable(self._writer.refusal)
-                message = self._console.plain(self._writer.refusal.message)
-            if seen.value.sent:
-                repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
-                return job.create_lost(now, message, repeatable)
-            return job.create_not_sent(now, message)
-        return self._take_answer(now, seen.value, is_create)
+    def _take(self, now: float, seen: Message) -> list:
+        content, is_create = seen.content, seen.sender is self._creating
+        if isinstance(content, transport.StreamOpened):
+            return self._job.stream_opened(now, content.status)
+        if isinstance(content, transport.StreamChunk):
+            return self._take_chunk(now, seen.sender, content)
+        if isinstance(content, transport.StreamEnded):
+            return self._take_end(now, content.reason, content.message)
+        if isinstance(content, transport.Lost):
+            return self._take_lost(now, content, is_create)
+        return self._take_answer(now, content, is_create)
+
+    def _take_lost(self, now: float, lost: transport.Lost, is_create: bool) -> list:
+        job, message = self._job, self._console.plain(lost.message)
+        if not is_create:
+            return job.poll_lost(now, message)
+        if self._writer.refusal and not lost.sent:
+            if job.outcome != "unknown":
+                raise entries.unusable(self._writer.refusal)
+            message = self._console.plain(self._writer.refusal.message)
+        if lost.sent:
+            repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+            return job.create_lost(now, message, repeatable)
+        return job.create_not_sent(now, message)
 
     def _take_answer(self, now: float, answer: transport.Answer, is_create: bool) -> list:
         body, problem = providers.read_json(answer.content)
@@ -246,27 +247,27 @@ class Runner:
         suspended machine, and a clock that was set back tells nothing."""
         return 0 <= time.time() - self._asked_at < self._terms.repeats_for
 
-    def _take_listing(self, now: float, seen: transport.Seen) -> list:
+    def _take_listing(self, now: float, seen: transport.Answer | transport.Lost) -> list:
         """The list of unfinished jobs came, or did not: of those like this one, the ids that nobody has."""
         self._listing = None
         matches = None
-        if seen.kind == "answer" and 200 <= seen.value.status < 300:
-            body, _ = providers.read_json(seen.value.content)
+        if isinstance(seen, transport.Answer) and 200 <= seen.status < 300:
+            body, _ = providers.read_json(seen.content)
             matches = self._provider.running_matches(body, self._payload)
         if matches and self._job.generation_id is None and not self._job.ended:
             matches = self._writer.attach(matches)
         return self._job.listed(now, matches)
 
-    def _take_chunk(self, now: float, seen: transport.Seen) -> list:
+    def _take_chunk(self, now: float, exchange: transport.Exchange, seen: transport.StreamChunk) -> list:
         actions = []
         try:
-            for event in self._decoder.feed(seen.value):
+            for event in self._decoder.feed(seen.content):
                 actions += self._take_event(now, event)
                 if self._job.ended:
                     break
         except sse.EventTooLarge as problem:
             actions += self._job.stream_ended(now, "malformed", str(problem))
-        seen.exchange.taken()
+        exchange.taken()
         return actions
 
     def _take_event(self, now: float, event: sse.Event) -> list:
@@ -486,15 +487,13 @@ class Runner:
         stop_at = time.monotonic() + self._saving.budget.limits.seconds
         stop_at = min(stop_at, self._began_at + (self._terms.deadline or float("inf")))
         while time.monotonic() < stop_at:
-            try:
-                seen = self._inbox.get(timeout=_LONGEST_WAIT)
-            except queue.Empty:
-                continue
-            if seen.kind == "signal":
-                return self._stop_saving(saver, assets), seen.value
-            if seen.exchange is saver and seen.kind in ("saved", "unsaved"):
-                return assets, seen.value
-            self._take_saving(saver, seen, assets)
+            seen = self._inbox.take(_LONGEST_WAIT)
+            if isinstance(seen, Signal):
+                return self._stop_saving(saver, assets), seen.number
+            if seen and seen.sender is saver and isinstance(seen.content, save.SavingEnded):
+                return assets, seen.content.problem
+            if seen:
+                self._take_saving(saver, seen, assets)
         return self._stop_saving(saver, assets), "the time for it was used up (--download-timeout, --deadline)"
 
     def _saver(self) -> save.Saver:
@@ -512,32 +511,44 @@ class Runner:
         base, finishing = self._connection.loopback_base, self._keeper.finishing
         return save.Saver(self._output_dir, name, base, self._inbox, self._saving, finishing)
 
-    def _take_saving(self, saver: save.Saver, seen: transport.Seen, assets: list[dict]) -> None:
+    def _take_saving(self, saver: save.Saver, seen: Message, assets: list[dict]) -> None:
         """What a saver reports while it is at work, and what the job says that it asks for."""
-        if seen.exchange is self._exchange and seen.kind == "answer":
-            body, _ = providers.read_json(seen.value.content)
-            saver.renew(self._provider.outputs(body) if 200 <= seen.value.status < 300 else None)
-        elif seen.exchange is self._exchange:
+        content = seen.content
+        if seen.sender is self._exchange and isinstance(content, transport.Answer):
+            body, _ = providers.read_json(content.content)
+            saver.renew(self._provider.outputs(body) if 200 <= content.status < 300 else None)
+        elif seen.sender is self._exchange:
             saver.renew(None)
-        elif seen.exchange is not saver:
+        elif seen.sender is not saver:
             return  # from a request that was given up
-        elif seen.kind == "asset":
-            asset = self._keeper.keep(seen.value)
+        elif isinstance(content, save.AssetSaved):
+            asset = self._keeper.keep(content.asset)
             assets.append(asset)
             self._console.emit("asset", **asset)
             self._keeper.show(asset)
-        elif seen.kind == "retry":
-            self._console.emit("retry", **seen.value)
-        elif seen.kind == "expired":
+        elif isinstance(content, save.Retrying):
+            self._console.emit("retry", **told_retry(content))
+        elif isinstance(content, save.LinkExpired):
             path = self._provider.read_path(self._job.generation_id)
             self._exchange = self._wire.get(path, self._terms.poll_request_timeout)
 
     def _stop_saving(self, saver: save.Saver, assets: list[dict]) -> list[dict]:
         """All files that are on disk, with those that were told while it was stopped."""
         saver.stop()
-        while not self._inbox.empty():
-            self._take_saving(saver, self._inbox.get(), assets)
+        while seen := self._inbox.take(0):
+            if isinstance(seen, Message):
+                self._take_saving(saver, seen, assets)
         return assets
+
+
+def told_retry(retrying: save.Retrying) -> dict:
+    """As a `retry` event tells it."""
+    return {
+        "what": retrying.what,
+        "attempt": retrying.attempt,
+        "retry_in_seconds": retrying.seconds,
+        "message": retrying.message,
+    }
 
 
 def shown(console: Console, output: dict) -> dict:

@@ -12,7 +12,6 @@ descriptor's `inputs` says which. Bringing them costs nothing, so that it is tri
 from __future__ import annotations
 
 import json
-import queue
 import re
 import secrets
 import shutil
@@ -424,26 +423,15 @@ class _Courier:
 
     def _asked(self, connection: options.Connection, path: str) -> transport.Answer | transport.Lost:
         """One read."""
-        inbox: queue.SimpleQueue = queue.SimpleQueue()
-        wire = transport.Wire(connection.base_url, connection.authorisation, inbox, self._trace)
-        return self._answer(inbox, wire.get(path, ANSWER_TIMEOUT), ANSWER_TIMEOUT)
+        seconds = min(ANSWER_TIMEOUT, self._time_left())
+        return transport.ask(connection.base_url, connection.authorisation, path, seconds, trace=self._trace)
 
     def _post(self, file, body: bodies.Body, patience: float) -> transport.Answer | transport.Lost:
         if self._time_left() <= 0:
             raise _failure(file, "upload_failed", "the time of --deadline is used up", "transient", True)
-        inbox: queue.SimpleQueue = queue.SimpleQueue()
-        wire = transport.Wire(self._connection.base_url, self._connection.authorisation, inbox, self._trace)
-        return self._answer(inbox, wire.post(self._upload["path"], body, ANSWER_TIMEOUT, False), patience)
-
-    def _answer(self, inbox, exchange: transport.Exchange, patience: float) -> transport.Answer | transport.Lost:
-        stop_at = time.monotonic() + min(patience, self._time_left())
-        while time.monotonic() < stop_at:
-            try:
-                return inbox.get(timeout=0.25).value  # short, so that a signal is noticed
-            except queue.Empty:
-                continue
-        exchange.leave()
-        return transport.Lost("no answer in time", True)
+        seconds = min(patience, self._time_left())
+        own = self._connection
+        return transport.ask(own.base_url, own.authorisation, self._upload["path"], seconds, body, self._trace)
 
     def _sleep(self, file, seconds: float) -> None:
         if seconds >= self._time_left():

@@ -4,13 +4,12 @@
     Saver    fetches the outputs of one job in a thread and reports to an inbox
     rename_new  a rename that replaces nothing
 
-Reports to the inbox, as transport.Seen(saver, kind, value):
+Reports to the inbox, as inbox.Message(saver, content), where content is one of
 
-    asset    {path, number, bytes, sha256, media_type, width, height}
-    retry    {what, attempt, retry_in_seconds, message}
-    expired  None: a host gives nothing any more; `renew` is waited for
-    saved    None: every output is on disk
-    unsaved  one line: why not
+    AssetSaved    a file is in place
+    Retrying      something is about to be tried once more
+    LinkExpired   a host gives nothing any more; `renew` is waited for
+    SavingEnded   all is over, and why not every output is on disk
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from ..base.inbox import Message
 from ..http import transport
 from . import containers, names
 from .containers import DECODERS, ENDINGS
@@ -44,6 +44,35 @@ _KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
 # What is written is a result only where the service says that it is: else it is an error page.
 _WORDS = ("document", "text")
 _WRITTEN = {"text": "text/plain", "JSON": "application/json"}
+
+
+@dataclass(frozen=True)
+class AssetSaved:
+    """`asset` is {path, number, bytes, sha256, media_type, width, height}, without what is unknown."""
+
+    asset: dict
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """`what` is tried for the `attempt`th time in so many seconds; `message` says why, for people."""
+
+    what: str
+    attempt: int
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class LinkExpired:
+    pass
+
+
+@dataclass(frozen=True)
+class SavingEnded:
+    """`problem` is one line for people; None where every output is on disk."""
+
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,9 +155,9 @@ class Saver:
         if self._download:
             self._download.stop()
 
-    def _report(self, kind: str, value) -> None:
+    def _report(self, content) -> None:
         if not self._stopped:
-            self._inbox.put(transport.Seen(self, kind, value))
+            self._inbox.put(Message(self, content))
 
     def _run(self) -> None:
         try:
@@ -139,14 +168,14 @@ class Saver:
             problems = list(filter(None, map(self._attempt, range(1, len(self._outputs) + 1))))
             if problems:
                 raise Unsaved(_story(problems, len(self._outputs)))
-            self._report("saved", None)
+            self._report(SavingEnded())
         except Unsaved as problem:
-            self._report("unsaved", str(problem))
+            self._report(SavingEnded(str(problem)))
         except OSError as problem:
             # A disk that is full for one file is full for the next.
-            self._report("unsaved", f"{self._folder}: {problem.strerror or transport.reason(problem)}")
+            self._report(SavingEnded(f"{self._folder}: {problem.strerror or transport.reason(problem)}"))
         except Exception as problem:
-            self._report("unsaved", transport.reason(problem))
+            self._report(SavingEnded(transport.reason(problem)))
 
     def _attempt(self, number: int) -> tuple[int, str] | None:
         """Save one output; what goes wrong with one is no reason to lose the next."""
@@ -167,8 +196,8 @@ class Saver:
         if self._has_asked:
             raise problem
         self._has_asked = True
-        self._report("retry", {"what": "expired_link", "attempt": 2, "retry_in_seconds": 0, "message": str(problem)})
-        self._report("expired", None)
+        self._report(Retrying("expired_link", 2, 0, str(problem)))
+        self._report(LinkExpired())
         fresh = self._fresh.get()
         if fresh is None or len(fresh) != len(self._outputs):
             raise Unsaved(f"{problem}; the job was asked for a fresh one and named none")
@@ -216,9 +245,7 @@ class Saver:
     def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
         if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
             self._told_retry_at = time.monotonic()
-            self._report(
-                "retry", {"what": "download", "attempt": attempt + 1, "retry_in_seconds": seconds, "message": words}
-            )
+            self._report(Retrying("download", attempt + 1, seconds, words))
 
     def _put_in_place(self, staging: str, number: int, asset: dict) -> None:
         """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
@@ -235,7 +262,7 @@ class Saver:
                     continue
                 _flush_folder(self._folder)
                 # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
-                return self._report("asset", {"path": path, "number": number, **asset})
+                return self._report(AssetSaved({"path": path, "number": number, **asset}))
         raise Unsaved("no free file name")
 
 

@@ -39,7 +39,7 @@ def refresh_models(console, service: str, base_url: str | None, trusted: bool) -
     if key:
         console.redactor.protect(key.value)
     authorisation = ("Authorization", f"Bearer {key.value}") if key else None
-    answer = transport.ask(origin, authorisation, live["path"], _TIMEOUT, console.wait_for)
+    answer = transport.ask(origin, authorisation, live["path"], _TIMEOUT)
     listed = point(_body_of(answer, service, key), live["models"])
     if not isinstance(listed, list):
         raise _unreachable(service, "its answer holds no list of models")

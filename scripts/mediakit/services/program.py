@@ -14,6 +14,7 @@ import json
 import os
 import re
 import threading
+from dataclasses import asdict
 
 from ..base import errors
 from ..http import process, transport
@@ -242,7 +243,7 @@ class ProgramWire:
         finally:
             self._running.discard(exchange.process)
         self._trace({"answer" if isinstance(seen, transport.Answer) else "lost": _traced(seen)})
-        exchange.report("answer" if isinstance(seen, transport.Answer) else "lost", seen)
+        exchange.report(seen)
 
     def _come_to(self, exchange: _Exchange, argv, content, timeout) -> transport.Answer | transport.Lost:
         self._trace({"run": {"argv": argv, "input": content}})
@@ -259,5 +260,5 @@ class ProgramWire:
 
 def _traced(seen: transport.Answer | transport.Lost) -> dict:
     if isinstance(seen, transport.Lost):
-        return seen._asdict()
+        return asdict(seen)
     return {"status": seen.status, "headers": seen.headers, "body": seen.content}
