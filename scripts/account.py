@@ -12,7 +12,9 @@
 # ///
 """Everything else that can be done with an account: balance, credits, models, files, activity, a new key.
 
-Run it with --help for flags and examples; what it does stands in commands/account.py.
+Without a service it lists them; without an action it lists the service's actions, each with its fields and
+its effect: no_spend, creates_payment or spends. What is not free, or cannot be undone, is done only with
+--confirm; without it the request is shown and nothing is sent.
 """
 
 import os
@@ -20,8 +22,66 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing is written into this folder; start decides where bytecode goes
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # not there with -I, -P and PYTHONSAFEPATH
+from mediakit.base import start
 
-from commands import start  # noqa: E402
+start.begin()
+
+from mediakit.console import Parser, run
+
+EXAMPLES = """\
+  account.py
+  account.py sandbox --as image-skill
+  account.py sandbox --as image-skill quota
+  account.py image-skill quote --param pack_id=starter-500
+  account.py image-skill signup --param agent_name=painter --param runtime=codex --persist-key"""
+
+
+def build_parser():
+    from mediakit.console.flags import folder, one_of, seconds
+    from mediakit.jobs import options
+    from mediakit.services import providers
+
+    names = providers.names()
+    parser = Parser(__doc__, EXAMPLES)
+    parser.add_argument("service", nargs="?", type=one_of(*names), metavar="SERVICE", help=", ".join(names))
+    parser.add_argument("action", nargs="?", metavar="ACTION", help="what to do; left out: list what there is")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the action")
+    parser.add_argument("--confirm", action="store_true", help="do it, although it is not free or cannot be undone")
+    parser.add_argument(
+        "--request-timeout", type=seconds(above=True), metavar="SECONDS", help="default 20, for what is not free 120"
+    )
+    parser.add_argument("--output-dir", type=folder, metavar="DIR", help="save the result there")
+    options.add_address_flags(parser.add_argument_group("service"))
+    options.add_purchase_flags(parser.add_argument_group("spending"))
+    # A service's own program does jobs only.
+    parser.set_defaults(transport="rest")
+    group = parser.add_argument_group("a new key")
+    group.add_argument("--persist-key", action="store_true", help="keep it for this user, unseen")
+    group.add_argument("--show-token", action="store_true", help="write it into the result, once")
+    group.add_argument("--replace-key", action="store_true", help="give up the key that is kept already")
+    return parser
+
+
+def main(console, arguments):
+    from mediakit.jobs import account, options
+
+    if arguments.action is None:
+        _check_alone(arguments)
+        if arguments.service is None:
+            return account.services(console)
+        return account.listing(console, options.provider_of(arguments, arguments.service))
+    return account.run(console, arguments)
+
+
+def _check_alone(arguments):
+    from mediakit.base.errors import bad_argument
+
+    for flag in ("param", "confirm", "output_dir", "persist_key", "show_token"):
+        if getattr(arguments, flag):
+            raise bad_argument("--" + flag.replace("_", "-"), "expected with a service and an action")
+    if arguments.service is None and arguments.speaks is not None:
+        raise bad_argument("--as", "expected with a service")
+
 
 if __name__ == "__main__":
-    start.run("account")
+    run("account.py", build_parser, main)

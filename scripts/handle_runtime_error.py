@@ -12,7 +12,7 @@
 # ///
 """Say what a service's HTTP error means and what to do about it.
 
-Run it with --help for flags and examples; what it does stands in commands/handle_runtime_error.py.
+The exit code is the category's: 20 to 25. Nothing is sent.
 """
 
 import os
@@ -20,8 +20,94 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing is written into this folder; start decides where bytecode goes
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # not there with -I, -P and PYTHONSAFEPATH
+from mediakit.base import start
 
-from commands import start  # noqa: E402
+start.begin()
+
+from mediakit.base.text import plain
+from mediakit.console import Parser, run
+
+EXAMPLES = """\
+  handle_runtime_error.py --status 402 --body '{"message":"insufficient credits"}'
+  handle_runtime_error.py --status 502 --body-file answer.html"""
+
+
+def build_parser():
+    from mediakit.console.flags import one_of
+    from mediakit.services import providers
+
+    names = providers.names()
+    parser = Parser(__doc__, EXAMPLES)
+    parser.add_argument("--status", type=_status, metavar="N", help="the HTTP status, 100 to 599")
+    parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")
+    parser.add_argument("--body-file", metavar="PATH", help="a file with it; - for standard input")
+    parser.add_argument(
+        "--provider", type=one_of(*names), default="skills-video", metavar="{{{}}}".format(",".join(names)),
+        help="whose answer it is, default skills-video",
+    )  # fmt: skip
+    parser.add_argument("--base-url", metavar="URL", help="the service's address, for credits_check_command")
+    parser.add_argument("--trust-base-url", action="store_true", help="name the key for the host of --base-url")
+    parser.add_argument("--credits-endpoint", metavar="PATH", help="the path of the balance below it")
+    return parser
+
+
+def _status(text):
+    import argparse
+
+    if not (text.isdecimal() and 100 <= int(text) <= 599):
+        raise argparse.ArgumentTypeError("expected an HTTP status from 100 to 599")
+    return int(text)
+
+
+def main(console, arguments):
+    from mediakit.base import errors
+    from mediakit.services import providers
+
+    provider = providers.load(arguments.provider)
+    body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
+    category, message = provider.category(arguments.status, body, words)
+    return console.result(
+        "classification",
+        errors.CATEGORY_EXIT_CODES[category],
+        category=category,
+        status=arguments.status,
+        message=plain(message, 1000),
+        should_retry=category == "transient",
+        guidance=provider.guidance(category),
+        credits_check_command=_credits_check_command(provider, arguments),
+        recharge=provider.links or None,
+    )
+
+
+def _body(arguments):
+    from mediakit.base import errors
+    from mediakit.console import inputs
+
+    if arguments.status is None:
+        raise errors.bad_argument("--status", "expected the HTTP status of the answer")
+    if arguments.body is not None and arguments.body_file is not None:
+        raise errors.bad_argument("--body-file", "expected without --body")
+    if arguments.body_file is not None:
+        return inputs.read_text("--body-file", arguments.body_file)
+    return arguments.body or " "
+
+
+def _credits_check_command(provider, arguments):
+    """A curl line that reads the balance, with the key as a variable; only ever to the service's own address."""
+    from shlex import quote
+
+    path = arguments.credits_endpoint or provider.balance_path
+    base_url = provider.base_url
+    if arguments.base_url is not None or arguments.credits_endpoint is not None:
+        from mediakit.http import transport
+
+        base_url = transport.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
+        path = base_url and transport.resolve_endpoint("--credits-endpoint", path, base_url)
+    if not (path and base_url and provider.key):
+        return None
+    header = '"{}: {}${}"'.format(provider.key["header"], provider.key["prefix"], provider.key["variable"])
+    return "curl -X GET {} -H {}".format(quote(base_url + path), header)
+
 
 if __name__ == "__main__":
-    start.run("handle_runtime_error")
+    run("handle_runtime_error.py", build_parser, main)

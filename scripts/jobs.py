@@ -12,7 +12,13 @@
 # ///
 """Look at, go on with and settle the jobs that were bought. Nothing here ever buys.
 
-Run it with --help for flags and examples; what it does stands in commands/jobs.py.
+list       newest first              show JOB       everything that is known of one
+resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
+download   JOB, also once more       spend          by day, service and model
+cancel JOB where the service can     forget         JOB or --older-than DAYS
+gallery    a page of the results in --output-dir
+
+JOB is a key such as job_0123456789abcdef, or the id that the service gave.
 """
 
 import os
@@ -20,8 +26,351 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing is written into this folder; start decides where bytecode goes
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # not there with -I, -P and PYTHONSAFEPATH
+from mediakit.base import start
 
-from commands import start  # noqa: E402
+start.begin()
+
+from mediakit.base.times import rfc3339
+from mediakit.console import Parser, run
+
+EXAMPLES = """\
+  jobs.py list --limit 5
+  jobs.py spend
+  jobs.py resume --all-undelivered --output-dir out
+  jobs.py download job_0123456789abcdef --output-dir out
+  jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py gallery --output-dir out
+  jobs.py forget --older-than 30"""
+
+# action -> the flag that stands for many jobs
+ACTIONS = {
+    "list": None,
+    "show": None,
+    "resume": "all_undelivered",
+    "download": None,
+    "reconcile": "all_unknown",
+    "cancel": None,
+    "spend": None,
+    "forget": "older_than",
+    "gallery": None,
+}
+WITHOUT_JOB = ("list", "spend", "gallery")
+
+
+def build_parser():
+    from mediakit.console.flags import one_of, seconds, whole
+    from mediakit.jobs import options
+
+    parser = Parser(__doc__, EXAMPLES)
+    parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
+    parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
+    parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
+    parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
+    parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
+    parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
+    parser.add_argument(
+        "--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these"
+    )
+    parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
+    parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
+    options.add_connection_flags(parser)
+    options.add_waiting_flags(parser)
+    options.add_reading_flags(parser)
+    return parser
+
+
+OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
+
+
+def main(console, arguments):
+    from mediakit.ledger import entries, fallbacks, store
+
+    _check(arguments)
+    if arguments.action == "gallery":  # about files; it needs no ledger
+        return _gallery(console, arguments)
+    ledger = fallbacks.open_ledger(console, required=True)
+    actions = {
+        "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
+        "cancel": _cancel, "spend": _spend, "forget": _forget,
+    }  # fmt: skip
+    try:
+        return actions[arguments.action](console, arguments, ledger)
+    except store.Unusable as problem:
+        unusable = entries.unusable(problem)
+    raise unusable
+
+
+def _check(arguments):
+    from mediakit.base.errors import bad_argument
+
+    if arguments.action is None:
+        raise bad_argument("ACTION", "expected one of {}".format(", ".join(ACTIONS)))
+    many = ACTIONS[arguments.action]
+    for flag in filter(None, ACTIONS.values()):
+        if _is_given(arguments, flag) and flag != many:
+            raise bad_argument("--" + flag.replace("_", "-"), "does not go with {}".format(arguments.action))
+    takes_many = many is not None and _is_given(arguments, many)
+    if arguments.action in WITHOUT_JOB or takes_many:
+        if arguments.job is not None:
+            raise bad_argument(
+                "JOB", "expected without a job" if takes_many else "{} takes none".format(arguments.action)
+            )
+    elif arguments.job is None:
+        raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
+    if takes_many and arguments.key_stdin:
+        raise bad_argument("--key-stdin", "expected with one job: a key is for one service")
+    if arguments.attach is not None and (arguments.action != "reconcile" or takes_many):
+        raise bad_argument("--attach", "expected with reconcile and one job")
+
+
+def _is_given(arguments, flag):
+    value = getattr(arguments, flag)
+    return value is not None and value is not False  # 0 days are given
+
+
+def _found(arguments, ledger):
+    from mediakit.base import errors
+
+    # Two services can give the same id: the one that is named counts.
+    entry = ledger.find(arguments.job, arguments.provider) or ledger.find(arguments.job)
+    if entry is None:
+        raise errors.Failure(
+            "job_not_found",
+            "the ledger has no such job",
+            "not_found",
+            retryable=False,
+            guidance=["See what there is with jobs.py list."],
+        )
+    if arguments.provider not in (None, entry.service):
+        raise errors.bad_argument("--provider", "expected {}, where this job is, or none".format(entry.service))
+    return entry
+
+
+# -- looking -------------------------------------------------------------------------------------------
+
+
+def _list(console, arguments, ledger):
+    equal = {"service": arguments.provider} if arguments.provider else {}
+    shown = 0
+    for entry in ledger.newest(
+        10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal
+    ):
+        row = _row(ledger, entry)
+        wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
+        if wanted and shown < arguments.limit:
+            shown += 1
+            console.emit("job", **row)
+    return console.result("jobs", 0, jobs=shown, known=ledger.count(**equal))
+
+
+def _show(console, arguments, ledger):
+    import json
+
+    entry = _found(arguments, ledger)
+    changes = [{"time": rfc3339(at), "what": what} for at, what in ledger.changes(entry.key)]
+    payload = json.loads(entry.payload) if entry.payload else None
+    row = dict(_row(ledger, entry), origin=entry.origin, payload=payload, command=entry.command or None)
+    row["changes"] = changes
+    row["assets_saved"] = json.loads(entry.paths) if entry.paths else None
+    row["usage"] = json.loads(entry.usage) if entry.usage else None
+    return console.result("job", 0, **row)
+
+
+def _row(ledger, entry):
+    """What one line tells of a job."""
+    from mediakit.base import amounts
+
+    def amount(micro, unit):
+        return amounts.Amount(micro, unit).shown if micro is not None else None
+
+    outcome = ledger.outcome_of(entry)
+    return {
+        "job": entry.key,
+        "created_at": rfc3339(entry.created_at),
+        "provider": entry.service,
+        "model": entry.model,
+        "intent": entry.intent,
+        "copy": entry.copy if entry.copy > 1 else None,
+        "outcome": outcome,
+        "generation_id": entry.generation_id,
+        "status": entry.status,
+        "state": entry.state,
+        "delivered": entry.delivered_at is not None,
+        "open": entry.delivered_at is None and entry.closed is None and outcome in ("accepted", "unknown", "under_way"),
+        "closed": entry.closed,
+        "last_exit_code": entry.exit_code,
+        "cost": amount(entry.cost, entry.cost_unit),
+        "reserved": amount(entry.reserved, entry.reserved_unit) if entry.cost is None else None,
+    }
+
+
+def _spend(console, arguments, ledger):
+    from mediakit.base import amounts
+
+    rows = ledger.totals()
+    for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
+        if arguments.provider in (None, service):
+            console.emit(
+                "spent",
+                day=day,
+                provider=service,
+                model=model,
+                practice=bool(practice),
+                jobs=jobs,
+                measured=amounts.Amount(measured, unit).shown if measured else None,
+                estimated=amounts.Amount(estimated, unit).shown if estimated else None,
+                jobs_of_unknown_cost=unknown,
+            )
+    return console.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
+
+
+def _gallery(console, arguments):
+    from mediakit.provenance import gallery
+
+    path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
+    return console.result("gallery", 0, path=path, files=files, omitted=omitted or None)
+
+
+# -- going on ------------------------------------------------------------------------------------------
+
+
+def _resume(console, arguments, ledger):
+    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "accepted")
+    return _go_on(console, arguments, ledger, jobs)
+
+
+def _download(console, arguments, ledger):
+    """Like resume, but for delivered jobs as well, and always into a folder."""
+    entry = _found(arguments, ledger)
+    arguments.output_dir = arguments.output_dir or entry.output_dir or "."
+    return _go_on(console, arguments, ledger, [entry])
+
+
+def _reconcile(console, arguments, ledger):
+    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "unknown")
+    if arguments.attach is not None:
+        return _attach(console, arguments, ledger, jobs[0])
+    return _go_on(console, arguments, ledger, jobs)
+
+
+def _open(arguments, ledger, outcome):
+    of_service = [entry for entry in ledger.open_jobs() if arguments.provider in (None, entry.service)]
+    return [entry for entry in of_service if ledger.outcome_of(entry) == outcome]
+
+
+def _go_on(console, arguments, ledger, jobs):
+    from mediakit.console import several
+    from mediakit.jobs import options
+
+    saving = options.saving(arguments)
+
+    def job(entry):
+        return lambda part: _one(part, arguments, ledger, entry, saving)
+
+    return several.run(console, [job(entry) for entry in jobs], list)
+
+
+def _one(console, arguments, ledger, entry, saving):
+    """Wait for one job as far as that can be done from what is known of it."""
+    from mediakit.base import errors
+    from mediakit.jobs import options, purchase
+    from mediakit.ledger import entries
+
+    outcome = ledger.outcome_of(entry)
+    go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
+    if outcome == "under_way":
+        raise entries.under_way(entry)
+    if go_on is None:
+        raise errors.Failure(
+            "job_not_found",
+            "nothing was bought: the request was {}".format(outcome.replace("_", " ")),
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["Run the command that was to buy it once more."],
+        )
+    if outcome == "accepted" and not entry.generation_id:
+        raise errors.Failure(
+            "job_not_found",
+            "the service gave this job no id, so that it cannot be asked for again; it was delivered at once",
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["What was saved of it: jobs.py show, `assets_saved`."],
+        )
+    connection = _connected(console, arguments, ledger, entry)
+    output_dir = arguments.output_dir or entry.output_dir
+    terms = options.waiting_terms(arguments, connection)
+    return go_on(console, connection, terms, ledger, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
+
+
+def _connected(console, arguments, ledger, entry):
+    """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
+    from mediakit.base import errors
+    from mediakit.jobs import options
+
+    try:
+        return options.connect_again(console, arguments, ledger, entry)
+    except errors.Failure as failure:
+        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": ledger.outcome_of(entry)}
+        failure.fields.update({name: value for name, value in known.items() if value})
+        raise
+
+
+def _attach(console, arguments, ledger, entry):
+    """Take a person's word for the id, once the service knows a job of that id."""
+    from mediakit.base import errors
+    from mediakit.jobs import options, purchase, request
+
+    if ledger.outcome_of(entry) != "unknown":
+        raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
+    generation_id = request.generation_id(arguments.attach)
+    if not ledger.unclaimed(entry.service, [generation_id]):
+        raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
+    connection = _connected(console, arguments, ledger, entry)
+    terms = options.waiting_terms(arguments, connection)
+    return purchase.attach(
+        console, connection, terms, ledger, entry, generation_id,
+        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
+    )  # fmt: skip
+
+
+# -- settling ------------------------------------------------------------------------------------------
+
+
+def _cancel(console, arguments, ledger):
+    from mediakit.base import errors
+    from mediakit.services import providers
+
+    entry = _found(arguments, ledger)
+    provider = providers.load(entry.service)
+    raise errors.Failure(
+        "cannot_cancel",
+        "{} has no documented way to cancel a job; it runs on and is paid for".format(provider.title),
+        "validation",
+        retryable=False,
+        job=entry.key,
+        generation_id=entry.generation_id or None,
+        guidance=provider.looking_guidance,
+    )
+
+
+def _forget(console, arguments, ledger):
+    import time
+
+    from mediakit.base import amounts
+    from mediakit.ledger import entries
+
+    if arguments.job:
+        jobs = [_found(arguments, ledger)]
+        if ledger.outcome_of(jobs[0]) == "under_way":
+            raise entries.under_way(jobs[0])
+    else:
+        jobs = ledger.settled_before(time.time() - arguments.older_than * amounts.DAY)
+    for entry in jobs:
+        ledger.forget(entry.key)
+    return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
+
 
 if __name__ == "__main__":
-    start.run("jobs")
+    run("jobs.py", build_parser, main)

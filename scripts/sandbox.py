@@ -12,7 +12,7 @@
 # ///
 """Serve the sandbox for other programs, until Ctrl-C.
 
-Run it with --help for flags and examples; what it does stands in commands/sandbox.py.
+One `ready` event tells its URL. Faults are described in references/sandbox.md.
 """
 
 import os
@@ -20,8 +20,65 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing is written into this folder; start decides where bytecode goes
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # not there with -I, -P and PYTHONSAFEPATH
+from mediakit.base import start
 
-from commands import start  # noqa: E402
+start.begin()
+
+from mediakit.console import Parser, run
+
+EXAMPLES = """\
+  sandbox.py
+  sandbox.py --port 8765 --fault create-429-once
+  sandbox.py --as modellix"""
+
+
+def build_parser():
+    from mediakit.console.flags import one_of
+    from mediakit.sandbox import dialects
+    from mediakit.sandbox.faults import FAULTS
+
+    services = dialects.names()
+    parser = Parser(__doc__, EXAMPLES)
+    parser.add_argument(
+        "--as", dest="service", type=one_of(*services), default=services[0], metavar="SERVICE",
+        help="whose contract it speaks: {}".format(", ".join(services)),
+    )  # fmt: skip
+    parser.add_argument("--port", type=_port, default=0, metavar="PORT", help="0, the default, takes a free one")
+    parser.add_argument("--fault", type=one_of(*FAULTS), metavar="NAME", help="what every create shall suffer")
+    return parser
+
+
+def _port(text):
+    import argparse
+
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected a port from 0 to 65535")
+    return int(text)
+
+
+def main(console, arguments):
+    from mediakit import sandbox
+    from mediakit.base import errors, paths
+    from mediakit.base.inbox import Inbox
+    from mediakit.services import providers
+
+    folder, note = paths.state_folder()
+    if note:
+        console.warning("state_folder", note)
+    try:
+        server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port)
+    except OSError as problem:
+        raise errors.bad_argument("--port", "cannot be used: {}".format(problem.strerror))
+    stop = Inbox()
+    console.on_signal = stop.put
+    base_url = server.url + providers.load("sandbox", server.service).base_path
+    with server:
+        console.emit(
+            "ready", provider="sandbox", service=server.service, url=base_url, origin=server.url, fault=arguments.fault
+        )
+        signal_number = stop.take()
+    return console.result("interrupted", 128 + signal_number)
+
 
 if __name__ == "__main__":
-    start.run("sandbox")
+    run("sandbox.py", build_parser, main)

@@ -1,8 +1,8 @@
 """What a command says and how it ends, as a shell, a pipe and a keyboard see it."""
 
-import importlib
 import json
 import os
+import runpy
 import select
 import shlex
 import signal
@@ -141,10 +141,10 @@ def test_help_needs_no_package_and_tells_flags_examples_and_exit_codes(script):
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
 def test_every_flag_is_explained_and_every_example_is_accepted(script):
-    page = importlib.import_module(f"commands.{script.removesuffix('.py')}")
-    parser = page.build_parser()
+    module = runpy.run_path(str(SCRIPTS / script))
+    parser = module["build_parser"]()
     assert [action.option_strings for action in parser._actions if not action.help] == []
-    for line in page.EXAMPLES.splitlines():
+    for line in module["EXAMPLES"].splitlines():
         name, *words = shlex.split(line.partition(" < ")[0])
         assert name == script and parser.parse(words)
 

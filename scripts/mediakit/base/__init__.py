@@ -1,5 +1,6 @@
 """What needs nothing else of ours.
 
+start       how every script begins, whatever Python reads it
 amounts     sums of money or credits, and what makes two requests one purchase (pure)
 paths       where this user's state and settings live
 redactor    takes secrets out of what is shown or stored

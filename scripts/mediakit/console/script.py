@@ -21,7 +21,6 @@ def run(script: str, parser, main) -> None:
     main     (console, arguments) -> exit code, having called `console.result`
     """
     console = Console(script)
-    signals.catch(console)
     try:
         code = _guarded(console, parser, main)
     except ClosedPipe:
@@ -32,6 +31,7 @@ def run(script: str, parser, main) -> None:
 
 def _guarded(console: Console, parser, main) -> int:
     try:
+        signals.catch(console)  # inside, so that one that comes at once is told of too
         arguments = parser().parse(sys.argv[1:])
         if arguments.version:
             return console.result("version", 0, version=__version__)

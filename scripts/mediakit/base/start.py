@@ -6,20 +6,16 @@ Read by whatever Python a shell happens to find, so it is written in the syntax 
 import os
 import sys
 
-SCRIPTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 OLDEST = (3, 9)
 
 
-def run(name):
-    """Run the script `name` (without its ending) and leave the process."""
+def begin():
+    """What comes before anything else of a script; does not return on a Python that is too old."""
     _close_path()
     if sys.version_info < OLDEST:
         _refuse_python()
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
-    from mediakit import console
-
-    page = getattr(__import__("commands." + name), name)
-    console.run(name + ".py", page.build_parser, page.main)
 
 
 def _close_path():
@@ -55,6 +51,7 @@ def _refuse_python():
         ("error", "python_too_old"),
         ("category", "dependency"),
         ("message", "this is Python %s, and %s or newer is required; nothing was sent" % (found, required)),
+        ("guidance", ["Run the script with Python %s or newer, or with `uv run --no-config`." % required]),
         ("found", found),
         ("required", required),
         ("retryable", False),

@@ -1,0 +1,81 @@
+"""How a script begins: on an old Python, without its folder on the path, and in a stranger's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import PATIENCE, SCRIPTS, Run
+
+ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
+OLD = ("2.7", "3.6", "3.7", "3.8")
+
+
+def interpreter(version: str) -> str:
+    """A Python of that version, or the test is skipped."""
+    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    found = [*map(str, installed), shutil.which(f"python{version}")]
+    for path in filter(None, found):
+        if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:  # a shim may lead nowhere
+            return path
+    pytest.skip(f"no Python {version} here")
+
+
+def run_with(scripts, command: list[str], script: str, *arguments: str, env: dict | None = None, cwd=None) -> Run:
+    ended = subprocess.run(
+        [*command, str(SCRIPTS / script), *arguments],
+        capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE,
+        env=scripts.environment(**(env or {})), cwd=cwd or scripts.folder,
+    )  # fmt: skip
+    return Run(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.mark.parametrize("script", ALL_SCRIPTS)
+@pytest.mark.parametrize("version", OLD)
+def test_an_older_python_gets_one_line_that_says_so(scripts, version, script):
+    run = run_with(scripts, [interpreter(version)], script, "--help")
+    assert (run.code, run.names, run.result["error"], run.stderr) == (28, ["error"], "python_too_old", "")
+    assert run.result["found"].startswith(f"{version}.") and run.result["required"] == "3.9"
+    assert run.result["outcome"] == "not_sent"
+
+
+@pytest.mark.parametrize("flags", [("-I",), ("-P",), ("-S", "-E"), ("-OO",), ("-B",)], ids=" ".join)
+@pytest.mark.parametrize("script", ALL_SCRIPTS)
+def test_a_script_starts_whatever_the_interpreter_was_told(scripts, flags, script):
+    if "-P" in flags and sys.version_info < (3, 11):
+        pytest.skip("a newer flag")
+    run = run_with(scripts, [sys.executable, *flags], script, "--version")
+    assert (run.code, run.names, run.stderr) == (0, ["version"], "")
+
+
+def test_a_script_starts_with_a_safe_path_and_through_a_link(scripts):
+    link = scripts.folder / "preflight"
+    link.symlink_to(SCRIPTS / "preflight.py")
+    for command in ([sys.executable], [sys.executable, "-I"]):
+        ended = subprocess.run(
+            [*command, str(link), "--version"], capture_output=True, env=scripts.environment(PYTHONSAFEPATH="1")
+        )
+        assert Run(ended.returncode, ended.stdout, ended.stderr).names == ["version"]
+
+
+PLANTED = ("requests", "urllib3", "json", "argparse", "jsonschema", "dotenv", "yaml", "PIL", "pip", "venv", "mediakit")
+
+
+@pytest.mark.parametrize("path", [None, "", os.pathsep, ".", "./", "lib", f".{os.pathsep}lib"])
+def test_nothing_of_the_working_directory_is_imported(scripts, path):
+    """`path` is a PYTHONPATH as a shell's set-up may leave it behind."""
+    folder = scripts.folder / "strangers"
+    for below in (folder, folder / "lib"):
+        below.mkdir()
+        for name in PLANTED:
+            (below / f"{name}.py").write_text("open('ran', 'a').write(__name__)\n")
+    env = {} if path is None else {"PYTHONPATH": path}
+    arguments = ["--provider", "sandbox", "--task", "t2i", "--prompt", "x", "--output-dir", str(scripts.folder / "out")]
+    run = run_with(scripts, [sys.executable], "create_and_wait.py", *arguments, env=env, cwd=folder)
+    assert run.code == 0, run.events
+    assert not (folder / "ran").exists()
