@@ -47,7 +47,7 @@ class Source:
 
     def check(self) -> None:
         """Raises Changed where the file on disk is another one by now."""
-        if self._spool is None:
+        if self.path is not None:
             try:
                 now = stamp_of(os.stat(self.path))
             except OSError:
@@ -71,7 +71,7 @@ class Source:
             raise Changed
 
     def _read(self):
-        if self._spool is None:
+        if self.path is not None:
             try:
                 with open(self.path, "rb") as file:
                     while piece := file.read(PIECE):

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections import namedtuple
+from collections.abc import Collection
 
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_COMPLAINT = 4096
@@ -74,7 +75,7 @@ def _is_program(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def environment(names: list[str] = (), **more: str) -> dict[str, str]:
+def environment(names: Collection[str] = (), **more: str) -> dict[str, str]:
     """What a program gets: what every process needs, the variables of `names`, and `more`."""
     kept = {
         name: value
@@ -118,6 +119,7 @@ class Process:
     def finish(self, content: bytes, limit: float) -> Ended:
         """Feed it its standard input, and wait until it has ended, at most `limit` seconds."""
         process = self._process
+        assert process is not None, "finish comes after start"
         alarm = _later(limit, self.stop, f"it did not end within {limit:g} s")
         too_much = f"it wrote more than {LARGEST_OUTPUT} bytes"
         output = _Reader(process.stdout, LARGEST_OUTPUT, lambda: self.stop(too_much))

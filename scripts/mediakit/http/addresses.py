@@ -1,0 +1,185 @@
+"""Who may be reached, and who gets the key. Pure.
+
+origin_of            scheme, host and port of a URL
+resolve_base_url     which address may get the key
+resolve_endpoint     a path below it
+above                a base URL without its prefix
+is_loopback          whether a host is this machine
+is_private_literal   whether a host is written as an address that is not public
+is_public_peer       whether a connected address is one of the open internet
+is_private_peer      whether it may be reached where private ones are allowed
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from typing import overload
+from urllib.parse import urlsplit, urlunsplit
+
+from ..base import errors
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host of a URL is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if not host:
+        return False
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def is_private_literal(host: str) -> bool:
+    """Whether a host of a URL is written as an address that is not public, or is this machine's name."""
+    # Names are normalised before they are looked up (UTS 46): what looks like no digit or dot becomes one.
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+    if is_loopback(host) or host.endswith(".localhost"):
+        return True
+    if _is_address(host):
+        return not is_public_peer(host)
+    # 2130706433, 0x7f.1 and 127.1 are addresses to the system, and behind a proxy nobody sees which.
+    return bool(re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host))
+
+
+def is_public_peer(address: str) -> bool:
+    """Whether an IP address is one of the open internet: not private, reserved, link-local, multicast."""
+    found = _true_address(address)
+    return found.is_global and not found.is_multicast and (found.version == 4 or found in _GLOBAL_UNICAST)
+
+
+def is_private_peer(address: str) -> bool:
+    """Whether an IP address may be reached where private ones are allowed: public ones too, but no link-local.
+
+    Link-local addresses are where clouds keep the credentials of a machine (169.254.169.254).
+    """
+    found = _true_address(address)
+    return not (found.is_link_local or found.is_multicast or found.is_unspecified)
+
+
+def _true_address(address: str):
+    """The address that packets would go to: what an IPv6 address carries of IPv4 counts."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if found.version == 4:
+        return found
+    if any(found in network for network in _CARRIERS) and int(found) > 1:  # :: and ::1 are addresses of their own
+        return ipaddress.ip_address(int(found) & 0xFFFFFFFF)
+    return found.sixtofour or found
+
+
+# Whose last 32 bits are an IPv4 address: RFC 4291 (compatible, mapped), 2765 (translated), 6052 (NAT64).
+_CARRIERS = [ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
+# All that is assigned of the open internet (RFC 4291, 2.5.4); what Python calls global is more.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+        return True
+    except ValueError:
+        return False
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """`(scheme, host, port)`; raises ValueError for what is no http(s) URL with a host."""
+    if re.search(r"[\s\\\x00-\x1f\x7f]", url):
+        raise ValueError("it holds white space, a backslash or a control character")
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must not hold a user name or password")
+    return parts.scheme.lower(), parts.hostname.lower(), parts.port or (443 if parts.scheme.lower() == "https" else 80)
+
+
+@overload
+def resolve_base_url(given: str | None, own: str, trusted: bool) -> str: ...
+
+
+@overload
+def resolve_base_url(given: str, own: str | None, trusted: bool) -> str: ...
+
+
+@overload
+def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None: ...
+
+
+def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None:
+    """The base URL to use, without a slash at its end.
+
+    given    from --base-url; None for the service's own
+    own      the service's own base URL; None where it has none
+    trusted  whether the user passed --trust-base-url
+
+    The key goes to the service's own origin over TLS; elsewhere only to loopback, or over TLS to
+    a host that the user trusts. Raises Failure: 2 for what is no URL, 27 for an untrusted one.
+    """
+    if given is None:
+        return own
+    try:
+        origin = origin_of(given)
+        parts = urlsplit(given)
+        if parts.query or parts.fragment:
+            raise ValueError("it must not hold a query or a fragment")
+    except ValueError as problem:
+        raise errors.bad_argument("--base-url", f"not a usable base URL: {problem}") from None
+    base = urlunsplit((origin[0], parts.netloc, parts.path.rstrip("/"), "", ""))
+    if is_loopback(origin[1]) or (own and origin == origin_of(own)):
+        return base
+    if origin[0] == "http":
+        raise _untrusted("--base-url", f"{origin[1]} would get the key over http, readable by anybody on the way")
+    if not trusted:
+        raise _untrusted(
+            "--base-url",
+            f"{origin[1]} is not the service's own host, and would get its key",
+            "If you trust that host with the key, add --trust-base-url.",
+        )
+    return base
+
+
+def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
+    """The path below `base_url` that a user's endpoint means; a full URL must lie below it.
+
+    Raises Failure: 2 for what is no path, 27 for another origin.
+    """
+    path = given
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", given):
+        if given.startswith("//"):
+            given = urlsplit(base_url).scheme + ":" + given
+        try:
+            same = origin_of(given) == origin_of(base_url)
+        except ValueError as problem:
+            raise errors.bad_argument(flag, f"not a usable URL: {problem}") from None
+        if not same:
+            raise _untrusted(flag, "it names another host than the service's, which would get the key")
+        parts, base_path = urlsplit(given), urlsplit(base_url).path
+        if parts.query or parts.fragment or not parts.path.startswith(base_path + "/"):
+            raise errors.bad_argument(flag, "expected a path below the base URL, without a query or a fragment")
+        path = parts.path.removeprefix(base_path)
+    path = "/" + path.removeprefix("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~%@:+-]+)+", path) or re.search(r"/\.{1,2}(/|$)|%2e|%2f|%5c", path, re.I):
+        raise errors.bad_argument(flag, "expected a path below the base URL, such as /generation/sse/owner/name")
+    # Documents whose server is /api write the version into the path.
+    version = "/" + urlsplit(base_url).path.rpartition("/")[2]
+    if re.fullmatch(r"/v\d+", version) and path.startswith(version + "/"):
+        path = path.removeprefix(version)
+    return path
+
+
+def above(base_url: str, prefix: str) -> str:
+    """The base URL for paths that are not below a service's prefix: without it, or else the bare origin."""
+    if base_url.endswith(prefix):
+        return base_url[: len(base_url) - len(prefix)]
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+
+
+def _untrusted(field: str, message: str, *guidance: str) -> errors.Failure:
+    return errors.Failure(
+        "untrusted_destination",
+        f"{field}: {message}",
+        "guard",
+        field=field,
+        outcome="not_sent",
+        retryable=False,
+        guidance=list(guidance) or ["Nothing was sent. Use the service's own address."],
+    )
