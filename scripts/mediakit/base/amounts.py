@@ -15,7 +15,7 @@ import re
 from collections import namedtuple
 from decimal import ROUND_CEILING, Decimal
 
-from . import errors
+from . import canonical, errors
 
 MICRO = 1_000_000
 DAY = 24 * 3600.0
@@ -79,7 +79,13 @@ def in_unit(amount: Amount, unit: str | None, units: dict) -> Amount:
 
 
 def digest(value) -> str:
-    """A hash of a JSON value that does not depend on the order of keys."""
+    """A hash of a JSON value that does not depend on how it was spelled."""
+    text = json.dumps(canonical.value(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def former_digest(value) -> str:
+    """The hash that ledgers of the first schemas hold: other spellings of the same were another purchase then."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

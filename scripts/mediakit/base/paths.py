@@ -1,34 +1,131 @@
-"""Where this user's state and settings live.
+"""Where this user's files are, and which of them are this user's alone.
 
-state_folder    jobs of the sandbox and the like: AI_MEDIA_HOME, else the platform's folder,
-                else ./.ai-media
+expand          `~` in a path that a flag or a variable holds
+State           where state is kept, and what is to be known about that
+state           the State of this command; choose_state is --state-dir
+state_folder    its folder and its warning
+other_ledgers   further folders that may hold a ledger which counts
+trouble         why a file or folder is not this user's alone
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
+make_private_folder    a folder that only this user can read
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import stat
 import sys
+from dataclasses import dataclass
+
+from . import repository
 
 _NAME = "ai-media"
+LOCAL = f".{_NAME}"
 # The ledger, in the state folder.
 LEDGER = "ledger.sqlite3"
+_MOST_FOLDERS_UPWARD = 64
+
+_chosen: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """folder    where state is kept; None where it cannot be
+    warning   what the user has to know about it, in words
+    is_local  whether it lies in a working directory, which could have come from anybody
+    refused   whether the folder is there, and is not this user's alone: then nothing is bought
+    """
+
+    folder: str | None
+    warning: str | None = None
+    is_local: bool = False
+    refused: bool = False
+
+
+def expand(path: str) -> str:
+    """The path with a leading `~` or `~name` replaced, as a shell does it only where it sees one."""
+    return os.path.expanduser(path)
+
+
+def choose_state(folder: str | None) -> None:
+    """Keep this command's state in `folder`, as --state-dir asks."""
+    global _chosen
+    _chosen = os.path.abspath(expand(folder)) if folder else None
+
+
+def state() -> State:
+    """Where this command keeps its state: --state-dir, AI_MEDIA_HOME, the platform's folder, else ./.ai-media."""
+    if _chosen:
+        return _named("--state-dir", _chosen)
+    if named := os.environ.get("AI_MEDIA_HOME"):
+        return _named("AI_MEDIA_HOME", os.path.abspath(expand(named)))
+    own = _platform_state()
+    if _make_private(own):
+        return _checked("the user's state folder", own)
+    return _local_state()
 
 
 def state_folder() -> tuple[str | None, str | None]:
     """`(folder, warning)`: a folder that exists and can be written, or None, and what to know about it."""
-    if named := os.environ.get("AI_MEDIA_HOME"):
-        if _make_private(named):
-            return os.path.abspath(named), None
-        return None, "AI_MEDIA_HOME cannot be written; nothing is remembered between runs"
-    if _make_private(_platform_state()):
-        return _platform_state(), None
-    local = os.path.abspath(f".{_NAME}")
-    if _make_private(local) and _is_ours_alone(local):
-        return local, f"the user state folder cannot be written; state is kept in {local}"
-    return None, "no folder for state can be written; set AI_MEDIA_HOME to one; nothing is remembered between runs"
+    found = state()
+    return found.folder, found.warning
+
+
+def state_flags() -> list[str]:
+    """The flags that lead another process of this user to the same state; none where it looks there anyway."""
+    found = state()
+    # A variable of this process is perhaps none of the next one's.
+    if found.folder is None or _is_same(found.folder, _platform_state()):
+        return []
+    return ["--state-dir", found.folder]
+
+
+def other_ledgers() -> tuple[list[State], list[str]]:
+    """Folders beside this command's own that hold a ledger: the user's, and every .ai-media upward.
+
+    `(folders, warnings)`; one that is not this user's alone is warned of and left out.
+    """
+    own = state().folder
+    places = [(os.path.abspath(expand(named)), False) for named in [os.environ.get("AI_MEDIA_HOME")] if named]
+    places += [(_platform_state(), False), *((place, True) for place in _local_folders())]
+    found: list[State] = []
+    warnings: list[str] = []
+    for place, is_local in places:
+        seen = [state.folder for state in found if state.folder]
+        if not os.path.lexists(os.path.join(place, LEDGER)) or any(
+            _is_same(known, place) for known in [own, *seen] if known
+        ):
+            continue
+        why = trouble(place, folder=True, may_be_link=not is_local) or _came_along(place, is_local)
+        if why:
+            warnings.append(f"the ledger in {place} is not looked at: {why}")
+        else:
+            found.append(State(place, is_local=is_local))
+    return found, warnings
+
+
+def trouble(path: str, *, folder: bool = False, may_be_link: bool = False) -> str | None:
+    """Why a file (or folder) could have been made or written by somebody else, in words; None if it is ours alone.
+
+    may_be_link  whether a link of this user's own is as good as what it leads to. Raises OSError.
+    """
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        if not may_be_link or (os.name == "posix" and found.st_uid not in (os.geteuid(), 0)):
+            return "it is a link"
+        found = os.stat(path)
+    if not (stat.S_ISDIR if folder else stat.S_ISREG)(found.st_mode):
+        return f"it is no {'folder' if folder else 'regular file'}"
+    if os.name != "posix":
+        return None  # access lists, not mode bits: what lies below the user's own folder is the user's
+    if found.st_uid != os.geteuid():
+        return "it belongs to another user"
+    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
+        return "other users can write to it"
+    return None
 
 
 def settings_file() -> str:
@@ -50,6 +147,9 @@ def make_private_folder(path: str) -> None:
     os.makedirs(path, mode=0o700, exist_ok=True)
 
 
+# -- the folders ---------------------------------------------------------------------------------------
+
+
 def _platform_state() -> str:
     if sys.platform == "win32":
         return os.path.join(os.environ.get("LOCALAPPDATA") or os.path.join(_home(), "AppData", "Local"), _NAME)
@@ -58,10 +158,87 @@ def _platform_state() -> str:
     return os.path.join(_absolute("XDG_STATE_HOME") or os.path.join(_home(), ".local", "state"), _NAME)
 
 
+def _named(by: str, folder: str) -> State:
+    if _make_private(folder):
+        return _checked(by, folder)
+    return State(None, f"{by} cannot be written; nothing is remembered between runs")
+
+
+def _checked(name: str, folder: str) -> State:
+    why = trouble(folder, folder=True, may_be_link=True)
+    if why:
+        return State(None, f"{name} ({folder}) is not used: {why}", refused=True)
+    return State(folder)
+
+
+def _local_state() -> State:
+    """.ai-media at the top of the enclosing repository, else in the working directory."""
+    for place in _local_places():
+        folder = os.path.join(place, LOCAL)
+        if os.path.lexists(folder):
+            why = trouble(folder, folder=True) or _came_along(folder, True)
+            if why:
+                return State(
+                    None, f"the user state folder cannot be written, and {folder} is not used: {why}", refused=True
+                )
+        if not _make_local(folder):
+            continue
+        return State(folder, f"the user state folder cannot be written; state is kept in {folder}", is_local=True)
+    return State(None, "no folder for state can be written; nothing is remembered between runs")
+
+
+def _local_places() -> list[str]:
+    here = _working_directory()
+    if here is None:
+        return []
+    top = repository.top(here)
+    return [top, here] if top and not _is_same(top, here) else [here]
+
+
+def _local_folders() -> list[str]:
+    """Every .ai-media from the working directory upward."""
+    here, found = _working_directory(), []
+    for _ in range(_MOST_FOLDERS_UPWARD if here else 0):
+        assert here is not None
+        found.append(os.path.join(here, LOCAL))
+        if os.path.dirname(here) == here:
+            break
+        here = os.path.dirname(here)
+    return found
+
+
+def _working_directory() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None  # it has been removed
+
+
+def _make_local(folder: str) -> bool:
+    """Make .ai-media for this user alone, and keep it out of the repository; whether it can be written."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        if trouble(folder, folder=True):
+            return False  # somebody else was faster
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(os.path.join(folder, ".gitignore"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write("*\n")
+        return os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        return False
+
+
+@functools.cache
+def _came_along(folder: str, is_local: bool) -> str | None:
+    return "its repository tracks it: it came from somebody else" if is_local and repository.tracks(folder) else None
+
+
 def _absolute(variable: str) -> str | None:
     # The XDG specification says that a relative path is to be ignored.
-    value = os.environ.get(variable)
-    return value if value and os.path.isabs(value) else None
+    value = expand(os.environ.get(variable, ""))
+    return value if os.path.isabs(value) else None
 
 
 def _home() -> str:
@@ -76,12 +253,20 @@ def _make_private(path: str) -> bool:
         return False
 
 
-def _is_ours_alone(path: str) -> bool:
-    if sys.platform == "win32":
-        return True  # access lists, not mode bits: a folder made below the user's own is the user's
-    found = os.lstat(path)
-    return (
-        stat.S_ISDIR(found.st_mode)
-        and found.st_uid == os.getuid()
-        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    )
+def _is_own_group(group: int) -> bool:
+    """Whether a group has this user as its only member, as many systems make one for each user."""
+    try:
+        import grp
+        import pwd
+
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except (ImportError, KeyError):
+        return False
+    return user.pw_gid == group and found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)

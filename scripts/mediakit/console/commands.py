@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
+from ..base import paths
+
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def command_line(script: str, *flags: str) -> dict:
+def command_line(script: str, *flags: str, with_state: bool = True) -> dict:
     """`next_command` and `next_argv` of an event: this interpreter, one of our scripts, our flags.
 
+    with_state  whether it leads to the state of this command, where that is not where the next one would look
     Callers pass only flags of our own and values that they have checked.
     """
-    argv = [sys.executable, os.path.join(SCRIPTS, script), *flags]
+    words = next((at for at, flag in enumerate(flags) if flag.startswith("--")), len(flags))
+    state = paths.state_flags() if with_state else []
+    argv = [sys.executable, os.path.join(SCRIPTS, script), *flags[:words], *state, *flags[words:]]
     if os.name == "nt":
         # PowerShell and cmd both take a quoted word; only PowerShell needs the call operator, and cmd
         # has none, so the quoting is left to the interpreter's own rule.

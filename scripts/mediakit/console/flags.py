@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 
-from ..base import codes, errors
+from ..base import codes, errors, paths
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,6 +25,7 @@ class Parser(argparse.ArgumentParser):
             **options,
         )
         self.add_argument("--version", action="store_true", help="write a version event and stop")
+        self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
 
     def error(self, message: str):
         message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
@@ -125,8 +126,17 @@ def size(text: str) -> int:
     return value
 
 
+def state_folder(text: str) -> str:
+    """An argparse type: a folder, there or not, writable or not."""
+    whole_path = os.path.abspath(paths.expand(text))
+    if not text or not text.isprintable() or (os.path.lexists(whole_path) and not os.path.isdir(whole_path)):
+        raise argparse.ArgumentTypeError("expected a folder, or a name for one that can be made")
+    return whole_path
+
+
 def folder(text: str) -> str:
-    """An argparse type: a folder that can be written, or that can be made."""
+    """An argparse type: a folder that can be written, or that can be made; its `~` is expanded."""
+    text = paths.expand(text)
     there = os.path.abspath(text)
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from ..base import errors
+from ..base import errors, paths
 
 _LARGEST_INPUT = 64 * 1024 * 1024
 
@@ -22,6 +22,7 @@ def read_text(flag: str, path: str) -> str:
         if path == "-":
             content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
         else:
+            path = paths.expand(path)
             if os.path.isdir(path):
                 raise IsADirectoryError(21, "it is a directory")
             with open(path, "rb") as file:

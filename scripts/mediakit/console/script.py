@@ -6,7 +6,7 @@ import os
 import sys
 
 from .. import __version__
-from ..base import errors
+from ..base import errors, paths
 from ..base.text import plain
 from . import signals
 from .dependencies import missing
@@ -35,6 +35,7 @@ def _guarded(console: Console, parser, main) -> int:
         arguments = parser().parse(sys.argv[1:])
         if arguments.version:
             return console.result("version", 0, version=__version__)
+        paths.choose_state(arguments.state_dir)
         return main(console, arguments)
     except SystemExit:  # argparse after --help
         signals.ignore()

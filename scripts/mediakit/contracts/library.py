@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ..base import paths
 from . import reading
 from .errors import ContractError
 
@@ -106,7 +107,7 @@ class Library:
         if _SCHEME.match(source) and "://" in source:
             raise ContractError("source_invalid", "A document is a path or an http(s) URL; no other scheme is read.")
         try:
-            path = Path(source).expanduser().resolve()
+            path = Path(paths.expand(source)).resolve()
         except (OSError, RuntimeError, ValueError):
             raise ContractError("document_not_found", f"File not found: {_short(source)}.") from None
         self._fence = path.parent

@@ -15,6 +15,8 @@ import threading
 from collections import namedtuple
 from collections.abc import Collection
 
+from ..base import paths
+
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_COMPLAINT = 4096
 _CHUNK = 65536
@@ -45,7 +47,7 @@ def locate(name: str, variable: str) -> tuple[str | None, str]:
 
     A working directory is anybody's: nothing is run from it because a PATH says so.
     """
-    named = os.environ.get(variable, "")
+    named = paths.expand(os.environ.get(variable, ""))
     if named:
         if os.path.isabs(named) and _is_program(named):
             return named, variable

@@ -12,7 +12,7 @@ import os
 import re
 import time
 
-from ..base import errors
+from ..base import errors, paths
 from ..base.inbox import Inbox, Message, Signal
 from ..base.text import to_line
 from ..console import Console
@@ -573,7 +573,9 @@ def tracer(console: Console, path: str):
 
     try:
         # A pipe that nobody reads is refused, and not waited for.
-        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NONBLOCK", 0), 0o600)
+        handle = os.open(
+            paths.expand(path), os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NONBLOCK", 0), 0o600
+        )
     except OSError as problem:
         raise bad_argument("--trace", f"expected a file that can be written: {problem.strerror}") from None
 

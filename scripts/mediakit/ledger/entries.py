@@ -19,6 +19,7 @@ _LOOK_EVERY = 0.1
 _MEND = {
     "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
     "network": "Set AI_MEDIA_HOME to a folder on a local disk.",
+    "foreign": "Take it away, or close it to others (chmod 700), or name another folder with --state-dir.",
     "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
     "full": "Free some space, then run the same again. Nothing was sent.",
     "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",

@@ -18,11 +18,11 @@ def open_ledger(console: Console, required: bool, warned: bool = False) -> store
     required  whether a warning is not enough (--require-ledger)
     warned    whether the user has been told already where the state is
     """
-    folder, note = paths.state_folder()
+    state = paths.state()
     try:
-        if folder is None:
-            raise store.Unusable("absent", note)
-        found = store.Ledger(folder, names_hosts=not note)
+        if state.folder is None:
+            raise store.Unusable("foreign" if state.refused else "absent", state.warning or "")
+        found = store.Ledger(state.folder, names_hosts=not state.is_local)
     except store.Unusable as problem:
         if problem.kind != "absent":
             raise entries.unusable(problem) from None
@@ -40,8 +40,8 @@ def open_ledger(console: Console, required: bool, warned: bool = False) -> store
             f"no journal of purchases can be kept ({problem.message}): the same command again will buy again",
         )
         return None
-    if note and not warned:
-        console.warning("state_folder", note)
+    if state.warning and not warned:
+        console.warning("state_folder", state.warning)
     return found
 
 
@@ -51,9 +51,9 @@ def look_up(console: Console, word: str, service: str | None, required: bool):
     required  whether that is a Failure (23, or 27 for a ledger that cannot be used)
     Waiting for a known id is free: without `required` a ledger that cannot be used is no reason to fail.
     """
-    folder, note = paths.state_folder()
+    state = paths.state()
     try:
-        ledger = store.Ledger(folder, names_hosts=not note) if folder else None
+        ledger = store.Ledger(state.folder, names_hosts=not state.is_local) if state.folder else None
         entry = ledger.find(word, service) if ledger else None
     except store.Unusable as problem:
         if required:
@@ -75,9 +75,11 @@ def look_up(console: Console, word: str, service: str | None, required: bool):
 
 def undelivered(services: list[str]) -> int:
     """How many jobs of these services have an id and wait to be delivered; 0 where no ledger tells."""
-    folder, note = paths.state_folder()
+    state = paths.state()
+    if state.folder is None:
+        return 0
     try:
-        ledger = store.Ledger(folder, names_hosts=not note)
+        ledger = store.Ledger(state.folder, names_hosts=not state.is_local)
         return sum(entry.service in services and ledger.outcome_of(entry) == "accepted" for entry in ledger.open_jobs())
     except store.Unusable:
         return 0

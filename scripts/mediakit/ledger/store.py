@@ -153,7 +153,7 @@ _OPEN = f"delivered_at IS NULL AND closed IS NULL AND {_MAY_COST}"
 
 
 class Unusable(Exception):
-    """The ledger cannot be used. `kind`: absent, corrupt, network, newer, full, busy."""
+    """The ledger cannot be used. `kind`: absent, foreign, corrupt, network, newer, full, busy."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)

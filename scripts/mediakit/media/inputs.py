@@ -21,7 +21,7 @@ import stat
 import sys
 from dataclasses import dataclass
 
-from ..base import errors
+from ..base import errors, paths
 from ..base.text import plain
 from ..http import bodies
 from . import containers
@@ -156,7 +156,7 @@ def file_at(field: str, kind: str | None, path: str, limits: tuple[dict, ...], r
     """The file at a path, `-` for standard input, checked and hashed; raises Failure as `read` does."""
     if path == "-":
         return spooled(field, kind, _standard_input(field), "standard input", limits, rules)
-    path = os.path.abspath(os.path.expanduser(path))
+    path = os.path.abspath(paths.expand(path))
     with _opened(field, path) as handle:
         source = _hashed(field, kind, handle, path, limits, rules)
     return File(field, kind, limits, _stand_in(rules, source.sha256), os.path.basename(path), source)

@@ -98,7 +98,7 @@ def _again(folder: str, source: str) -> dict:
     if not (_PLAIN_NAME.fullmatch(source) and folder.isprintable()):
         return {}
     flags = ("--from", os.path.join(folder, source), "--output-dir", folder)
-    return {"again": command_line("create_and_wait.py", *flags)["next_command"]}
+    return {"again": command_line("create_and_wait.py", *flags, with_state=False)["next_command"]}
 
 
 def _records(folder: str, files: dict) -> tuple[dict, int]:

@@ -21,7 +21,7 @@ import time
 from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
-from ..base import errors
+from ..base import errors, paths
 from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
@@ -222,6 +222,7 @@ def read(path: str) -> dict | None:
 
     Raises OSError. Only a regular file is opened, and what it says is checked no further than is_record.
     """
+    path = paths.expand(path)
     # A device or a pipe would block, or never end.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(22, "it is no regular file")

@@ -59,7 +59,8 @@ def _kept(wanted: dict):
 
 def _saved_login(where: dict) -> str | None:
     """The key in the file of another program, which is read and never copied; None where there is none."""
-    path = os.environ.get(where.get("variable", "")) or os.path.join(paths.configuration_folder(), where["path"])
+    named = paths.expand(os.environ.get(where.get("variable", ""), ""))
+    path = named or os.path.join(paths.configuration_folder(), where["path"])
     text = _small_file(path)
     if text is None:
         return None

@@ -1,0 +1,59 @@
+"""Write a file whole or not at all, so that it survives the machine's sudden end.
+
+write          put content in place of whatever is there
+replace        put a finished file in place of whatever is there
+sync_file      the bytes of a file are on disk
+sync_folder    the names in a folder are on disk
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+PREFIX = ".ai-media-"
+SUFFIX = ".part"
+
+
+def write(path: str, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file for this user alone (or with `mode`), in place of the one that is there; raises OSError.
+
+    A link of that name is replaced, not followed.
+    """
+    handle, staging = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX, dir=os.path.dirname(path) or ".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if mode != 0o600 and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+            file.write(content)
+        replace(staging, path)
+    except BaseException:
+        if os.path.lexists(staging):
+            os.unlink(staging)
+        raise
+
+
+def replace(source: str, target: str) -> None:
+    """Give a finished file of the same folder its name, durably; raises OSError."""
+    sync_file(source)
+    os.replace(source, target)
+    sync_folder(os.path.dirname(target) or ".")
+
+
+def sync_file(path: str) -> None:
+    """Raises OSError where the disk is full after all."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: str) -> None:
+    """Windows has no such call and needs none; some file systems cannot do it to a folder."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        return
+    finally:
+        os.close(handle)
