@@ -84,4 +84,4 @@ def _check_alone(arguments):
 
 
 if __name__ == "__main__":
-    run("account.py", build_parser, main)
+    run("account.py", build_parser, main, lambda arguments: arguments.action is not None)

@@ -309,5 +309,10 @@ def _modes(document, endpoints):
     }
 
 
+def _needs_packages(arguments):
+    """For the network, YAML and JSON Schema; the lists of the bundled documents need nothing."""
+    return any((arguments.refresh, arguments.openapi, arguments.validate, arguments.include_template))
+
+
 if __name__ == "__main__":
-    run("inspect_openapi.py", build_parser, main)
+    run("inspect_openapi.py", build_parser, main, _needs_packages)

@@ -55,6 +55,8 @@ ACTIONS = {
     "gallery": None,
 }
 WITHOUT_JOB = ("list", "spend", "gallery")
+# Those that ask a service.
+ASKING = ("resume", "download", "reconcile", "cancel")
 
 
 def build_parser():
@@ -267,7 +269,7 @@ def _go_on(console, arguments, ledger, jobs):
     def job(entry):
         return lambda part: _one(part, arguments, ledger, entry, saving)
 
-    return several.run(console, [job(entry) for entry in jobs], list)
+    return several.run(console, [job(entry) for entry in jobs])
 
 
 def _one(console, arguments, ledger, entry, saving):
@@ -373,4 +375,4 @@ def _forget(console, arguments, ledger):
 
 
 if __name__ == "__main__":
-    run("jobs.py", build_parser, main)
+    run("jobs.py", build_parser, main, lambda arguments: arguments.action in ASKING)

@@ -301,4 +301,4 @@ def _create_with(provider, *address):
 
 
 if __name__ == "__main__":
-    run("preflight.py", build_parser, main)
+    run("preflight.py", build_parser, main, lambda arguments: arguments.online or arguments.persist_key)

@@ -81,4 +81,4 @@ def main(console, arguments):
 
 
 if __name__ == "__main__":
-    run("sandbox.py", build_parser, main)
+    run("sandbox.py", build_parser, main, lambda arguments: True)

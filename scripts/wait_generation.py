@@ -76,4 +76,4 @@ def main(console, arguments):
 
 
 if __name__ == "__main__":
-    run("wait_generation.py", build_parser, main)
+    run("wait_generation.py", build_parser, main, lambda arguments: True)

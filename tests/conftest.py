@@ -96,7 +96,13 @@ class Scripts:
     def environment(self, **more: str) -> dict[str, str]:
         kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL")
         clean = {name: os.environ[name] for name in kept if name in os.environ}
-        own = {"HOME": str(self.home), "AI_MEDIA_HOME": str(self.folder / "state"), "PYTHONIOENCODING": "ascii"}
+        own = {
+            "HOME": str(self.home),
+            "AI_MEDIA_HOME": str(self.folder / "state"),
+            "PYTHONIOENCODING": "ascii",
+            # Else each test would compile everything anew into the state of its own.
+            "PYTHONPYCACHEPREFIX": str(ROOT / ".pytest_cache/bytecode"),
+        }
         return {**clean, **own, **more}
 
     def start(self, script: str, *arguments: str, env: dict | None = None, cwd=None, stdin=subprocess.DEVNULL):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import posts
-from mediakit.base import paths
+from mediakit.base import home, paths
 from sandbox_job import flags
 
 posix = pytest.mark.skipif(os.name == "nt", reason="owners, mode bits and links")
@@ -158,7 +158,7 @@ def test_a_state_folder_that_others_can_write_to_is_refused_by_whatever_it_is_na
     folder = world / ("state/ai-media" if by == "platform" else "state")
     folder.parent.mkdir(exist_ok=True)
     FOLDERS[kind][0](folder)
-    if by == "platform" and not paths._platform_state().startswith(str(world / "state")):
+    if by == "platform" and not home.platform_state().startswith(str(world / "state")):
         pytest.skip("another platform has another folder")
     found = paths.state()
     assert found.folder is None and found.refused

@@ -30,7 +30,6 @@ from fake_service import (
     stream,
     wait,
 )
-from mediakit.console import dependencies
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
 ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
@@ -178,21 +177,7 @@ def test_a_missing_package_is_twenty_eight_with_the_command_that_installs_it(scr
         done = subprocess.run(command, capture_output=True, env=scripts.environment(**WITH_KEY))
         run = Run(done.returncode, done.stdout, done.stderr)
         assert (run.code, run.result["error"], service.connections) == (28, "missing_dependency", 0), run.events
-        assert "requirements.txt" in run.result["next_command"] and "-m pip install" in run.result["next_command"]
-
-
-@POSIX
-def test_a_python_of_the_system_is_left_alone_and_an_environment_is_made(tmp_path, monkeypatch):
-    (tmp_path / "EXTERNALLY-MANAGED").touch()
-    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    monkeypatch.setattr("sys.prefix", sys.base_prefix)
-    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "my state"))
-    told = dependencies.missing(ModuleNotFoundError(name="requests")).fields
-    assert shlex.split(told["next_command"]) == told["next_argv"] and told["next_argv"][:2] == ["sh", "-c"]
-    made, _, installed = told["next_argv"][2].partition(" && ")
-    python = str(tmp_path / "my state" / "venv" / "bin" / "python")
-    assert shlex.split(made)[1:3] == ["-m", "venv"] and shlex.split(installed)[:3] == [python, "-m", "pip"]
-    assert python in told["guidance"][1]
+        assert "requirements.txt" in run.result["next_command"] and "-I -m pip install" in run.result["next_command"]
 
 
 # -- pipes ----------------------------------------------------------------------------------------------

@@ -9,11 +9,15 @@ import sys
 import pytest
 import yaml
 
+import mediakit
 from conftest import ROOT, SCRIPTS
 from mediakit.base import codes
 from mediakit.services import catalogue, providers
 
-PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *sorted((ROOT / "references").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "SKILL.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "references").glob("*.md")),
+]
 SHIPPED_SCRIPTS = sorted(SCRIPTS.glob("*.py"))
 # Scripts of other skills, which the page on moving from them names.
 REPLACED_SCRIPTS = {"ensure_api_key.py", "invoke_and_poll.py"}
@@ -56,6 +60,11 @@ def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
     there = [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
     assert named <= {path.name for path in there} | REPLACED_SCRIPTS
+
+
+def test_the_changelog_begins_with_this_version():
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert released[0] == mediakit.__version__
 
 
 def test_the_page_of_exit_codes_is_the_registry():

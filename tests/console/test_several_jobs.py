@@ -7,22 +7,33 @@ import sys
 
 import pytest
 
-from conftest import KEY, SCRIPTS, Run, posts
+from conftest import KEY, SCRIPTS, Run
 from fake_service import FakeService, answer
 from keyed_service import MADE, create, jobs
-from sandbox_job import flags
 
 CONTRACTS = ("skills-video", "modellix", "image-skill")
 
 
-def test_a_part_that_fails_unforeseen_ends_and_so_does_the_command(scripts, sandbox):
-    """Without the packages, as every part of it finds out for itself."""
-    script, *arguments = flags(sandbox, "--copies", "2", "--no-validate")
-    command = [sys.executable, "-E", "-S", str(SCRIPTS / script), *arguments]
-    ended = subprocess.run(command, capture_output=True, env=scripts.environment(), timeout=60)
+PARTS = """
+import sys
+from mediakit.console import Console, several
+
+def job(part):
+    {fault}
+
+console = Console("x.py")
+sys.exit(several.run(console, [job, lambda part: part.result("version", 0, version="1")]))
+"""
+
+
+@pytest.mark.parametrize("fault, code", [("raise RuntimeError('broken')", 1), ("import a_module_that_nobody_has", 28)])
+def test_a_part_that_fails_unforeseen_ends_for_itself_and_the_command_is_counted(scripts, fault, code):
+    command = [sys.executable, "-c", PARTS.format(fault=fault)]
+    env = scripts.environment(PYTHONPATH=str(SCRIPTS))
+    ended = subprocess.run(command, capture_output=True, env=env, timeout=60)
     run = Run(ended.returncode, ended.stdout, ended.stderr)
-    assert (run.code, run.result["event"], posts(sandbox)) == (28, "summary", 0), run.events
-    assert run.result["jobs"] == run.result["failed"] == 2
+    assert (run.code, run.result["event"], run.result["jobs"], run.result["failed"]) == (code, "summary", 2, 1)
+    assert run.result["spent"] == []
 
 
 def test_all_undelivered_jobs_of_all_contracts_go_on_and_one_whose_key_is_gone_says_so(scripts):

@@ -1,6 +1,9 @@
 """What needs nothing else of ours.
 
 start       how every script begins, whatever Python reads it
+packages    which packages are missing or too old
+environment an environment of our own that has them
+home        where this user's own folder is, and whether what lies there is this user's alone
 amounts     sums of money or credits, and what makes two requests one purchase (pure)
 paths       where this user's state and settings live
 redactor    takes secrets out of what is shown or stored

@@ -80,7 +80,10 @@ ERRORS = {
     "python_too_old": Error(
         "dependency", "this Python is older than the scripts need", "use a newer one, as `guidance[]` says"
     ),
-    "missing_dependency": Error("dependency", "a Python package is not installed", "run `next_command`"),
+    "package_too_old": Error("dependency", "a Python package is older than the scripts need", "run `next_command`"),
+    "missing_dependency": Error(
+        "dependency", "a Python package is not installed, or cannot be imported", "run `next_command`"
+    ),
     # keys and trust
     "missing_api_key": Error("auth", "no key was found for the service", "set one; `preflight.py` says how"),
     "invalid_api_key": Error("auth", "the key that was found cannot be sent in a header", "copy the key again"),

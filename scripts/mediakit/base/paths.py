@@ -1,11 +1,9 @@
 """Where this user's files are, and which of them are this user's alone.
 
-expand          `~` in a path that a flag or a variable holds
 State           where state is kept, and what is to be known about that
 state           the State of this command; choose_state is --state-dir
 state_folder    its folder and its warning
 other_ledgers   further folders that may hold a ledger which counts
-trouble         why a file or folder is not this user's alone
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
@@ -16,14 +14,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import stat
 import sys
 from dataclasses import dataclass
 
 from . import repository
+from .home import NAME, absolute, expand, platform_state, trouble
 
-_NAME = "ai-media"
-LOCAL = f".{_NAME}"
+__all__ = [
+    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "make_private_folder",
+    "other_ledgers", "settings_file", "state", "state_flags", "state_folder", "trouble",
+]  # fmt: skip
+
+LOCAL = f".{NAME}"
 # The ledger, in the state folder.
 LEDGER = "ledger.sqlite3"
 _MOST_FOLDERS_UPWARD = 64
@@ -45,11 +47,6 @@ class State:
     refused: bool = False
 
 
-def expand(path: str) -> str:
-    """The path with a leading `~` or `~name` replaced, as a shell does it only where it sees one."""
-    return os.path.expanduser(path)
-
-
 def choose_state(folder: str | None) -> None:
     """Keep this command's state in `folder`, as --state-dir asks."""
     global _chosen
@@ -62,7 +59,7 @@ def state() -> State:
         return _named("--state-dir", _chosen)
     if named := os.environ.get("AI_MEDIA_HOME"):
         return _named("AI_MEDIA_HOME", os.path.abspath(expand(named)))
-    own = _platform_state()
+    own = platform_state()
     if _make_private(own):
         return _checked("the user's state folder", own)
     return _local_state()
@@ -78,7 +75,7 @@ def state_flags() -> list[str]:
     """The flags that lead another process of this user to the same state; none where it looks there anyway."""
     found = state()
     # A variable of this process is perhaps none of the next one's.
-    if found.folder is None or _is_same(found.folder, _platform_state()):
+    if found.folder is None or _is_same(found.folder, platform_state()):
         return []
     return ["--state-dir", found.folder]
 
@@ -90,7 +87,7 @@ def other_ledgers() -> tuple[list[State], list[str]]:
     """
     own = state().folder
     places = [(os.path.abspath(expand(named)), False) for named in [os.environ.get("AI_MEDIA_HOME")] if named]
-    places += [(_platform_state(), False), *((place, True) for place in _local_folders())]
+    places += [(platform_state(), False), *((place, True) for place in _local_folders())]
     found: list[State] = []
     warnings: list[str] = []
     for place, is_local in places:
@@ -107,39 +104,18 @@ def other_ledgers() -> tuple[list[State], list[str]]:
     return found, warnings
 
 
-def trouble(path: str, *, folder: bool = False, may_be_link: bool = False) -> str | None:
-    """Why a file (or folder) could have been made or written by somebody else, in words; None if it is ours alone.
-
-    may_be_link  whether a link of this user's own is as good as what it leads to. Raises OSError.
-    """
-    found = os.lstat(path)
-    if stat.S_ISLNK(found.st_mode):
-        if not may_be_link or (os.name == "posix" and found.st_uid not in (os.geteuid(), 0)):
-            return "it is a link"
-        found = os.stat(path)
-    if not (stat.S_ISDIR if folder else stat.S_ISREG)(found.st_mode):
-        return f"it is no {'folder' if folder else 'regular file'}"
-    if os.name != "posix":
-        return None  # access lists, not mode bits: what lies below the user's own folder is the user's
-    if found.st_uid != os.geteuid():
-        return "it belongs to another user"
-    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
-        return "other users can write to it"
-    return None
-
-
 def settings_file() -> str:
     """The file that --persist-key writes and every script reads: KEY=value lines, mode 600."""
     if sys.platform == "win32":
         base = os.environ.get("APPDATA") or os.path.join(_home(), "AppData", "Roaming")
     else:
         base = configuration_folder()
-    return os.path.join(base, _NAME, ".env")
+    return os.path.join(base, NAME, ".env")
 
 
 def configuration_folder() -> str:
     """Where programs that follow the XDG base directories keep their settings, on every platform."""
-    return _absolute("XDG_CONFIG_HOME") or os.path.join(_home(), ".config")
+    return absolute("XDG_CONFIG_HOME") or os.path.join(_home(), ".config")
 
 
 def make_private_folder(path: str) -> None:
@@ -148,14 +124,6 @@ def make_private_folder(path: str) -> None:
 
 
 # -- the folders ---------------------------------------------------------------------------------------
-
-
-def _platform_state() -> str:
-    if sys.platform == "win32":
-        return os.path.join(os.environ.get("LOCALAPPDATA") or os.path.join(_home(), "AppData", "Local"), _NAME)
-    if sys.platform == "darwin":
-        return os.path.join(_home(), "Library", "Application Support", _NAME)
-    return os.path.join(_absolute("XDG_STATE_HOME") or os.path.join(_home(), ".local", "state"), _NAME)
 
 
 def _named(by: str, folder: str) -> State:
@@ -235,12 +203,6 @@ def _came_along(folder: str, is_local: bool) -> str | None:
     return "its repository tracks it: it came from somebody else" if is_local and repository.tracks(folder) else None
 
 
-def _absolute(variable: str) -> str | None:
-    # The XDG specification says that a relative path is to be ignored.
-    value = expand(os.environ.get(variable, ""))
-    return value if os.path.isabs(value) else None
-
-
 def _home() -> str:
     return os.path.expanduser("~")
 
@@ -251,18 +213,6 @@ def _make_private(path: str) -> bool:
         return os.access(path, os.W_OK | os.X_OK)
     except OSError:
         return False
-
-
-def _is_own_group(group: int) -> bool:
-    """Whether a group has this user as its only member, as many systems make one for each user."""
-    try:
-        import grp
-        import pwd
-
-        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
-    except (ImportError, KeyError):
-        return False
-    return user.pw_gid == group and found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
 
 
 def _is_same(one: str, other: str) -> bool:

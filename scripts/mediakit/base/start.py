@@ -1,6 +1,8 @@
 """How every script begins: on a Python that is new enough, and with nothing from the working directory.
 
-Read by whatever Python a shell happens to find, so it is written in the syntax of Python 2.7.
+begin   the first statement of a script
+
+In the syntax of Python 2.7: whatever Python a shell happens to find reads this.
 """
 
 import os
@@ -14,8 +16,8 @@ def begin():
     """What comes before anything else of a script; does not return on a Python that is too old."""
     _close_path()
     if sys.version_info < OLDEST:
-        _refuse_python()
-    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+        _leave_old_python()
+    _keep_bytecode()
 
 
 def _close_path():
@@ -38,9 +40,69 @@ def _is_strangers(entry, here):
     return entry in relative
 
 
-def _refuse_python():
+def _keep_bytecode():
+    """Keep the bytecode of our own modules in the user's folder, and write none beside their source.
+
+    Installers copy and wipe this folder, and agents run from read-only ones: without bytecode of its own
+    a run would compile some thousand lines each time. Other packages keep theirs where they always do.
+    """
+    if sys.pycache_prefix is None:
+        from . import home
+
+        sys.path_hooks.insert(0, _finder_of_ours(home.private_folder("bytecode")))
+        for path in [path for path in sys.path_importer_cache if _is_ours(path)]:
+            del sys.path_importer_cache[path]
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+
+def _is_ours(path):
+    return path == SCRIPTS or path.startswith(SCRIPTS + os.sep)
+
+
+def _finder_of_ours(folder):
+    """A path hook for our folder; `folder` is where bytecode goes, None for nowhere."""
+    from importlib import machinery
+
+    class Loader(machinery.SourceFileLoader):
+        def get_code(self, fullname):
+            before = sys.dont_write_bytecode, sys.pycache_prefix
+            sys.dont_write_bytecode, sys.pycache_prefix = folder is None, folder
+            try:
+                return machinery.SourceFileLoader.get_code(self, fullname)
+            finally:
+                sys.dont_write_bytecode, sys.pycache_prefix = before
+
+        def path_stats(self, path):
+            # Archives give all files one time: the time of the copy tells an update from what was there.
+            found = os.stat(path)
+            return {"mtime": hash((found.st_mtime_ns, found.st_ctime_ns)) & 0xFFFFFFFF, "size": found.st_size}
+
+    def finder(path):
+        if not (_is_ours(path) and os.path.isdir(path)):
+            raise ImportError
+        return machinery.FileFinder(path, (Loader, machinery.SOURCE_SUFFIXES))
+
+    return finder
+
+
+def _leave_old_python():
+    """Go on in our own environment where there is one; else say in one line what to do, and end."""
+    from . import environment
+
+    elsewhere = None if environment.is_this() else environment.python()
+    if elsewhere:
+        environment.go_on(elsewhere, os.path.realpath(sys.argv[0]))
+    argv, guidance = environment.recipe(environment.newer_python(OLDEST))
+    _say(argv, guidance)
+    sys.exit(28)
+
+
+def _say(argv, guidance):
+    # base.codes, base.times and the console are for Pythons that can read them.
     import json
     import time
+
+    from .environment import quote
 
     found = ".".join(str(part) for part in sys.version_info[:3])
     required = ".".join(str(part) for part in OLDEST)
@@ -51,14 +113,18 @@ def _refuse_python():
         ("error", "python_too_old"),
         ("category", "dependency"),
         ("message", "this is Python %s, and %s or newer is required; nothing was sent" % (found, required)),
-        ("guidance", ["Run the script with Python %s or newer, or with `uv run --no-config`." % required]),
+        ("guidance", guidance + ["Or run the script with a newer Python, or with `uv run --no-config`."]),
         ("found", found),
         ("required", required),
         ("retryable", False),
         ("outcome", "not_sent"),
-        ("exit_code", 28),
     ]
-    line = ", ".join("%s: %s" % (json.dumps(name), json.dumps(value)) for name, value in fields)
-    sys.stdout.write("{%s}\n" % line)
-    sys.stdout.flush()
-    sys.exit(28)
+    if argv:
+        fields += [("next_command", " ".join(quote(word) for word in argv)), ("next_argv", argv)]
+    fields.append(("exit_code", 28))
+    line = ",".join("%s:%s" % (json.dumps(name), json.dumps(value, separators=(",", ":"))) for name, value in fields)
+    try:
+        sys.stdout.write("{%s}\n" % line)
+        sys.stdout.flush()
+    except (AttributeError, EnvironmentError, ValueError):  # closed, or nobody reads it
+        os._exit(141)

@@ -18,7 +18,12 @@ def command_line(script: str, *flags: str, with_state: bool = True) -> dict:
     """
     words = next((at for at, flag in enumerate(flags) if flag.startswith("--")), len(flags))
     state = paths.state_flags() if with_state else []
-    argv = [sys.executable, os.path.join(SCRIPTS, script), *flags[:words], *state, *flags[words:]]
+    isolated = ["-I"] if sys.flags.isolated else []
+    return of([sys.executable, *isolated, os.path.join(SCRIPTS, script), *flags[:words], *state, *flags[words:]])
+
+
+def of(argv: list[str]) -> dict:
+    """`next_command` and `next_argv` for words of our own, quoted for this platform's shell."""
     if os.name == "nt":
         # PowerShell and cmd both take a quoted word; only PowerShell needs the call operator, and cmd
         # has none, so the quoting is left to the interpreter's own rule.

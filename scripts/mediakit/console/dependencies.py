@@ -1,50 +1,70 @@
-"""A Python package that is not there, and the command that installs it."""
+"""The packages that a script needs: here, in an environment of our own, or what makes one.
+
+require  go on only where they are, in our own environment if they are there
+problem  the Failure that `require` would raise, for whoever only wants to know
+broken   the Failure for a package that cannot be imported although it seemed to be there
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from ..base import errors
-from .commands import SCRIPTS
+from ..base import environment, errors, packages
+from . import commands
 
 
-def missing(problem: ModuleNotFoundError) -> errors.Failure:
-    root = os.path.dirname(SCRIPTS)
-    requirements = os.path.normpath(os.path.join(root, "requirements.txt"))
-    argv, guidance = [sys.executable, "-m", "pip", "install", "-r", requirements], []
-    own = _own_environment()
-    if own:
-        import shlex
+def require(script: str) -> None:
+    """Go on only with every package of requirements.txt, new enough; raises Failure.
 
-        python = os.path.join(own, "bin", "python")
-        steps = ([sys.executable, "-m", "venv", own], [python, *argv[1:]])
-        argv = ["sh", "-c", " && ".join(map(shlex.join, steps))]
-        guidance = [f"This Python takes no packages (PEP 668). Afterwards run the script with {shlex.quote(python)}"]
-    if os.name == "nt":
-        from subprocess import list2cmdline as join
-    else:
-        from shlex import join
+    script  the file name of the script that is running, to run it again where the packages are
+    """
+    missing = packages.problems()
+    if not missing:
+        return
+    elsewhere = _elsewhere()
+    if elsewhere:
+        environment.go_on(elsewhere, os.path.join(commands.SCRIPTS, script))
+    raise _failure(missing)
+
+
+def problem() -> errors.Failure | None:
+    """What keeps a script from running with its packages, here or in our own environment; None where nothing does."""
+    missing = packages.problems()
+    return _failure(missing) if missing and not _elsewhere() else None
+
+
+def broken(problem: ImportError) -> errors.Failure:
+    """For an import that failed: a package that another one needs, or one that was built for another Python."""
+    name = (problem.name or "of an import").split(".")[0]
+    return _told("missing_dependency", f"the Python package {name} cannot be imported", [])
+
+
+def _elsewhere() -> str | None:
+    """The interpreter of our own environment, where that has all that is missing here."""
+    interpreter = None if environment.is_this() else environment.python()
+    return interpreter if interpreter and not packages.problems(environment.packages_folders()) else None
+
+
+def _failure(missing: list[packages.Problem]) -> errors.Failure:
+    old = [one for one in missing if one.found is not None]
+    if not old:
+        names = ", ".join(one.package for one in missing)
+        return _told("missing_dependency", f"these Python packages are not installed: {names}", missing)
+    words = "; ".join(f"{one.package} {one.found} is older than {one.required}, which is required" for one in old)
+    return _told("package_too_old", f"{words}; nothing was sent", old)
+
+
+def _told(code: str, message: str, problems: list[packages.Problem]) -> errors.Failure:
+    argv, guidance = environment.recipe(sys.executable)
+    first = {name: value for name, value in problems[0]._asdict().items() if value is not None} if problems else {}
     return errors.Failure(
-        "missing_dependency",
-        f"the Python package {(problem.name or 'of an import').split('.')[0]} is not installed",
+        code,
+        message,
         "dependency",
-        guidance=[join(argv), *guidance, "Or run it with `uv run`, which reads its dependencies from its head."],
+        guidance=[*guidance, "Or run the script with `uv run --no-config`, which reads what it needs from its head."],
         retryable=False,
         outcome="not_sent",
-        next_command=join(argv),
-        next_argv=argv,
+        **first,
+        **(commands.of(argv) if argv else {}),
     )
-
-
-def _own_environment() -> str | None:
-    """Where to make an environment, if this Python belongs to the system and pip refuses to touch it; else None."""
-    import sysconfig
-
-    from ..base import paths
-
-    marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
-    if os.name == "nt" or sys.prefix != sys.base_prefix or not os.path.exists(marker):
-        return None
-    state, _ = paths.state_folder()
-    return state and os.path.join(state, "venv")

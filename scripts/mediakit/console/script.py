@@ -9,32 +9,36 @@ from .. import __version__
 from ..base import errors, paths
 from ..base.text import plain
 from . import signals
-from .dependencies import missing
 from .events import ClosedPipe, Console
 
 
-def run(script: str, parser, main) -> None:
+def run(script: str, parser, main, needs_packages=None) -> None:
     """Run one script and leave the process with the exit code of its result.
 
-    script   its file name, for `start` and for error texts
-    parser   () -> Parser
-    main     (console, arguments) -> exit code, having called `console.result`
+    script          its file name, for `start` and for error texts
+    parser          () -> Parser
+    main            (console, arguments) -> exit code, having called `console.result`
+    needs_packages  (arguments) -> whether this run needs the packages of requirements.txt; None for never
     """
     console = Console(script)
     try:
-        code = _guarded(console, parser, main)
+        code = _guarded(console, parser, main, needs_packages)
     except ClosedPipe:
         _discard_stdout()
         code = 141
     _leave(code)
 
 
-def _guarded(console: Console, parser, main) -> int:
+def _guarded(console: Console, parser, main, needs_packages) -> int:
     try:
         signals.catch(console)  # inside, so that one that comes at once is told of too
         arguments = parser().parse(sys.argv[1:])
         if arguments.version:
             return console.result("version", 0, version=__version__)
+        if needs_packages and needs_packages(arguments):
+            from .dependencies import require
+
+            require(console.script)
         paths.choose_state(arguments.state_dir)
         return main(console, arguments)
     except SystemExit:  # argparse after --help
@@ -54,8 +58,10 @@ def _guarded(console: Console, parser, main) -> int:
 
 def unforeseen(console: Console, problem: BaseException) -> int:
     """The result of a command, or of one of its jobs, that an exception has ended: a missing package, or a bug."""
-    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").split(".")[0] != __package__.split(".")[0]:
-        return console.failure(missing(problem))
+    if isinstance(problem, ImportError) and (problem.name or "").split(".")[0] != __package__.split(".")[0]:
+        from .dependencies import broken
+
+        return console.failure(broken(problem))
     return _internal_error(console, problem)
 
 

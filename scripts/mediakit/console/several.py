@@ -39,10 +39,10 @@ class Part(Console):
         return exit_code
 
 
-def run(console: Console, jobs: list, spent=None) -> int:
+def run(console: Console, jobs: list, spent=list) -> int:
     """Run callables (console) -> exit code, and return the exit code of the command.
 
-    spent  () -> what the command has spent, as Amounts; for the summary
+    spent  () -> what the command has spent, as Amounts, for the summary; nothing where nothing is bought
     """
     if len(jobs) == 1:
         return jobs[0](console)

@@ -1,0 +1,158 @@
+"""An environment of our own, with the packages that the scripts need, outside this folder.
+
+python   the interpreter in it, where it is there and ours alone
+go_on    run a script in it instead of here
+recipe   the command that makes it, or why there is none
+
+In the syntax of Python 2.7: `start` needs it where this Python is too old.
+"""
+
+import os
+import sys
+
+from . import home
+
+try:
+    from shlex import quote
+except ImportError:  # Python 2
+    from pipes import quote
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+REQUIREMENTS = os.path.join(ROOT, "requirements.txt")
+_ON_WINDOWS = os.name == "nt"
+
+
+def _folder():
+    return os.path.join(home.home_for_code(), "venv")
+
+
+def _interpreter(folder):
+    return os.path.join(folder, "Scripts", "python.exe") if _ON_WINDOWS else os.path.join(folder, "bin", "python")
+
+
+def python():
+    """The environment's interpreter; None where there is none, or where somebody else could have put it there."""
+    folder = _folder()
+    interpreter = _interpreter(folder)
+    try:
+        if home.trouble(home.home_for_code(), folder=True, may_be_link=True):
+            return None
+        for path in [folder, os.path.dirname(interpreter)] + packages_folders():
+            if home.trouble(path, folder=True):
+                return None
+        if home.trouble(os.path.join(folder, "pyvenv.cfg")):
+            return None
+    except (OSError, ValueError):
+        return None
+    return interpreter if os.path.isfile(interpreter) else None
+
+
+def packages_folders():
+    """Where the environment has its packages; empty where it does not exist."""
+    if _ON_WINDOWS:
+        found = [os.path.join(_folder(), "Lib", "site-packages")]
+        return [path for path in found if os.path.isdir(path)]
+    above = os.path.join(_folder(), "lib")
+    versions = os.listdir(above) if os.path.isdir(above) else []
+    found = [os.path.join(above, version, "site-packages") for version in versions if version.startswith("python3.")]
+    return [path for path in found if os.path.isdir(path)]
+
+
+def is_this():
+    """Whether this process runs in it."""
+    return os.path.realpath(sys.prefix) == os.path.realpath(_folder())
+
+
+def go_on(interpreter, script):
+    """Run one of our scripts there with the arguments of this command; does not return."""
+    argv = [interpreter, "-I", script] + sys.argv[1:]
+    if _ON_WINDOWS:  # where exec would leave the shell before the script has ended
+        import subprocess
+
+        os._exit(subprocess.call(argv))
+    os.execv(interpreter, argv)
+
+
+def recipe(interpreter):
+    """`(argv, guidance)`: the one command that makes the environment with that Python, and what to know about it.
+
+    interpreter  an absolute path; None where no Python that is new enough was found
+    argv is None where a person has to do something first; guidance says what.
+    """
+    folder = _folder()
+    why = home.trouble(folder, folder=True) if os.path.lexists(folder) else None
+    if why:
+        return None, ["%s is not used: %s. Look at it, and remove it." % (folder, why)]
+    again = ["--clear"] if os.path.lexists(folder) else []
+    inside = _interpreter(folder)
+    install = ["install", "-q", "--disable-pip-version-check", "-r", REQUIREMENTS]
+    uv = program("uv")
+    if interpreter and _has(interpreter, "ensurepip"):
+        steps = [[interpreter, "-I", "-m", "venv"] + again + [folder], [inside, "-I", "-m", "pip"] + install]
+    elif interpreter and _has(interpreter, "pip"):
+        made = [interpreter, "-I", "-m", "venv", "--without-pip"] + again + [folder]
+        steps = [made, [interpreter, "-I", "-m", "pip", "--python", inside] + install]
+    elif uv:
+        made = [uv, "venv", "-q", "--no-config", "--python", interpreter or ">=3.9"] + again + [folder]
+        steps = [made, [uv, "pip", "install", "-q", "--no-config", "--python", inside, "-r", REQUIREMENTS]]
+    elif interpreter:
+        return None, ["This Python can make no environment: install its venv module (Debian: python3-venv)."]
+    else:
+        return None, ["Install Python 3.9 or newer (https://www.python.org/downloads/) or uv, then run the same again."]
+    return _in_one(steps), ["It makes an environment in %s; afterwards run the same again." % folder]
+
+
+def _has(interpreter, module):
+    """Whether a Python has a module; asked of it itself, since Debian leaves parts of the library out."""
+    import subprocess
+
+    code = "import importlib.util as u, sys; sys.exit(not u.find_spec(sys.argv[1]))"
+    try:
+        return subprocess.call([interpreter, "-I", "-c", code, module]) == 0
+    except OSError:
+        return False
+
+
+def _in_one(steps):
+    """Several commands as the argument list of one, which stops where one of them fails."""
+    if _ON_WINDOWS:
+        first, then = ["& " + " ".join("'%s'" % word.replace("'", "''") for word in step) for step in steps]
+        return ["powershell", "-NoProfile", "-Command", "%s; if ($?) { %s }" % (first, then)]
+    joined = " && ".join(" ".join(quote(word) for word in step) for step in steps)
+    return ["sh", "-c", "umask 077 && " + joined]  # a mask of 002 would let the group change what is run
+
+
+def newer_python(oldest):
+    """A Python on the PATH that is at least `oldest`, a pair of numbers; None where there is none.
+
+    Its own path, and not that of a shim, which may be another Python in another folder.
+    """
+    import subprocess
+
+    code = "import sys; print(sys.executable if sys.version_info[:2] >= (%d, %d) else '')" % oldest
+    for name in ["python3"] + ["python3.%d" % minor for minor in range(20, oldest[1] - 1, -1)]:
+        path = program(name)
+        try:
+            told = subprocess.check_output([path, "-I", "-c", code], stderr=subprocess.PIPE) if path else b""
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        found = told.decode("utf-8", "replace").strip()
+        if os.path.isabs(found):
+            return found
+    return None
+
+
+def program(name):
+    """The absolute path of a program on the PATH, never from the working directory or below it; None without one."""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        path = os.path.join(folder, name + (".exe" if _ON_WINDOWS else ""))
+        if os.path.isabs(folder) and not _is_here(folder) and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def _is_here(folder):
+    here = os.path.realpath(os.curdir)
+    if here in (os.path.realpath(os.path.expanduser("~")), os.path.dirname(here)):
+        return False  # the user's home or the root of all: no project's folder
+    return os.path.join(os.path.realpath(folder), "").startswith(os.path.join(here, ""))

@@ -1,0 +1,162 @@
+"""Which packages are missing or too old, found out without importing one.
+
+problems   what stands between this Python, or another's packages, and requirements.txt
+
+What is installed is read from the names of the folders that installers leave beside the packages
+(NAME-VERSION.dist-info, .egg-info), and what a package needs itself from its metadata: importing
+importlib.metadata alone would take longer than the whole check.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import NamedTuple
+
+from .environment import REQUIREMENTS
+
+# Where a package's module is not called like the package.
+_MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL", "attrs": "attr", "rpds-py": "rpds"}
+_METADATA_LIMIT = 65536
+
+Version = tuple[int, ...]
+
+
+class Problem(NamedTuple):
+    """One package. `found` is its version as text, None where it is not there; `required` is the least, or None."""
+
+    package: str
+    found: str | None
+    required: str | None
+
+
+def problems(folders: list[str] | None = None) -> list[Problem]:
+    """What is missing or too old, in the order of requirements.txt, each with what it needs itself.
+
+    folders  where to look, in the order in which Python imports; None for this Python's own path
+    """
+    installed = _Installed(sys.path if folders is None else folders)
+    wanted = _required()
+    seen: dict[str, str | None] = {}
+    found = []
+    for name, least in wanted:  # grows
+        if name in seen and (least is None or _version(least) <= _version(seen[name] or "")):
+            continue
+        seen[name] = least
+        version = installed.version(name)
+        if version is None or (version and least and _version(version) < _version(least)):
+            found.append(Problem(name, version, least))
+        else:
+            wanted += installed.needs(name)
+    return found
+
+
+def _required() -> list[tuple[str, str | None]]:
+    with open(REQUIREMENTS, encoding="utf-8") as file:
+        lines = [line.strip() for line in file]
+    return [_read(line) for line in lines if line and not line.startswith(("#", "-"))]
+
+
+def _read(requirement: str) -> tuple[str, str | None]:
+    """The package, and the least version, of `name>=1.2,<3` or `name (<3,>=1.2)`."""
+    least = re.search(r"(?:>=|~=|==|>)\s*([0-9.]+)", requirement)
+    name = re.match(r"[\w.-]+", requirement)
+    return _normal(name[0] if name else requirement), least[1] if least else None
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version(text: str) -> Version:
+    """The numbers at its head; a pre-release counts as its release."""
+    numbers = re.match(r"\d+(\.\d+)*", text)
+    return tuple(map(int, numbers[0].split("."))) if numbers else ()
+
+
+class _Installed:
+    """What the folders of an import path hold."""
+
+    def __init__(self, folders: list[str]):
+        self._listed = {folder: _names(folder) for folder in dict.fromkeys(folders)}
+        # package -> [(folder, name of its metadata, version)], in the order of the path
+        self._metadata: dict[str, list[tuple[str, str, str]]] = {}
+        for folder, names in self._listed.items():
+            for name in names:
+                if name.endswith((".dist-info", ".egg-info")):
+                    package, _, version = name.rpartition(".")[0].partition("-")
+                    self._metadata.setdefault(_normal(package), []).append((folder, name, version.split("-")[0]))
+
+    def version(self, package: str) -> str | None:
+        """The version that an import would get; empty where it is there and tells none, None where it is not there."""
+        folder = self._folder(package)
+        beside = [kept for kept in self._metadata.get(package, ()) if folder in (None, kept[0])]
+        if beside:
+            return max((version for _, _, version in beside), key=_version)
+        if folder is not None:
+            return self._told(os.path.join(folder, _module(package)))
+        return "" if _is_found_otherwise(_module(package)) else None
+
+    def needs(self, package: str) -> list[tuple[str, str | None]]:
+        """What the package needs whatever the surroundings are; what depends on them its import will tell."""
+        folder = self._folder(package)
+        for place, name, _ in self._metadata.get(package, ()):
+            if folder in (None, place):
+                return _needs(os.path.join(place, name))
+        return []
+
+    def _folder(self, package: str) -> str | None:
+        module = _module(package)
+        for folder, names in self._listed.items():
+            if module in names or module + ".py" in names:
+                return folder
+        return None
+
+    @staticmethod
+    def _told(module: str) -> str:
+        """The version that a package states in itself, where it came without metadata."""
+        for name in ("_version.py", "__version__.py", "version.py", "__init__.py"):
+            try:
+                with open(os.path.join(module, name), encoding="utf-8") as file:
+                    stated = re.search(
+                        r"^(?:__)?version(?:__)?\s*=.*?[\"'](\d[\w.]*)", file.read(_METADATA_LIMIT), re.M
+                    )
+            except (OSError, ValueError):
+                continue
+            if stated:
+                return stated[1]
+        return ""
+
+
+def _module(package: str) -> str:
+    return _MODULES.get(package, package.replace("-", "_"))
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except (OSError, ValueError):  # an archive, or not there
+        return frozenset()
+
+
+def _is_found_otherwise(module: str) -> bool:
+    """In an archive, or by an import hook of an installer."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _needs(metadata: str) -> list[tuple[str, str | None]]:
+    for name, pattern in (("METADATA", r"^Requires-Dist: ([^;\n]+)$"), ("requires.txt", r"\A|^([^;\n\[]+)$")):
+        try:
+            with open(os.path.join(metadata, name), encoding="utf-8", errors="replace") as file:
+                text = file.read(_METADATA_LIMIT)
+        except OSError:
+            continue
+        head = text.partition("\n\n")[0] if name == "METADATA" else text.partition("[")[0]
+        return [_read(line) for line in re.findall(pattern, head, re.M) if line.strip()]
+    return []
