@@ -64,17 +64,17 @@ def main() -> None:
     sys.path.insert(0, os.path.dirname(os.path.abspath(SCRIPT)))
     import runpy
 
+    from mediakit.base import atomic
     from mediakit.console import Console, script
     from mediakit.http import transport
     from mediakit.ledger import store
-    from mediakit.media import save
 
     watch_transactions(store)
     around(http.client.HTTPConnection, "send")
     around(transport.Exchange, "before_sending")
     around(transport.Exchange, "report")
     around(Console, "_write")
-    around(save, "rename_new")
+    around(atomic, "place")
     leave = script._leave
 
     def leaving(code):

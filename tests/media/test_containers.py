@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from conftest import ROOT
-from mediakit.media import containers
+from mediakit.media import containers, formats
 
 FILM = "-f lavfi -i testsrc=size=160x120:rate=10:duration=2"
 SOUND = "-f lavfi -i sine=duration=2"
@@ -22,7 +22,7 @@ VP8, H264 = "-c:v libvpx", "-c:v libx264"
 
 def look(content: bytes) -> str:
     """What a file of these bytes is; raises containers.Broken."""
-    media_type = containers.sniff(content[: containers.HEAD])
+    media_type = formats.sniff(content[: formats.HEAD])
     return containers.inspect(io.BytesIO(content), len(content), media_type)
 
 
@@ -154,9 +154,9 @@ def test_a_broken_file_is_only_ever_broken(media_type, changes):
 
 @given(some.binary(max_size=300))
 def test_no_bytes_at_all_are_more_than_broken(content):
-    containers.sniff(content)
-    containers.is_text(content)
-    for media_type in containers.ENDINGS:
+    formats.sniff(content)
+    formats.words(content)
+    for media_type in formats.ENDINGS:
         try:
             containers.inspect(io.BytesIO(content), len(content), media_type)
         except containers.Broken:
@@ -164,7 +164,7 @@ def test_no_bytes_at_all_are_more_than_broken(content):
 
 
 def test_an_empty_file_is_nothing():
-    assert containers.sniff(b"") is containers.is_text(b"") is None
+    assert formats.sniff(b"") is formats.words(b"") is None
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_an_empty_file_is_nothing():
     }.items(),
 )
 def test_words_are_told_from_media(content, name):
-    assert containers.is_text(content) == name
+    assert formats.words(content) == name

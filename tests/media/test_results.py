@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -71,6 +72,8 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+BOMB = bomb()
+JPEG, GIF = picture("JPEG"), picture("GIF")
 PHOTO = picture("PNG")
 OTHER = picture("PNG", (310, 200))
 DATED = {"Last-Modified": "Sat, 21 Nov 2026 06:00:00 GMT"}
@@ -101,9 +104,14 @@ def mixed_up(content: bytes, **more):
 # content  of the file that is saved
 # kind     what the service says it is
 # path     of its URL on the service itself; a whole URL otherwise
+# ending   of the file that is saved
+# warns    the code of a warning
 Case = namedtuple(
-    "Case", "name media code words content flags kind path", defaults=("", None, (), "image", "/media/1.png")
+    "Case",
+    "name media code words content flags kind path ending warns",
+    defaults=("", None, (), "image", "/media/1.png", None, None),
 )
+QUICK = ("--download-timeout", "1")  # the time for which a host is asked again is no longer than this
 
 HALF = len(PHOTO) // 2
 CUT = ranged(PHOTO, upto=HALF)
@@ -140,23 +148,55 @@ CASES = [
     Case("cut, and a part that nobody asked for", [ranged(PHOTO, {}, HALF), answer(206, PNG)], 26, "HTTP 206"),
     Case("a redirect to no URL", redirect("http://["), 26, "no URL"),
     Case("a part that nobody asked for", answer(206, PNG, {"Content-Range": "bytes 0-9/99"}), 26, "HTTP 206"),
-    Case("longer than announced", sent(PHOTO, Content_Length=str(HALF)), 26, "ends in the middle"),
-    Case("nothing at all", sent(b""), 26, "empty"),
-    Case("a video in place of a picture", sent(VIDEO), 26, "the service said image"),
-    Case("a picture in place of a video", sent(PHOTO), 26, "the service said video", kind="video"),
-    Case("a JPEG announced as PNG", sent(picture("JPEG")), 0, content=picture("JPEG")),
-    Case("a moving picture as a video", sent(picture("GIF")), 0, content=picture("GIF"), kind="video"),
-    Case("random bytes as a picture", sent(BLOCK), 26, "of no such type"),
-    Case("random bytes as a video", sent(BLOCK), 26, "of no such type", kind="video"),
+    Case(
+        "longer than announced",
+        sent(PHOTO, Content_Length=str(HALF)),
+        26,
+        "ends in the middle",
+        PHOTO[:HALF],
+        ending=".unverified.png",
+    ),
+    Case("nothing at all", sent(b""), 26, "empty", flags=QUICK),
+    Case("nothing at first", [sent(b""), sent(b""), PICTURE], 0, content=PNG),
+    Case("a video in place of a picture", sent(VIDEO), 0, "", VIDEO, ending=".mp4", warns="type_differs"),
+    Case("a picture in place of a video", sent(PHOTO), 0, "", PHOTO, kind="video", warns="type_differs"),
+    Case("a JPEG announced as PNG", sent(JPEG), 0, content=JPEG, ending=".jpg"),
+    Case("a moving picture as a video", sent(GIF), 0, content=GIF, kind="video", ending=".gif"),
+    Case("random bytes as a picture", sent(BLOCK), 0, "", BLOCK, ending=".bin", warns="unknown_format"),
+    Case("random bytes as a video", sent(BLOCK), 0, "", BLOCK, kind="video", ending=".bin", warns="unknown_format"),
+    Case(
+        "words in place of a picture",
+        sent(b"This link has expired."),
+        26,
+        "with text instead",
+        b"This link has expired.",
+        ending=".unverified.txt",
+    ),
     Case("HTML in place of a picture", sent(b"<!DOCTYPE html><title>Sign in</title>"), 26, "an HTML page"),
     Case("JSON in place of a picture", sent(b'{"error": "expired"}'), 26, "JSON instead"),
     Case("XML in place of a picture", sent(b"<?xml version='1.0'?><Error/>"), 26, "XML instead"),
-    Case("words as a document", sent("Grüße".encode()), 0, content="Grüße".encode(), kind="document"),
-    Case("JSON as a document", sent(b'{"text": "hello"}'), 0, content=b'{"text": "hello"}', kind="document"),
+    Case("HTML in UTF-16", sent("<html>Grüße".encode("utf-16")), 26, "an HTML page"),
+    Case("words as a document", sent("Grüße".encode()), 0, "", "Grüße".encode(), kind="document", ending=".txt"),
+    Case("JSON as a document", sent(b'{"text": "hi"}'), 0, "", b'{"text": "hi"}', kind="document", ending=".json"),
     Case("HTML in place of a document", sent(b"<html>Sign in</html>"), 26, "an HTML page", kind="document"),
-    Case("half a picture, announced so", sent(PHOTO[:HALF]), 26, "ends in the middle"),
-    Case("half a video, announced so", sent(VIDEO[: len(VIDEO) // 2]), 26, "cannot be read", kind="video"),
-    Case("a picture of 900 million pixels", sent(bomb()), 26, "pixels"),
+    Case(
+        "half a picture, announced so",
+        sent(PHOTO[:HALF]),
+        26,
+        "ends in the middle",
+        PHOTO[:HALF],
+        ending=".unverified.png",
+    ),
+    Case(
+        "half a video, announced so",
+        sent(VIDEO[: len(VIDEO) // 2]),
+        26,
+        "cannot be read",
+        VIDEO[: len(VIDEO) // 2],
+        kind="video",
+        ending=".unverified.mp4",
+    ),
+    Case("a picture of 900 million pixels", sent(BOMB), 26, "30000x30000", BOMB, ending=".unverified.png"),
     Case(
         "10 GB announced",
         dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", BLOCK),
@@ -230,9 +270,13 @@ CASES = [
     Case("a broken data: URL", None, 26, "data: URL is broken", path="data:image/png;base64,%%%"),
     *(
         Case(f"a link expired with {status}, then renewed", [page(status), PICTURE], 0, content=PNG)
-        for status in (401, 403, 404, 410)
+        for status in (400, 401, 403, 404, 410)
     ),
-    Case("a link expired for good", page(403), 26, "expired"),
+    *(
+        Case(f"{status} three times, just after the end", [*[page(status)] * 3, PICTURE], 0, content=PNG)
+        for status in (202, 403, 404, 500, 520, 530)
+    ),
+    Case("a link expired for good", page(403), 26, "expired", flags=QUICK),
 ]
 
 
@@ -275,7 +319,10 @@ def test_a_hostile_host_harms_nothing(scripts, tmp_path, table, case):
     assert list(there.values()) == ([case.content] if case.content else [])
     for name, asset in zip(there, run.result["assets"]):
         assert asset["path"] == str(tmp_path / name) and name.startswith("out/skills-video-")
+        assert re.fullmatch(r".*Z-1" + re.escape(case.ending or ".png"), name)
+        assert asset.get("unverified", False) == (case.code == 26) == ("warning" in asset)
         assert asset["sha256"] == hashlib.sha256(case.content).hexdigest() and asset["bytes"] == len(case.content)
+    assert [line["code"] for line in run.events if line["event"] == "warning"] == ([case.warns] if case.warns else [])
     if case.code == 26:
         assert run.result["ok"] and run.result["outputs"] and run.result["next_command"]
 
@@ -367,17 +414,18 @@ def test_a_job_that_names_no_fresh_link_ends_with_all_that_is_known(scripts, sec
     with FakeService(media=page(403)) as service:
         service._scripts["create"] = [stream(event("COMPLETED", data=job("", f"{service.origin}/media/1")["data"]))]
         service._scripts["read"] = [second]
-        result = create(scripts, service, "--output-dir", "out").result
+        result = create(scripts, service, "--output-dir", "out", *QUICK).result
     assert (result["exit_code"], result["ok"], result["assets"]) == (26, True, [])
     assert result["outputs"] and result["next_argv"][2:4] == ["download", result["job"]]
 
 
 def test_download_saves_later_what_could_not_be_saved_and_buys_nothing(scripts, tmp_path):
-    with FakeService(media=[page(403), page(403), PICTURE]) as service:
+    with FakeService(media=page(403)) as service:
         done = job("COMPLETED", f"{service.origin}/media/1")
         service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
         service._scripts["read"] = [answer(200, done)]
-        first = create(scripts, service, "--output-dir", "out", "--output-name", "boat")
+        first = create(scripts, service, "--output-dir", "out", "--output-name", "boat", *QUICK)
+        service._scripts["media"] = [PICTURE]
         again = scripts.run(
             *[Path(word).name if word.endswith(".py") else word for word in first.result["next_argv"][1:]], env=WITH_KEY
         )

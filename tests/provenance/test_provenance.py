@@ -276,7 +276,7 @@ def test_a_file_of_a_type_without_a_place_for_it_is_saved_as_it_came(scripts):
 
 
 def test_each_output_has_the_record_of_its_own_link(scripts):
-    with FakeService(media=[answer(404), PICTURE]) as service:
+    with FakeService(media=[answer(418), PICTURE]) as service:
         images = [{"url": f"{service.origin}/media/{number}.png"} for number in (1, 2)]
         service._scripts["create"] = [stream(event("COMPLETED", data={"type": "image", "images": images}))]
         run = create(scripts, service, "--output-dir", "out")

@@ -2,6 +2,7 @@
 
 write          put content in place of whatever is there
 replace        put a finished file in place of whatever is there
+place          give a finished file a name that nothing has
 sync_file      the bytes of a file are on disk
 sync_folder    the names in a folder are on disk
 """
@@ -37,6 +38,31 @@ def replace(source: str, target: str) -> None:
     """Give a finished file of the same folder its name, durably; raises OSError."""
     sync_file(source)
     os.replace(source, target)
+    sync_folder(os.path.dirname(target) or ".")
+
+
+def place(source: str, target: str) -> None:
+    """Give a finished file of the same folder a name that nothing has, durably.
+
+    Raises FileExistsError where the name is taken, also by a link that leads nowhere, and OSError.
+    """
+    sync_file(source)
+    if os.name == "nt":
+        os.rename(source, target)
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: claim the name, then replace our own claim
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        try:
+            os.replace(source, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+    else:
+        os.unlink(source)
     sync_folder(os.path.dirname(target) or ".")
 
 

@@ -230,6 +230,10 @@ WARNINGS = {
     ),
     "unknown_status": Warn("service", "the service reports a status that is not known here; waiting goes on", ""),
     "foreign_event": Warn("service", "the stream told of another job; that was ignored", ""),
+    "type_differs": Warn(
+        "files", "a result is another kind of file than the service said; it is saved as what it is", ""
+    ),
+    "unknown_format": Warn("files", "a file is of no format that is known here; it is kept, or sent, as it is", ""),
     "result_expired": Warn("files", "the service's time of keeping this result is over", "it is tried all the same"),
     "private_network_allowed": Warn(
         "network", "a result's link can reach into this machine's own network", "leave out `--allow-private-network`"

@@ -435,6 +435,8 @@ class _Doing:
             if isinstance(seen, save.AssetSaved):
                 assets.append(seen.asset)
                 self._console.emit("asset", **seen.asset)
+            elif isinstance(seen, save.Noticed):
+                self._console.warning(seen.code, seen.message)
             elif isinstance(seen, save.Retrying):
                 self._console.emit("retry", **runner.told_retry(seen))
             elif isinstance(seen, save.LinkExpired):

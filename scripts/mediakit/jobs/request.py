@@ -51,7 +51,8 @@ def read(arguments) -> Request:
         path, streams = provider.create_path(model, False), False  # this model has no stream
     payload, found = payloads.build(arguments, provider, contract, model, base)
     warnings = [] if arguments.no_validate else _checked(arguments, provider, model, contract, payload)
-    return Request(service, model, path, streams, payload, warnings, found)
+    doubts = [("unknown_format", f"--input: {one.warning}") for one in found.values() if getattr(one, "warning", None)]
+    return Request(service, model, path, streams, payload, [*warnings, *doubts], found)
 
 
 def _checked(arguments, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:

@@ -522,10 +522,12 @@ class Runner:
         elif seen.sender is not saver:
             return  # from a request that was given up
         elif isinstance(content, save.AssetSaved):
-            asset = self._keeper.keep(content.asset)
+            asset = content.asset if content.kept else self._keeper.keep(content.asset, content.output)
             assets.append(asset)
             self._console.emit("asset", **asset)
             self._keeper.show(asset)
+        elif isinstance(content, save.Noticed):
+            self._console.warning(content.code, content.message)
         elif isinstance(content, save.Retrying):
             self._console.emit("retry", **told_retry(content))
         elif isinstance(content, save.LinkExpired):

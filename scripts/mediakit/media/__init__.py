@@ -3,6 +3,10 @@
 save        from a terminal answer to files on disk
 download    from a URL to bytes in a file, bounded
 inputs      what --input names: files, addresses, earlier jobs
-containers  what a media file is, and whether it is whole (pure)
+check       what a file that came is, and what is to be said of it
+pictures    pictures as Pillow reads them
+containers  whether the structure of a media file is whole (pure)
+formats     which format a file has, and how formats are called (pure)
+staging     files on their way to their names in a folder
 names       the names of files (pure)
 """

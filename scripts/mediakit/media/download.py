@@ -14,6 +14,7 @@ Expired     its host does not give it any more: the job may know a fresh link
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import threading
@@ -37,8 +38,10 @@ _SMALL = 16 * 1024**2
 
 _NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
 _REDIRECTS = (301, 302, 303, 307, 308)
-_EXPIRED = (401, 403, 404, 410)
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
+# What a host says of a link whose time is over, or of one whose file it does not have yet; some say 400 to a
+# token that is too old.
+_EXPIRED = (400, 401, 403, 404, 410)
+_PASSING = (202, 408, 425, 429)  # and everything from 500 on: 520 to 530 are Cloudflare's
 
 # file_bytes, total_bytes: of one file, of all files of a command
 # files: how many of a command; seconds: for the files of one job
@@ -51,7 +54,7 @@ class Unsaved(Exception):
 
 
 class Expired(Unsaved):
-    """The host of a result does not give it, or not any more."""
+    """The host of a result does not give it yet, or not any more."""
 
 
 class GivenUp(Unsaved):
@@ -59,11 +62,12 @@ class GivenUp(Unsaved):
 
 
 class _Cut(Exception):
-    """It may go on at the next try, after `seconds` at the least."""
+    """It may go on at the next try, after `seconds` at the least; `is_told` where the host has said so."""
 
-    def __init__(self, message: str, seconds: float = 0.0):
+    def __init__(self, message: str, seconds: float = 0.0, is_told: bool = False):
         super().__init__(message)
         self.seconds = seconds
+        self.is_told = is_told
 
 
 class Budget:
@@ -122,17 +126,21 @@ class Download:
     reach     Reach
     retrying  called with (try, seconds, words) before a try is repeated
     room      () -> how many bytes the disk of the file can take
+    patient_until  on the monotonic clock: until then a host that says that it cannot give the file just now is
+              asked again, however often it says so
 
-    After `run`, `sha256` and `size` tell of the bytes that were written.
+    After `run`, `sha256` and `size` tell of the bytes that were written, `said_type` what a data: URL says that
+    it is, and `hints` words that may name its format: the host's Content-Type, the end of the link.
     """
 
-    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room):
+    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room, patient_until: float = 0.0):
         self._url = url
         self._file = None
         self._budget = budget
         self._reach = reach
         self._retrying = retrying
         self._room = room
+        self._patient_until = patient_until
         self._stopped = threading.Event()
         self._exchange: transport.Exchange | None = None
         self._validator: tuple[str, str] | None = None
@@ -140,6 +148,8 @@ class Download:
         self._total: int | None = None
         self._digest = hashlib.sha256()
         self.size = 0
+        self.said_type: str | None = None
+        self.hints: tuple[str | None, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -160,7 +170,13 @@ class Download:
         """Into a file that is open for writing bytes, and empty. Raises Unsaved, Expired, or OSError of the disk."""
         self._file = file
         if self._url.lower().startswith("data:"):
-            return self._write(_data_of(self._url))
+            self._write(_data_of(self._url))
+        else:
+            self._fetch()
+        if not self.size:
+            raise Expired("the result is empty")
+
+    def _fetch(self) -> None:
         tries = 0
         while True:
             had = self.size
@@ -169,12 +185,13 @@ class Download:
             except _Cut as cut:
                 worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
                 tries = 1 if self.size - had >= max(worth, 1) else tries + 1
-                if tries >= MOST_TRIES or self._stopped.is_set():
+                is_patient = cut.is_told and time.monotonic() < self._patient_until
+                if (tries >= MOST_TRIES and not is_patient) or self._stopped.is_set():
                     raise GivenUp(f"{cut}, in {tries} tries") from None
                 self._pause(tries, cut)
 
     def _pause(self, tries: int, cut: _Cut) -> None:
-        seconds = random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 0.5 * 2 ** (tries - 1))
+        seconds = random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 0.5 * 2 ** min(tries - 1, 10))
         seconds = round(min(max(seconds, cut.seconds), 60.0), 3)
         self._retrying(tries, seconds, str(cut))
         if self._stopped.wait(seconds):
@@ -235,9 +252,9 @@ class Download:
         status = response.status_code
         if status in _EXPIRED:
             raise Expired(f"the result's host answered HTTP {status}: the link may have expired")
-        if status in _PASSING:
+        if status in _PASSING or status >= 500:
             after = transport.retry_after(response.headers, time.time())
-            raise _Cut(f"the result's host answered HTTP {status}", after or 0.0)
+            raise _Cut(f"the result's host answered HTTP {status}", after or 0.0, is_told=True)
         if status == 416 and self.size:
             self._start_anew(None, url)
             raise _Cut("the result's host does not go on where it stopped")
@@ -248,6 +265,7 @@ class Download:
             raise _Cut("the result has changed at its host")
         if status == 200:
             self._start_anew(response, url)
+        self.hints = response.headers.get("Content-Type"), os.path.splitext(urlsplit(url).path)[1] or None
         self._receive(response)
 
     def _goes_on(self, response) -> bool:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from ..base import errors, paths
 from ..base.text import plain
 from ..http import bodies
-from . import containers
+from . import containers, formats, pictures
 
 # Standard input is kept on disk until it is sent.
 LARGEST_SPOOL = 4 * 1024**3
@@ -52,15 +52,16 @@ class Attachment:
 
 @dataclass(frozen=True)
 class File(Attachment):
-    """A local file; `name` is its own, without folders."""
+    """A local file; `name` is its own, without folders. `warning` is what is to be known of it, for people."""
 
     name: str
     source: bodies.Source
+    warning: str | None = None
 
     @property
     def filename(self) -> str:
         """What a service is told: nothing of the user's own naming."""
-        return f"{self.source.sha256[:16]}.{containers.ENDINGS.get(self.source.media_type, 'bin')}"
+        return f"{self.source.sha256[:16]}.{formats.ENDINGS.get(self.source.media_type, 'bin')}"
 
     @property
     def note(self) -> dict:
@@ -125,11 +126,14 @@ def holds_note(value) -> bool:
 # -- reading a flag ------------------------------------------------------------------------------------
 
 
-def read(field: str, kind: str | None, given: str, limits: tuple[dict, ...], rules: dict) -> Attachment | str:
+def read(
+    field: str, kind: str | None, given: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+) -> Attachment | str:
     """What `--input FIELD=GIVEN` means.
 
     kind, limits  as in Attachment
     rules         the descriptor's `inputs`
+    checks        whether a file must be what the field takes; --no-validate
 
     Raises Failure: 2 for what is no file, 22 for a file that the field does not take.
     """
@@ -149,23 +153,40 @@ def read(field: str, kind: str | None, given: str, limits: tuple[dict, ...], rul
         raise _unusable(field, "expected the key of a job after job:, as jobs.py list tells it")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
         raise _unusable(field, "expected an http or https URL, or the path of a file")
-    return file_at(field, kind, given, limits, rules)
+    return file_at(field, kind, given, limits, rules, checks)
 
 
-def file_at(field: str, kind: str | None, path: str, limits: tuple[dict, ...], rules: dict) -> File:
+def file_at(
+    field: str, kind: str | None, path: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+) -> File:
     """The file at a path, `-` for standard input, checked and hashed; raises Failure as `read` does."""
     if path == "-":
-        return spooled(field, kind, _standard_input(field), "standard input", limits, rules)
+        return spooled(field, kind, _standard_input(field), "standard input", limits, rules, checks)
     path = os.path.abspath(paths.expand(path))
     with _opened(field, path) as handle:
-        source = _hashed(field, kind, handle, path, limits, rules)
-    return File(field, kind, limits, _stand_in(rules, source.sha256), os.path.basename(path), source)
+        return _file(field, kind, handle, path, os.path.basename(path), limits, rules, checks)
 
 
-def spooled(field: str, kind: str | None, handle, name: str, limits: tuple[dict, ...], rules: dict) -> File:
+def spooled(
+    field: str, kind: str | None, handle, name: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+) -> File:
     """The same for an open file that only this process has; it stays open."""
-    source = _hashed(field, kind, handle, None, limits, rules)
-    return File(field, kind, limits, _stand_in(rules, source.sha256), name, source)
+    return _file(field, kind, handle, None, name, limits, rules, checks)
+
+
+def _file(
+    field, kind, handle, path: str | None, name: str, limits: tuple[dict, ...], rules: dict, checks: bool
+) -> File:
+    before = os.fstat(handle.fileno())
+    if not before.st_size:
+        raise _unusable(field, "the file is empty")
+    media_type, warning = _media_type(field, handle, before.st_size, kind, name, checks)
+    for limit in (*limits, rules.get("kinds", {}).get(media_type.partition("/")[0], {})):
+        _check_limit(field, before.st_size, media_type, limit)
+        if warning is None and ("least_side" in limit or "ratio" in limit):
+            _check_sides(field, handle, media_type, limit)
+    source = _hashed(field, handle, path, before, media_type)
+    return File(field, kind, limits, _stand_in(rules, source.sha256), name, source, warning)
 
 
 def _stand_in(rules: dict, identity: str) -> str:
@@ -224,16 +245,7 @@ def _standard_input(field: str):
 # -- what it is ----------------------------------------------------------------------------------------
 
 
-def _hashed(
-    field: str, kind: str | None, handle, path: str | None, limits: tuple[dict, ...], rules: dict
-) -> bodies.Source:
-    before = os.fstat(handle.fileno())
-    if not before.st_size:
-        raise _unusable(field, "the file is empty")
-    media_type = _media_type(field, handle, before.st_size, kind)
-    own_kind = media_type.partition("/")[0]
-    for limit in (*limits, rules.get("kinds", {}).get(own_kind, {})):
-        _check_limit(field, handle, before.st_size, media_type, limit)
+def _hashed(field: str, handle, path: str | None, before: os.stat_result, media_type: str) -> bodies.Source:
     handle.seek(0)
     found, count = hashlib.sha256(), 0
     while piece := handle.read(_CHUNK):
@@ -245,45 +257,52 @@ def _hashed(
     return bodies.Source(path, count, found.hexdigest(), media_type, stamp, None if path is not None else handle)
 
 
-def _media_type(field: str, handle, size: int, kind: str | None) -> str:
-    """What the file is by its own structure; raises Failure 22 where that is not what the field takes."""
+def _media_type(field: str, handle, size: int, kind: str | None, name: str, checks: bool) -> tuple[str, str | None]:
+    """What the file is, and what is to be known of it; raises Failure 22 where it is not what the field takes.
+
+    What is known here is known by its own structure. What is not is taken as its name says it: a model may well
+    take a format that nobody here knows.
+    """
     expected = f"expected {_KINDS.get(kind, 'a picture, a video or a sound')}"
     handle.seek(0)
-    head = handle.read(containers.HEAD)
-    media_type = containers.sniff(head)
-    if media_type is None:
-        words = containers.is_text(head) or "nothing that is known here"
+    head = handle.read(formats.HEAD)
+    found = formats.sniff(head, size)
+    words = None if found else formats.words(head)
+    media_type = found or formats.known(os.path.splitext(name)[1]) or ("text/plain" if words else _UNKNOWN)
+    if not checks:
+        return media_type, None
+    if words and kind != "file":
         raise _refused(field, f"the file holds {words}; {expected}")
+    if found is None:
+        return media_type, None if words else f"{name}: its format is not known here; it is sent as it is"
     try:
-        media_type = containers.inspect(handle, size, media_type)
+        media_type = containers.inspect(handle, size, found)
     except containers.Broken as problem:
-        raise _refused(field, f"the file begins as {media_type} and is broken: {problem}; {expected}") from None
+        raise _refused(field, f"the file begins as {found} and is broken: {problem}; {expected}") from None
     if kind in _KINDS and media_type.partition("/")[0] != kind:
         raise _refused(field, f"the file is {media_type}; {expected}")
-    return media_type
+    return media_type, None
 
 
+_UNKNOWN = "application/octet-stream"
 _KINDS = {"image": "a picture", "video": "a video", "audio": "a sound"}
 
 
-def _check_limit(field: str, handle, size: int, media_type: str, limit: dict) -> None:
+def _check_limit(field: str, size: int, media_type: str, limit: dict) -> None:
     if media_type not in limit.get("types", (media_type,)):
         raise _refused(field, f"the file is {media_type}; taken are {', '.join(limit['types'])}")
     if size > limit.get("bytes", size):
         raise _refused(field, f"the file has {size} bytes; at most {limit['bytes']} are taken")
-    if "least_side" in limit or "ratio" in limit:
-        _check_sides(field, handle, media_type, limit)
 
 
 def _check_sides(field: str, handle, media_type: str, limit: dict) -> None:
-    from PIL import Image
-
     try:
-        handle.seek(0)
-        with Image.open(handle, formats=[containers.DECODERS[media_type]]) as picture:
-            width, height = picture.size
-    except (KeyError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise _refused(field, "the file is no picture that can be read") from None
+        size = pictures.size_of(handle, media_type)
+    except (pictures.Undecodable, containers.Broken):
+        size = None
+    if size is None:
+        raise _refused(field, "the file is no picture whose size can be read")
+    width, height = size
     told = f"the picture has {width}x{height} pixels"
     if min(width, height) < limit.get("least_side", 1):
         raise _refused(field, f"{told}; each side must have at least {limit['least_side']}")
@@ -309,7 +328,10 @@ def _refused(field: str, words: str) -> errors.Failure:
         problems=[{"path": plain(field, 60), "message": words}],
         outcome="not_sent",
         retryable=False,
-        guidance=["Nothing was sent and nothing was bought. Convert the file, or choose another one or another model."],
+        guidance=[
+            "Nothing was sent and nothing was bought. Convert the file, or choose another one or another model.",
+            "If the model takes it all the same, --no-validate sends it as it is.",
+        ],
     )
 
 

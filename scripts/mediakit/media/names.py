@@ -61,6 +61,17 @@ class FileName:
         name = re.sub("{([a-z]+)}", lambda found: words.get(found[1], ""), self._template)
         return safe(name)
 
+    def fits(self, file: str, number: int) -> bool:
+        """Whether a file may be that of the output of this number, whenever it was saved."""
+        open_words = {"time": r"\d{8}T\d{6}Z", "date": r"\d{4}-\d\d-\d\d"}
+        stand_ins = {word: f"0{word}0" for word in open_words}
+        name = FileName.__new__(FileName)
+        name._template, name._words = self._template, {**self._words, **stand_ins}
+        pattern = re.escape(name.of(number))
+        for word, stand_in in stand_ins.items():
+            pattern = pattern.replace(stand_in, open_words[word])
+        return bool(re.fullmatch(rf"{pattern}(-\d+)?(\.unverified)?\.[a-z0-9]+", file))
+
 
 def safe(text: str) -> str:
     """A file name that every system takes: no separator, no control character, not hidden, not a device."""

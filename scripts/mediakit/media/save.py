@@ -2,55 +2,63 @@
 
     Saving   what the flags say about it
     Saver    fetches the outputs of one job in a thread and reports to an inbox
-    rename_new  a rename that replaces nothing
 
 Reports to the inbox, as inbox.Message(saver, content), where content is one of
 
     AssetSaved    a file is in place
+    Noticed       something about a file that is to be known
     Retrying      something is about to be tried once more
-    LinkExpired   a host gives nothing any more; `renew` is waited for
+    LinkExpired   a host gives nothing, or not any more; `renew` is waited for
     SavingEnded   all is over, and why not every output is on disk
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import queue
 import shutil
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 
 from ..base.inbox import Message
+from ..base.retry import HEARTBEAT, Backoff
 from ..http import transport
-from . import containers, names
-from .containers import DECODERS, ENDINGS
+from . import check, names, staging
 from .download import Budget, Download, Expired, Reach, Unsaved
 
-_CHUNK = 1024**2
-_STAGING_PREFIX = ".ai-media-"
-_STAGING_SUFFIX = ".part"
-# So old a staging file belongs to a process that was killed.
-_STALE_SECONDS = 24 * 3600
-_RETRY_EVERY = 15.0
-# All pictures of a moving one together; each alone is bounded by Pillow's MAX_IMAGE_PIXELS.
-_MOST_PIXELS = 1_000_000_000
+# How long a link, or the job, is asked again for what is not there yet. interface.md, Waiting.
+PATIENCE = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+# Kept back of the time that there is, so that the true reason is told and not that the time is over.
+_SPARE = 0.5
 _LONGEST_STORY = 3
-
-# The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
-_KINDS = {"image": (), "video": ("image/gif", "image/webp"), "audio": ()}
-# What is written is a result only where the service says that it is: else it is an error page.
-_WORDS = ("document", "text")
-_WRITTEN = {"text": "text/plain", "JSON": "application/json"}
+_MOST_NAMES = 10_000
+UNVERIFIED = ".unverified"
+_NO_RESULT = "the service reported success, but no result that could be fetched"
 
 
 @dataclass(frozen=True)
 class AssetSaved:
-    """`asset` is {path, number, bytes, sha256, media_type, width, height}, without what is unknown."""
+    """A file has its name.
+
+    asset   {path, number, bytes, sha256, media_type, width, height}, without what is unknown; with
+            {unverified: true, warning} where its content could not be relied on
+    output  what it was made of, as providers.Provider.outputs gives it
+    kept    whether it was there already
+    """
 
     asset: dict
+    output: dict
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """`code` is one of base.codes.WARNINGS."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -70,33 +78,51 @@ class LinkExpired:
 
 @dataclass(frozen=True)
 class SavingEnded:
-    """`problem` is one line for people; None where every output is on disk."""
+    """The end.
+
+    problem     one line for people; None where every output is on disk
+    acceptable  whether nothing is missing: what is left to do is to accept what is unverified
+    """
 
     problem: str | None = None
+    acceptable: bool = False
 
 
 @dataclass(frozen=True)
 class Saving:
     """How the results of a command are saved.
 
-    template        the names of the files, as names.check gives it
-    task            the task of the command, where it was named
-    budget          what all its files may take together
-    allows_private  whether private addresses may be contacted
-    embeds          whether provenance is written into each file too
-    shows           whether pictures are shown on the terminal
-    stores          whether provenance tells the payload
-    flags           the flags that say the same to another command
+    template            the names of the files, as names.check gives it
+    task                the task of the command, where it was named
+    budget              what all its files may take together
+    most_pixels         of one picture that is looked at
+    allows_private      whether private addresses may be contacted
+    accepts_unverified  whether a file is taken as it is, although its content looks broken
+    embeds              whether provenance is written into each file too
+    shows               whether pictures are shown on the terminal
+    stores              whether provenance tells the payload
+    flags               the flags that say the same to another command
     """
 
     template: str = names.DEFAULT
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
+    most_pixels: int = check.MOST_PIXELS
     allows_private: bool = False
+    accepts_unverified: bool = False
     embeds: bool = False
     shows: bool = False
     stores: bool = True
     flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """What is wrong with an output; `is_kept` where it is on disk all the same."""
+
+    number: int
+    words: str
+    is_kept: bool = False
 
 
 class Saver:
@@ -107,9 +133,11 @@ class Saver:
     loopback_base  the base URL of a service on this machine: its own origin may be fetched from, and
                    no other private address; None for every other service
     saving         Saving
-    finishing      (staging path, media type, number, output) -> None, or None; called on each private
+    finishing      (private path, media type, number, output) -> None, or None; called on each private
                    file once its content was checked, before it gets its name: what it leaves in the
                    file is what `asset` tells the size and sha256 of
+    earlier        assets that an earlier command has saved of the same job: what is still there is not
+                   fetched again
     """
 
     def __init__(
@@ -120,295 +148,260 @@ class Saver:
         inbox,
         saving: Saving | None = None,
         finishing=None,
+        earlier: list[dict] | None = None,
     ):
-        self._folder = folder
         self._name = name
         self._saving = saving or Saving()
         self._reach = Reach(loopback_base, self._saving.allows_private)
         self._inbox = inbox
         self._finishing = finishing
-        self._lock = threading.Lock()
-        self._stopped = False
+        self._earlier = {asset["number"]: asset for asset in earlier or [] if "number" in asset}
+        self._staging = staging.Staging(folder)
         self._outputs: list[dict] = []
-        self._fresh: queue.SimpleQueue = queue.SimpleQueue()
-        self._has_asked = False
+        self._differing: list[tuple[str, str]] = []
+        self._has_meant_kind = False
         self._download: Download | None = None
-        self._staging: str | None = None
+        self._stopping = threading.Event()
+        self._links = _Links(self._report, self._stopping)
         self._told_retry_at = float("-inf")
 
     def start(self, outputs: list[dict]) -> None:
         """`outputs` as providers.Provider.outputs gives them."""
         self._outputs = outputs
+        self._links.begin(self._saving.budget.limits.seconds)
         threading.Thread(target=self._run, daemon=True).start()
 
     def renew(self, outputs: list[dict] | None) -> None:
-        """The outputs as the job tells them now, or None; the answer to `expired`."""
-        self._fresh.put(outputs)
+        """The outputs as the job tells them now, or None; the answer to LinkExpired."""
+        self._links.fresh.put(outputs)
 
     def stop(self) -> None:
         """Stop as soon as possible; no file gets its name and nothing is reported after this."""
-        with self._lock:
-            self._stopped = True
-            # The process may be about to end, and its thread with it: the half file is removed here.
-            _remove(self._staging)
-        self._fresh.put(None)
+        self._stopping.set()
+        self._staging.stop()
+        self._links.fresh.put(None)
         if self._download:
             self._download.stop()
 
     def _report(self, content) -> None:
-        if not self._stopped:
+        if not self._stopping.is_set():
             self._inbox.put(Message(self, content))
 
     def _run(self) -> None:
         try:
-            if not self._outputs:
-                raise Unsaved("the service reported success, but no result that could be fetched")
-            os.makedirs(self._folder, exist_ok=True)
-            _remove_stale(self._folder)
-            problems = list(filter(None, map(self._attempt, range(1, len(self._outputs) + 1))))
-            if problems:
-                raise Unsaved(_story(problems, len(self._outputs)))
-            self._report(SavingEnded())
-        except Unsaved as problem:
-            self._report(SavingEnded(str(problem)))
+            self._report(self._all())
         except OSError as problem:
-            # A disk that is full for one file is full for the next.
-            self._report(SavingEnded(f"{self._folder}: {problem.strerror or transport.reason(problem)}"))
+            # A folder that cannot be written for one file cannot for the next.
+            words = problem.strerror or transport.reason(problem)
+            self._report(SavingEnded(f"{self._staging.folder}: {words}"))
         except Exception as problem:
-            self._report(SavingEnded(transport.reason(problem)))
+            self._report(SavingEnded(str(problem) if isinstance(problem, Unsaved) else transport.reason(problem)))
 
-    def _attempt(self, number: int) -> tuple[int, str] | None:
+    def _all(self) -> SavingEnded:
+        os.makedirs(self._staging.folder, exist_ok=True)
+        staging.remove_stale(self._staging.folder)
+        while not self._outputs:
+            self._outputs = self._links.renewed(Unsaved(_NO_RESULT), self._outputs)
+        troubles, number = [], 0
+        while number < len(self._outputs):  # a fresh answer may tell of more
+            number += 1
+            troubles.append(self._attempt(number))
+        if not self._has_meant_kind:  # else they are a cover, a sound track, subtitles beside the main result
+            for code, words in self._differing:
+                self._report(Noticed(code, words))
+        found = [trouble for trouble in troubles if trouble]
+        if not found:
+            return SavingEnded()
+        return SavingEnded(_story(found, len(self._outputs)), all(trouble.is_kept for trouble in found))
+
+    def _attempt(self, number: int) -> _Trouble | None:
         """Save one output; what goes wrong with one is no reason to lose the next."""
-        if self._stopped:
-            return None
         try:
+            if self._is_there(number):
+                return None
             self._saving.budget.take_file()
-            try:
-                self._save(self._outputs[number - 1], number)
-            except Expired as problem:
-                self._save(self._renewed(number, problem), number)
+            while True:
+                try:
+                    return self._save(self._outputs[number - 1], number)
+                except Expired as problem:
+                    self._outputs = self._links.renewed(problem, self._outputs, number)
+        except staging.Stopped:
+            return None
         except Unsaved as problem:
-            return number, str(problem)
-        return None
-
-    def _renewed(self, number: int, problem: Expired) -> dict:
-        """The same output under a fresh link; the job is asked once, whatever the number of outputs."""
-        if self._has_asked:
-            raise problem
-        self._has_asked = True
-        self._report(Retrying("expired_link", 2, 0, str(problem)))
-        self._report(LinkExpired())
-        fresh = self._fresh.get()
-        if fresh is None or len(fresh) != len(self._outputs):
-            raise Unsaved(f"{problem}; the job was asked for a fresh one and named none")
-        self._outputs = fresh
-        return fresh[number - 1]
+            return _Trouble(number, str(problem))
+        except OSError as problem:
+            return _Trouble(number, f"{self._staging.folder}: {problem.strerror or transport.reason(problem)}")
+        except Exception as problem:  # a fault of ours in one file
+            return _Trouble(number, transport.reason(problem))
 
     # -- one file ------------------------------------------------------------------------------------
 
-    def _save(self, output: dict, number: int) -> None:
+    def _save(self, output: dict, number: int) -> _Trouble | None:
         download = self._download = Download(
-            output["url"], self._saving.budget, self._reach, self._tell_retry, self._room
+            output["url"], self._saving.budget, self._reach, self._tell_retry, self._room, self._links.patient_until
         )
-        handle, staging = self._make_staging()
+        handle, private = self._staging.make()
         try:
             with os.fdopen(handle, "wb") as file:
                 download.run(file)
-            media_type, width, height = checked(staging, output)
-            digest, size = download.sha256, download.size
-            if self._finishing:
-                self._finishing(staging, media_type, number, output)
-                digest, size = _digest_of(staging)
-            _flush_to_disk(staging)
-            os.chmod(staging, 0o666 & ~_umask())
-            asset = {"bytes": size, "sha256": digest, "media_type": media_type, "width": width, "height": height}
-            self._put_in_place(staging, number, {key: value for key, value in asset.items() if value is not None})
+            verdict = self._verdict(private, output, download)
+            asset = {"bytes": download.size, "sha256": download.sha256, "media_type": verdict.media_type}
+            asset.update(width=verdict.width, height=verdict.height)
+            if verdict.problem:
+                asset.update(unverified=True, warning=verdict.problem)
+                if self._is_same_as_before(number, asset, output):
+                    return _Trouble(number, verdict.problem, is_kept=True)
+            elif self._finishing:
+                self._finishing(private, verdict.media_type, number, output)
+                asset["sha256"], asset["bytes"] = staging.digest_of(private)
+            staging.publish(private)
+            asset = {name: value for name, value in asset.items() if value is not None}
+            return self._place(private, number, verdict, asset, output)
         except BaseException:
             download.give_back()
             raise
         finally:
-            _remove(staging)
-            self._staging = None
+            self._staging.drop()
 
-    def _make_staging(self) -> tuple[int, str]:
-        with self._lock:
-            if self._stopped:
-                raise Unsaved("stopped")
-            # Under the lock, so that `stop` knows of it, and none is made after that.
-            made = tempfile.mkstemp(prefix=_STAGING_PREFIX, suffix=_STAGING_SUFFIX, dir=self._folder)
-            self._staging = made[1]
-            return made
+    def _verdict(self, private: str, output: dict, download: Download) -> check.Verdict:
+        told = check.Told(str(output.get("type") or ""), output.get("media_type") or download.said_type, download.hints)
+        try:
+            verdict = check.checked(private, told, self._saving.most_pixels)
+        except check.Refused as problem:
+            raise Unsaved(str(problem)) from None
+        if verdict.warning and verdict.warning[0] == "type_differs":
+            self._differing.append(verdict.warning)
+        elif verdict.warning:
+            self._report(Noticed(*verdict.warning))
+        elif not verdict.problem:
+            self._has_meant_kind = True
+        return verdict
+
+    def _place(self, private: str, number: int, verdict: check.Verdict, asset: dict, output: dict) -> _Trouble | None:
+        """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
+        is_doubted = verdict.problem is not None and not self._saving.accepts_unverified
+        path = ""
+
+        def tell(found: str) -> None:
+            nonlocal path
+            path = found
+            self._report(AssetSaved({"path": path, "number": number, **asset}, output))
+
+        self._staging.place(private, self._candidates(number, verdict.ending, is_doubted), tell)
+        if not is_doubted:
+            return None
+        return _Trouble(number, f"{verdict.problem}; it is kept as {os.path.basename(path)}", is_kept=True)
+
+    def _candidates(self, number: int, ending: str, is_doubted: bool):
+        stem, mark = self._name.of(number), UNVERIFIED if is_doubted else ""
+        for counter in range(1, _MOST_NAMES):
+            yield f"{stem}-{counter}{mark}.{ending}" if counter > 1 else f"{stem}{mark}.{ending}"
 
     def _room(self) -> int:
-        return shutil.disk_usage(self._folder).free
+        return shutil.disk_usage(self._staging.folder).free
 
     def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
-        if time.monotonic() - self._told_retry_at >= _RETRY_EVERY:
+        if time.monotonic() - self._told_retry_at >= HEARTBEAT:
             self._told_retry_at = time.monotonic()
             self._report(Retrying("download", attempt + 1, seconds, words))
 
-    def _put_in_place(self, staging: str, number: int, asset: dict) -> None:
-        """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
-        ending = ENDINGS.get(asset["media_type"], "bin")
-        for counter in range(1, 10_000):
-            name = self._name.of(number) + (f"-{counter}" if counter > 1 else "")
-            path = os.path.abspath(os.path.join(self._folder, f"{name}.{ending}"))
-            with self._lock:
-                if self._stopped:
-                    raise Unsaved("stopped")
-                try:
-                    rename_new(staging, path)
-                except FileExistsError:
-                    continue
-                _flush_folder(self._folder)
-                # Under the lock, so that what is on disk when `stop` returns is in the inbox too.
-                return self._report(AssetSaved({"path": path, "number": number, **asset}))
-        raise Unsaved("no free file name")
+    # -- what an earlier command has saved -------------------------------------------------------------
+
+    def _is_there(self, number: int) -> bool:
+        """Whether an earlier command has saved this output where it is wanted; it is told once more then."""
+        asset, kept = self._earlier.get(number), True
+        if asset is None or not self._fits(asset, number) or not _is_unchanged(asset):
+            return False
+        if asset.get("unverified") and UNVERIFIED in os.path.basename(asset["path"]):
+            if not self._saving.accepts_unverified:
+                return False  # it may come better this time
+            asset, kept = self._accepted(asset, number), False
+        self._has_meant_kind = True
+        self._report(AssetSaved(asset, self._outputs[number - 1], kept))
+        return True
+
+    def _fits(self, asset: dict, number: int) -> bool:
+        folder, name = os.path.split(asset.get("path", ""))
+        return folder == os.path.abspath(self._staging.folder) and self._name.fits(name, number)
+
+    def _accepted(self, asset: dict, number: int) -> dict:
+        """The same file under a name of its own; raises OSError."""
+        ending = os.path.basename(asset["path"]).rpartition(UNVERIFIED + ".")[2]
+        placed: list[str] = []
+        self._staging.place(asset["path"], self._candidates(number, ending, False), placed.append)
+        staging.remove(asset["path"] + ".json")  # its record names the file as it was called
+        return {**asset, "path": placed[0]}
+
+    def _is_same_as_before(self, number: int, asset: dict, output: dict) -> bool:
+        """Whether a doubtful file came once more as it is on disk already; a second copy would help nobody."""
+        before = self._earlier.get(number)
+        is_same = (
+            before is not None
+            and not self._saving.accepts_unverified
+            and before.get("sha256") == asset["sha256"]
+            and self._fits(before, number)
+            and _is_unchanged(before)
+        )
+        if is_same:
+            self._report(AssetSaved(before, output, kept=True))
+        return is_same
 
 
-def _story(problems: list[tuple[int, str]], outputs: int) -> str:
-    if outputs == 1:
-        return problems[0][1]
-    told = "; ".join(f"result {number}: {words}" for number, words in problems[:_LONGEST_STORY])
-    more = f"; and {len(problems) - _LONGEST_STORY} more" if len(problems) > _LONGEST_STORY else ""
-    return f"{len(problems)} of {outputs} results could not be saved: {told}{more}"
+class _Links:
+    """Asks the job again, through the saver's owner, for what is not there yet or not any more.
 
-
-# -- what a file is ------------------------------------------------------------------------------------
-
-
-def checked(path: str, output: dict) -> tuple[str, int | None, int | None]:
-    """`(media type, width, height)` of a file that is whole and what its service said; raises Unsaved.
-
-    output  as providers.Provider.outputs gives it: what was said
+    report    where Retrying and LinkExpired are told
+    stopping  set when nobody waits any more
+    fresh     where the answers come: outputs, or None
     """
-    said = str(output.get("type", "")).lower()
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        media_type = _media_type_of(file.read(containers.HEAD), said, output.get("media_type"))
-        try:
-            media_type = containers.inspect(file, size, media_type)
-        except containers.Broken as problem:
-            raise Unsaved(f"the result is {media_type}, but cannot be read: {problem}") from None
-    if said in _KINDS and media_type.partition("/")[0] != said and media_type not in _KINDS[said]:
-        raise Unsaved(f"the result is {media_type}, and the service said {said}")
-    return media_type, *(_decoded_size(path, media_type) if media_type in DECODERS else (None, None))
+
+    def __init__(self, report, stopping: threading.Event):
+        self.fresh: queue.SimpleQueue = queue.SimpleQueue()
+        self.patient_until = 0.0
+        self._report = report
+        self._stopping = stopping
+        self._asked = 0
+        self._asked_at = float("-inf")
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+
+    def begin(self, seconds: float) -> None:
+        """The time begins; it is over in so many seconds."""
+        self.patient_until = time.monotonic() + min(PATIENCE, seconds - _SPARE)
+
+    def renewed(self, problem: Unsaved, outputs: list[dict], number: int = 1) -> list[dict]:
+        """The outputs as the job tells them now; raises `problem` where it was asked for long enough.
+
+        The first time it is asked at once: a link that has expired is renewed by that, whatever the number of
+        outputs. Then it is asked after growing pauses, since a link can be told before its host has the file.
+        """
+        now = time.monotonic()
+        is_first = now - self._asked_at > PATIENCE
+        pause = 0.0 if is_first else round(self._backoff.next(), 3)
+        if not is_first and now + pause > self.patient_until:
+            raise problem
+        self._asked += 1
+        self._report(Retrying("expired_link", self._asked + 1, pause, str(problem)))
+        if self._stopping.wait(pause):
+            raise staging.Stopped
+        self._asked_at = time.monotonic()
+        self._report(LinkExpired())
+        found = self.fresh.get()
+        return outputs if found is None or len(found) < max(len(outputs), number) else found
 
 
-def _media_type_of(head: bytes, said: str, declared: str | None) -> str:
-    if not head:
-        raise Unsaved("the result is empty")
-    media_type = containers.sniff(head)
-    if media_type:
-        return media_type
-    words = containers.is_text(head)
-    if (said in _WORDS or declared in _WRITTEN.values()) and containers.is_plain(head):
-        return _WRITTEN["JSON" if words == "JSON" else "text"]
-    if words:
-        raise Unsaved(f"the result's host answered with {words} instead of a file")
-    if said in _KINDS:
-        raise Unsaved(f"the service said {said}, and the result is of no such type that is known here")
-    return "application/octet-stream"
-
-
-def _decoded_size(path: str, media_type: str) -> tuple[int | None, int | None]:
-    """Width and height of a picture of which every pixel was decoded; None where Pillow cannot decode the type."""
-    import warnings
-
-    from PIL import Image, ImageSequence, features
-
-    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-    decoder = DECODERS[media_type]
-    if decoder == "AVIF" and "avif" not in features.get_supported_modules():
-        return None, None
+def _is_unchanged(asset: dict) -> bool:
     try:
-        with Image.open(path, formats=[decoder]) as picture:
-            width, height = picture.size
-            decoded = 0
-            for frame in ImageSequence.Iterator(picture):
-                frame.load()
-                decoded += frame.width * frame.height
-                if decoded > _MOST_PIXELS:
-                    break
-            return width, height
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unsaved(f"the result has more than {Image.MAX_IMAGE_PIXELS} pixels, more than are decoded") from None
-    except Exception as problem:  # a broken picture makes decoders raise almost anything
-        words = type(problem).__name__
-        raise Unsaved(f"the result is {media_type}, but cannot be decoded as a picture ({words})") from None
+        return (
+            os.path.getsize(asset["path"]) == asset["bytes"] and staging.digest_of(asset["path"])[0] == asset["sha256"]
+        )
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
-# -- the disk ------------------------------------------------------------------------------------------
-
-
-def _digest_of(path: str) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
-
-
-def _flush_to_disk(path: str) -> None:
-    with open(path, "r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: str) -> None:
-    """Make the file's name as durable as its bytes; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass  # some file systems cannot do it to a folder
-    finally:
-        os.close(handle)
-
-
-def _remove_stale(folder: str) -> None:
-    """What killed processes have left in a folder."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(_STAGING_PREFIX) and entry.name.endswith(_STAGING_SUFFIX):
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
-                    _remove(entry.path)
-
-
-def _remove(path: str | None) -> None:
-    try:
-        if path:
-            os.unlink(path)
-    except OSError:
-        pass  # it has its name by now, or was removed before
-
-
-def _umask() -> int:
-    with _reading_umask:
-        mask = os.umask(0o077)  # reading it means setting it
-        os.umask(mask)
-    return mask
-
-
-_reading_umask = threading.Lock()
-
-
-def rename_new(source: str, target: str) -> None:
-    """Rename; FileExistsError where the target exists, also as a dangling link."""
-    if os.name == "nt":
-        return os.rename(source, target)
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: claim the name, then replace our own claim
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        try:
-            os.replace(source, target)
-        except BaseException:
-            _remove(target)
-            raise
-    else:
-        os.unlink(source)
+def _story(troubles: list[_Trouble], outputs: int) -> str:
+    if outputs == 1:
+        return troubles[0].words
+    told = "; ".join(f"result {trouble.number}: {trouble.words}" for trouble in troubles[:_LONGEST_STORY])
+    more = f"; and {len(troubles) - _LONGEST_STORY} more" if len(troubles) > _LONGEST_STORY else ""
+    what = "cannot be relied on" if all(trouble.is_kept for trouble in troubles) else "could not be saved"
+    return f"{len(troubles)} of {outputs} results {what}: {told}{more}"

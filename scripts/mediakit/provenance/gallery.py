@@ -23,7 +23,7 @@ from urllib.parse import quote
 from ..base import errors
 from ..base.times import rfc3339
 from ..console.commands import command_line
-from ..media import containers
+from ..media import formats
 from ..services import providers
 from . import provenance
 
@@ -32,9 +32,7 @@ MOST_FILES = 10_000
 
 _MARK = b'<meta name="generator" content="ai-media gallery">'
 _UNKNOWN = "application/octet-stream"
-_TYPES = {**containers.MEDIA_TYPES, "bin": _UNKNOWN}
-# Words are a result only where a record says so.
-_WORDS = ("text/plain", "application/json")
+_TYPES = formats.MEDIA_TYPES
 _KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
@@ -79,9 +77,9 @@ def _check_free(path: str) -> None:
 def _collect(folder: str) -> tuple[list[dict], int]:
     """The entries of the page, newest first, and how many files are left out."""
     with os.scandir(folder) as found:
-        files = {entry.name: entry.stat() for entry in found if entry.is_file(follow_symlinks=False)}
+        files = {entry.name: seen for entry in found if (seen := _stat(entry))}
     records, lost = _records(folder, files)
-    media = [name for name in files if name in records or _type_by_name(name) not in (None, *_WORDS)]
+    media = [name for name in files if name in records or _is_media(name)]
     entries = []
     for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:
         source, record = records.get(name) or (name, _read(os.path.join(folder, name)))
@@ -124,6 +122,20 @@ def _read(path: str) -> dict | None:
         return provenance.read(path)
     except OSError:
         return None
+
+
+def _stat(entry: os.DirEntry) -> os.stat_result | None:
+    """None for what is no file, or not there any more: others may work in the folder."""
+    try:
+        return entry.stat() if entry.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
+
+
+def _is_media(name: str) -> bool:
+    """Whether a file is shown although no record speaks of it; words are a result only where one does."""
+    media_type = _type_by_name(name)
+    return media_type is not None and (media_type == _UNKNOWN or formats.kind_of(media_type) in _KINDS)
 
 
 def _type_by_name(name: str) -> str | None:

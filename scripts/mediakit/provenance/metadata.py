@@ -53,7 +53,7 @@ def embed(path: str, media_type: str, text: str) -> None:
     """Put `text` into the file; raises Unembedded, and leaves the file as it was.
 
     path        a file that nobody else writes at the moment
-    media_type  as containers.sniff tells it
+    media_type  as formats.sniff tells it
     text        printable ASCII of at most LONGEST_TEXT characters, such as JSON
     """
     embedding = _EMBEDDINGS.get(media_type)

@@ -21,11 +21,11 @@ import time
 from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
-from ..base import errors, paths
+from ..base import atomic, errors, paths
 from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
-from ..media import containers, inputs, save
+from ..media import formats, inputs, save
 from ..services import providers
 from . import metadata, terminal_picture
 
@@ -79,8 +79,10 @@ class Keeper:
         except metadata.Unembedded as problem:
             self._unembedded[number] = str(problem)
 
-    def keep(self, asset: dict) -> dict:
+    def keep(self, asset: dict, output: dict | None = None) -> dict:
         """Write the record of an asset beside its file; the asset with `provenance`, the record's path.
+
+        output  what it was made of, where that is another than it was at first
 
         A paid file is never lost for it: what fails here is a warning.
         """
@@ -88,7 +90,8 @@ class Keeper:
         if number in self._unembedded:
             name = os.path.basename(asset["path"])
             self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
-        record = _record(self._facts, self._saving.stores, asset, self._outputs[number - 1])
+        output = self._outputs[number - 1] if output is None else self._console.redactor.value(output)
+        record = _record(self._facts, self._saving.stores, asset, output)
         try:
             return {**asset, "provenance": _write_beside(asset["path"], record)}
         except OSError as problem:
@@ -194,17 +197,14 @@ def _is_private(value) -> bool:
 
 def _write_beside(path: str, record: dict) -> str:
     """Write a record for this user alone, whole or not at all, and never over another file; returns its path."""
-    folder = os.path.dirname(path)
-    handle, staging = tempfile.mkstemp(prefix=".ai-media-", suffix=".part", dir=folder)
+    handle, staging = tempfile.mkstemp(prefix=atomic.PREFIX, suffix=atomic.SUFFIX, dir=os.path.dirname(path))
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(json.dumps(record, indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
         for counter in range(1, 1000):
             target = path + (f"-{counter}" if counter > 1 else "") + ENDING
             try:
-                save.rename_new(staging, target)
+                atomic.place(staging, target)
                 return target
             except FileExistsError:
                 continue
@@ -227,8 +227,8 @@ def read(path: str) -> dict | None:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(22, "it is no regular file")
     with open(path, "rb") as file:
-        head = file.read(containers.HEAD)
-        media_type = containers.sniff(head)
+        head = file.read(formats.HEAD)
+        media_type = formats.sniff(head)
         if media_type is None:
             file.seek(0)
             content = file.read(2 * LARGEST_RECORD + 1)

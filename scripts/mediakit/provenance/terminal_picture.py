@@ -14,7 +14,7 @@ import io
 import os
 import sys
 
-from ..media.containers import DECODERS
+from ..media import pictures
 
 # (variable, beginning of its value, protocol); the first that fits. An empty beginning: it is set.
 # Sources: each terminal's own documentation of its environment and its image protocols.
@@ -77,9 +77,7 @@ def _printable(path: str) -> str:
 def _drawn(path: str, media_type: str, how: str) -> bytes | None:
     """What to write for the picture and a line end; None for one that cannot be read."""
     try:
-        from PIL import Image
-
-        with Image.open(path, formats=[DECODERS[media_type]]) as picture:
+        with pictures.opened(path, media_type) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 return None
             picture.draft("RGB", _room())

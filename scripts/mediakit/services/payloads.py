@@ -177,7 +177,7 @@ def _read_input(field: str, stated: dict, given: str, rules: dict, found: dict, 
     """The text for the payload; an Attachment is noted under its stand-in."""
     kind = stated.get("takes_file") if checks else None
     limits = (stated["file_limits"],) if checks and "file_limits" in stated else ()
-    value = media_inputs.read(field, kind, given, limits, rules)
+    value = media_inputs.read(field, kind, given, limits, rules, checks)
     if isinstance(value, str):
         return value
     found[value.stand_in] = value

@@ -474,9 +474,9 @@ def _output(entry, pointers: dict, kind) -> dict:
     found = {name: point(entry, pointer) for name, pointer in pointers.items()}
     word = found.pop("format", None)
     if isinstance(word, str) and not found.get("media_type"):
-        from ..media import containers
+        from ..media import formats
 
-        found["media_type"] = containers.MEDIA_TYPES.get(word.lower())
+        found["media_type"] = formats.known(word)
     media_type = found.get("media_type")
     own_kind = found.pop("type", None) or (media_type.partition("/")[0] if isinstance(media_type, str) else kind)
     ordered = {"url": found.pop("url"), "type": own_kind if isinstance(own_kind, str) else None, **found}
