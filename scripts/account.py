@@ -38,7 +38,7 @@ EXAMPLES = """\
 
 def build_parser():
     from mediakit.console.flags import folder, one_of, seconds
-    from mediakit.jobs import options
+    from mediakit.jobs import flags
     from mediakit.services import providers
 
     names = providers.names()
@@ -51,8 +51,8 @@ def build_parser():
         "--request-timeout", type=seconds(above=True), metavar="SECONDS", help="default 20, for what is not free 120"
     )
     parser.add_argument("--output-dir", type=folder, metavar="DIR", help="save the result there")
-    options.add_address_flags(parser.add_argument_group("service"))
-    options.add_purchase_flags(parser.add_argument_group("spending"))
+    flags.add_address_flags(parser.add_argument_group("service"))
+    flags.add_purchase_flags(parser.add_argument_group("spending"))
     # A service's own program does jobs only.
     parser.set_defaults(transport="rest")
     group = parser.add_argument_group("a new key")
@@ -62,24 +62,26 @@ def build_parser():
     return parser
 
 
-def main(console, arguments):
-    from mediakit.jobs import account, options
+def main(console, given):
+    from mediakit.jobs import account, flags
+    from mediakit.jobs.connection import provider_of
 
-    if arguments.action is None:
-        _check_alone(arguments)
-        if arguments.service is None:
+    where = flags.connection(given)
+    if given.action is None:
+        _check_alone(given)
+        if given.service is None:
             return account.services(console)
-        return account.listing(console, options.provider_of(arguments, arguments.service))
-    return account.run(console, arguments)
+        return account.listing(console, provider_of(where, given.service))
+    return account.run(console, given.service, given.action, where, flags.action(given), flags.spending(given))
 
 
-def _check_alone(arguments):
+def _check_alone(given):
     from mediakit.base.errors import bad_argument
 
     for flag in ("param", "confirm", "output_dir", "persist_key", "show_token"):
-        if getattr(arguments, flag):
+        if getattr(given, flag):
             raise bad_argument("--" + flag.replace("_", "-"), "expected with a service and an action")
-    if arguments.service is None and arguments.speaks is not None:
+    if given.service is None and given.speaks is not None:
         raise bad_argument("--as", "expected with a service")
 
 

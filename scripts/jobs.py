@@ -61,7 +61,7 @@ ASKING = ("resume", "download", "reconcile", "cancel")
 
 def build_parser():
     from mediakit.console.flags import one_of, seconds, whole
-    from mediakit.jobs import options
+    from mediakit.jobs import flags
 
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
@@ -75,66 +75,64 @@ def build_parser():
     )
     parser.add_argument("--undelivered", action="store_true", help="list: only what is open")
     parser.add_argument("--limit", type=whole(1, 1000), default=20, metavar="N", help="list: at most, default 20")
-    options.add_connection_flags(parser)
-    options.add_waiting_flags(parser)
-    options.add_reading_flags(parser)
+    flags.add_connection_flags(parser)
+    flags.add_waiting_flags(parser)
+    flags.add_reading_flags(parser)
     return parser
 
 
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 
 
-def main(console, arguments):
+def main(console, given):
     from mediakit.ledger import entries, fallbacks, store
 
-    _check(arguments)
-    if arguments.action == "gallery":  # about files; it needs no ledger
-        return _gallery(console, arguments)
+    _check(given)
+    if given.action == "gallery":  # about files; it needs no ledger
+        return _gallery(console, given)
     ledger = fallbacks.open_ledger(console, required=True)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
         "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
-        return actions[arguments.action](console, arguments, ledger)
+        return actions[given.action](console, given, ledger)
     except store.Unusable as problem:
         unusable = entries.unusable(problem)
     raise unusable
 
 
-def _check(arguments):
+def _check(given):
     from mediakit.base.errors import bad_argument
 
-    if arguments.action is None:
+    if given.action is None:
         raise bad_argument("ACTION", "expected one of {}".format(", ".join(ACTIONS)))
-    many = ACTIONS[arguments.action]
+    many = ACTIONS[given.action]
     for flag in filter(None, ACTIONS.values()):
-        if _is_given(arguments, flag) and flag != many:
-            raise bad_argument("--" + flag.replace("_", "-"), "does not go with {}".format(arguments.action))
-    takes_many = many is not None and _is_given(arguments, many)
-    if arguments.action in WITHOUT_JOB or takes_many:
-        if arguments.job is not None:
-            raise bad_argument(
-                "JOB", "expected without a job" if takes_many else "{} takes none".format(arguments.action)
-            )
-    elif arguments.job is None:
+        if _is_given(given, flag) and flag != many:
+            raise bad_argument("--" + flag.replace("_", "-"), "does not go with {}".format(given.action))
+    takes_many = many is not None and _is_given(given, many)
+    if given.action in WITHOUT_JOB or takes_many:
+        if given.job is not None:
+            raise bad_argument("JOB", "expected without a job" if takes_many else "{} takes none".format(given.action))
+    elif given.job is None:
         raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
-    if takes_many and arguments.key_stdin:
+    if takes_many and given.key_stdin:
         raise bad_argument("--key-stdin", "expected with one job: a key is for one service")
-    if arguments.attach is not None and (arguments.action != "reconcile" or takes_many):
+    if given.attach is not None and (given.action != "reconcile" or takes_many):
         raise bad_argument("--attach", "expected with reconcile and one job")
 
 
-def _is_given(arguments, flag):
-    value = getattr(arguments, flag)
+def _is_given(given, flag):
+    value = getattr(given, flag)
     return value is not None and value is not False  # 0 days are given
 
 
-def _found(arguments, ledger):
+def _found(given, ledger):
     from mediakit.base import errors
 
     # Two services can give the same id: the one that is named counts.
-    entry = ledger.find(arguments.job, arguments.provider) or ledger.find(arguments.job)
+    entry = ledger.find(given.job, given.provider) or ledger.find(given.job)
     if entry is None:
         raise errors.Failure(
             "job_not_found",
@@ -143,7 +141,7 @@ def _found(arguments, ledger):
             retryable=False,
             guidance=["See what there is with jobs.py list."],
         )
-    if arguments.provider not in (None, entry.service):
+    if given.provider not in (None, entry.service):
         raise errors.bad_argument("--provider", "expected {}, where this job is, or none".format(entry.service))
     return entry
 
@@ -151,24 +149,22 @@ def _found(arguments, ledger):
 # -- looking -------------------------------------------------------------------------------------------
 
 
-def _list(console, arguments, ledger):
-    equal = {"service": arguments.provider} if arguments.provider else {}
+def _list(console, given, ledger):
+    equal = {"service": given.provider} if given.provider else {}
     shown = 0
-    for entry in ledger.newest(
-        10 * arguments.limit if arguments.outcome or arguments.undelivered else arguments.limit, **equal
-    ):
+    for entry in ledger.newest(10 * given.limit if given.outcome or given.undelivered else given.limit, **equal):
         row = _row(ledger, entry)
-        wanted = arguments.outcome in (None, row["outcome"]) and not (arguments.undelivered and not row["open"])
-        if wanted and shown < arguments.limit:
+        wanted = given.outcome in (None, row["outcome"]) and not (given.undelivered and not row["open"])
+        if wanted and shown < given.limit:
             shown += 1
             console.emit("job", **row)
     return console.result("jobs", 0, jobs=shown, known=ledger.count(**equal))
 
 
-def _show(console, arguments, ledger):
+def _show(console, given, ledger):
     import json
 
-    entry = _found(arguments, ledger)
+    entry = _found(given, ledger)
     changes = [{"time": rfc3339(at), "what": what} for at, what in ledger.changes(entry.key)]
     payload = json.loads(entry.payload) if entry.payload else None
     row = dict(_row(ledger, entry), origin=entry.origin, payload=payload, command=entry.command or None)
@@ -206,12 +202,12 @@ def _row(ledger, entry):
     }
 
 
-def _spend(console, arguments, ledger):
+def _spend(console, given, ledger):
     from mediakit.base import amounts
 
     rows = ledger.totals()
     for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
-        if arguments.provider in (None, service):
+        if given.provider in (None, service):
             console.emit(
                 "spent",
                 day=day,
@@ -226,125 +222,59 @@ def _spend(console, arguments, ledger):
     return console.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
 
 
-def _gallery(console, arguments):
+def _gallery(console, given):
     from mediakit.provenance import gallery
 
-    path, files, omitted = gallery.write("." if arguments.output_dir is None else arguments.output_dir)
+    path, files, omitted = gallery.write("." if given.output_dir is None else given.output_dir)
     return console.result("gallery", 0, path=path, files=files, omitted=omitted or None)
 
 
 # -- going on ------------------------------------------------------------------------------------------
 
 
-def _resume(console, arguments, ledger):
-    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "accepted")
-    return _go_on(console, arguments, ledger, jobs)
+def _resume(console, given, ledger):
+    found = [_found(given, ledger)] if given.job else _open(given, ledger, "accepted")
+    return _go_on(console, given, ledger, found)
 
 
-def _download(console, arguments, ledger):
+def _download(console, given, ledger):
     """Like resume, but for delivered jobs as well, and always into a folder."""
-    entry = _found(arguments, ledger)
-    arguments.output_dir = arguments.output_dir or entry.output_dir or "."
-    return _go_on(console, arguments, ledger, [entry])
+    entry = _found(given, ledger)
+    return _go_on(console, given, ledger, [entry], entry.output_dir or ".")
 
 
-def _reconcile(console, arguments, ledger):
-    jobs = [_found(arguments, ledger)] if arguments.job else _open(arguments, ledger, "unknown")
-    if arguments.attach is not None:
-        return _attach(console, arguments, ledger, jobs[0])
-    return _go_on(console, arguments, ledger, jobs)
+def _reconcile(console, given, ledger):
+    from mediakit.jobs import existing, flags
+
+    if given.attach is None:
+        found = [_found(given, ledger)] if given.job else _open(given, ledger, "unknown")
+        return _go_on(console, given, ledger, found)
+    return existing.attach(
+        console, ledger, _found(given, ledger), given.attach,
+        flags.connection(given), flags.existing_wait_policy(given), flags.saving(given),
+    )  # fmt: skip
 
 
-def _open(arguments, ledger, outcome):
-    of_service = [entry for entry in ledger.open_jobs() if arguments.provider in (None, entry.service)]
+def _open(given, ledger, outcome):
+    of_service = [entry for entry in ledger.open_jobs() if given.provider in (None, entry.service)]
     return [entry for entry in of_service if ledger.outcome_of(entry) == outcome]
 
 
-def _go_on(console, arguments, ledger, jobs):
-    from mediakit.console import several
-    from mediakit.jobs import options
+def _go_on(console, given, ledger, found, folder=None):
+    from mediakit.jobs import existing, flags
 
-    saving = options.saving(arguments)
-
-    def job(entry):
-        return lambda part: _one(part, arguments, ledger, entry, saving)
-
-    return several.run(console, [job(entry) for entry in jobs])
-
-
-def _one(console, arguments, ledger, entry, saving):
-    """Wait for one job as far as that can be done from what is known of it."""
-    from mediakit.base import errors
-    from mediakit.jobs import options, purchase
-    from mediakit.ledger import entries
-
-    outcome = ledger.outcome_of(entry)
-    go_on = {"accepted": purchase.resume, "unknown": purchase.reconcile}.get(outcome)
-    if outcome == "under_way":
-        raise entries.under_way(entry)
-    if go_on is None:
-        raise errors.Failure(
-            "job_not_found",
-            "nothing was bought: the request was {}".format(outcome.replace("_", " ")),
-            "not_found",
-            retryable=False,
-            job=entry.key,
-            guidance=["Run the command that was to buy it once more."],
-        )
-    if outcome == "accepted" and not entry.generation_id:
-        raise errors.Failure(
-            "job_not_found",
-            "the service gave this job no id, so that it cannot be asked for again; it was delivered at once",
-            "not_found",
-            retryable=False,
-            job=entry.key,
-            guidance=["What was saved of it: jobs.py show, `assets_saved`."],
-        )
-    connection = _connected(console, arguments, ledger, entry)
-    output_dir = arguments.output_dir or entry.output_dir
-    terms = options.waiting_terms(arguments, connection)
-    return go_on(console, connection, terms, ledger, entry, output_dir=output_dir, saving=saving, trace=arguments.trace)
-
-
-def _connected(console, arguments, ledger, entry):
-    """options.connect_again; where that fails, it is told for which job, and that it is as it was."""
-    from mediakit.base import errors
-    from mediakit.jobs import options
-
-    try:
-        return options.connect_again(console, arguments, ledger, entry)
-    except errors.Failure as failure:
-        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": ledger.outcome_of(entry)}
-        failure.fields.update({name: value for name, value in known.items() if value})
-        raise
-
-
-def _attach(console, arguments, ledger, entry):
-    """Take a person's word for the id, once the service knows a job of that id."""
-    from mediakit.base import errors
-    from mediakit.jobs import options, purchase, request
-
-    if ledger.outcome_of(entry) != "unknown":
-        raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
-    generation_id = request.generation_id(arguments.attach)
-    if not ledger.unclaimed(entry.service, [generation_id]):
-        raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
-    connection = _connected(console, arguments, ledger, entry)
-    terms = options.waiting_terms(arguments, connection)
-    return purchase.attach(
-        console, connection, terms, ledger, entry, generation_id,
-        output_dir=arguments.output_dir or entry.output_dir, saving=options.saving(arguments), trace=arguments.trace,
-    )  # fmt: skip
+    saving = existing.into(folder, flags.saving(given))
+    return existing.go_on(console, ledger, found, flags.connection(given), flags.existing_wait_policy(given), saving)
 
 
 # -- settling ------------------------------------------------------------------------------------------
 
 
-def _cancel(console, arguments, ledger):
+def _cancel(console, given, ledger):
     from mediakit.base import errors
     from mediakit.services import providers
 
-    entry = _found(arguments, ledger)
+    entry = _found(given, ledger)
     provider = providers.load(entry.service)
     raise errors.Failure(
         "cannot_cancel",
@@ -357,22 +287,22 @@ def _cancel(console, arguments, ledger):
     )
 
 
-def _forget(console, arguments, ledger):
+def _forget(console, given, ledger):
     import time
 
     from mediakit.base import amounts
     from mediakit.ledger import entries
 
-    if arguments.job:
-        jobs = [_found(arguments, ledger)]
+    if given.job:
+        jobs = [_found(given, ledger)]
         if ledger.outcome_of(jobs[0]) == "under_way":
             raise entries.under_way(jobs[0])
     else:
-        jobs = ledger.settled_before(time.time() - arguments.older_than * amounts.DAY)
+        jobs = ledger.settled_before(time.time() - given.older_than * amounts.DAY)
     for entry in jobs:
         ledger.forget(entry.key)
     return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
 
 
 if __name__ == "__main__":
-    run("jobs.py", build_parser, main, lambda arguments: arguments.action in ASKING)
+    run("jobs.py", build_parser, main, lambda given: given.action in ASKING)

@@ -106,11 +106,11 @@ def _persist_key(console, arguments, provider):
 def _try_new_key(console, arguments, provider, key, replaces):
     """Raise Failure where the service refuses the key, or cannot be asked and another would be lost."""
     from mediakit.base import errors
-    from mediakit.jobs import account
+    from mediakit.jobs import standing
 
-    if account.check_path(provider) is None:
+    if standing.check_path(provider) is None:
         return None
-    found, _ = account.standing(console, _connection(arguments, provider, key), account.check_path(provider))
+    found, _ = standing.standing(console, _connection(arguments, provider, key), standing.check_path(provider))
     if found.accepted:
         return None
     kept = "the key that was stored before is kept" if replaces else "nothing was stored"
@@ -130,10 +130,10 @@ def _try_new_key(console, arguments, provider, key, replaces):
 
 def _connection(arguments, provider, key):
     from mediakit.http import transport
-    from mediakit.jobs import options
+    from mediakit.jobs.connection import Connection
 
     base_url = transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
-    return options.Connection(provider, base_url, key, [])
+    return Connection(provider, base_url, key)
 
 
 def _report(console, arguments, provider):
@@ -210,13 +210,13 @@ def _diagnosed(console, report, found, key):
 
 def _asked(console, arguments, provider, key):
     """Whether the service takes the key, and what is left on the account, as far as it tells."""
-    from mediakit.jobs import account
+    from mediakit.jobs import standing
 
-    path = account.check_path(provider)
+    path = standing.check_path(provider)
     if path is None:
         return {}
     connection = _connection(arguments, provider, key)
-    found, body = account.standing(console, connection, path)
+    found, body = standing.standing(console, connection, path)
     if found.accepted is False:
         return {
             "ready": False,
@@ -225,16 +225,18 @@ def _asked(console, arguments, provider, key):
             "online": _told(found),
         }
     if found.accepted and provider.balance_path not in (None, path):
-        found, body = account.standing(console, connection, provider.balance_path)
+        found, body = standing.standing(console, connection, provider.balance_path)
     told = {"online": _told(found)}
     if told["online"]["ok"]:
-        told["balance"] = provider.left(body) or account.bounded(body).get("answer")
+        told["balance"] = provider.left(body) or standing.bounded(body).get("answer")
     return told
 
 
 def _told(found):
     """A Standing as the report tells it."""
-    told = dict({"ok": bool(found.accepted and found.category is None)}, **found._asdict())
+    from dataclasses import asdict
+
+    told = dict({"ok": bool(found.accepted and found.category is None)}, **asdict(found))
     return {name: value for name, value in told.items() if value is not None and name != "accepted"}
 
 

@@ -32,47 +32,30 @@ EXAMPLES = """\
 
 
 def build_parser():
-    from mediakit.jobs import options
+    from mediakit.jobs import flags
 
     parser = Parser(__doc__, EXAMPLES)
-    options.add_connection_flags(parser)
+    flags.add_connection_flags(parser)
     parser.add_argument("--generation-id", metavar="ID", help="the id that the service gave the job")
     parser.add_argument("--job", metavar="KEY", help="the job's key in the ledger")
-    options.add_waiting_flags(parser)
-    options.add_reading_flags(parser)
+    flags.add_waiting_flags(parser)
+    flags.add_reading_flags(parser)
     return parser
 
 
-def main(console, arguments):
+def main(console, given):
     from mediakit.base import errors
-    from mediakit.jobs import options, purchase, request, runner
+    from mediakit.jobs import existing, flags, request
     from mediakit.ledger import fallbacks
 
-    if (arguments.job is None) == (arguments.generation_id is None):
+    if (given.job is None) == (given.generation_id is None):
         raise errors.bad_argument("--generation-id", "expected it or --job, and not both")
-    generation_id = request.generation_id(arguments.generation_id) if arguments.job is None else None
-    entry, ledger = fallbacks.look_up(
-        console, arguments.job or generation_id, arguments.provider, arguments.job is not None
-    )
+    where, policy, saving = flags.connection(given), flags.existing_wait_policy(given), flags.saving(given)
+    generation_id = request.generation_id(given.generation_id) if given.job is None else None
+    entry, ledger = fallbacks.look_up(console, given.job or generation_id, where.provider, given.job is not None)
     if entry:
-        connection = options.connect_again(console, arguments, ledger, entry)
-        output_dir = arguments.output_dir or entry.output_dir
-        terms = options.waiting_terms(arguments, connection)
-        return purchase.resume(
-            console, connection, terms, ledger, entry,
-            output_dir=output_dir, saving=options.saving(arguments), trace=arguments.trace,
-        )  # fmt: skip
-    connection = options.connect(console, arguments, arguments.provider or "skills-video")
-    job = runner.Runner(
-        console,
-        connection,
-        options.waiting_terms(arguments, connection),
-        generation_id=generation_id,
-        output_dir=arguments.output_dir,
-        saving=options.saving(arguments),
-        trace=arguments.trace,
-    )
-    return job.run()
+        return existing.resume(console, ledger, entry, where, policy, saving)
+    return existing.wait_for(console, generation_id, where, policy, saving)
 
 
 if __name__ == "__main__":

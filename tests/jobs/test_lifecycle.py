@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.base import errors
-from mediakit.jobs.lifecycle import CREATE_ATTEMPTS, Create, End, Job, Leave, Poll, Say, Terms
+from mediakit.jobs.lifecycle import (
+    CREATE_ATTEMPTS,
+    Create,
+    End,
+    Leave,
+    Machine,
+    Poll,
+    Say,
+    ServiceRules,
+    WaitPolicy,
+)
 from mediakit.services import providers
 
 SERVICE = providers.load("skills-video")
@@ -23,8 +33,11 @@ def answer(status=None, job_id=None, **more):
     return SERVICE.reading(body)
 
 
-def new_job(generation_id=None, **terms) -> Job:
-    return Job(Terms(ending_events=ENDING, **terms), generation_id, jitter=lambda: 1.0)
+def new_job(generation_id=None, unresolved=None, **settings) -> Machine:
+    """A machine with these fields of its WaitPolicy and ServiceRules."""
+    own = {name: settings.pop(name) for name in ("reconciles", "repeats_for", "sending_time") if name in settings}
+    rules = ServiceRules(ending_events=ENDING, **own)
+    return Machine(WaitPolicy(**settings), rules, generation_id, unresolved=unresolved, jitter=lambda: 1.0)
 
 
 def words(actions) -> list[str]:
@@ -39,7 +52,7 @@ def end_of(actions) -> End:
     return next(action for action in actions if isinstance(action, End))
 
 
-def answered(job: Job, status: int, reading=None, now=1.0, **more):
+def answered(job: Machine, status: int, reading=None, now=1.0, **more):
     body = reading or answer()
     category = errors.classify(status, more.get("message", ""))
     return job.create_answered(now, status, body, category, more.pop("message", ""), **more)
@@ -146,7 +159,7 @@ def test_a_silent_create_that_never_left_is_told_apart_from_one_that_did():
 # -- streams -----------------------------------------------------------------------------------------
 
 
-def streaming(job: Job, *events, now=1.0) -> list[str]:
+def streaming(job: Machine, *events, now=1.0) -> list[str]:
     """Begin, open, and say events `(name, reading)`; what was done, as words."""
     done = words(job.begin(0)) + words(job.stream_opened(now, 200))
     for name, reading in events:
@@ -269,13 +282,13 @@ def test_twenty_thousand_equal_events_become_a_heartbeat():
 # -- polling -----------------------------------------------------------------------------------------
 
 
-def waiting(**terms) -> Job:
-    job = new_job("g1", stream=False, **terms)
+def waiting(**settings) -> Machine:
+    job = new_job("g1", stream=False, **settings)
     assert words(job.begin(0)) == ["Poll"]
     return job
 
 
-def read(job: Job, status=200, reading=None, now=1.0, **more):
+def read(job: Machine, status=200, reading=None, now=1.0, **more):
     return job.poll_answered(now, status, reading or answer(), errors.classify(status), more.pop("message", ""), **more)
 
 
@@ -486,8 +499,8 @@ def test_whatever_is_seen_there_is_one_end_and_no_second_post_after_one_that_may
 # -- reconciling ---------------------------------------------------------------------------------------
 
 
-def unknown_job(**terms) -> Job:
-    job = new_job(reconciles=True, **terms)
+def unknown_job(**settings) -> Machine:
+    job = new_job(reconciles=True, **settings)
     job.begin(0)
     assert words(job.create_lost(1.0, "a reset")) == ["Leave", "Reconcile"]
     return job
@@ -572,7 +585,7 @@ def test_a_create_is_not_begun_when_the_time_is_over(reconciles):
 
 def test_a_doubtful_create_is_not_repeated_when_the_time_is_over():
     unresolved = errors.Failure("outcome_unknown", "?", "outcome_unknown", outcome="unknown")
-    job = Job(Terms(deadline=5.0, repeats_for=60.0), unresolved=unresolved, jitter=lambda: 1.0)
+    job = new_job(unresolved=unresolved, deadline=5.0, repeats_for=60.0)
     assert words(job.begin(0)) == ["Create"]
-    job = Job(Terms(deadline=0.0, repeats_for=60.0), unresolved=unresolved, jitter=lambda: 1.0)
+    job = new_job(unresolved=unresolved, deadline=0.0, repeats_for=60.0)
     assert words(job.begin(0))[-1] == "End:12" and job.outcome == "unknown"

@@ -20,7 +20,7 @@ from mediakit import console
 from mediakit.base import errors
 from mediakit.base.inbox import Inbox
 from mediakit.http import process, transport
-from mediakit.jobs import options
+from mediakit.jobs import connection, flags
 from mediakit.services import keys, program, providers
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs of these tests start with #!")
@@ -355,8 +355,8 @@ def test_a_file_that_may_not_be_run_is_no_program(monkeypatch, tmp_path):
 
 
 def choose(
-    monkeypatch, capsys, folder, flags=(), login=True, works=True, key=None, **environment
-) -> options.Connection:
+    monkeypatch, capsys, folder, given=(), login=True, works=True, key=None, **environment
+) -> connection.Connection:
     """The Connection that flags and a world come to; nothing is sent."""
     fake = FakeProgram(folder / "bin", login=f"say({{'configured': {login}}})" if works else "sys.exit(127)")
     for name in ("MODELLIX_CLI", "MODELLIX_API_KEY"):
@@ -367,8 +367,9 @@ def choose(
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "settings"))
     parser = argparse.ArgumentParser()
-    options.add_connection_flags(parser)
-    return options.connect(console.Console("test"), parser.parse_args(list(flags)), "modellix")
+    flags.add_connection_flags(parser)
+    where = flags.connection(parser.parse_args(list(given)))
+    return connection.connect(console.Console("test"), where, connection.provider_of(where, "modellix"))
 
 
 LOCAL = ("--base-url", "http://127.0.0.1:9/api/v1")

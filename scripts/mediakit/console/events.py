@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from ..base import codes, errors
 from ..base.redactor import Redactor
@@ -35,8 +36,8 @@ class Console:
         self.script = script
         self.redactor = Redactor()
         self.ended = False
-        self.on_signal = self._raise_interrupted
-        self.about_job = dict
+        self.on_signal: Callable[[int], None] = self._raise_interrupted
+        self.about_job: Callable[[], dict] = dict
         self._live = bool(sys.stderr and sys.stderr.isatty())
         self._line_shown = False
 

@@ -1,11 +1,24 @@
 """One job, from the flags to the files.
 
-account     what else can be done with an account, and whether its key is good
+flags       flags that several scripts have, and what they come to
+create      a command that creates
+existing    going on with the jobs of the ledger
+account     what else can be done with an account
+acting      one of its actions, carried out
+judging     what the answer to an action comes to
 plan        what a create would send
-purchase    from a request, or a job of the ledger, to a job that runs
+purchase    from a request, or a job of the ledger, to a job that can be driven
 uploads     inputs on their way to a service, before anything is bought
-request     what the flags of a create ask for
-runner      drives one job: the machine, the wire, the console, the disk
-options     flags that several scripts have, and what they come to
+sources     where inputs come from
+job         one job, from its start to its result line
+delivery    from a terminal answer to files, events and a delivered entry
+report      the result line, and the command that goes on
+driver      between the machine and the wire
+price       what a purchase may cost, and what it would cost
+context     what the jobs of one command share
+request     what a create asks for
+standing    whether a key is good
+connection  one service, at one address, with its key
+trace       the file of --trace
 lifecycle   the state machine of one job (pure)
 """

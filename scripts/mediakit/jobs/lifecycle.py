@@ -51,29 +51,41 @@ _RETRIED_READ_STATUSES = frozenset((408, 425, 429))
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How long to wait for what, in seconds.
+class WaitPolicy:
+    """How a user wants to wait, in seconds.
 
+    stream          whether the create is read as a stream
+    wait            whether to wait at all once the job is accepted
     create_timeout  for the answer to a POST, and for data on an open stream
-    sending_time    more for the answer, where the POST carries files
     poll_timeout    for stream and polling together, once the create was answered
-    deadline        for everything, from `begin` on; None for none
-    reconciles      whether the service can be asked what became of a POST without an answer
-    repeats_for     how long after `begin` the same request may be sent again under its idempotency key; 0 without one
+    deadline        for everything: a moment on the clock of `now`
+    verbose         whether every answer is told, and not only each new state
     """
 
     stream: bool = True
     wait: bool = True
     create_timeout: float = 120.0
-    sending_time: float = 0.0
     poll_timeout: float = 900.0
     poll_interval: float = 3.0
     poll_request_timeout: float = 20.0
-    deadline: float | None = None
+    deadline: float = float("inf")
     verbose: bool = False
+
+
+@dataclass(frozen=True)
+class ServiceRules:
+    """What the machine has to know of a service.
+
+    ending_events  names of stream events that end the stream
+    reconciles     whether the service can be asked what became of a POST without an answer
+    repeats_for    for how many seconds after `begin` the same may be sent again under its idempotency key; 0 without
+    sending_time   seconds that the answer to the POST may take longer, where it carries files
+    """
+
     ending_events: frozenset = frozenset()
     reconciles: bool = False
     repeats_for: float = 0.0
+    sending_time: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,10 +128,9 @@ class End:
     failure: errors.Failure | None = None
 
 
-class Job:
+class Machine:
     """One job from its create, or from its id, to its result.
 
-    terms          see Terms
     generation_id  of a job that exists already: it is only waited for
     unresolved     of a job that may exist: how it ends when it is not found; it is only looked for
     forgiving      whether a 404 for a job that exists already is given NOT_FOUND_GRACE
@@ -128,14 +139,16 @@ class Job:
 
     def __init__(
         self,
-        terms: Terms,
+        policy: WaitPolicy,
+        rules: ServiceRules,
         generation_id: str | None = None,
-        jitter=random.random,
         *,
+        jitter=random.random,
         unresolved: errors.Failure | None = None,
         forgiving: bool = False,
     ):
-        self.terms = terms
+        self.policy = policy
+        self.rules = rules
         self.generation_id = generation_id
         self.status: str | None = None
         self.state: str | None = None
@@ -178,17 +191,16 @@ class Job:
         """Whether a POST is under way, of which `outcome` cannot tell yet."""
         return self._phase == "creating"
 
-    # -- what a runner tells -------------------------------------------------------------------
+    # -- what a driver tells -------------------------------------------------------------------
 
     def begin(self, now: float) -> list:
         self._began_at = now
-        if self.terms.deadline is not None:
-            self._deadline = self._hard_deadline = now + self.terms.deadline
+        self._deadline = self._hard_deadline = self.policy.deadline
         if self.generation_id:
             self._accepted_at = now if self._forgiving else None
             self._set_poll_deadline(now)
             return self._start_polling(now)
-        if self._unresolved and self.terms.reconciles:
+        if self._unresolved and self.rules.reconciles:
             return self._start_reconciling(now)
         if self._unresolved and not self._may_repeat(now, 0.0):
             return self._end_unresolved()
@@ -275,7 +287,7 @@ class Job:
             return []
         self._data_at = now
         self._last_words = message or self._last_words
-        ending = name.lower() in self.terms.ending_events
+        ending = name.lower() in self.rules.ending_events
         if reading is None:
             if ending:
                 return self._leave_stream(now, "eof")
@@ -283,9 +295,8 @@ class Job:
         if self.generation_id and reading.id and reading.id != self.generation_id:
             return [*self._warn("foreign_event", "the stream told of another job; that was ignored"), *self._rest(now)]
         actions = self._accept(now, 200, reading) if reading.id and not self.generation_id else []
-        if self.ended:
-            return actions
-        actions += self._note_state(now, reading, name)
+        if not self.ended:
+            actions += self._note_state(now, reading, name)
         if self.ended:
             return actions
         return actions + (self._leave_stream(now, "eof") if ending else self._rest(now))
@@ -357,7 +368,7 @@ class Job:
         if self._phase == "creating":
             return [Leave(), *self._silent_create(now, sent)]
         if self._phase == "streaming":
-            if now - self._data_at >= self.terms.create_timeout:
+            if now - self._data_at >= self.policy.create_timeout:
                 return self._leave_stream(now, "idle")
             return self._rest(now)
         if self._phase == "reading":
@@ -373,18 +384,19 @@ class Job:
         if now >= self._create_deadline:
             return self._end_out_of_time(now, False)
         self._attempt += 1
-        patience = self.terms.create_timeout + self.terms.sending_time
+        patience = self.policy.create_timeout + self.rules.sending_time
         self.give_up_at = min(now + patience, self._create_deadline)
-        self._list_at = now + SILENT_AFTER if self.terms.reconciles else float("inf")
+        self._list_at = now + SILENT_AFTER if self.rules.reconciles else float("inf")
         self.wake_at = min(self.give_up_at, self._list_at)
         return [Create()]
 
     @property
     def _create_deadline(self) -> float:
         """When a POST without an answer is given up, so that there is time left to ask what became of it."""
-        if not self.terms.reconciles or self.terms.deadline is None:
+        if not self.rules.reconciles:
             return self._deadline
-        return min(self._deadline, self._hard_deadline - min(RECONCILE_RESERVE, self.terms.deadline / 4))
+        reserve = min(RECONCILE_RESERVE, (self._hard_deadline - self._began_at) / 4)
+        return min(self._deadline, self._hard_deadline - reserve)
 
     def _send_again(self, now: float, cause: str, retry_after: float | None, failure: errors.Failure) -> list:
         if self._interrupted_by is not None:
@@ -412,12 +424,12 @@ class Job:
         ]
 
     def _silent_create(self, now: float, sent: bool) -> list:
-        message = f"no answer within {self.terms.create_timeout + self.terms.sending_time:g} s"
+        message = f"no answer within {self.policy.create_timeout + self.rules.sending_time:g} s"
         return self.create_lost(now, message, True) if sent else self.create_not_sent(now, message)
 
     def _may_repeat(self, now: float, pause: float) -> bool:
-        over_at = min(self._began_at + self.terms.repeats_for, self._deadline)
-        return self.terms.repeats_for > 0 and not self._repeated and now + pause < over_at
+        over_at = min(self._began_at + self.rules.repeats_for, self._deadline)
+        return self.rules.repeats_for > 0 and not self._repeated and now + pause < over_at
 
     def _unknown_or_repeat(
         self, code: str, what: str, now: float, repeatable: bool, retry_after: float | None = None, **more
@@ -445,7 +457,7 @@ class Job:
         if reading.state in TERMINAL_STATES:
             return actions + self._end_terminal(reading, "create")
         actions += self._note_state(now, reading, None)
-        if self.terms.stream:
+        if self.policy.stream:
             actions.append(Say("sse_stream_ended", {"generation_id": self.generation_id, "reason": "not_a_stream"}))
             actions.append(Say("fallback_polling_start", {"generation_id": self.generation_id}))
         return actions + self._start_polling(now)
@@ -460,7 +472,7 @@ class Job:
             self.status = reading.status
             return self._end_interrupted(self._interrupted_by)
         submitted = {"generation_id": reading.id, "http_status": status}
-        if not self.terms.wait and reading.state not in TERMINAL_STATES:
+        if not self.policy.wait and reading.state not in TERMINAL_STATES:
             self._phase, self.ended = "ended", True
             return [Leave(), End("submitted", 0, submitted, reading)]
         return [Say("submitted", submitted, reading)] if reading.id else []
@@ -475,12 +487,12 @@ class Job:
         changed = self._remember(reading)
         if event_name is None:
             return actions
-        if changed or self.terms.verbose or (reading.status and now - self._said_state_at >= HEARTBEAT):
+        if changed or self.policy.verbose or (reading.status and now - self._said_state_at >= HEARTBEAT):
             self._said_state_at = now
             fields = {"generation_id": self.generation_id, "status": self.status, "terminal": False}
             if event_name != "message":
                 fields["sse_event_name"] = event_name
-            if self.terms.verbose:
+            if self.policy.verbose:
                 fields["payload"] = reading.body
             actions.append(Say("sse_event", fields))
         return actions
@@ -496,7 +508,7 @@ class Job:
     # -- polling -------------------------------------------------------------------------------
 
     def _set_poll_deadline(self, now: float) -> None:
-        self._deadline = min(self._deadline, now + self.terms.poll_timeout)
+        self._deadline = min(self._deadline, now + self.policy.poll_timeout)
 
     def _start_polling(self, now: float) -> list:
         # The stream has just been left, or the id has just come: ask at once.
@@ -508,18 +520,18 @@ class Job:
     def _poll(self, now: float) -> list:
         self._phase = "reading"
         self._polls += 1
-        self.wake_at = min(now + self.terms.poll_request_timeout, self._deadline)
+        self.wake_at = min(now + self.policy.poll_request_timeout, self._deadline)
         return [Poll()]
 
     def _polled(self, now: float, status: int, reading: Reading) -> list:
         if reading.state in TERMINAL_STATES:
             return self._end_terminal(reading, "poll")
-        if not self.terms.wait:
+        if not self.policy.wait:
             self._remember(reading)
             self._phase, self.ended = "ended", True
             return [End("submitted", 0, {"generation_id": self.generation_id, "http_status": status}, reading)]
         actions = self._warn_unknown(reading)
-        if self._remember(reading) or self.terms.verbose or now - self._said_state_at >= HEARTBEAT:
+        if self._remember(reading) or self.policy.verbose or now - self._said_state_at >= HEARTBEAT:
             self._said_state_at = now
             fields = {
                 "generation_id": self.generation_id,
@@ -528,16 +540,16 @@ class Job:
                 "status": reading.status,
                 "terminal": False,
             }
-            if self.terms.verbose:
+            if self.policy.verbose:
                 fields["payload"] = reading.body
             actions.append(Say("poll", fields))
         self._pause_reading(now, self._poll_pause)
-        self._poll_pause = min(self._poll_pause * POLL_PAUSE_GROWTH, self.terms.poll_interval)
+        self._poll_pause = min(self._poll_pause * POLL_PAUSE_GROWTH, self.policy.poll_interval)
         return actions
 
     def _read_failed(self, now: float, status: int | None, message: str, retry_after: float | None) -> list:
         if self._read_pauses is None:
-            self._read_pauses = Backoff(FIRST_PAUSE, max(LONGEST_PAUSE, self.terms.poll_interval), self._jitter)
+            self._read_pauses = Backoff(FIRST_PAUSE, max(LONGEST_PAUSE, self.policy.poll_interval), self._jitter)
         pause = max(self._read_pauses.next(), retry_after or 0.0)
         self._pause_reading(now, pause)
         if not self._throttle.allows((status, message), now):
@@ -608,23 +620,24 @@ class Job:
         self._deadline = self._hard_deadline
         self._set_poll_deadline(now)
         found = {"generation_id": generation_id, "reason": "reconciled"}
-        if not self.terms.wait:
+        if not self.policy.wait:
             self._phase, self.ended = "ended", True
             return [Leave(), End("submitted", 0, {"generation_id": generation_id, "http_status": 200})]
         message = "the job was found in the service's list of running jobs; it is not sent again"
         return [Leave(), Say("resumed", {**found, "message": message}), *self._start_polling(now)]
 
     def _end_unresolved(self) -> list:
+        failure = self._unresolved or unknown_outcome("nobody knows of it")
         if self._candidates:
-            self._unresolved.fields["candidates"] = self._candidates[:20]
-        return [Leave(), *self._end(self._unresolved)]
+            failure.fields["candidates"] = self._candidates[:20]
+        return [Leave(), *self._end(failure)]
 
     # -- shared --------------------------------------------------------------------------------
 
     def _rest(self, now: float) -> list:
         """Nothing to do before the next data, the idle limit or the deadline."""
         if self._interrupted_by is None:
-            self.wake_at = min(self._data_at + self.terms.create_timeout, self._deadline)
+            self.wake_at = min(self._data_at + self.policy.create_timeout, self._deadline)
             if not self.generation_id:
                 self.wake_at = min(self.wake_at, self._create_deadline, self._list_at)
         return []
@@ -668,15 +681,8 @@ class Job:
         if self._interrupted_by is not None:
             return self._end_interrupted(self._interrupted_by)
         self.outcome = "unknown"
-        self._unresolved = errors.Failure(
-            code,
-            f"the request was sent, but it is not known whether it was accepted: {what}",
-            "outcome_unknown",
-            outcome="unknown",
-            retryable=False,
-            **more,
-        )
-        return self._start_reconciling(now) if self.terms.reconciles else self._end(self._unresolved)
+        self._unresolved = unknown_outcome(what, code, **more)
+        return self._start_reconciling(now) if self.rules.reconciles else self._end(self._unresolved)
 
     def _end_unreadable(self, status: int, category: str, message: str) -> list:
         return self._end(
@@ -712,6 +718,18 @@ class Job:
             return self._end_interrupted(self._interrupted_by)
         self._phase, self.ended = "ended", True
         return [End("error", failure.exit_code, failure=failure)]
+
+
+def unknown_outcome(what: str, code: str = "outcome_unknown", **more) -> errors.Failure:
+    """A paid request that was sent, and of which nobody knows whether it was accepted."""
+    return errors.Failure(
+        code,
+        f"the request was sent, but it is not known whether it was accepted: {what}",
+        "outcome_unknown",
+        outcome="unknown",
+        retryable=False,
+        **more,
+    )
 
 
 def redirected(status: int, location: str | None) -> errors.Failure:

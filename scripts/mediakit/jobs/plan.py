@@ -13,24 +13,33 @@ from ..base import amounts, errors
 from ..console import Console
 from ..http import bodies, transport
 from ..media import inputs
-from ..services import payloads, providers
-from . import options, purchase
-from .request import Request
+from ..services import providers
+from . import price
+from .connection import Connection, ConnectionFlags, address
+from .price import Spending
+from .request import CheckedRequest
 
 
-def show(console: Console, arguments, asked: Request, connection: options.Connection | None) -> int:
+def show(
+    console: Console,
+    asked: CheckedRequest,
+    spending: Spending,
+    flags: ConnectionFlags,
+    connection: Connection | None,
+    deadline: float,
+) -> int:
     """Write the plan; returns the exit code. `connection` is to a service that plans, or None.
 
     Raises Failure where the service's own plan says that it would refuse.
     """
-    provider = options.provider_of(arguments, asked.service)
+    provider = asked.provider
     for code, message in asked.warnings:
         console.warning(code, message)
-    guards = purchase.guards(arguments, asked, provider)
-    body = _service_plan(console, arguments, asked, connection, guards) if connection else None
+    guards = price.guards(spending, asked)
+    body = _service_plan(console, asked, connection, guards, deadline) if connection else None
     planned = provider.planned_cost(body)
-    price = amounts.Price(planned, "service") if planned else purchase.price_of(None, provider, asked)
-    base_url = address(arguments, provider)
+    cost = amounts.Price(planned, "service") if planned else price.price_of(None, asked)
+    base_url = address(flags, provider)
     sent = {**asked.payload, **guards}
     is_form = _is_form(provider, asked)
     return console.result(
@@ -44,12 +53,9 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
             "content_type": "multipart/form-data" if is_form else "application/json",
             "body": inputs.shown(sent, asked.attachments),
         },
-        validation={
-            "checked": _is_checked(arguments, asked, provider),
-            "warnings": [told for _, told in asked.warnings],
-        },
-        copies=arguments.copies,
-        price={**price.amount.shown, "source": price.source} if price else None,
+        validation={"checked": asked.is_checked, "warnings": [told for _, told in asked.warnings]},
+        copies=spending.copies,
+        price={**cost.amount.shown, "source": cost.source} if cost else None,
         service_plan=body,
         trace_id=provider.trace_id(body),
         effect="no_spend",
@@ -58,14 +64,9 @@ def show(console: Console, arguments, asked: Request, connection: options.Connec
     )
 
 
-def _is_checked(arguments, asked: Request, provider: providers.Provider) -> bool:
-    """Whether there was a contract to check against, however much of it is known."""
-    return not arguments.no_validate and payloads.contract_of(provider, asked.model, asked.path) is not None
-
-
-def _service_plan(console: Console, arguments, asked: Request, connection: options.Connection, guards: dict):
+def _service_plan(console: Console, asked: CheckedRequest, connection: Connection, guards: dict, deadline: float):
     """The service's answer; None, after a warning, where it gives none."""
-    answer = purchase.service_plan(console, arguments, asked, connection, guards)
+    answer = price.service_plan(connection, asked, guards, deadline)
     provider = connection.provider
     if isinstance(answer, transport.Lost):
         console.warning("no_service_plan", f"{provider.title} could not be asked for its own plan: {answer.message}")
@@ -90,21 +91,14 @@ def _service_plan(console: Console, arguments, asked: Request, connection: optio
     )
 
 
-def address(arguments, provider: providers.Provider) -> str | None:
-    """The base URL that the flags mean; None for an embedded service, whose address is chosen when it starts."""
-    if arguments.base_url is None and provider.base_url is None:
-        return None
-    return transport.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
-
-
-def _is_form(provider: providers.Provider, asked: Request) -> bool:
+def _is_form(provider: providers.Provider, asked: CheckedRequest) -> bool:
     """Whether files travel in the create itself."""
     return "with_create" in provider.inputs and any(
         isinstance(attachment, inputs.File) for attachment in asked.attachments.values()
     )
 
 
-def _curl(provider: providers.Provider, url: str, asked: Request, body: dict, is_form: bool) -> str | None:
+def _curl(provider: providers.Provider, url: str, asked: CheckedRequest, body: dict, is_form: bool) -> str | None:
     """The same request for a POSIX shell, with the key as a variable; None where a file must be brought before."""
     if asked.attachments and not is_form:
         return None
@@ -120,7 +114,7 @@ def _curl(provider: providers.Provider, url: str, asked: Request, body: dict, is
     return " ".join([*words, "--data-raw", shlex.quote(json.dumps(body, ensure_ascii=False))])
 
 
-def _form_words(asked: Request, body: dict) -> list[str]:
+def _form_words(asked: CheckedRequest, body: dict) -> list[str]:
     files = {
         stand_in: bodies.Part(None, source=attachment.source, filename=attachment.filename)
         for stand_in, attachment in asked.attachments.items()

@@ -1,128 +1,188 @@
-"""What the flags of a create ask for: which service, which model, which payload.
+"""What a create asks for: which service, which model, which payload.
 
-Request   one request, complete and checked; nothing about it needs a key or the network
-read      a Request from the parsed flags
+CreateRequest    as it was given
+made_again       with what the file of --from says filled in
+check            the CheckedRequest that it comes to
+CheckedRequest   complete and checked; nothing about it needs a key or the network
+generation_id    an id as it was given, checked
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
+from dataclasses import dataclass, field, replace
 
 from ..base import errors
-from ..console import inputs
 from ..http import transport
-from ..provenance import provenance
+from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
-from . import options
-
-# service  the name of a provider
-# model    the model, None where an endpoint is none of a model
-# path     where it is sent, below the base URL
-# streams  whether a stream is asked for
-# payload  the fields to send, with a stand-in for each file
-# warnings what the contract cannot vouch for, as (code, message)
-# attachments  stand-in of the payload -> what it stands for
-Request = namedtuple("Request", "service model path streams payload warnings attachments", defaults=((), {}))
+from .connection import ConnectionFlags, provider_of
+from .lifecycle import WaitPolicy
 
 
-def read(arguments) -> Request:
-    """The Request that the flags of create_and_wait.py mean; raises Failure."""
-    # What is wrong there is told before anything is bought.
-    provenance.check(options.saving(arguments), arguments.output_dir)
-    inputs.one_standard_input(
-        ("--key-stdin", arguments.key_stdin),
-        ("--payload-file", arguments.payload_file == "-"),
-        ("--prompt-file", arguments.prompt_file == "-"),
-        *(("--input", given.partition("=")[2] == "-") for given in arguments.input),
-    )
-    if arguments.model_slug is not None:
-        if arguments.model is not None:
-            raise errors.bad_argument("--model-slug", "expected without --model: it says the same")
-        arguments.model = arguments.model_slug
-    if arguments.sse_endpoint and (arguments.model or arguments.task):
+@dataclass(frozen=True)
+class CreateRequest:
+    """What somebody asks for.
+
+    content   fields, prompt and files
+    model     None where a task, an endpoint or the content names it
+    task      a key of providers.TASKS
+    endpoint  the path or URL of a create, in place of a model
+    implies   the provider that the other flags mean where none is named
+    source    a file with the record of a result that is to be made again
+    """
+
+    content: payloads.Content
+    model: str | None = None
+    task: str | None = None
+    endpoint: str | None = None
+    implies: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """One request that can be sent as it is.
+
+    model        None where an endpoint is none of a model
+    path         where it is sent, below the base URL
+    streams      whether a stream is asked for
+    payload      the fields to send, with a stand-in for each file
+    warnings     what the contract cannot vouch for, as (code, message)
+    attachments  stand-in of the payload -> what it stands for
+    is_checked   whether there was a contract to check against, however much of it is known
+    """
+
+    provider: providers.Provider
+    model: str | None
+    path: str
+    streams: bool
+    payload: dict
+    warnings: tuple[tuple[str, str], ...] = ()
+    attachments: dict[str, inputs.Attachment] = field(default_factory=dict)
+    is_checked: bool = False
+
+    @property
+    def noted(self) -> dict:
+        """The payload as the ledger keeps it: a note in place of each file."""
+        return inputs.noted(self.payload, self.attachments)
+
+
+def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateRequest, ConnectionFlags]:
+    """Both with provider, model and payload as the record in `source` says them; what is given beside it comes first.
+
+    Raises Failure 2. The payload is checked like any other afterwards.
+    """
+    if create.source is None:
+        return create, flags
+    from ..provenance import provenance
+
+    content = create.content
+    if content.payload is not None:
+        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
+    record = provenance.recorded(create.source)
+    if flags.provider is None:
+        flags = replace(flags, provider=record["provider"], speaks=flags.speaks or record.get("speaks"))
+    payload = provenance.payload_again(record, set(content.parameters), {name for name, _ in content.inputs})
+    rules = provider_of(flags, flags.provider or record["provider"]).idempotency
+    if rules is not None:  # the same key would be answered with the same job
+        payload.pop(rules["field"], None)
+    is_named = create.model or create.task or create.endpoint
+    model = create.model if is_named else record.get("model")
+    return replace(create, content=replace(content, payload=payload), model=model, source=None), flags
+
+
+def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, copies: int = 1) -> CheckedRequest:
+    """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent."""
+    if create.endpoint and (create.model or create.task):
         raise errors.bad_argument("--sse-endpoint", "expected without --model and --task: it names the model itself")
-    service = service_of(arguments)
-    provider = options.provider_of(arguments, service)
-    base = payloads.base(arguments)
-    of = _endpoint(arguments, provider) if arguments.sse_endpoint else _of_model(arguments, provider, base)
-    path, model, streams = of
+    provider = provider_of(flags, _service_of(create, flags))
+    content = create.content
+    if create.endpoint:
+        path, model, streams = _of_endpoint(create.endpoint, flags, provider, policy)
+    else:
+        path, model, streams = _of_model(create, provider, policy)
     contract = payloads.contract_of(provider, model, path)
-    if streams and not arguments.sse_endpoint and contract and contract.sse_create_endpoint is None:
+    if streams and not create.endpoint and contract and contract.sse_create_endpoint is None:
         path, streams = provider.create_path(model, False), False  # this model has no stream
-    payload, found = payloads.build(arguments, provider, contract, model, base)
-    warnings = [] if arguments.no_validate else _checked(arguments, provider, model, contract, payload)
-    doubts = [("unknown_format", f"--input: {one.warning}") for one in found.values() if getattr(one, "warning", None)]
-    return Request(service, model, path, streams, payload, [*warnings, *doubts], found)
+    payload, attachments = payloads.build(content, provider, contract, model)
+    rules = provider.idempotency
+    if rules is not None and payload.get(rules["field"]) and copies > 1:
+        raise errors.bad_argument(rules["field"], "expected without --copies: one key is one job")
+    warnings = _checked(create, provider, model, contract, payload) if content.validates else []
+    for attachment in attachments.values():
+        if isinstance(attachment, inputs.File) and attachment.warning:
+            warnings.append(("unknown_format", f"--input: {attachment.warning}"))
+    is_checked = content.validates and contract is not None
+    return CheckedRequest(provider, model, path, streams, payload, tuple(warnings), attachments, is_checked)
 
 
-def _checked(arguments, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:
+def _checked(create: CreateRequest, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:
     """The warnings about a request that may be sent; raises Failure for any other."""
     not_listed = payloads.check_model(provider, model)
-    payloads.check_task(provider, model, contract, payload, arguments.task)
+    payloads.check_task(provider, model, contract, payload, create.task)
     warnings = payloads.check(provider, model, contract, payload)
-    return warnings if arguments.sse_endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
+    return warnings if create.endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
 
-def _endpoint(arguments, provider: providers.Provider) -> tuple[str, str | None, bool]:
+def _of_endpoint(
+    endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy
+) -> tuple[str, str | None, bool]:
     """`(path, model, whether it streams)` of --sse-endpoint."""
     # An embedded service has no address yet; its prefix is known all the same.
     own = provider.base_url or f"http://localhost{provider.base_path}"
-    base_url = transport.resolve_base_url(arguments.base_url, own, arguments.trust_base_url)
-    path = transport.resolve_endpoint("--sse-endpoint", arguments.sse_endpoint, base_url)
+    base_url = transport.resolve_base_url(flags.base_url, own, flags.trust_base_url)
+    path = transport.resolve_endpoint("--sse-endpoint", endpoint, base_url)
     streams = provider.is_stream_path(path)
-    if streams and arguments.stream == "never":
+    if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
     return path, provider.model_of(path), streams
 
 
-def _of_model(arguments, provider: providers.Provider, base: dict) -> tuple[str, str, bool]:
-    """`(path, model, whether it streams)` of --model or --task."""
-    model = _model(arguments, provider, base)
-    task = arguments.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
+def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitPolicy) -> tuple[str, str, bool]:
+    """`(path, model, whether it streams)` of a model or a task."""
+    fields = create.content.payload or {}
+    model = _model(create, provider, fields)
+    task = create.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
     # Nobody reads a stream that is not waited for.
-    streams = provider.streams and arguments.stream == "auto" and not arguments.no_wait
+    streams = provider.streams and policy.stream and policy.wait
     try:
-        return provider.create_path(model, streams, task, base), model, streams
+        return provider.create_path(model, streams, task, fields), model, streams
     except ValueError as problem:
         raise errors.bad_argument("--model", str(problem)) from None
 
 
-def _model(arguments, provider: providers.Provider, base: dict) -> str:
-    named = base.get(provider.model_field) if provider.model_field else None
-    if isinstance(named, str) and arguments.model not in (None, named):
+def _model(create: CreateRequest, provider: providers.Provider, fields: dict) -> str:
+    named = fields.get(provider.model_field) if provider.model_field else None
+    if isinstance(named, str) and create.model not in (None, named):
         raise errors.bad_argument("--model", f"the payload names another in {provider.model_field}")
-    if arguments.model is not None:
-        return arguments.model
+    if create.model is not None:
+        return create.model
     if isinstance(named, str):
         return named
-    if arguments.task is None:
+    if create.task is None:
         raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")
-    model = catalogue.defaults(provider.speaks).get(arguments.task)
+    model = catalogue.defaults(provider.speaks).get(create.task)
     if model is None:
         has = ", ".join(catalogue.defaults(provider.speaks))
         raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model, or {has}")
     return model
 
 
-def service_of(arguments) -> str:
+def _service_of(create: CreateRequest, flags: ConnectionFlags) -> str:
     """--provider, else what the other flags imply, else the one service whose key is found."""
-    if arguments.provider:
-        return arguments.provider
-    if arguments.sse_endpoint:
-        return "skills-video"
-    if arguments.model_slug:
-        return "modellix"
-    real = [providers.load(name) for name in providers.names()]
-    real = [provider for provider in real if provider.key]
-    if arguments.key_stdin:
+    named = flags.provider or create.implies
+    if named:
+        return named
+    real = [(provider, provider.key) for name in providers.names() if (provider := providers.load(name)).key]
+    if flags.key_stdin:
         raise errors.bad_argument("--provider", "expected with --key-stdin, to say whose key it is")
-    found = [provider for provider in real if keys.find(provider.key, login=_login(arguments, provider))]
+    found = [provider for provider, key in real if keys.find(key, login=_login(flags, provider))]
     if len(found) == 1:
         return found[0].name
     if found:
         names = ", ".join(provider.name for provider in found)
         raise errors.bad_argument("--provider", f"expected, for keys of several services were found: {names}")
-    variables = ", ".join(provider.key["variable"] for provider in real)
+    variables = ", ".join(key["variable"] for _, key in real)
     raise errors.Failure(
         "missing_api_key",
         f"no --provider was named and no key was found (looked for {variables})",
@@ -132,16 +192,16 @@ def service_of(arguments) -> str:
         retryable=False,
         guidance=[
             "To try it without a key, add: --provider sandbox",
-            *(f"For {provider.title}, a key comes from {provider.key['create_url']}" for provider in real),
+            *(f"For {provider.title}, a key comes from {key['create_url']}" for provider, key in real),
         ],
     )
 
 
-def _login(arguments, provider: providers.Provider):
+def _login(flags: ConnectionFlags, provider: providers.Provider):
     """A callable that asks the service's own program for its login, where it may be used."""
 
     def look() -> keys.Key | None:
-        if provider.cli is None or arguments.transport == "rest":
+        if provider.cli is None or provider.base_url is None or flags.transport == "rest":
             return None
         found, _ = program.look_for(provider, provider.base_url)
         return found.saved_login() if found and not found.check() else None

@@ -11,67 +11,73 @@ descriptor's `inputs` says which. Bringing them costs nothing, so that it is tri
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
-import shutil
-import tempfile
-import threading
 import time
-from collections import namedtuple
-from copy import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..base import errors
+from ..base.retry import Backoff
 from ..base.text import plain
-from ..base.times import time_left
-from ..console import Console
-from ..http import bodies, transport
-from ..ledger import entries, store
+from ..http import bodies
+from ..http.answers import Answer, Lost
+from ..ledger import store
 from ..media import download, inputs
 from ..services import providers
-from . import options, runner
+from .connection import Connection, missing_key
+from .context import Context
+from .request import CheckedRequest
+from .sources import ANSWER_TIMEOUT, LONGEST_REFERENCE, Sources, entry_of, failure, tell_retry
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 20.0
-ANSWER_TIMEOUT = 60.0
 # The slowest line that a file is waited for on, in bytes a second. Our choice.
 SLOWEST = 128 * 1024
-# What is fetched for a service that takes no addresses. Our choice.
-LARGEST_FETCHED = 256 * 1024**2
-LONGEST_FETCH = 300.0
-_LONGEST_REFERENCE = 4096
-
-# payload  with all values that are known by now
-# body     (fields) -> bodies.Body where files travel in the create itself; None where it is plain JSON
-# seconds  how long sending the files may take
-# reused   names that the service gave to files of an earlier command
-Ready = namedtuple("Ready", "payload body seconds reused")
 
 
-def check(asked, ledger: store.Ledger | None) -> None:
+@dataclass(frozen=True)
+class Ready:
+    """What a create sends.
+
+    payload  with all values that are known by now
+    body     (fields) -> bodies.Body where files travel in the create itself; None where it is plain JSON
+    seconds  how long sending the files may take
+    reused   names that the service gave to files of an earlier command
+    """
+
+    payload: dict
+    body: Callable[[dict], bodies.Body] | None = None
+    seconds: float = 0.0
+    reused: tuple[str, ...] = ()
+
+
+def check(asked: CheckedRequest, ledger: store.Ledger | None) -> None:
     """Raises Failure where an input is the output of a job that cannot have any."""
     for attachment in asked.attachments.values():
         if isinstance(attachment, inputs.Earlier):
-            _entry_of(attachment, ledger)
+            entry_of(attachment, ledger)
 
 
-def fulfil(console: Console, arguments, asked, connection: options.Connection, ledger) -> Ready:
+def fulfil(context: Context, asked: CheckedRequest) -> Ready:
     """Bring every input of a request to its service; raises Failure, and then nothing is bought."""
-    if asked.attachments and "upload" in connection.provider.inputs and connection.provider.key:
-        if connection.authorisation is None:  # a login that only the service's own program can use
-            raise options.missing_key(connection.provider)
-    courier = _Courier(console, arguments, connection, ledger)
-    values, files = {}, {}
+    provider = asked.provider
+    if asked.attachments and "upload" in provider.inputs and provider.key:
+        if context.connection.authorisation is None:  # a login that only the service's own program can use
+            raise missing_key(provider)
+    uploader = Uploader(context)
+    values: dict[str, str] = {}
+    files: dict[str, bodies.Part] = {}
     for stand_in, attachment in asked.attachments.items():
-        found = courier.deliver(attachment)
+        found = uploader.deliver(attachment)
         if isinstance(found, str):
             values[stand_in] = found
         else:
             files[stand_in] = bodies.Part(None, source=found.source, filename=found.filename)
     payload = inputs.replaced(asked.payload, values)
     seconds = sum(part.source.size for part in files.values()) / SLOWEST
-    return Ready(payload, (lambda fields: _form(fields, files)) if files else None, seconds, courier.reused)
+    return Ready(payload, (lambda fields: _form(fields, files)) if files else None, seconds, tuple(uploader.reused))
 
 
 def _form(fields: dict, files: dict[str, bodies.Part]) -> bodies.Body:
@@ -94,7 +100,7 @@ def _unchanged(body: bodies.Body) -> bodies.Body:
         ) from None
 
 
-def recall(connection: options.Connection, ledger: store.Ledger | None, payload: dict | None) -> dict | None:
+def recall(connection: Connection, ledger: store.Ledger | None, payload: dict | None) -> dict | None:
     """A payload of the ledger as it was sent; None where it was not kept, or a name is not remembered."""
     missing = []
 
@@ -114,6 +120,8 @@ def recall(connection: options.Connection, ledger: store.Ledger | None, payload:
 
 def forget(ledger: store.Ledger | None, names: list[str]) -> None:
     """The next command brings these anew."""
+    if ledger is None:
+        return
     try:
         for name in names:
             ledger.forget_upload(name)
@@ -121,7 +129,7 @@ def forget(ledger: store.Ledger | None, names: list[str]) -> None:
         pass  # they are forgotten anyway when their time is over
 
 
-def _remembered(connection: options.Connection, ledger: store.Ledger | None, identity: str) -> str | None:
+def _remembered(connection: Connection, ledger: store.Ledger | None, identity: str) -> str | None:
     upload = connection.provider.inputs.get("upload")
     if ledger is None or upload is None:
         return None
@@ -131,216 +139,56 @@ def _remembered(connection: options.Connection, ledger: store.Ledger | None, ide
         return None
 
 
-def _place(connection: options.Connection, ledger: store.Ledger) -> tuple[str, str, str]:
-    key = connection.key.value if connection.key else None
-    return connection.provider.name, connection.origin, ledger.account(key)
+def _place(connection: Connection, ledger: store.Ledger) -> tuple[str, str, str]:
+    return connection.provider.name, connection.origin, ledger.account(connection.account)
 
 
-def _entry_of(attachment: inputs.Earlier, ledger: store.Ledger | None) -> store.Entry:
-    try:
-        entry = ledger.find(attachment.job) if ledger else None
-    except store.Unusable as problem:
-        raise entries.unusable(problem) from None
-    if entry is None or not entry.generation_id:
-        raise _failure(
-            attachment, "job_not_found", "the ledger has no such job with an id", "not_found", False,
-            "See what there is with jobs.py list.",
-        )  # fmt: skip
-    if entry.state in ("failed", "canceled"):
-        raise _failure(attachment, "input_gone", f"that job ended {entry.state} and has no output", "validation", False)
-    return entry
-
-
-def _failure(attachment, code: str, words: str, category: str, retryable: bool, *guidance: str) -> errors.Failure:
-    return errors.Failure(
-        code,
-        f"--input: {plain(attachment.field, 60)}: {words}",
-        category,
-        field="--input",
-        outcome="not_sent",
-        retryable=retryable,
-        guidance=["Nothing was bought.", *guidance],
-    )
-
-
-class _Courier:
-    """Brings the inputs of one command.
+class Uploader:
+    """Brings the inputs of one request to its service.
 
     reused  names of files that the service had already
     """
 
-    def __init__(self, console: Console, arguments, connection: options.Connection, ledger: store.Ledger | None):
-        self._console = console
-        self._arguments = arguments
-        self._connection = connection
-        self._ledger = ledger
-        self._rules = connection.provider.inputs
-        self._upload = self._rules.get("upload")
-        self._reach = download.Reach(connection.loopback_base, arguments.allow_private_network)
-        self._trace = runner.tracer(console, arguments.trace) if arguments.trace else None
+    def __init__(self, context: Context):
         self.reused: list[str] = []
+        self._context = context
+        self._console = context.console
+        self._connection = context.connection
+        self._sources = Sources(context)
+        self._upload: dict = context.connection.provider.inputs.get("upload") or {}
+        self._reach = download.Reach(context.connection.loopback_base, context.saving.allows_private)
 
     def deliver(self, attachment: inputs.Attachment) -> str | inputs.File:
         """The text that stands for it in the request, or a File that goes along with it."""
-        found, origin = attachment, None
-        if isinstance(found, inputs.Earlier):
-            found = self._output_of(found)
-        if isinstance(found, inputs.Remote):
-            found, origin = self._fetched(found)
-        if isinstance(found, str) or self._upload is None:
+        found, origin = self._sources.content(attachment)
+        if isinstance(found, str) or not self._upload:
             return found
         name = self._brought(found, origin)
         # What was reused is as old as it was.
-        new = {inputs.identity_of(attachment.note), found.source.sha256}
-        self._remember(new - {found.source.sha256} if name in self.reused else new, name)
+        own = found.source.sha256
+        identities = {inputs.identity_of(attachment.note) or own, own}
+        self._remember(identities - {own} if name in self.reused else identities, name)
         return name
 
     def _remember(self, identities: set[str], name: str) -> None:
-        if self._ledger is None:
+        if self._context.ledger is None:
             return
         try:
             for identity in identities:
-                self._ledger.note_upload(*_place(self._connection, self._ledger), identity, name)
+                self._context.ledger.note_upload(*_place(self._connection, self._context.ledger), identity, name)
         except store.Unusable:
             pass  # then the next command brings it once more
-
-    # -- an earlier job ------------------------------------------------------------------------------
-
-    def _output_of(self, attachment: inputs.Earlier) -> str | inputs.Attachment:
-        """Its link while that lives, else the file that was saved."""
-        entry = _entry_of(attachment, self._ledger)
-        url = self._living_link(attachment, entry)
-        if url is None:
-            return self._saved(attachment, entry)
-        if (self._upload and "pattern" in self._upload) or url.lower().startswith("data:"):
-            return inputs.Remote(attachment.field, attachment.kind, attachment.limits, attachment.stand_in, url)
-        return url
-
-    def _living_link(self, attachment: inputs.Earlier, entry: store.Entry) -> str | None:
-        outputs = self._outputs(attachment, entry)
-        if not outputs:
-            return None
-        kinds, kind = ("image", "video", "audio"), outputs[0].get("type")
-        if attachment.kind in kinds and kind in kinds and kind != attachment.kind:
-            raise _failure(
-                attachment, "input_refused", f"that job made {kind}; the field takes {attachment.kind}", "validation", False
-            )  # fmt: skip
-        url = outputs[0]["url"]
-        if url.lower().startswith("data:"):
-            return url
-        return url if len(url) <= _LONGEST_REFERENCE and download.is_there(url, self._reach) else None
-
-    def _outputs(self, attachment: inputs.Earlier, entry: store.Entry) -> list[dict]:
-        """What the job's service tells of it now; nothing where it cannot be asked. Raises Failure while it runs."""
-        try:
-            connection = self._connection_of(entry)
-        except errors.Failure:
-            return []
-        answer = self._asked(connection, connection.provider.read_path(entry.generation_id))
-        if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
-            return []
-        body = providers.read_json(answer.content)[0]
-        if connection.provider.reading(body).state in ("queued", "running"):
-            raise _failure(
-                attachment, "input_gone", "that job is not finished yet", "validation", True,
-                f"Wait for it first: jobs.py resume {entry.key}",
-            )  # fmt: skip
-        return connection.provider.outputs(body)
-
-    def _connection_of(self, entry: store.Entry) -> options.Connection:
-        own = self._connection
-        if (entry.service, entry.origin) == (own.provider.name, own.origin):
-            return own
-        arguments = copy(self._arguments)
-        arguments.base_url, arguments.key_stdin, arguments.speaks = None, False, None
-        return options.connect_again(self._console, arguments, self._ledger, entry)
-
-    def _saved(self, attachment: inputs.Earlier, entry: store.Entry) -> inputs.File:
-        assets = json.loads(entry.assets) if entry.assets else []
-        asset = next((asset for asset in assets if asset["number"] == 1), None)
-        found = self._still_the_same(attachment, asset) if asset else None
-        if found:
-            return found
-        raise _failure(
-            attachment,
-            "input_gone",
-            "the link of that job's output is not given any more, and the file that was saved of it is missing or was "
-            "changed",
-            "validation",
-            False,
-            "Name the file itself, or make the output again.",
-        )
-
-    def _still_the_same(self, attachment: inputs.Earlier, asset: dict) -> inputs.File | None:
-        """The file of an asset of the ledger; None where it is not there, or is another one by now."""
-        try:
-            found = inputs.file_at(attachment.field, attachment.kind, asset["path"], attachment.limits, self._rules)
-        except errors.Failure as problem:
-            if problem.code == "input_refused":
-                raise
-            return None
-        return found if found.source.sha256 == asset["sha256"] else None
-
-    # -- an address ------------------------------------------------------------------------------------
-
-    def _fetched(self, attachment: inputs.Remote) -> tuple[inputs.File, str | None]:
-        """The file at an address, and the address's origin."""
-        spool = tempfile.TemporaryFile(prefix=".ai-media-")
-        try:
-            self._fetch(attachment.url, spool)
-            spool.flush()
-        except download.Unsaved as problem:
-            words = plain(str(problem).replace("a result", "an input").replace("the result", "the input"))
-            gave_up = isinstance(problem, download.GivenUp)
-            raise _failure(
-                attachment, "upload_failed" if gave_up else "input_refused", f"it cannot be fetched: {words}",
-                "transient" if gave_up else "validation", gave_up,
-            ) from None  # fmt: skip
-        except OSError as problem:
-            words = f"no temporary file can be written: {problem.strerror}"
-            raise _failure(attachment, "upload_failed", words, "transient", True) from None
-        found = inputs.spooled(attachment.field, attachment.kind, spool, "an address", attachment.limits, self._rules)
-        return found, _origin_of(attachment.url)
-
-    def _fetch(self, url: str, spool) -> None:
-        """Into an open file; raises download.Unsaved, or OSError of the disk."""
-
-        def retrying(attempt: int, seconds: float, words: str) -> None:
-            self._tell_retry(attempt + 1, seconds, words.replace("the result", "the input"))
-
-        budget = download.Budget(download.Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, LONGEST_FETCH))
-        fetching = download.Download(url, budget, self._reach, retrying, _temporary_room)
-        patience = min(LONGEST_FETCH, self._time_left())
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()  # first: what is stopped asks at once why
-            fetching.stop()
-
-        timer = threading.Timer(patience, give_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            fetching.run(spool)
-        except download.Unsaved:
-            if not late.is_set():
-                raise
-        finally:
-            timer.cancel()
-        if late.is_set():  # what was stopped can look like an end
-            raise download.GivenUp(f"it took longer than {patience:.0f} s")
 
     # -- bringing a file -------------------------------------------------------------------------------
 
     def _brought(self, file: inputs.File, origin: str | None) -> str:
         """The name that the service has for a file, which is sent only where it has none."""
         source = file.source
-        name = _remembered(self._connection, self._ledger, source.sha256)
-        is_known = name is not None and self._still_lives(name)
+        known = _remembered(self._connection, self._context.ledger, source.sha256)
+        is_known = known is not None and self._still_lives(known)
+        name = known if known is not None and is_known else self._sent(file, origin)
         if is_known:
             self.reused.append(name)
-        else:
-            name = self._sent(file, origin)
         self._console.emit(
             "uploaded", field=plain(file.field, 60), bytes=source.size, sha256=source.sha256,
             media_type=source.media_type, reused=is_known,
@@ -350,16 +198,17 @@ class _Courier:
     def _still_lives(self, name: str) -> bool:
         if "check" not in self._upload:
             return download.is_there(name, self._reach)
-        answer = self._asked(self._connection, self._upload["check"].replace("{reference}", name))
-        return not isinstance(answer, transport.Lost) and 200 <= answer.status < 300
+        path = self._upload["check"].replace("{reference}", name)
+        answer = self._connection.ask(path, min(ANSWER_TIMEOUT, self._time_left()))
+        return not isinstance(answer, Lost) and 200 <= answer.status < 300
 
     def _sent(self, file: inputs.File, origin: str | None) -> str:
-        pause = FIRST_PAUSE
+        pauses = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         for attempt in range(1, ATTEMPTS + 1):
             body = _unchanged(self._body(file, origin))
             patience = ANSWER_TIMEOUT + len(body) / SLOWEST
             answer = self._post(file, body, patience)
-            if isinstance(answer, transport.Lost):
+            if isinstance(answer, Lost):
                 words, wait = answer.message, None
             else:
                 content, problem = providers.read_json(answer.content)
@@ -370,17 +219,12 @@ class _Courier:
                 wait = answer.retry_after or found.retry_after
                 if found.category != "transient":
                     guidance = self._connection.provider.guidance(found.category)
-                    raise _failure(file, "upload_failed", words, found.category, False, *guidance)
+                    raise failure(file, "upload_failed", words, found.category, False, *guidance)
             if attempt < ATTEMPTS:
-                seconds = min(max(pause, wait or 0.0), LONGEST_PAUSE)
-                self._tell_retry(attempt + 1, seconds, words)
+                seconds = min(max(pauses.next(), wait or 0.0), LONGEST_PAUSE)
+                tell_retry(self._console, attempt + 1, seconds, words)
                 self._sleep(file, seconds)
-                pause *= 2
-        raise _failure(file, "upload_failed", f"{words}, in {ATTEMPTS} tries", "transient", True)
-
-    def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:
-        message = self._console.plain(words)
-        self._console.emit("retry", what="upload", attempt=attempt, retry_in_seconds=round(seconds, 3), message=message)
+        raise failure(file, "upload_failed", f"{words}, in {ATTEMPTS} tries", "transient", True)
 
     def _body(self, file: inputs.File, origin: str | None) -> bodies.Body:
         upload, source = self._upload, file.source
@@ -401,13 +245,13 @@ class _Courier:
     def _reference(self, file: inputs.File, body) -> str:
         """What the service calls the file; raises Failure for what could not be one."""
         found = providers.point(body, self._upload["reference"])
-        if isinstance(found, str) and len(found) <= _LONGEST_REFERENCE:
+        if isinstance(found, str) and len(found) <= LONGEST_REFERENCE:
             if "pattern" in self._upload:
                 if re.fullmatch(self._upload["pattern"], found):
                     return found
             elif self._is_usable_link(found):
                 return found
-        raise _failure(
+        raise failure(
             file, "upload_failed", "the service's answer to the file holds no name for it that could be used",
             "unknown", True,
         )  # fmt: skip
@@ -421,36 +265,15 @@ class _Courier:
 
     # -- the wire --------------------------------------------------------------------------------------
 
-    def _asked(self, connection: options.Connection, path: str) -> transport.Answer | transport.Lost:
-        """One read."""
-        seconds = min(ANSWER_TIMEOUT, self._time_left())
-        return transport.ask(connection.base_url, connection.authorisation, path, seconds, trace=self._trace)
-
-    def _post(self, file, body: bodies.Body, patience: float) -> transport.Answer | transport.Lost:
+    def _post(self, file, body: bodies.Body, patience: float) -> Answer | Lost:
         if self._time_left() <= 0:
-            raise _failure(file, "upload_failed", "the time of --deadline is used up", "transient", True)
-        seconds = min(patience, self._time_left())
-        own = self._connection
-        return transport.ask(own.base_url, own.authorisation, self._upload["path"], seconds, body, self._trace)
+            raise failure(file, "upload_failed", "the time of --deadline is used up", "transient", True)
+        return self._connection.ask(self._upload["path"], min(patience, self._time_left()), body)
 
     def _sleep(self, file, seconds: float) -> None:
         if seconds >= self._time_left():
-            raise _failure(file, "upload_failed", "the time of --deadline is used up", "transient", True)
+            raise failure(file, "upload_failed", "the time of --deadline is used up", "transient", True)
         time.sleep(seconds)
 
     def _time_left(self) -> float:
-        left = time_left(self._arguments.deadline)
-        return float("inf") if left is None else left
-
-
-def _origin_of(url: str) -> str | None:
-    """Scheme, host and port of an address; None for a data URL."""
-    if url.lower().startswith("data:"):
-        return None
-    scheme, host, port = transport.origin_of(url)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" + ("" if port == {"http": 80, "https": 443}[scheme] else f":{port}")
-
-
-def _temporary_room() -> int:
-    return shutil.disk_usage(tempfile.gettempdir()).free
+        return max(self._context.policy.deadline - time.monotonic(), 0.0)

@@ -49,6 +49,16 @@ class Attachment:
     limits: tuple[dict, ...]
     stand_in: str
 
+    @property
+    def note(self) -> dict:
+        """What the ledger keeps in its place; `identity_of` reads it."""
+        raise NotImplementedError
+
+    @property
+    def shown(self) -> dict:
+        """What a plan tells of it."""
+        return self.note
+
 
 @dataclass(frozen=True)
 class File(Attachment):
@@ -82,8 +92,6 @@ class Remote(Attachment):
     def note(self) -> dict:
         return {"url": self.url if len(self.url) <= 4096 else self.url[:64] + "…", "sha256_of_url": digest(self.url)}
 
-    shown = note
-
 
 @dataclass(frozen=True)
 class Earlier(Attachment):
@@ -94,8 +102,6 @@ class Earlier(Attachment):
     @property
     def note(self) -> dict:
         return {"job": self.job, "output": 1}
-
-    shown = note
 
 
 def digest(text: str) -> str:

@@ -92,6 +92,7 @@ class SavingEnded:
 class Saving:
     """How the results of a command are saved.
 
+    folder              where they are saved; None for nowhere
     template            the names of the files, as names.check gives it
     task                the task of the command, where it was named
     budget              what all its files may take together
@@ -104,6 +105,7 @@ class Saving:
     flags               the flags that say the same to another command
     """
 
+    folder: str | None = None
     template: str = names.DEFAULT
     task: str | None = None
     budget: Budget = field(default_factory=Budget)
@@ -158,6 +160,7 @@ class Saver:
         self._earlier = {asset["number"]: asset for asset in earlier or [] if "number" in asset}
         self._staging = staging.Staging(folder)
         self._outputs: list[dict] = []
+        self._saved: list[AssetSaved] = []
         self._differing: list[tuple[str, str]] = []
         self._has_meant_kind = False
         self._download: Download | None = None
@@ -175,15 +178,21 @@ class Saver:
         """The outputs as the job tells them now, or None; the answer to LinkExpired."""
         self._links.fresh.put(outputs)
 
-    def stop(self) -> None:
-        """Stop as soon as possible; no file gets its name and nothing is reported after this."""
+    def stop(self) -> list[AssetSaved]:
+        """Stop as soon as possible; no file gets its name and nothing is reported after this.
+
+        Returns what there is to say of every file that has its name, in the order in which it was reported.
+        """
         self._stopping.set()
         self._staging.stop()
         self._links.fresh.put(None)
         if self._download:
             self._download.stop()
+        return list(self._saved)
 
     def _report(self, content) -> None:
+        if isinstance(content, AssetSaved):
+            self._saved.append(content)
         if not self._stopping.is_set():
             self._inbox.put(Message(self, content))
 

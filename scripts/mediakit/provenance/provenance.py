@@ -3,7 +3,7 @@
     check       whether what the flags ask for can be done
     Keeper      for the files of one job: writes the record beside each, embeds it, shows the picture
     read        the record in a file, or None
-    made_again  the flags of a create, with what a file of --from says filled in
+    recorded    the record in a file that is named to make its result again; payload_again what to send for that
 
 A record is one JSON object (assets/schemas/provenance.schema.json). It holds no key and no signature
 of a URL. Whoever hands over a file with a record can set a payload with it, and nothing else: no
@@ -41,10 +41,10 @@ _LONGEST_MODEL = 200
 _DEEPEST = 40
 
 
-def check(saving: save.Saving, output_dir: str | None) -> None:
+def check(saving: save.Saving) -> None:
     """Raise Failure 2 for a flag that nothing can come of."""
     for flag in ("--output-name", "--embed-metadata", "--show"):
-        if flag in saving.flags and output_dir is None:
+        if flag in saving.flags and saving.folder is None:
             raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
@@ -253,36 +253,13 @@ def is_record(value) -> bool:
     )
 
 
-def made_again(arguments):
-    """The flags of create_and_wait.py, with provider, model and payload as the file of --from says them.
+def recorded(source: str) -> dict:
+    """The record in the file of --from; raises Failure 2 for one that names what we do not have.
 
-    Flags that are given beside it come first. Raises Failure 2. The payload is checked like any other
-    afterwards; whatever its values look like, nothing here or later opens them.
+    Whatever the values of its payload look like, nothing here or later opens them.
     """
-    from copy import copy
-
-    if arguments.source is None:
-        return arguments
-    record = _recorded(arguments)
-    filled = copy(arguments)
-    filled.provider = arguments.provider or record["provider"]
-    if arguments.provider is None and arguments.speaks is None:
-        filled.speaks = record.get("speaks")
-    if not (arguments.model or arguments.task or arguments.sse_endpoint):
-        filled.model = record.get("model")
-    payload = _payload_again(record, arguments)
-    rules = providers.load(filled.provider, filled.speaks).idempotency
-    if rules:  # the same key would be answered with the same job
-        payload.pop(rules["field"], None)
-    filled.payload = json.dumps(payload)
-    return filled
-
-
-def _recorded(arguments) -> dict:
-    if arguments.payload is not None or arguments.payload_file is not None:
-        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
     try:
-        record = read(arguments.source)
+        record = read(source)
     except (OSError, ValueError) as problem:
         words = getattr(problem, "strerror", None) or "it cannot be read"
         raise errors.bad_argument("--from", f"expected a file that can be read: {words}") from None
@@ -301,15 +278,17 @@ def _recorded(arguments) -> dict:
     return record
 
 
-def _payload_again(record: dict, arguments) -> dict:
+def payload_again(record: dict, parameters: set[str], files: set[str]) -> dict:
+    """The payload to make the result of a record again; raises Failure 2 where it leaves out what is not given anew.
+
+    parameters, files  names of fields that are given beside it
+    """
     if "payload" not in record:
         raise errors.bad_argument("--from", "expected a file that tells what was asked for; this one leaves it out")
-    given = {pair.partition("=")[0].strip() for pair in [*arguments.param, *arguments.input]}
     # A file is told by its name and hash, which nothing can be made of.
-    files = [name for name, value in record["payload"].items() if inputs.holds_note(value)]
-    missing = [name for name in [*record.get("left_out", []), *files] if name not in given]
+    notes = [name for name, value in record["payload"].items() if inputs.holds_note(value)]
+    missing = [name for name in [*record.get("left_out", []), *notes] if name not in parameters | files]
     if missing:
         named = plain(", ".join(missing), 200)
         raise errors.bad_argument("--from", f"the file leaves out {named}: expected them with --input or --param")
-    inputs_given = {pair.partition("=")[0].strip() for pair in arguments.input}
-    return {name: value for name, value in record["payload"].items() if name not in inputs_given}
+    return {name: value for name, value in record["payload"].items() if name not in files}

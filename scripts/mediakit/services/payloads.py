@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import dataclass, field
 
 from ..base import errors
 from ..base.text import plain
-from ..console import inputs
 from ..media import inputs as media_inputs
 from . import catalogue, providers
 
@@ -58,40 +58,60 @@ def contract_of_model(service: str, model: str):
 # -- building ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Content:
+    """What somebody wants in a request, before a contract says where it goes.
+
+    payload     fields that everything else is added to; None where none were given
+    prompt      words for the field of the prompt
+    parameters  name -> value of single fields
+    inputs      (field, path or address or job:KEY or -) of each file, in their order
+    validates   whether files and fields must be what the contract states
+    """
+
+    payload: dict | None = None
+    prompt: str | None = None
+    parameters: dict = field(default_factory=dict)
+    inputs: tuple[tuple[str, str], ...] = ()
+    validates: bool = True
+
+    @property
+    def is_empty(self) -> bool:
+        return self.payload is None and self.prompt is None and not self.parameters and not self.inputs
+
+
 def build(
-    arguments, provider: providers.Provider, contract, model: str | None, base: dict
+    content: Content, provider: providers.Provider, contract, model: str | None
 ) -> tuple[dict, dict[str, media_inputs.Attachment]]:
-    """`(payload, {stand-in: Attachment})` of the base, --param, --prompt and --input together; raises Failure."""
-    given = _parameters(arguments.param)
-    prompt = _prompt(arguments)
-    if prompt is not None:
+    """`(payload, {stand-in: Attachment})` of a Content; raises Failure."""
+    if content.is_empty:
+        raise errors.bad_argument("--prompt", "expected a prompt, --param, --input or a payload")
+    given = dict(content.parameters)
+    if content.prompt is not None:
         field = _prompt_field(provider, contract)
         if field in given:
             raise errors.bad_argument("--param", f"{field} is given by --prompt already")
-        given[field] = prompt
-    payload = _with_parameters(base, given, provider, contract)
+        given[field] = content.prompt
+    payload = _with_parameters(content.payload or {}, given, provider, contract)
     if provider.model_field and model is not None:
         payload = {provider.model_field: model, **payload}
     found: dict[str, media_inputs.Attachment] = {}
     rules = provider.inputs
-    if arguments.no_validate:
+    if not content.validates:
         rules = {name: rule for name, rule in rules.items() if name != "kinds"}
     plain_fields = catalogue.entry(provider.speaks, model).get("inputs", {})
-    for pair in arguments.input:
-        _add_input(payload, pair, contract, plain_fields, rules, found, not arguments.no_validate)
-    _check_meaning(arguments, provider, model, payload)
+    for name, source in content.inputs:
+        _add_input(payload, name, source, contract, plain_fields, rules, found, content.validates)
+    _check_meaning(provider, model, payload)
     return _sendable(payload), found
 
 
-def _check_meaning(arguments, provider: providers.Provider, model: str | None, payload: dict) -> None:
+def _check_meaning(provider: providers.Provider, model: str | None, payload: dict) -> None:
     """Raise Failure 2 for a field that would make something else of the purchase than the flags and the ledger say."""
     if provider.model_field and model is not None and payload[provider.model_field] != model:
         raise errors.bad_argument("--model", f"expected there: {provider.model_field} of the request names another")
     if provider.plan and payload.get(provider.plan["field"]):
         raise errors.bad_argument(provider.plan["field"], "expected --dry-run: a plan is nothing that can be bought")
-    own_key = provider.idempotency and payload.get(provider.idempotency["field"])
-    if own_key and arguments.copies > 1:
-        raise errors.bad_argument(provider.idempotency["field"], "expected without --copies: one key is one job")
 
 
 def _prompt_field(provider: providers.Provider, contract) -> str:
@@ -115,47 +135,14 @@ def _with_parameters(base: dict, given: dict, provider: providers.Provider, cont
     return payload
 
 
-def base(arguments) -> dict:
-    """The payload that --payload or --payload-file holds, which everything else is added to; raises Failure 2."""
-    if arguments.payload is not None and arguments.payload_file is not None:
-        raise errors.bad_argument("--payload-file", "expected without --payload")
-    if arguments.payload is not None:
-        return inputs.read_object("--payload", arguments.payload)
-    if arguments.payload_file is not None:
-        return inputs.read_object("--payload-file", inputs.read_text("--payload-file", arguments.payload_file))
-    if arguments.prompt is None and arguments.prompt_file is None and not arguments.param and not arguments.input:
-        raise errors.bad_argument("--prompt", "expected a prompt, --param, --input or a payload")
-    return {}
-
-
-def _prompt(arguments) -> str | None:
-    if arguments.prompt is not None and arguments.prompt_file is not None:
-        raise errors.bad_argument("--prompt-file", "expected without --prompt")
-    flag, prompt = "--prompt", arguments.prompt
-    if arguments.prompt_file is not None:
-        flag, prompt = "--prompt-file", inputs.read_text("--prompt-file", arguments.prompt_file).strip()
-    if prompt is not None and not prompt.strip():
-        raise errors.bad_argument(flag, "expected words; it is empty", "Nothing was sent and nothing was bought.")
-    return prompt
-
-
-def _parameters(pairs: list[str]) -> dict:
-    given = {}
-    for pair in pairs:
-        name, value = inputs.read_pair("--param", pair)
-        if name in given:
-            raise errors.bad_argument("--param", f"{plain(name, 60)} is given twice")
-        given[name] = inputs.read_json_or_text("--param", value)
-    return given
-
-
-def _add_input(payload: dict, pair: str, contract, plain_fields: dict, rules: dict, found: dict, checks: bool) -> None:
-    """One --input.
+def _add_input(
+    payload: dict, name: str, given: str, contract, plain_fields: dict, rules: dict, found: dict, checks: bool
+) -> None:
+    """One file or address for the field that `name` means.
 
     plain_fields  kind of file -> the field that it means, where the model has several that take it
     checks        whether the file must be what the contract states
     """
-    name, given = inputs.read_pair("--input", pair)
     role = rules.get("roles", {}).get("names", {}).get(name)
     if role is not None:
         stated = {"takes_file": role["kind"], "file_limits": rules["roles"].get("limits", {})}

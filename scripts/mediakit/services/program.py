@@ -198,7 +198,7 @@ class ProgramWire:
         self._trace = trace or (lambda record: None)
         self._running: set[process.Process] = set()
 
-    def post(self, path: str, payload: dict, timeout: float, stream: bool, on_sending=None) -> transport.Exchange:
+    def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None) -> transport.Exchange:
         """Run the create once, as transport.Wire.post sends it; the payload goes in over standard input.
 
         Raises Failure for a path that the program has no command for; then nothing was started.

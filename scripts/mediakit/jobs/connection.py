@@ -1,0 +1,254 @@
+"""One service, at one address, with its key.
+
+ConnectionFlags   what the flags say about it
+Connection        what they come to; `ask` sends one question
+connect           the Connection that flags mean
+connect_again     the one for a job of the ledger
+connect_to_plan   the one to ask a service for its own plan, where it makes one
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..base import errors, paths
+from ..base.inbox import Inbox
+from ..console import Console
+from ..http import transport
+from ..ledger import store
+from ..services import keys, program, providers
+from .trace import Trace
+
+
+@dataclass(frozen=True)
+class ConnectionFlags:
+    """Each field is the flag of the same name; `speaks` is --as.
+
+    `provider` may be None: request.check and the ledger know other ways to tell which service is meant.
+    """
+
+    provider: str | None = None
+    speaks: str | None = None
+    base_url: str | None = None
+    trust_base_url: bool = False
+    key_stdin: bool = False
+    transport: str = "auto"
+    trace: str | None = None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One service, at one address, with its key.
+
+    base_url  where requests go
+    key       None for a service that needs none
+    chosen    the flags that lead another script to the same place
+    embedded  whether its server was started in this process
+    through   the program that requests go through; None for HTTP
+    trace     where every request and answer is told; None for nowhere
+    """
+
+    provider: providers.Provider
+    base_url: str
+    key: keys.Key | None = None
+    chosen: tuple[str, ...] = ()
+    embedded: bool = False
+    through: program.Program | None = None
+    trace: Trace | None = None
+
+    def wire(self, inbox) -> transport.Wire | program.ProgramWire:
+        """What sends the requests of one job; what comes of them is put into `inbox`."""
+        if self.through:
+            return program.ProgramWire(self.through, self.key, inbox, self._recorder())
+        return self.http(inbox)
+
+    def http(self, inbox) -> transport.Wire:
+        """The same over HTTP in any case: a service's program does nothing but jobs."""
+        return transport.Wire(self.base_url, self.authorisation, inbox, self._recorder())
+
+    def _recorder(self) -> Callable[[dict], None] | None:
+        return self.trace.recorder() if self.trace else None
+
+    def ask(self, path: str, seconds: float, body=None) -> transport.Answer | transport.Lost:
+        """Read once over HTTP, and wait for it so many seconds at most.
+
+        body  of a question that the service takes as a POST; never of anything that costs
+        """
+        inbox = Inbox()
+        wire = self.http(inbox)
+        exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
+        return transport.answer_of(exchange, inbox, seconds)
+
+    @property
+    def origin(self) -> str:
+        """Where it is, in one spelling; the port of an embedded server, another each time, is no part of it."""
+        if self.embedded:
+            default = providers.spoken_by(self.provider.name)[0]
+            return "embedded" if self.provider.speaks == default else f"embedded {self.provider.speaks}"
+        scheme, host, port = transport.origin_of(self.base_url)
+        return f"{scheme}://{host}:{port}{transport.urlsplit(self.base_url).path}"
+
+    @property
+    def authorisation(self) -> tuple[str, str] | None:
+        """`(header, value)` that carries the key; None where there is none, or none that we may see."""
+        wanted = self.provider.key
+        if wanted is None or self.key is None or self.key.value is None:
+            return None
+        return wanted["header"], wanted["prefix"] + self.key.value
+
+    @property
+    def account(self) -> str | None:
+        """The key, as ledger.store.Ledger.account takes it."""
+        return self.key.value if self.key else None
+
+    @property
+    def loopback_base(self) -> str | None:
+        """The base URL where the service is on this machine; None elsewhere."""
+        host = transport.origin_of(self.base_url)[1]
+        return self.base_url if transport.is_loopback(host) else None
+
+
+def provider_of(flags: ConnectionFlags, name: str) -> providers.Provider:
+    """The provider of that name, with the contract that --as asks for.
+
+    Raises Failure 2 where it cannot have that one, or has no program and --transport asks for it.
+    """
+    spoken = providers.spoken_by(name)
+    if flags.speaks is not None and flags.speaks not in spoken:
+        raise errors.bad_argument("--as", "expected with the sandbox only: a real service speaks for itself")
+    provider = providers.load(name, flags.speaks)
+    if flags.transport == "cli" and provider.cli is None:
+        raise errors.bad_argument("--transport", f"expected auto or rest: {provider.title} has no program of its own")
+    return provider
+
+
+def address(flags: ConnectionFlags, provider: providers.Provider) -> str | None:
+    """The base URL that the flags mean; None for an embedded service, whose address is chosen when it starts."""
+    if flags.base_url is None and provider.base_url is None:
+        return None
+    return transport.resolve_base_url(flags.base_url, provider.base_url, flags.trust_base_url)
+
+
+def connect(
+    console: Console,
+    flags: ConnectionFlags,
+    provider: providers.Provider,
+    deadline: float = float("inf"),
+    with_key: bool = True,
+) -> Connection:
+    """The Connection that the flags mean; raises Failure.
+
+    deadline  when the command must have ended, in seconds of time.monotonic
+    with_key  False for what is asked without one
+
+    For an embedded service without --base-url its server is started, in this process. Whether requests
+    go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
+    """
+    base_url = address(flags, provider)
+    through = _program_of(console, provider, flags, base_url, deadline)
+    return Connection(
+        provider,
+        base_url or _start_embedded(console, provider),
+        _key_of(console, provider, flags, through) if with_key else None,
+        _chosen(flags, provider, base_url),
+        base_url is None,
+        through,
+        Trace(console, flags.trace) if flags.trace else None,
+    )
+
+
+def _chosen(flags: ConnectionFlags, provider: providers.Provider, base_url: str | None) -> tuple[str, ...]:
+    """The flags that lead another script to the same service, address and transport."""
+    spoken = providers.spoken_by(provider.name)
+    words = ["--provider", provider.name]
+    if spoken and provider.speaks != spoken[0]:
+        words += ["--as", provider.speaks]
+    if base_url is not None and base_url != provider.base_url:
+        words += ["--base-url", base_url] + (["--trust-base-url"] if flags.trust_base_url else [])
+    if flags.transport != "auto":
+        words += ["--transport", flags.transport]
+    return tuple(words)
+
+
+def connect_to_plan(
+    console: Console, flags: ConnectionFlags, provider: providers.Provider, deadline: float
+) -> Connection | None:
+    """A Connection to a service that can plan for itself; None for one that cannot, or without a key."""
+    if provider.plan is None or (provider.key and not flags.key_stdin and keys.find(provider.key) is None):
+        return None
+    return connect(console, flags, provider, deadline)
+
+
+def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger, entry: store.Entry) -> Connection:
+    """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
+
+    An address out of the ledger gets the key by the same rules as one from a flag.
+    """
+    if providers.spoken_by(entry.service):
+        flags = replace(flags, speaks=entry.speaks or None)
+    provider = provider_of(flags, entry.service)
+    if flags.base_url is None and ledger.names_hosts and entry.base_url != provider.base_url:
+        flags = replace(flags, base_url=entry.base_url)
+    return connect(console, flags, provider)
+
+
+def _program_of(
+    console: Console, provider: providers.Provider, flags: ConnectionFlags, base_url: str | None, deadline: float
+) -> program.Program | None:
+    """The program that requests go through, as --transport says; None for HTTP."""
+    is_forced = flags.transport == "cli"
+    may_be = flags.transport == "auto" and base_url is not None and flags.base_url is None
+    if provider.cli is None or base_url is None or not (is_forced or may_be):
+        return None
+    found, problem = program.look_for(provider, base_url)
+    if found:
+        problem = found.check(min(program.QUESTION_TIMEOUT, max(deadline - time.monotonic(), 0.0) / 2))
+    if found and found.misses_proxy and not is_forced:
+        # Its create would fail on the way, and nobody could tell that from an unknown outcome.
+        problem = f"{found.name} does not go through the proxy that the environment names"
+    if not problem:
+        return found
+    if is_forced:
+        guidance = [f"To install it: {provider.cli['install']}", "Or without it: --transport rest"]
+        raise errors.bad_argument("--transport", console.plain(problem), *guidance)
+    if found or os.environ.get(provider.cli["variable"]):
+        console.warning("cli_unusable", console.plain(problem))
+    return None
+
+
+def _key_of(console: Console, provider: providers.Provider, flags: ConnectionFlags, through) -> keys.Key | None:
+    if provider.key is None:
+        return None
+    from_stdin = keys.read_stdin("--key-stdin") if flags.key_stdin else None
+    if from_stdin:
+        console.redactor.protect(from_stdin)
+    key = keys.find(provider.key, from_stdin, through.saved_login if through else lambda: None)
+    if key is None:
+        raise missing_key(provider)
+    if key.value is not None:
+        console.redactor.protect(key.value)
+    return key
+
+
+def missing_key(provider: providers.Provider) -> errors.Failure:
+    """No key for the service that was asked for."""
+    return errors.Failure(
+        "missing_api_key",
+        f"no key for {provider.title} was found",
+        "auth",
+        outcome="not_sent",
+        retryable=False,
+        guidance=provider.key_guidance,
+    )
+
+
+def _start_embedded(console: Console, provider: providers.Provider) -> str:
+    from ..sandbox import Sandbox
+
+    folder, note = paths.state_folder()
+    if note:
+        console.warning("state_folder", note)
+    return Sandbox(folder, provider.speaks).url + provider.base_path

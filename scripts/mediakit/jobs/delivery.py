@@ -1,0 +1,234 @@
+"""From a terminal answer to a delivered job: its files saved and told, its entry in the ledger closed.
+
+Delivery   of one job, step by step: it never waits
+Files      results on their way to disk, each told as it is there
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+
+from ..base.inbox import Inbox, Message, Signal
+from ..console import Console
+from ..http.transport import Answer, Exchange
+from ..ledger import entries
+from ..media import names, save
+from ..provenance import provenance
+from ..services import catalogue, providers
+from .context import Context
+from .driver import Driver, Start
+from .lifecycle import End
+from .report import Report
+
+_LATE = "the time for it was used up (--download-timeout, --deadline)"
+
+
+class Files:
+    """The results of one job, or of one action, on their way to disk.
+
+    renew    called when a host gives nothing any more; its answer goes to `renewed`
+    keeper   what is done with each file; None for nothing
+
+    assets   of the files that are in place
+    ended    what the saver said at last; None while it is at work
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        saver: save.Saver,
+        renew: Callable[[], None],
+        keeper: provenance.Keeper | None = None,
+    ):
+        self.assets: list[dict] = []
+        self.ended: save.SavingEnded | None = None
+        self._console = console
+        self._saver = saver
+        self._renew = renew
+        self._keeper = keeper
+
+    def start(self, outputs: list[dict]) -> None:
+        self._saver.start(outputs)
+
+    def renewed(self, outputs: list[dict] | None) -> None:
+        """The outputs under fresh links; None where there are none."""
+        self._saver.renew(outputs)
+
+    def take(self, message: Message) -> None:
+        """What the saver reports; a message of somebody else is ignored."""
+        content = message.content
+        if message.sender is not self._saver:
+            return
+        if isinstance(content, save.AssetSaved):
+            self._tell(content)
+        elif isinstance(content, save.Noticed):
+            self._console.warning(content.code, content.message)
+        elif isinstance(content, save.Retrying):
+            self._console.emit(
+                "retry", what=content.what, attempt=content.attempt, retry_in_seconds=content.seconds,
+                message=content.message,
+            )  # fmt: skip
+        elif isinstance(content, save.LinkExpired):
+            self._renew()
+        elif isinstance(content, save.SavingEnded):
+            self.ended = content
+
+    def _tell(self, saved: save.AssetSaved) -> None:
+        asset = saved.asset
+        if self._keeper and not saved.kept:
+            asset = self._keeper.keep(asset, saved.output)
+        self.assets.append(asset)
+        self._console.emit("asset", **asset)
+        if self._keeper:
+            self._keeper.show(asset)
+
+    def stop(self) -> None:
+        """No file gets its name after this; those that have it and were not told yet are told."""
+        for saved in self._saver.stop()[len(self.assets) :]:
+            self._tell(saved)
+
+    def abandon(self) -> None:
+        """The same for nobody: no half file is left behind."""
+        self._saver.stop()
+
+
+class Delivery:
+    """Delivers one job that has reached a terminal state.
+
+    begin, step   the exit code once the result is written, else None
+    wake_at       when `step` is to be called although nothing came, on the clock of time.monotonic
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        writer: entries.Writer,
+        start: Start,
+        driver: Driver,
+        report: Report,
+        inbox: Inbox,
+    ):
+        self.wake_at = float("inf")
+        self._context = context
+        self._writer = writer
+        self._start = start
+        self._driver = driver
+        self._report = report
+        self._inbox = inbox
+        self._end: End | None = None
+        self._outputs: list[dict] = []
+        self._files: Files | None = None
+        self._renewal: Exchange | None = None
+
+    @property
+    def _provider(self) -> providers.Provider:
+        return self._context.connection.provider
+
+    def begin(self, end: End) -> int | None:
+        body = end.reading.body if end.reading else None
+        self._writer.billed(self._provider.cost(body), self._provider.usage(body))
+        self._outputs = self._provider.outputs(body)
+        saving = self._context.saving
+        if not end.fields["ok"] or saving.folder is None:
+            return self._finish(end, None, None)
+        wanted = self._outputs or self._written_result(body)
+        keeper = provenance.Keeper(self._context.console, saving, self._facts(body), wanted)
+        saver = self._saver(saving.folder, keeper)
+        self._files, self._end = Files(self._context.console, saver, self._ask_anew, keeper), end
+        self._files.start(wanted)
+        self.wake_at = min(time.monotonic() + saving.budget.limits.seconds, self._context.policy.deadline)
+        return None
+
+    def step(self, message: Message | Signal | None) -> int | None:
+        files, end = self._files, self._end
+        if files is None or end is None:
+            return None
+        if isinstance(message, Signal):
+            files.stop()
+            self._writer.saved(files.assets)
+            code = self._report.interrupted(message.number, files.assets)
+            self._writer.ended(code, delivered=False)
+            return code
+        if message is not None and message.sender is self._renewal and self._renewal is not None:
+            self._renewal = None
+            files.renewed(self._outputs_of(message.content))
+        elif message is not None:
+            files.take(message)
+        if files.ended:
+            return self._finish(end, files.assets, files.ended.problem)
+        if time.monotonic() >= self.wake_at:
+            files.stop()
+            return self._finish(end, files.assets, _LATE)
+        return None
+
+    def abandon(self) -> None:
+        if self._files:
+            self._files.abandon()
+
+    def _finish(self, end: End, assets: list[dict] | None, problem: str | None) -> int:
+        if assets is not None:
+            self._writer.saved(assets)
+        code = self._report.terminal(end, self._outputs, assets, problem)
+        # Exit 26 is not delivered: the same command again saves what is missing, and buys nothing.
+        self._writer.ended(code, delivered=not problem)
+        return code
+
+    # -- files ---------------------------------------------------------------------------------------
+
+    def _saver(self, folder: str, keeper: provenance.Keeper) -> save.Saver:
+        saving, connection = self._context.saving, self._context.connection
+        if saving.allows_private:
+            words = "--allow-private-network: a result's link can reach into this machine's own network"
+            self._context.console.warning("private_network_allowed", words)
+        name = names.FileName(
+            saving.template,
+            time.time(),
+            service=self._provider.name,
+            model=self._start.model or "job",
+            task=saving.task,
+            job=self._writer.key,
+        )
+        return save.Saver(folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing)
+
+    def _ask_anew(self) -> None:
+        """A link has expired: the job is read once more for a fresh one."""
+        path = self._provider.read_path(self._driver.machine.generation_id or "")
+        self._renewal = self._driver.wire.get(path, self._context.policy.poll_request_timeout)
+
+    def _outputs_of(self, content) -> list[dict] | None:
+        """The outputs in an answer to a read; None in anything else."""
+        if not isinstance(content, Answer) or not 200 <= content.status < 300:
+            return None
+        return self._provider.outputs(providers.read_json(content.content)[0])
+
+    def _written_result(self, body) -> list[dict]:
+        """The result of a model that makes words, where no file holds it: what the answer itself says."""
+        result = self._provider.result(body)
+        if result is None or catalogue.entry(self._provider.speaks, self._start.model).get("media") != "text":
+            return []
+        content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
+
+    def _facts(self, body) -> dict:
+        """What provenance tells of this job."""
+        entry, cost, provider = self._writer.entry, self._provider.cost(body), self._provider
+        payload = self._start.noted
+        if entry:
+            payload = json.loads(entry.payload) if entry.payload else None
+        asked_at = self._driver.asked_at if self._start.submission else None
+        return {
+            "provider": provider.name,
+            "speaks": provider.speaks if provider.embedded else None,
+            "model": self._start.model,
+            "task": self._context.saving.task or catalogue.only_task(provider.speaks, self._start.model),
+            "payload": payload,
+            "job": self._writer.key,
+            "generation_id": self._driver.machine.generation_id,
+            "cost": cost.shown if cost else None,
+            "usage": provider.usage(body),
+            "created_at": entry.created_at if entry else asked_at,
+            "finished_at": time.time(),
+        }

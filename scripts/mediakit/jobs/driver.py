@@ -1,0 +1,323 @@
+"""Between the machine of one job and the wire: what comes in is read for the machine, what it decides is done.
+
+Submission   what a create sends
+Start        how a job begins: with a create, with an id, or with the question whether it exists
+Driver       the two together, step by step: it never waits, and owns no thread
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..base import errors
+from ..base.inbox import Inbox, Message, Signal
+from ..console import Console
+from ..http import bodies, sse
+from ..http.transport import Answer, Exchange, Lost, StreamChunk, StreamEnded, StreamOpened
+from ..ledger import entries
+from ..services import providers
+from . import lifecycle
+from .connection import Connection
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a create sends.
+
+    path       below the base URL
+    payload    the fields
+    sent_with  what is sent beside them: the idempotency key, the service's own guard
+    body       (fields) -> bodies.Body where files go along; None where the fields are sent as JSON
+    seconds    how long sending the files may take
+    """
+
+    path: str
+    payload: dict
+    sent_with: dict = field(default_factory=dict)
+    body: Callable[[dict], bodies.Body] | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a job begins.
+
+    model          where it is known
+    submission     of a job that is to be bought; or sent again, where it may exist
+    generation_id  of a job that exists
+    unresolved     of a job that may exist: the Failure if it is not found
+    repeats_for    seconds for which the submission may be sent again under its idempotency key; 0 for never
+    sought         the payload that a job in the service's list must have to be this one; None where no list tells
+    noted          the payload as it may be kept
+    resumed        of a job that was paid for before: reason and message of its `resumed` event
+    warnings       (code, message) of what is to be known before it is sent
+    """
+
+    model: str | None = None
+    submission: Submission | None = None
+    generation_id: str | None = None
+    unresolved: errors.Failure | None = None
+    repeats_for: float = 0.0
+    sought: dict | None = None
+    noted: dict | None = None
+    resumed: tuple[str, str] | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+class Driver:
+    """Drives one job to its End.
+
+    begin    what is done first
+    step     what is done about a message; None stands for the time of `wake_at`
+    abandon  write down what is known, and send nothing more
+    close    no request goes on behind anybody's back
+
+    machine   lifecycle.Machine: the id, the outcome, the state
+    asked_at  when this began, in seconds since the epoch
+    trace_id  what the service's support asks for, where an answer had it
+    advice    what the service's latest refusal asks for, in our own words
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        connection: Connection,
+        writer: entries.Writer,
+        machine: lifecycle.Machine,
+        start: Start,
+        inbox: Inbox,
+    ):
+        self.machine = machine
+        self.trace_id: str | None = None
+        self.advice: list[str] = []
+        self.wire = connection.wire(inbox)
+        self._console = console
+        self._provider = connection.provider
+        self._writer = writer
+        self._start = start
+        self.asked_at = time.time()
+        self._exchange: Exchange | None = None
+        self._creating: Exchange | None = None
+        self._listing: Exchange | None = None
+        self._decoder = sse.Decoder()
+
+    @property
+    def wake_at(self) -> float:
+        """When `step` is to be called although nothing came, on the clock of time.monotonic."""
+        return self.machine.wake_at
+
+    @property
+    def mode(self) -> str:
+        """How the result is waited for."""
+        if self.wire.source:
+            return self.wire.source
+        if self._start.submission and self.machine.policy.stream:
+            return "sse_then_poll_fallback"
+        return "synchronous" if self._start.submission and self._provider.answers_when_done else "poll"
+
+    @property
+    def first_path(self) -> str:
+        """Where the first request goes, below the base URL."""
+        if self._start.generation_id:
+            return self._provider.read_path(self._start.generation_id)
+        return self._start.submission.path if self._start.submission else self._provider.running_path
+
+    def begin(self) -> lifecycle.End | None:
+        return self._carry_out(self.machine.begin(time.monotonic()))
+
+    def step(self, message: Message | Signal | None) -> lifecycle.End | None:
+        return self._carry_out(self._actions(time.monotonic(), message))
+
+    def abandon(self) -> None:
+        if self._creating is not None and self.machine.awaits_answer and not self._creating.withhold():
+            self.machine.outcome = "unknown"
+        self._note()
+
+    def leave(self) -> None:
+        """Give up what is being read."""
+        if self._exchange is not None:
+            self._exchange.leave()
+        self._exchange = self._creating = None
+
+    def close(self) -> None:
+        self.leave()
+        self.wire.close()
+
+    # -- what came in ------------------------------------------------------------------------------
+
+    def _actions(self, now: float, message: Message | Signal | None) -> list:
+        if message is None:
+            return self.machine.tick(now, self._is_sent(now))
+        if isinstance(message, Signal):
+            return self.machine.interrupted(now, message.number, self._is_sent(now, True))
+        if message.sender is self._listing and self._listing is not None:
+            return self._take_listing(now, message.content)
+        if message.sender is not self._exchange or self._exchange is None:
+            return []  # from a request that was given up
+        # A server that never falls silent must not keep the clock from being looked at.
+        return self._take(now, message.content) or self.machine.tick(now)
+
+    def _is_sent(self, now: float, stopping: bool = False) -> bool:
+        """Whether the POST under way has left; at its limits it is withheld first, so that it cannot leave after."""
+        if self._creating is None:
+            return False
+        if stopping or now >= self.machine.give_up_at:
+            return not self._creating.withhold()
+        return self._creating.sent
+
+    def _take(self, now: float, content) -> list:
+        if isinstance(content, StreamOpened):
+            return self.machine.stream_opened(now, content.status)
+        if isinstance(content, StreamChunk):
+            return self._take_chunk(now, content)
+        if isinstance(content, StreamEnded):
+            return self._take_end(now, content)
+        if isinstance(content, Lost):
+            return self._take_lost(now, content)
+        return self._take_answer(now, content)
+
+    def _take_lost(self, now: float, lost: Lost) -> list:
+        message = self._console.plain(lost.message)
+        if self._creating is None:
+            return self.machine.poll_lost(now, message)
+        if self._writer.refusal and not lost.sent:
+            if self.machine.outcome != "unknown":
+                raise entries.unusable(self._writer.refusal)
+            message = self._console.plain(self._writer.refusal.message)
+        if lost.sent:
+            repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+            return self.machine.create_lost(now, message, repeatable)
+        return self.machine.create_not_sent(now, message)
+
+    def _take_answer(self, now: float, answer: Answer) -> list:
+        is_create = self._creating is not None
+        body, problem = providers.read_json(answer.content)
+        reading = self._provider.reading(body, is_create)
+        found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
+        says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
+        message = self._console.plain(found.message) if says_no else ""
+        self.trace_id = self._provider.trace_id(body) or self.trace_id
+        self.advice = found.advice
+        retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
+        if not is_create:
+            return self.machine.poll_answered(now, answer.status, reading, found.category, message, retry_after)
+        outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
+        if self._own_key and not found.repeatable and outcome == "unknown":
+            self._writer.never_again()
+        location = answer.headers.get("Location", "").partition("?")[0]
+        return self.machine.create_answered(
+            now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
+            found.outcome, found.repeatable,
+        )  # fmt: skip
+
+    @property
+    def _own_key(self) -> str | None:
+        """The idempotency key that the create carries, where the service takes one."""
+        rules, submission = self._provider.idempotency, self._start.submission
+        return submission.sent_with.get(rules["field"]) if rules and submission else None
+
+    def _take_listing(self, now: float, listed) -> list:
+        """Look in the list of unfinished jobs for ids of jobs with our input that no ledger entry owns."""
+        self._listing = None
+        matches = None
+        if isinstance(listed, Answer) and 200 <= listed.status < 300:
+            body, _ = providers.read_json(listed.content)
+            matches = self._provider.running_matches(body, self._start.sought or {})
+        if matches and self.machine.generation_id is None and not self.machine.ended:
+            matches = self._writer.attach(matches)
+        return self.machine.listed(now, matches)
+
+    def _take_chunk(self, now: float, chunk: StreamChunk) -> list:
+        actions, exchange = [], self._exchange
+        try:
+            for event in self._decoder.feed(chunk.content):
+                actions += self._take_event(now, event)
+                if self.machine.ended:
+                    break
+        except sse.EventTooLarge as problem:
+            actions += self.machine.stream_ended(now, "malformed", str(problem))
+        if exchange is not None:
+            exchange.taken()
+        return actions
+
+    def _take_event(self, now: float, event: sse.Event) -> list:
+        if event.data.strip() == "[DONE]":
+            return self.machine.stream_ended(now, "eof")
+        body, problem = providers.read_json(event.data.encode("utf-8", "replace"))
+        if problem and event.data:
+            return self.machine.stream_said(now, event.name, None, self._console.plain(event.data, 100))
+        reading = self._provider.reading(body)
+        message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
+        return self.machine.stream_said(now, event.name, reading, message)
+
+    def _take_end(self, now: float, ended: StreamEnded) -> list:
+        said = []
+        if self.machine.generation_id is None and self._decoder.pending:
+            # An id in an event that the cut left unfinished is still the id of a job that was bought;
+            # what else the event says is not to be trusted.
+            body, _ = providers.read_json(self._decoder.pending.encode("utf-8", "replace"))
+            found = self._provider.reading(body)
+            if found.id:
+                said = self.machine.stream_said(now, "message", found._replace(status=None, state=None))
+        return said + self.machine.stream_ended(now, ended.reason, ended.message)
+
+    # -- what to do ----------------------------------------------------------------------------------
+
+    def _note(self) -> None:
+        machine = self.machine
+        self._writer.note(machine.outcome, machine.generation_id, machine.status, machine.state)
+
+    def _carry_out(self, actions: list) -> lifecycle.End | None:
+        # While a POST is out, what the ledger says of it stands.
+        if not self.machine.awaits_answer:
+            self._note()
+        for action in actions:
+            if isinstance(action, lifecycle.End):
+                self.leave()
+                return action
+            if isinstance(action, lifecycle.Say):
+                self._say(action)
+            elif isinstance(action, lifecycle.Create):
+                end = self._create()
+                if end is not None:
+                    return end
+            elif isinstance(action, lifecycle.Reconcile):
+                self._listing = self.wire.get(self._provider.running_path, lifecycle.RECONCILE_TIMEOUT)
+            elif isinstance(action, lifecycle.Poll):
+                self.leave()
+                path = self._provider.read_path(self.machine.generation_id or "")
+                self._exchange = self.wire.get(path, self.machine.policy.poll_request_timeout)
+            else:
+                self.leave()
+        return None
+
+    def _create(self) -> lifecycle.End | None:
+        if self.machine.outcome == "unknown" and not self._key_lives:
+            words = "the time of its idempotency key is over"
+            return self._carry_out(self.machine.create_not_sent(time.monotonic(), words))
+        submission, policy = self._start.submission, self.machine.policy
+        assert submission is not None, "the machine sends only what there is to send"
+        self._decoder = sse.Decoder()
+        self._exchange = self._creating = None  # nothing is out while the body is made
+        fields = {**submission.payload, **submission.sent_with}
+        body = submission.body(fields) if submission.body else fields
+        self._exchange = self._creating = self.wire.post(
+            submission.path, body, policy.create_timeout, policy.stream, self._writer.before_sending
+        )
+        return None
+
+    @property
+    def _key_lives(self) -> bool:
+        """Whether the idempotency key may still be used by the clock on the wall: the machine's own stands still in a
+        suspended machine, and a clock that was set back tells nothing."""
+        return 0 <= time.time() - self.asked_at < self.machine.rules.repeats_for
+
+    def _say(self, said: lifecycle.Say) -> None:
+        if said.event == "warning":
+            return self._console.warning(**said.fields)
+        more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}
+        if said.event == "submitted":
+            more["job"] = self._writer.key
+        return self._console.emit(said.event, **said.fields, **more)

@@ -1,0 +1,133 @@
+"""Going on with the jobs of the ledger, one or several.
+
+go_on    wait for jobs as far as that can be done from what is known of each
+resume   wait for one that has an id
+wait_for wait for one that only its service knows
+attach   take a person's word for the id of a job, once the service knows a job of that id
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..base import errors
+from ..console import Console, several
+from ..ledger import entries, store
+from ..media import save
+from . import purchase, request
+from .connection import Connection, ConnectionFlags, connect, connect_again, provider_of
+from .context import Context
+from .driver import Start
+from .job import Job
+from .lifecycle import WaitPolicy
+
+
+def go_on(
+    console: Console,
+    ledger: store.Ledger,
+    found: list[store.Entry],
+    flags: ConnectionFlags,
+    policy: WaitPolicy,
+    saving: save.Saving,
+) -> int:
+    """Returns the exit code; raises Failure for a single job that nothing can be done for."""
+
+    def job(entry: store.Entry):
+        return lambda part: _go_on(part, ledger, entry, flags, policy, saving)
+
+    return several.run(console, [job(entry) for entry in found])
+
+
+def _go_on(
+    console: Console,
+    ledger: store.Ledger,
+    entry: store.Entry,
+    flags: ConnectionFlags,
+    policy: WaitPolicy,
+    saving: save.Saving,
+) -> int:
+    go_on = _way(ledger, entry)
+    connection = _connected(console, ledger, entry, flags)
+    return go_on(Context(console, connection, ledger, policy, into(entry.output_dir, saving)), entry).run()
+
+
+def resume(
+    console: Console,
+    ledger: store.Ledger,
+    entry: store.Entry,
+    flags: ConnectionFlags,
+    policy: WaitPolicy,
+    saving: save.Saving,
+) -> int:
+    """Returns the exit code."""
+    connection = _connected(console, ledger, entry, flags)
+    return purchase.resume(Context(console, connection, ledger, policy, into(entry.output_dir, saving)), entry).run()
+
+
+def wait_for(
+    console: Console, generation_id: str, flags: ConnectionFlags, policy: WaitPolicy, saving: save.Saving
+) -> int:
+    """Returns the exit code. Nothing is written into a ledger."""
+    connection = connect(console, flags, provider_of(flags, flags.provider or "skills-video"))
+    return Job(Context(console, connection, None, policy, saving), Start(generation_id=generation_id)).run()
+
+
+def _way(ledger: store.Ledger, entry: store.Entry):
+    """How to go on with a job; raises Failure where there is nothing to go on with."""
+    outcome = ledger.outcome_of(entry)
+    if outcome == "under_way":
+        raise entries.under_way(entry)
+    if outcome not in ("accepted", "unknown"):
+        raise errors.Failure(
+            "job_not_found",
+            f"nothing was bought: the request was {outcome.replace('_', ' ')}",
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["Run the command that was to buy it once more."],
+        )
+    if outcome == "accepted" and not entry.generation_id:
+        raise errors.Failure(
+            "job_not_found",
+            "the service gave this job no id, so that it cannot be asked for again; it was delivered at once",
+            "not_found",
+            retryable=False,
+            job=entry.key,
+            guidance=["What was saved of it: jobs.py show, `assets_saved`."],
+        )
+    return purchase.resume if outcome == "accepted" else purchase.reconcile
+
+
+def into(folder: str | None, saving: save.Saving) -> save.Saving:
+    """The same, into that folder where none is named."""
+    return replace(saving, folder=saving.folder or folder)
+
+
+def _connected(console: Console, ledger: store.Ledger, entry: store.Entry, flags: ConnectionFlags) -> Connection:
+    """connect_again; where that fails, it is told for which job, and that it is as it was."""
+    try:
+        return connect_again(console, flags, ledger, entry)
+    except errors.Failure as failure:
+        known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": ledger.outcome_of(entry)}
+        failure.fields.update({name: value for name, value in known.items() if value})
+        raise
+
+
+def attach(
+    console: Console,
+    ledger: store.Ledger,
+    entry: store.Entry,
+    given: str,
+    flags: ConnectionFlags,
+    policy: WaitPolicy,
+    saving: save.Saving,
+) -> int:
+    """Returns the exit code; `given` is the id that a person has found."""
+    if ledger.outcome_of(entry) != "unknown":
+        raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
+    generation_id = request.generation_id(given)
+    if not ledger.unclaimed(entry.service, [generation_id]):
+        raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
+    connection = _connected(console, ledger, entry, flags)
+    context = Context(console, connection, ledger, policy, into(entry.output_dir, saving))
+    return purchase.attach(context, entry, generation_id).run()

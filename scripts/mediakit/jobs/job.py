@@ -1,0 +1,133 @@
+"""One job, from its start to its result line.
+
+    Job   driven until it ends, then delivered; step by step, or as a whole with `run`
+
+A scheduler of many jobs calls `begin`, then `step` with each message that came into the job's inbox, or with
+None when `wake_at` has come, until an exit code comes back; at last `close`. `run` does that for one job.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..base.inbox import Inbox, Message, Signal
+from ..ledger import entries
+from ..provenance import provenance
+from . import lifecycle
+from .connection import Connection
+from .context import Context
+from .delivery import Delivery
+from .driver import Driver, Start
+from .report import Report
+
+# So often, in seconds, the live line is brought up to date.
+_LONGEST_WAIT = 0.25
+
+
+class Job:
+    """One job.
+
+    writer  the job's entry in the ledger; without one nothing is written down
+    inbox   where what its threads report is put; anything with `put` does
+    """
+
+    def __init__(
+        self, context: Context, start: Start, writer: entries.Writer | None = None, inbox: Inbox | None = None
+    ):
+        provenance.check(context.saving)
+        self._context = context
+        self._start = start
+        self._inbox = inbox or Inbox()
+        self._writer = writer or entries.Writer(context.console)
+        machine = lifecycle.Machine(
+            context.policy,
+            _rules_of(context.connection, start),
+            start.generation_id,
+            unresolved=start.unresolved,
+            forgiving=start.resumed is not None and not self._writer.attached_by_hand,
+        )
+        self._driver = Driver(context.console, context.connection, self._writer, machine, start, self._inbox)
+        self._report = Report(
+            context.console, context.connection, context.saving, self._writer, self._driver, start.model
+        )
+        self._delivery: Delivery | None = None
+
+    @property
+    def wake_at(self) -> float:
+        """When `step` is to be called although nothing came, on the clock of time.monotonic."""
+        return self._delivery.wake_at if self._delivery else self._driver.wake_at
+
+    def begin(self) -> int | None:
+        """The exit code, once the result is written; else None."""
+        console, start = self._context.console, self._start
+        console.emit(
+            "start",
+            script=console.script,
+            provider=self._context.connection.provider.name,
+            model=start.model,
+            url=self._context.connection.base_url + self._driver.first_path,
+            mode=self._driver.mode,
+            job=self._writer.key,
+        )
+        console.about_job = self._report.about
+        for code, message in start.warnings:
+            console.warning(code, message)
+        if start.resumed:
+            reason, message = start.resumed
+            console.emit("resumed", generation_id=start.generation_id, reason=reason, message=message)
+        return self._ended(self._driver.begin())
+
+    def step(self, message: Message | Signal | None) -> int | None:
+        """As `begin`, after one message; None stands for the time of `wake_at`."""
+        if self._delivery:
+            return self._delivery.step(message)
+        if message is None:
+            self._report.status()
+        return self._ended(self._driver.step(message))
+
+    def _ended(self, end: lifecycle.End | None) -> int | None:
+        if end is None:
+            return None
+        if end.event == "terminal":
+            self._delivery = Delivery(self._context, self._writer, self._start, self._driver, self._report, self._inbox)
+            return self._delivery.begin(end)
+        if end.failure and end.failure.category == "not_found" and self._driver.machine.generation_id:
+            self._writer.gone()
+        code = self._report.early(end)
+        self._writer.ended(code, delivered=False)
+        return code
+
+    def abandon(self) -> None:
+        """Nobody reads any more, or worse: record what is known, and send nothing more."""
+        if self._delivery:
+            self._delivery.abandon()
+        self._driver.abandon()
+
+    def close(self) -> None:
+        """The job has its result, or was abandoned."""
+        self._driver.close()
+        self._writer.release()
+
+    def run(self) -> int:
+        """Drive it in this thread until its result is written; returns the exit code."""
+        self._context.console.on_signal = lambda number: self._inbox.put(Signal(number))
+        try:
+            code = self.begin()
+            while code is None:
+                code = self.step(self._inbox.take(min(self.wake_at - time.monotonic(), _LONGEST_WAIT)))
+            return code
+        except BaseException:
+            self.abandon()
+            raise
+        finally:
+            self.close()
+
+
+def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
+    provider = connection.provider
+    return lifecycle.ServiceRules(
+        ending_events=provider.ending_events,
+        reconciles=provider.lists_running and start.sought is not None,
+        repeats_for=start.repeats_for,
+        sending_time=start.submission.seconds if start.submission else 0.0,
+    )

@@ -1,0 +1,154 @@
+"""The result line of one job: what became of it, and the command that goes on with it.
+
+Report        writes it
+bounded_url   an output as an event tells it
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from ..base.text import to_line
+from ..console import Console
+from ..console.commands import command_line
+from ..ledger import entries
+from ..media import save
+from .connection import Connection
+from .driver import Driver
+from .lifecycle import End
+
+_LARGEST_RESPONSE = 16 * 1024
+_MOST_OUTPUTS = 100
+_LONGEST_URL = 4096
+# An id that may stand in a command line which somebody will paste into a shell.
+_PASTEABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+
+
+class Report:
+    """Tells of one job.
+
+    early        the result of a job that did not reach a terminal state here
+    terminal     the result of one that did
+    interrupted  the result of one whose files were still on their way
+    about        what an error of any kind must tell of the job
+
+    model     where it is known
+    began_at  on the clock of time.monotonic
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        connection: Connection,
+        saving: save.Saving,
+        writer: entries.Writer,
+        driver: Driver,
+        model: str | None,
+    ):
+        self._console = console
+        self._connection = connection
+        self._provider = connection.provider
+        self._saving = saving
+        self._writer = writer
+        self._driver = driver
+        self._model = model
+        self._began_at = time.monotonic()
+
+    def about(self) -> dict:
+        return {"outcome": self._driver.machine.outcome, **self.way_on()}
+
+    def way_on(self, action: str = "resume") -> dict:
+        """The id, the job's key in the ledger, and the command that goes on with it."""
+        found, key = self._driver.machine.generation_id, self._writer.key
+        known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
+        words = [*self._connection.chosen]
+        if self._saving.folder is not None:
+            words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
+        if key and found:
+            return {**known, **command_line("jobs.py", action, key, *words)}
+        if key and self._driver.machine.outcome == "unknown":
+            return {**known, **command_line("jobs.py", "reconcile", key, *words)}
+        # An id that holds the key would carry it into a command line.
+        if found and _PASTEABLE_ID.fullmatch(found) and self._console.redactor.text(found) == found:
+            return {**known, **command_line("wait_generation.py", "--generation-id", found, *words)}
+        return known
+
+    def status(self) -> None:
+        """The live line for a person."""
+        machine = self._driver.machine
+        elapsed = time.monotonic() - self._began_at
+        words = (f"{elapsed:.0f} s", machine.status or "waiting", self._model, machine.generation_id)
+        self._console.status("  ".join(word for word in words if word))
+
+    def early(self, end: End) -> int:
+        fields = dict(end.fields)
+        if end.event == "submitted":
+            fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
+        fields.update(self.way_on(), trace_id=self._driver.trace_id)
+        failure = end.failure
+        if failure is None:
+            return self._console.result(end.event, end.exit_code, **fields)
+        guidance = [*self._driver.advice]
+        if failure.category != "guard":
+            guidance += self._provider.guidance(failure.category)
+        if failure.category == "outcome_unknown":
+            guidance += self._provider.looking_guidance
+        failure.fields.setdefault("guidance", guidance)
+        return self._console.failure(failure, **fields)
+
+    def interrupted(self, signal_number: int, assets: list[dict]) -> int:
+        fields = {"outcome": "accepted", "assets": assets, **self.way_on()}
+        return self._console.result("interrupted", 128 + signal_number, **fields)
+
+    def terminal(self, end: End, outputs: list[dict], assets: list[dict] | None, problem: str | None) -> int:
+        """assets   of the files that were saved; None where none were asked for
+        problem  why not every file is on disk, in words
+        """
+        body = end.reading.body if end.reading else None
+        source = self._driver.wire.source
+        fields = {
+            "ok": end.fields["ok"],
+            "source": source or end.fields["source"],
+            "provider": self._provider.name,
+            "model": self._model,
+            "generation_id": self._driver.machine.generation_id,
+            "job": self._writer.key,
+            "status": end.fields["status"],
+            "state": end.fields["state"],
+            "outputs": [bounded_url(self._console, output) for output in outputs[:_MOST_OUTPUTS]],
+            "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
+            "assets": assets,
+            "usage": self._provider.usage(body),
+            "error": self._error(end, body, problem),
+            "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
+            "trace_id": self._driver.trace_id,
+            **_response(body),
+        }
+        names = self._provider.names
+        if names:
+            fields["mode_used"] = source or "rest"
+        fields.update({name: fields[ours] for name, ours in names.items() if fields.get(ours) is not None})
+        if problem:
+            fields.update(self.way_on("download"))
+        return self._console.result("terminal", 26 if problem else end.exit_code, **fields)
+
+    def _error(self, end: End, body, problem: str | None) -> dict | None:
+        if problem:
+            return {"code": "saving_failed", "message": problem}
+        code, message = ("", "") if end.fields["ok"] else self._provider.failure(body)
+        return {"code": code, "message": self._console.plain(message)} if code or message else None
+
+
+def bounded_url(console: Console, output: dict) -> dict:
+    """An output as an event tells it: without a URL that is longer than an event should be."""
+    if len(output["url"]) <= _LONGEST_URL:
+        return output
+    return {**output, "url": console.plain(output["url"], 64), "url_omitted": True}
+
+
+def _response(body) -> dict:
+    if len(to_line({"response": body}).encode()) > _LARGEST_RESPONSE:
+        return {"response_omitted": True}
+    return {"response": body}

@@ -1,0 +1,61 @@
+"""Whether a key is good: what its service says of it, by reads only.
+
+standing     a Standing
+check_path   the read that tells it
+bounded      an answer as an event may hold it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base.text import is_flat, to_line
+from ..console import Console
+from ..http.answers import Lost
+from ..services import providers
+from .connection import Connection
+
+READ_TIMEOUT = 20.0
+LARGEST_ANSWER = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`accepted` is None where the service could not be asked, or did not say."""
+
+    accepted: bool | None
+    http_status: int | None
+    category: str | None
+    message: str | None
+    trace_id: str | None
+
+
+def standing(console: Console, connection: Connection, path: str) -> tuple[Standing, object]:
+    """What the service says to a read that needs the key: a Standing, and the body of its answer."""
+    provider = connection.provider
+    answer = connection.ask(path, READ_TIMEOUT)
+    if isinstance(answer, Lost):
+        return Standing(None, None, None, answer.message, None), None
+    body, words = providers.read_json(answer.content)
+    trace_id = provider.trace_id(body)
+    if 200 <= answer.status < 300 and not words and provider.says_success(body):
+        if provider.accepts_key(body):
+            return Standing(True, answer.status, None, None, trace_id), body
+        return Standing(False, answer.status, "auth", "the service says that the key is not valid", trace_id), body
+    category, message = provider.category(answer.status, body, words, answer.headers)
+    # An account without credits has been recognised by its key.
+    accepted = {"auth": False, "insufficient_credits": True}.get(category)
+    return Standing(accepted, answer.status, category, console.plain(message), trace_id), body
+
+
+def check_path(provider: providers.Provider) -> str | None:
+    """The path of a read that tells whether a key is taken; None where the service documents none."""
+    return provider.key_check["path"] if provider.key_check else provider.balance_path
+
+
+def bounded(answer) -> dict:
+    """`{answer}`, or that it is left out where it is more than an event should hold."""
+    if not is_flat(answer):
+        return {"answer_omitted": True}
+    size = len(to_line({"answer": answer}).encode())
+    return {"answer": answer} if size <= LARGEST_ANSWER else {"answer_omitted": True, "answer_bytes": size}
