@@ -150,7 +150,7 @@ def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, numb
 
 
 def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
-    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+    with FakeService(create=[reset, reset, answer(200, MADE)], other=answer(200, MADE)) as service:
         old = create(scripts, service).result["job"]
         running = [scripts.start("jobs.py", "reconcile", old, env={"IMAGE_SKILL_TOKEN": KEY}) for _ in range(4)]
         codes = {(process.communicate(), process.returncode)[1] for process in running}

@@ -1,0 +1,133 @@
+"""Rules that only a missing one would show: what is delivered, which ids stand in a command, whose job a listed one is,
+what counts as sent."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+
+from conftest import KEY
+from fake_service import PNG, FakeService, answer, create, event, job, page, stream, wait
+from mediakit.base.inbox import Inbox
+from mediakit.console import Console
+from mediakit.http.exchange import Exchange
+from mediakit.http.wire import Wire, answer_of
+from mediakit.ledger import entries, store
+
+PICTURE = answer(200, PNG, media_type="image/png")
+
+
+# -- what is delivered -----------------------------------------------------------------------------------
+
+
+def bought(service, *media) -> None:
+    """Let every create be a finished job with one picture, and its host answer as given."""
+    done = job("COMPLETED", f"{service.origin}/media/1.png")
+    service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+    service._scripts["read"] = [answer(200, done)]
+    service._scripts["media"] = list(media)
+
+
+def test_what_could_not_be_saved_is_not_delivered_and_the_same_command_saves_it_instead_of_buying(scripts):
+    with FakeService() as service:
+        bought(service, page(403), page(403), PICTURE)
+        first = create(scripts, service, "--output-dir", "out")
+        assert (first.code, service.posts()) == (26, 1)
+        again = create(scripts, service, "--output-dir", "out")
+        assert (again.code, again.first("resumed")["reason"], service.posts()) == (0, "undelivered", 1), again.events
+        assert again.result["job"] == first.result["job"]
+        # Now it is delivered, and the same command is a new purchase.
+        assert (create(scripts, service, "--output-dir", "out").code, service.posts()) == (0, 2)
+
+
+def test_a_failed_job_is_delivered_and_the_same_command_buys_anew(scripts):
+    with FakeService(create=stream(event("FAILED"))) as service:
+        assert [create(scripts, service).code for _ in range(2)] == [10, 10] and service.posts() == 2
+
+
+# -- which ids stand in a command ------------------------------------------------------------------------
+
+PASTEABLE = ["gen_1", "A.b-c:d", "9", "x" * 200]
+NEVER_PASTED = [
+    "-rf", "--generation-id=x", ".hidden", "a b", "a\tb", "$(id)", "`id`", "a;id", "a|id", "a&b", "a>b", "a'b", 'a"b',
+    "a\\b", "%PATH%", "!x", "../x", "a/b", "~x", "*", "{a,b}", "é", "x" * 201, f"gen_{KEY}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("generation_id", PASTEABLE)
+def test_a_plain_id_stands_in_the_command_that_goes_on(scripts, generation_id):
+    with FakeService(read=answer(200, {"id": generation_id, "status": "IN_PROGRESS"})) as service:
+        result = wait(scripts, service, "--generation-id", generation_id, "--timeout", "0").result
+    assert (result["exit_code"], result["event"]) == (11, "timeout")
+    assert result["next_argv"][1].endswith("wait_generation.py") and generation_id in result["next_argv"]
+
+
+@pytest.mark.parametrize("generation_id", NEVER_PASTED)
+def test_any_other_id_is_told_and_stands_in_no_command(scripts, generation_id):
+    with FakeService(read=answer(200, {"id": generation_id, "status": "IN_PROGRESS"})) as service:
+        result = wait(scripts, service, f"--generation-id={generation_id}", "--timeout", "0").result
+    assert (result["exit_code"], result["event"]) == (11, "timeout")
+    assert "next_command" not in result and "next_argv" not in result
+    assert KEY not in json.dumps(result)
+
+
+# -- whose job a listed one is ---------------------------------------------------------------------------
+
+
+def writers(folder, copies: int = 2) -> list[entries.Writer]:
+    """So many purchases of the same by this process, all of them sent and without an answer."""
+    ledger = store.Ledger(str(folder))
+    orders = [
+        store.Order(f"fingerprint {copy}", "request", "a", "b", 0, "", "m", None, None, None, copy, "", "{}", None)
+        for copy in range(1, copies + 1)
+    ]
+    found = [entries.Writer(Console("test"), ledger, one.entry) for one in ledger.claim(orders, [])]
+    for writer in found:
+        writer.before_sending()
+    return found
+
+
+def test_a_listed_job_is_nobodys_while_a_twin_lives_that_could_have_made_it(tmp_path):
+    first, second = writers(tmp_path)
+    assert first.attach(["gen_1"]) == [] and second.attach(["gen_1"]) == []
+    second.release()
+    assert first.attach(["gen_1"]) == ["gen_1"]
+    assert first.ledger.find(first.key).generation_id == "gen_1"
+
+
+def test_a_twin_that_has_its_own_id_is_no_rival_and_an_id_is_taken_once(tmp_path):
+    first, second = writers(tmp_path)
+    second.note("accepted", "gen_2", None, None)
+    assert first.attach(["gen_2"]) == []
+    assert first.attach(["gen_1", "gen_2"]) == ["gen_1"]
+
+
+# -- what counts as sent ---------------------------------------------------------------------------------
+
+
+def test_an_exchange_whose_connection_nobody_watched_counts_as_sent():
+    exchange = Exchange(Inbox())
+    assert exchange.lost(OSError("refused")).sent is True
+    exchange.watched = True
+    assert exchange.lost(OSError("refused")).sent is False
+    exchange.before_sending()
+    assert exchange.lost(OSError("reset")).sent is True
+
+
+def test_an_answer_that_does_not_come_in_time_is_lost_and_was_sent():
+    waiting = threading.Event()
+
+    def silent(exchange) -> None:
+        exchange.wait(waiting)
+
+    with FakeService(read=silent) as service:
+        inbox = Inbox()
+        exchange = Wire(service.base_url, None, inbox).get("/generation/x", 20.0)
+        service.wait_for("GET")
+        began_at = time.monotonic()
+        lost = answer_of(exchange, inbox, 0.1)
+        assert time.monotonic() - began_at >= 0.1 and lost.sent and "no answer" in lost.message
+        waiting.set()
