@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import KEY
-from fake_service import PNG, FakeService, answer, create, event, job, page, stream, wait
+from fake_service import PNG, FakeService, answer, create, event, job, stream, wait
 from mediakit.base.inbox import Inbox
 from mediakit.console import Console
 from mediakit.http.exchange import Exchange
@@ -33,7 +33,7 @@ def bought(service, *media) -> None:
 
 def test_what_could_not_be_saved_is_not_delivered_and_the_same_command_saves_it_instead_of_buying(scripts):
     with FakeService() as service:
-        bought(service, page(403), page(403), PICTURE)
+        bought(service, answer(418), PICTURE)
         first = create(scripts, service, "--output-dir", "out")
         assert (first.code, service.posts()) == (26, 1)
         again = create(scripts, service, "--output-dir", "out")

@@ -287,7 +287,7 @@ def test_each_output_has_the_record_of_its_own_link(scripts):
 
 def test_the_command_that_goes_on_asks_for_the_same(scripts):
     with FakeService(create=stream(event()), read=answer(200, job("IN_PROGRESS"))) as service:
-        run = create(scripts, service, "--output-dir", "out", "--embed-metadata", "--show", "--poll-timeout", "0")
+        run = create(scripts, service, "--output-dir", "out", "--embed-metadata", "--show", "--poll-timeout", "1")
     assert run.code == 11 and {"--embed-metadata", "--show"} <= set(run.result["next_argv"])
 
 

@@ -294,6 +294,8 @@ def create_request(given: argparse.Namespace) -> CreateRequest:
         ("--prompt-file", given.prompt_file == "-"),
         *(("--input", one.partition("=")[2] == "-") for one in given.input),
     )
+    if given.source is not None and not (given.payload is None and given.payload_file is None):
+        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
     if given.model_slug is not None and given.model is not None:
         raise errors.bad_argument("--model-slug", "expected without --model: it says the same")
     content = Content(

@@ -77,8 +77,6 @@ def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateReq
     from ..provenance import provenance
 
     content = create.content
-    if content.payload is not None:
-        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
     record = provenance.recorded(create.source)
     if flags.provider is None:
         flags = replace(flags, provider=record["provider"], speaks=flags.speaks or record.get("speaks"))
