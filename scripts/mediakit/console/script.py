@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 from .. import __version__
 from ..base import errors, paths
@@ -20,6 +21,8 @@ def run(script: str, parser, main, needs_packages=None) -> None:
     main            (console, arguments) -> exit code, having called `console.result`
     needs_packages  (arguments) -> whether this run needs the packages of requirements.txt; None for never
     """
+    # Libraries warn in their own words, where only ours belong.
+    warnings.simplefilter("default" if os.environ.get("AI_MEDIA_DEBUG") == "1" else "ignore")
     console = Console(script)
     try:
         code = _guarded(console, parser, main, needs_packages)

@@ -152,7 +152,7 @@ def _picture_boxes(file: _File) -> None:
 
 _EBML, _SEGMENT, _TRACKS, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
 _DOCUMENT_TYPE, _TRACK, _TRACK_TYPE = b"\x42\x82", b"\xae", b"\x83"
-_VIDEO_TRACK, _AUDIO_TRACK = 1, 2
+_VIDEO_TRACK = 1
 # Whose content is walked as if it stood where they stand; so is every element of unknown length (RFC 8794, 6.2),
 # which ends where one begins that cannot be in it.
 _OPENED = {_EBML, _SEGMENT, _TRACKS, _TRACK}
@@ -199,9 +199,8 @@ def _matroska(file: _File) -> str | None:
         raise Broken("it has no content")
     if not kinds or _CLUSTER not in names:
         raise Broken("it has no track" if not kinds else "it has tracks, but nothing in them")
-    if document == b"matroska":
-        return "video/x-matroska"
-    return None if _VIDEO_TRACK in kinds else "audio/webm"
+    kind = "video" if _VIDEO_TRACK in kinds else "audio"
+    return f"{kind}/{'x-matroska' if document == b'matroska' else 'webm'}"
 
 
 # -- RIFF and AIFF: WAV, AVI, WebP -----------------------------------------------------------------
@@ -522,12 +521,57 @@ def _bitmap(file: _File) -> None:
         raise Broken(_CUT)
 
 
+_MOST_PAGES = 1000
+# Tags of where the strips or tiles of a picture lie, and how long each is (TIFF 6.0, 8 and 15).
+_PLACES, _LENGTHS = (273, 324), (279, 325)
+_NUMBERS = {3: "H", 4: "I", 16: "Q"}
+
+
+def _tiff(file: _File) -> None:
+    """Whether every strip or tile of each picture is there. They are not unpacked: libtiff writes to stderr then."""
+    order = "<" if file.at(0, 2) == b"II" else ">"
+    is_big = file.numbers(order + "H", 2) == (43,)
+    (place,) = file.numbers(order + ("Q" if is_big else "I"), 8 if is_big else 4)
+    for _ in range(_MOST_PAGES):
+        tags, place = _tiff_page(file, order, is_big, place)
+        starts = next((tags[tag] for tag in _PLACES if tag in tags), ())
+        lengths = next((tags[tag] for tag in _LENGTHS if tag in tags), ())
+        if not starts or len(starts) != len(lengths):
+            raise Broken("it has no picture in it")
+        if any(at + length > file.size for at, length in zip(starts, lengths)):
+            raise Broken(_CUT)
+        if not place:
+            return
+
+
+def _tiff_page(file: _File, order: str, is_big: bool, place: int) -> tuple[dict[int, tuple], int]:
+    """`({tag: numbers}, place of the next page)`; tags that hold no whole numbers are left out."""
+    (count,) = file.numbers(order + ("Q" if is_big else "H"), place)
+    place += 8 if is_big else 2
+    entry = order + ("HHQ" if is_big else "HHI")
+    room = 8 if is_big else 4
+    found = {}
+    for _ in range(min(count, _MOST_ELEMENTS)):
+        tag, kind, number = file.numbers(entry, place)
+        place += struct.calcsize(entry)
+        layout = _NUMBERS.get(kind)
+        if layout and tag in (*_PLACES, *_LENGTHS):
+            if number > _MOST_ELEMENTS:
+                raise Broken("it has too many parts")
+            layout = f"{order}{number}{layout}"
+            is_here = struct.calcsize(layout) <= room
+            found[tag] = file.numbers(layout, place if is_here else file.numbers(order + "IQ"[is_big], place)[0])
+        place += room
+    return found, file.numbers(order + "IQ"[is_big], place)[0]
+
+
 _READERS = {
     "image/png": _png,
     "image/jpeg": _jpeg,
     "image/webp": _webp,
     "image/gif": _gif,
     "image/bmp": _bitmap,
+    "image/tiff": _tiff,
     "image/vnd.microsoft.icon": _icon,
     **dict.fromkeys(("image/avif", "image/heic"), _picture_boxes),
     **dict.fromkeys(("video/mp4", "video/quicktime", "video/3gpp"), _movie),

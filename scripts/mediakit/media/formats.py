@@ -31,6 +31,8 @@ ENDINGS = {
     "image/heic": "heic",
     "image/jxl": "jxl",
     "image/jp2": "jp2",
+    "image/jls": "jls",
+    "image/qoi": "qoi",
     "image/bmp": "bmp",
     "image/tiff": "tif",
     "image/vnd.microsoft.icon": "ico",
@@ -57,6 +59,10 @@ ENDINGS = {
     "audio/flac": "flac",
     "audio/mp4": "m4a",
     "audio/webm": "weba",
+    "audio/x-matroska": "mka",
+    "audio/x-ms-wma": "wma",
+    "audio/x-wavpack": "wv",
+    "audio/x-w64": "w64",
     "audio/aiff": "aiff",
     "audio/basic": "au",
     "audio/x-caf": "caf",
@@ -141,7 +147,11 @@ _OTHER_NAMES = {
 # (offset, bytes there, media type); the first that fits.
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff\xf7", "image/jls"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"qoif", "image/qoi"),
+    (0, b"wvpk", "audio/x-wavpack"),
+    (0, b"riff.\x91\xcf\x11\xa5\xd6", "audio/x-w64"),
     (0, b"GIF87a", "image/gif"),
     (0, b"GIF89a", "image/gif"),
     (0, b"II*\0", "image/tiff"),
@@ -155,7 +165,6 @@ _SIGNATURES = (
     (0, b"#?RADIANCE\n", "image/vnd.radiance"),
     (0, b"v/1\x01", "image/x-exr"),
     (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (0, b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel", "video/x-ms-wmv"),
     (0, b"FLV\x01", "video/x-flv"),
     (0, b"\0\0\x01\xba", "video/mpeg"),
     (0, b"\0\0\x01\xb3", "video/mpeg"),
@@ -187,7 +196,7 @@ def sniff(head: bytes, size: int | None = None) -> str | None:
     for offset, signature, media_type in _SIGNATURES:
         if head[offset : offset + len(signature)] == signature:
             return media_type
-    for look in (_riff, _boxes, _ogg, _transport_stream, _mpeg_audio, _adts, _bitmap, _icon):
+    for look in (_riff, _boxes, _ogg, _advanced_systems, _transport_stream, _mpeg_audio, _adts, _bitmap, _icon):
         if media_type := look(head):
             return media_type
     return _numbers_of_stl(head, size) or _written(head)
@@ -259,6 +268,18 @@ def _ogg(head: bytes) -> str | None:
     if head[:4] != b"OggS":
         return None
     return "video/ogg" if re.search(rb"\x80theora|BBCD\0|\x01video", head[:2048]) else "audio/ogg"
+
+
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_VIDEO = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
+_ASF_AUDIO = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
+
+
+def _advanced_systems(head: bytes) -> str | None:
+    """Windows Media: each stream in the header says what it is (ASF, 3.3)."""
+    if not head.startswith(_ASF):
+        return None
+    return "audio/x-ms-wma" if _ASF_AUDIO in head and _ASF_VIDEO not in head else "video/x-ms-wmv"
 
 
 def _transport_stream(head: bytes) -> str | None:
@@ -372,16 +393,18 @@ _GLTF = rb'"(asset|accessors|bufferViews|buffers|meshes|materials|scenes|nodes)"
 def _written(head: bytes) -> str | None:
     text = _unmarked(head)
     if text[:1] == b"<":
-        return None if re.match(rb"(?i)<!doctype\s+html", text) else _ROOTS.get(_root(text))
+        return _ROOTS.get(_root(text))
     if text[:1] == b"{":
         return "model/gltf+json" if len(set(re.findall(_GLTF, text))) >= 2 else None
     return next((media_type for form, media_type in _WRITTEN if re.match(form, text)), None)
 
 
 def _root(text: bytes) -> bytes:
-    """The name of the element that a document begins with; empty where it is not to be seen."""
+    """The name of the element that a document begins with; empty where it is not to be seen, or that of a page."""
     place = 0
     while form := next((form for form in _BEFORE_ROOT if text.startswith(form[0], place)), None):
+        if re.compile(rb"(?i)<!doctype\s+html").match(text, place):
+            return b""
         stop = text.find(form[1], place)
         inner = text.find(b"[", place, stop)  # of a document type that declares something
         if form[0] == b"<!" and inner >= 0:

@@ -28,6 +28,9 @@ DECODERS = {
     "image/tiff": "Tiff",
     "image/vnd.microsoft.icon": "Ico",
 }
+# Looked at by `containers.inspect` alone. It counts the pixels of a PNG without holding them, where Pillow would
+# refuse one for its texts; and what unpacks a TIFF writes to stderr.
+_NOT_DECODED = ("image/png", "image/tiff")
 # What is unpacked as a whole takes four bytes a pixel. Our choice, and Pillow's: a quarter of a GiB of RGB.
 LARGEST_UNPACKED = 89_478_485
 # All pictures of a moving one together.
@@ -64,10 +67,9 @@ def decode(path: str, media_type: str) -> None:
 
     A type that is not in DECODERS is not; nor is one that has to be unpacked whole and is larger than
     LARGEST_UNPACKED; of a moving picture at most _MOST_PIXELS are. Of several pictures in one JPEG (MPO) it is
-    the first that counts: the others are the same seen from a step aside, or a preview. The pixels of a PNG
-    were counted by `containers.inspect`, without holding them; Pillow would refuse one for its texts.
+    the first that counts: the others are the same seen from a step aside, or a preview.
     """
-    if media_type == "image/png":
+    if media_type in _NOT_DECODED:
         return
     try:
         with opened(path, media_type) as picture:
