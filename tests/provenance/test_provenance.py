@@ -338,7 +338,7 @@ def test_an_open_job_is_resumed(scripts, tmp_path):
     running = answer(200, {"id": "gen_1", "status": "IN_PROGRESS"})
     with FakeService(create=stream(event()), read=running) as service:
         for _ in range(2):
-            run = made_again(scripts, service, told(tmp_path), "--poll-timeout", "0")
+            run = made_again(scripts, service, told(tmp_path), "--poll-timeout", "1")
             assert (run.code, service.posts()) == (11, 1), run.events
 
 

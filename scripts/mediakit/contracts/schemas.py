@@ -38,6 +38,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -79,23 +83,19 @@ PLAIN: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
     **dict.fromkeys(("minContains", "maxContains"), _is_count),
     **dict.fromkeys(("uniqueItems", "readOnly", "writeOnly", "deprecated"), lambda value: isinstance(value, bool)),
-    "multipleOf": lambda value: _is_number(value) and value > 0,
+    "multipleOf": _is_positive,
     "pattern": _is_pattern,
     "required": _is_names,
     "dependentRequired": _is_names_by_name,
 }
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
 # What `x-file` states of a file -> whether a value can be meant.
 _FILE_LIMITS = {
     "types": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
-    "bytes": _is_number,
-    "least_side": _is_number,
-    "ratio": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
+    "bytes": _is_positive,
+    "least_side": _is_positive,
+    "ratio": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_positive, value)),
 }
 
 
