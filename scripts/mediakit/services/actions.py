@@ -70,7 +70,7 @@ class Action:
         self.method: str = description["method"]
         self.effect: str = description["effect"]
         self.key: str = description["key"]
-        self.at_origin: bool = description.get("at") == "origin"
+        self.at_origin: bool = "path_from_root" in description
         self.asks: str | None = description.get("confirm", _ASKS[self.effect])
         self.answer: str = description.get("answer", "")
         self.success: dict | None = description.get("success")
@@ -79,7 +79,7 @@ class Action:
         self.handoff: list[str] = description.get("handoff", [])
         self.outputs: list[dict] = description.get("outputs", [])
         self.output_type: str | None = description.get("output_type")
-        self._path: str = description["path"]
+        self._path: str = description["path_from_root" if self.at_origin else "path"]
         self._fields: dict = description.get("fields", {})
         self._fixed: dict = description.get("fixed", {})
         self._one_of: list = description.get("one_of", [])

@@ -1,0 +1,66 @@
+"""JSON Pointers (RFC 6901): where a thing stands in a JSON value. Pure.
+
+tokens  the names and numbers of a pointer
+point   the value there, None for nothing
+first   the value at the first of several pointers that leads somewhere
+put     write a value there, with the objects and arrays on the way
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def tokens(pointer: str) -> list[str]:
+    """`/a~1b/0` is `["a/b", "0"]`; the empty pointer, the whole value, has none."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def point(value: Any, pointer: str) -> Any:
+    """The value at a pointer; None where nothing, or null, is there."""
+    for token in tokens(pointer):
+        if isinstance(value, dict):
+            value = value.get(token)
+        elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return None
+    return value
+
+
+def first(value: Any, pointers: str | Iterable[str]) -> Any:
+    """The value at the first of several pointers that leads somewhere; None for none."""
+    pointers = [pointers] if isinstance(pointers, str) else pointers
+    return next((found for at in pointers if (found := point(value, at)) is not None), None)
+
+
+def put(value: dict, pointer: str, item: Any) -> None:
+    """Write `item` into an object that the caller owns; `-`, and the number after the last, append to an array.
+
+    Objects and arrays that are missing on the way are made: an array where a number or `-` follows.
+    Raises ValueError where something else than an object or array stands in the way.
+    """
+    *parents, last = tokens(pointer)
+    node: Any = value
+    for token, following in zip(parents, [*parents[1:], last]):
+        node = _child(node, token, [] if following == "-" or following.isdecimal() else {})
+    _child(node, last, item, replaces=True)
+
+
+def _child(node: Any, token: str, new: Any, replaces: bool = False) -> Any:
+    """What stands at a token, `new` where nothing does."""
+    if isinstance(node, dict):
+        if replaces or node.get(token) is None:
+            node[token] = new
+        return node[token]
+    if not isinstance(node, list) or not (token == "-" or token.isdecimal()):
+        raise ValueError("expected an object or a list there")
+    number = len(node) if token == "-" else int(token)
+    if number > len(node):
+        raise ValueError("expected a list that is long enough")
+    if number == len(node):
+        node.append(new)
+    elif replaces:
+        node[number] = new
+    return node[number]

@@ -1,0 +1,404 @@
+"""What a service's answers say, by the rules of its descriptor. Pure.
+
+    read_json       JSON out of any bytes
+    Reading         what one answer says about a job
+    Verdict         what an answer that is no success says
+    reading, outputs, amount, words, verdict   by the rules of descriptor
+
+Where a thing stands in an answer is a JSON Pointer of the descriptor; nothing is ever found by
+searching an answer for likely-looking keys.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..base import errors
+from ..base.pointer import first, point
+from . import trust
+
+if TYPE_CHECKING:
+    from .descriptor import Condition, CostRule, ErrorRules, Fact, JobRules, OutputRule, StateRule, Word
+
+TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
+# What services say beside the words that they document, when a job is done and its results are there.
+FINISHED_WORDS = frozenset(
+    "complete completed done finish finished ok ready succeed succeeded success successful".split()
+)
+
+_LONGEST_WORD = 200
+_LONGEST_WORDS = 100_000
+_LARGEST_WALK = 10_000
+_MOST_ISSUES = 20
+_ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
+
+
+class Reading(NamedTuple):
+    """What an answer says about a job; every part may be missing.
+
+    id, status  the service's words
+    state       ours; None where no rule of the descriptor fits
+    body        the whole answer
+    progress    from 0 to 1; position: jobs before it in the queue
+    is_guessed  whether the state comes from a word that the service does not document, with the results beside it
+    """
+
+    id: str | None
+    status: str | None
+    state: str | None
+    body: Any
+    progress: float | None = None
+    position: int | None = None
+    is_guessed: bool = False
+
+
+class Verdict(NamedTuple):
+    """What an answer that is no success says.
+
+    category   a category of errors.CATEGORY_EXIT_CODES
+    message    the service's own words
+    code       its error code, "" where it has none
+    outcome    what code or status prove of a paid request, where the descriptor says so
+    repeatable whether the same may be sent again under the same idempotency key
+    retry_after  seconds, None where the body names none
+    advice     what the service asks for, in our own words
+    """
+
+    category: str
+    message: str
+    code: str
+    outcome: str | None
+    repeatable: bool
+    retry_after: float | None
+    advice: list[str]
+
+
+def read_json(content: bytes) -> tuple[Any, str]:
+    """`(value, "")`, or `(None, what it is instead)`. Never raises, whatever the bytes are."""
+    text = content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if not text:
+        return None, "an empty answer"
+    if text.startswith("<"):
+        return None, "an HTML page instead of JSON"
+    try:
+        # What is no JSON number, or none that this program could write again, counts as null.
+        return json.loads(text, parse_constant=lambda word: None, parse_float=_finite, parse_int=_whole), ""
+    except (ValueError, RecursionError):
+        return None, "truncated or broken JSON" if text[0] in "{[" else text[:_LONGEST_WORDS]
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) < float("inf") else None
+
+
+def _whole(text: str) -> int | None:
+    # Python refuses to read integers of more than 4,300 digits, and they would take long.
+    return int(text) if len(text) < 4000 else None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal: in JSON true is not 1, though Python says so."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def is_media_url(value: Any) -> bool:
+    """Whether a value of an answer is something a result can be fetched from."""
+    return isinstance(value, str) and value.lower().startswith(("http://", "https://", "data:"))
+
+
+def number(value: Any) -> bool:
+    """Whether a value of an answer is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# -- states --------------------------------------------------------------------------------------------
+
+
+def reading(
+    job: JobRules, rules: tuple[StateRule, ...], body: Any, has_outputs: Callable[[], bool], is_result: bool = False
+) -> Reading:
+    """What an answer says about a job.
+
+    has_outputs  () -> whether the answer holds results
+    is_result    whether the answer to a create may be the result itself, without a status
+    """
+    rule = next((rule for rule in rules if _applies(rule, body, has_outputs)), None)
+    status, state, is_guessed = _status(rules, rule, body), rule.state if rule else None, False
+    if rule is None and is_result and has_outputs():
+        state = "succeeded"
+        status = status or _first_word(rules, state)
+    elif rule is None and status and status.lower() in FINISHED_WORDS and has_outputs():
+        state, is_guessed = "succeeded", True
+    its_id = trust.usable_id(first(body, job.ids), job.like)
+    return Reading(its_id, status or state, state, body, is_guessed=is_guessed)
+
+
+def _applies(rule: StateRule, body: Any, has_outputs: Callable[[], bool]) -> bool:
+    return holds(rule.when, body) and not (rule.unless_outputs and has_outputs())
+
+
+def holds(when: Condition, value: Any) -> bool:
+    """Whether a value meets a condition. Values are typed; words are compared without case."""
+    found = first(value, when.at)
+    if when.values is None or found is None:
+        return found is not None
+    return any(same(_folded(found), _folded(wanted)) for wanted in when.values)
+
+
+def _folded(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _status(rules: tuple[StateRule, ...], matched: StateRule | None, body: Any) -> str | None:
+    """The service's own word for where the job is: where the rule that fits looks, else where the others do."""
+    naming = [rule for rule in rules if rule.when.values is not None]
+    naming.sort(key=lambda rule: (rule is not matched, rule.state in ("failed", "canceled")))
+    found = [first(body, rule.when.at) for rule in naming]
+    words = (word for value in found if isinstance(value, str) and (word := _word(value)))
+    typed = (rule.when.values for rule in naming)
+    flags = (json.dumps(value) for value, told in zip(found, typed) if any(type(value) is type(one) for one in told))
+    return next(words, None) or next((flag for flag in flags if not flag.startswith('"')), None)
+
+
+def _first_word(rules: tuple[StateRule, ...], state: str) -> str | None:
+    words = (value for rule in rules if rule.state == state for value in rule.when.values or ())
+    return next((word for word in words if isinstance(word, str)), None)
+
+
+def _word(text: str) -> str:
+    """A word of an answer that is told and written down: bounded, and one that can be written as UTF-8."""
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text.strip())
+    # Not cut: the half of a key that was in it would not be recognised any more.
+    return text if len(text) <= _LONGEST_WORD else f"({len(text)} characters)"
+
+
+# -- outputs -------------------------------------------------------------------------------------------
+
+
+def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str] | None = None) -> list[dict]:
+    """`{url, type, media_type, width, height, duration}` for each result, without what is unknown.
+
+    What the answer itself holds has a data URL, and a text also `text`; `with_key` is true where a file is only
+    had with the key.
+
+    made  an output's path -> its address; without it none is made
+    """
+    for rule in rules:
+        found = [output for output in _found(rule, body, made) if output]
+        if found:
+            return list({output["url"]: output for output in reversed(found)}.values())[::-1]
+    return []
+
+
+def _found(rule: OutputRule, body: Any, made: Callable[[str], str] | None) -> Iterator[dict | None]:
+    if rule.path is not None:
+        found = [made(rule.path)] if made else []
+        return (_output(rule, url, None, body) for url in found)
+    if rule.walk is not None:
+        return (_output(rule, _link(rule, entry), entry, body) for entry in _walked(rule, point(body, rule.walk)))
+    entries = [body] if rule.each is None else _entries(rule, body)
+    return (_output(rule, _link(rule, entry), entry, body) for entry in entries[:_LARGEST_WALK])
+
+
+def _entries(rule: OutputRule, body: Any) -> list:
+    """The values that the levels of `each` lead to; a level that is no array is its own single entry."""
+    found = [body]
+    for depth, at in enumerate(rule.each or ()):
+        inner = [point(value, at) for value in found]
+        found = [entry for value in inner for entry in (value if isinstance(value, list) else [value])]
+        when = rule.where[depth] if depth < len(rule.where) else None
+        if when:
+            found = [entry for entry in found if holds(when, entry)]
+    return [entry for entry in found if entry is not None]
+
+
+def _walked(rule: OutputRule, value: Any) -> list:
+    nodes = list(_walk(value))
+    if rule.url is not None:
+        objects = [node for node in nodes if isinstance(node, dict) and is_media_url(point(node, rule.url))]
+        if objects:
+            return objects
+    return [node for node in nodes if is_media_url(node)]
+
+
+def _walk(value: Any) -> Iterator[Any]:
+    """Every object and string below a value, in document order, without recursion, at most _LARGEST_WALK."""
+    pending, count = [value], 0
+    while pending and count < _LARGEST_WALK:
+        node = pending.pop()
+        count += 1
+        if isinstance(node, dict):
+            yield node
+            pending.extend(reversed(list(node.values())))
+        elif isinstance(node, list):
+            pending.extend(reversed(node))
+        elif isinstance(node, str):
+            yield node
+
+
+def _link(rule: OutputRule, entry: Any) -> Any:
+    """The address of an entry; None where its content stands in the answer."""
+    if rule.base64 is not None or rule.text is not None:
+        return None
+    return entry if isinstance(entry, str) or rule.url is None else point(entry, rule.url)
+
+
+def _output(rule: OutputRule, url: Any, entry: Any, body: Any) -> dict | None:
+    facts = {name: _fact(fact, entry, body) for name, fact in rule.facts.items()}
+    media_type = facts.pop("media_type", None) or _of_format(facts.pop("format", None))
+    said = {}
+    if rule.text is not None:
+        text = point(entry, rule.text)
+        if not isinstance(text, str) or not text.strip():
+            return None
+        url, media_type, said = _data_url("text/plain;charset=utf-8", text), "text/plain", {"text": text}
+    elif rule.base64 is not None:
+        content = point(entry, rule.base64)
+        if not isinstance(content, str) or not content:
+            return None
+        url = f"data:{media_type or 'application/octet-stream'};base64,{content}"
+    elif not is_media_url(url):
+        return None
+    own_type = facts.pop("type", None)
+    told = rule.facts.get("type")
+    of_media = media_type.partition("/")[0] if isinstance(media_type, str) else None
+    kind = (of_media or own_type) if told and told.of_body else (own_type or of_media)
+    found = {"url": url, "type": kind, "media_type": media_type, **facts, **said}
+    found = {name: value for name, value in found.items() if _fits(name, value)}
+    return {**found, "with_key": True} if rule.with_key else found
+
+
+def _fact(fact: Fact, entry: Any, body: Any) -> Any:
+    found = point(body if fact.of_body else entry, fact.at)
+    return fact.otherwise if found is None else found
+
+
+def _of_format(word: Any) -> str | None:
+    if not isinstance(word, str):
+        return None
+    from ..media import containers
+
+    return containers.MEDIA_TYPES.get(word.lower())
+
+
+def _data_url(media_type: str, text: str) -> str:
+    import base64
+
+    return f"data:{media_type};base64," + base64.b64encode(text.encode("utf-8", "replace")).decode()
+
+
+def _fits(name: str, value: Any) -> bool:
+    return number(value) if name in ("width", "height", "duration") else isinstance(value, str)
+
+
+# -- costs ---------------------------------------------------------------------------------------------
+
+
+def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, ...] = ()):
+    """What the first rule that finds a number makes of an answer, as an amounts.Amount; None for none.
+
+    of  the answers whose rules count; empty for all
+    """
+    for rule in rules:
+        if of and rule.of not in of:
+            continue
+        found = point(body, rule.at) if rule.at is not None else _header_number(headers, rule.header)
+        if number(found) and 0 <= found < 1e12:
+            from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
+
+            return amounts.Amount.of(found, rule.unit).times(rule.each)
+    return None
+
+
+def _header_number(headers, name: str | None) -> float | None:
+    told = (headers or {}).get(name, "") if name else ""
+    return float(told) if re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", told) else None
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def texts(places: tuple[Word, ...], body: Any, headers=None, is_code: bool = False) -> Iterator[str]:
+    """The words that stand at several places, in their order; a number can be a code."""
+    for place in places:
+        found = (headers or {}).get(place.header) if place.header is not None else point(body, place.at or "")
+        if is_code and number(found):
+            found = json.dumps(found)
+        if not isinstance(found, str) or not found.strip():
+            continue
+        if place.like is None:
+            yield found
+        else:
+            within = re.search(place.like, found[:_LONGEST_WORDS])
+            if within:
+                yield within[1]
+
+
+def words(rules: ErrorRules, body: Any, headers=None) -> tuple[str, str]:
+    """`(code, message)` of an error or a failed job; empty where it has none."""
+    code = next(texts(rules.code, body, headers, is_code=True), "")
+    message = next(texts(rules.message, body, headers), "")
+    issues = _issues(rules.issues, body)
+    if issues and not any(issue in message for issue in issues):
+        message = ": ".join(part for part in (message, "; ".join(issues)) if part)
+    return code, message
+
+
+def _issues(where: dict, body: Any) -> list[str]:
+    listed = point(body, where["each"]) if where else None
+    found = []
+    for entry in listed[:_MOST_ISSUES] if isinstance(listed, list) else ():
+        message, path = point(entry, where["message"]), point(entry, where.get("path", "/\0"))
+        path = ".".join(map(str, path)) if isinstance(path, list) else path
+        if isinstance(message, str):
+            found.append(f"{path}: {message}" if isinstance(path, str) and path else message)
+    return found
+
+
+def verdict(
+    rules: ErrorRules, status_outcomes: dict, status: int, body: Any, said: str, headers=None, repeatable=None
+) -> Verdict:
+    """What an answer that is no success says.
+
+    said        words that stand in for a body that is no JSON
+    headers     a case-insensitive mapping
+    repeatable  (body, code) -> whether the same may be sent again
+    """
+    code, message = words(rules, body, headers)
+    message = message or said or _dumped(body)
+    codes = list(texts(rules.code, body, headers, is_code=True))
+    own_code = words(rules, body)[0]
+    stated = next((found for one in codes if (found := _category_of(one, rules.code_categories))), None)
+    category = stated or errors.classify(status, message, code, {}, rules.status_categories.get(str(status)))
+    recovery = rules.recovery
+    wait = point(body, recovery.get("retry_after", "/\0"))
+    flag = point(body, recovery.get("flag", "/\0"))
+    proven = next((rules.outcomes[one] for one in codes if one in rules.outcomes), None)
+    return Verdict(
+        category,
+        message,
+        code,
+        proven or (None if 200 <= status < 300 else status_outcomes.get(str(status))),
+        bool(repeatable and repeatable(body, own_code)),
+        float(wait) if number(wait) and 0 <= wait < 1e6 else None,
+        [_ADVICE[flag]] if flag in recovery.get("flags", ()) and flag in _ADVICE else [],
+    )
+
+
+def _category_of(code: str, categories: dict) -> str | None:
+    """A code's category: by its whole name, or by the ending that begins with an underscore."""
+    for name, category in categories.items():
+        if code.upper() == name.upper() or (name.startswith("_") and code.upper().endswith(name.upper())):
+            return category
+    return None
+
+
+def _dumped(body: Any) -> str:
+    try:
+        return json.dumps(body, ensure_ascii=False)[:_LONGEST_WORDS] if body else ""
+    except RecursionError:
+        return "an answer that is nested too deep"

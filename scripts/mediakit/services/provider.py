@@ -1,0 +1,498 @@
+"""One service: its descriptor, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..base import errors
+from ..base.pointer import first, point, tokens
+from . import trust
+from .answers import Reading, Verdict, is_media_url, number, same
+
+if TYPE_CHECKING:
+    from . import descriptor as rules
+
+_GUIDANCE = {
+    "insufficient_credits": "Nothing was bought: the account has too few credits for this request.",
+    "auth": "The service refused the key.",
+    "validation": "The service refused the request: compare it with the model's contract and change it.",
+    "not_found": "Check the model, the endpoint and the id.",
+    "transient": "A rate limit or a passing fault: a read can simply be repeated. A create that was answered "
+    "with 429 bought nothing; one that was answered with 5xx may have been accepted: do not send it again.",
+    "unknown": "No rule fits this answer: look at its message.",
+    "outcome_unknown": "Do not send it again before you know: it may have been accepted and billed.",
+}
+_PLACEHOLDER = re.compile(r"\{(id|model|owner|name)(?::(\d))?\}")
+
+
+class Provider:
+    """One service.
+
+    name       the word for --provider
+    title      what people call it
+    embedded   whether it runs inside this process and needs neither key nor network
+    speaks     the service whose contract it has
+    origins    name -> origin, the first one the default; empty for an embedded service
+    base_path  the prefix of the paths at the default origin
+    headers    what every request to it carries besides
+    key        how it is authorised; None for a service without a key
+    cli        how its own command-line program is run; None for a service without one
+    """
+
+    def __init__(self, data: dict, speaks: str | None = None):
+        self._data = data
+        self.name: str = data["id"]
+        self.title: str = data["name"]
+        self.embedded: bool = data.get("embedded", False)
+        self.speaks: str = speaks or self.name
+        self.origins: dict[str, str] = data.get("origins", {})
+        self.base_path: str = data.get("base_path", "")
+        self.headers: dict[str, str] = data.get("headers", {})
+        self.optional_headers: dict[str, str] = data.get("optional_headers", {})
+        key = data.get("key")
+        self.key: dict | None = key if isinstance(key, dict) else None
+        self.cli: dict | None = data.get("cli")
+        self.links: dict = data.get("links", {})
+        self.defaults: dict[str, str] = data.get("defaults", {})
+        self.key_check: dict | None = data.get("key_check")
+        self.balance_path: str | None = data.get("balance", {}).get("path")
+        self.actions: dict = data.get("actions", {})
+        self.idempotency: dict | None = data.get("idempotency")
+        self.plan: dict | None = data.get("plan")
+        self.guard: dict | None = data.get("guard")
+        self.units: dict = data.get("money", {}).get("units", {})
+        self.unit: str | None = data.get("money", {}).get("unit")
+        self.names: dict = data.get("names", {})
+        self.examples: dict = data.get("examples", {})
+        self.ending_events = frozenset(data.get("stream", {}).get("ending_events", ()))
+        self.result_lifetime: float | None = data.get("result_lifetime")
+        self.result_at: str | None = data.get("result")
+
+    # -- the descriptor's parts, read when they are first asked for ------------------------------------
+
+    @cached_property
+    def _rules(self):
+        from . import descriptor
+
+        return descriptor
+
+    @cached_property
+    def routes(self) -> tuple[rules.Route, ...]:
+        return self._rules.routes(self._data)
+
+    @cached_property
+    def job(self) -> rules.JobRules:
+        return self._rules.job(self._data)
+
+    @cached_property
+    def ways(self) -> tuple[rules.Way, ...]:
+        """How files reach the service, in order; empty where that is not known."""
+        return self._rules.ways(self._data)
+
+    @cached_property
+    def state_rules(self) -> tuple[rules.StateRule, ...]:
+        return self._rules.state_rules(self._data)
+
+    @cached_property
+    def output_rules(self) -> tuple[rules.OutputRule, ...]:
+        return self._rules.output_rules(self._data)
+
+    @cached_property
+    def cost_rules(self) -> tuple[rules.CostRule, ...]:
+        return self._rules.cost_rules(self._data.get("cost", []))
+
+    @cached_property
+    def _error_rules(self) -> rules.ErrorRules:
+        return self._rules.error_rules(self._data.get("errors", {}))
+
+    @cached_property
+    def _failure_rules(self) -> rules.ErrorRules:
+        return self._rules.error_rules(self._data.get("failure", self._data.get("errors", {})))
+
+    # -- where it is -----------------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str | None:
+        """The default origin; None for an embedded service."""
+        return next(iter(self.origins.values()), None)
+
+    @property
+    def base_url(self) -> str | None:
+        """Where requests go unless the user says otherwise; None for an embedded service."""
+        return self.origin and self.origin + self.base_path
+
+    # -- creating --------------------------------------------------------------------------------------
+
+    def route(self, model: str | None = None, task: str | None = None, fields=()) -> rules.Route:
+        """The first route that fits.
+
+        fields  the names in the request's body: where the task is not known, a route whose file is there comes
+                before those that are for any task
+
+        Raises ValueError where none fits.
+        """
+        fitting = [one for one in self.routes if model is None or one.models is None or re.fullmatch(one.models, model)]
+        if task is not None:
+            fitting = [one for one in fitting if not one.tasks or task in one.tasks]
+        else:
+            given = [one for one in fitting if one.file and tokens(one.file)[0] in fields]
+            fitting = [*given, *(one for one in fitting if not one.tasks), *fitting]
+        if not fitting:
+            raise ValueError(f"{self.title} has no way to create this with {model or 'this model'}")
+        return fitting[0]
+
+    def create_path(self, model: str | None, stream: bool, task: str | None = None, fields=()) -> str:
+        """The path of a create below the base URL.
+
+        Raises ValueError for what is no model name, or for a task that the service has no route for.
+        """
+        if model is not None and not trust.is_model(model):
+            raise ValueError("expected a model such as owner/name")
+        route = self.route(model, task, fields)
+        template = route.stream_path if stream and route.stream_path else route.path
+        return self.filled(template, model=model or "")
+
+    def filled(self, template: str, model: str | None = None, generation_id: str | None = None) -> str:
+        """A path with its placeholders filled in; raises ValueError for what may not stand in one."""
+
+        def fill(found: re.Match) -> str:
+            word, count = found[1], found[2]
+            if word == "id":
+                return trust.in_path(generation_id or "", self.job.like is not None)
+            segments = (model or "").split("/")
+            if word in ("owner", "name"):
+                return segments[0] if word == "owner" else segments[-1].partition(":")[0]
+            if count:
+                segments = segments[: self.job.namespaces.get(segments[0], int(count))]
+            return "/".join(segments)
+
+        if model is None and re.search(r"\{(model|owner|name)", template):
+            raise ValueError("expected the model")
+        return _PLACEHOLDER.sub(fill, template)
+
+    def model_of(self, path: str) -> str | None:
+        """The model whose create has this path, streaming or not; None for another kind of path."""
+        templates = [form for one in self.routes for form in (one.stream_path, *one.other_paths, one.path) if form]
+        # The most particular form first: the plain one fits all of them.
+        for template in sorted(templates, key=len, reverse=True):
+            pattern = re.escape(template.replace("{owner}/{name}", "{two}"))
+            for word, fitting in (("any", "[^/]+"), ("two", "([^/]+/[^/]+)"), ("model", "(.+)")):
+                pattern = pattern.replace(rf"\{{{word}\}}", fitting)
+            found = re.fullmatch(pattern, path)
+            if found and found.groups():
+                return found[1]
+        return None
+
+    def is_stream_path(self, path: str) -> bool:
+        """Whether a create path is one that answers with a stream."""
+        forms = (one.stream_path.partition("{model}")[0] for one in self.routes if one.stream_path)
+        return any(path.startswith(form) for form in forms)
+
+    @property
+    def prompt_fields(self) -> list[str]:
+        """The fields that --prompt can mean: the first that the model's contract has."""
+        named = [tokens(at)[-1] for one in self.routes for at in one.prompt]
+        return list(dict.fromkeys(named)) or ["prompt"]
+
+    @property
+    def model_field(self) -> str | None:
+        """The field that names the model; None where the path does."""
+        at = next((one.model for one in self.routes if one.model), None)
+        return at and tokens(at)[-1]
+
+    @property
+    def parameters_field(self) -> str | None:
+        """The object that holds the model's own parameters; None where they are the body's own fields."""
+        at = next((one.fields for one in self.routes if one.fields), None)
+        return tokens(at)[-1] if at else None
+
+    @property
+    def count_field(self) -> str:
+        return self.routes[0].count
+
+    @property
+    def streams(self) -> bool:
+        return any(one.stream_path for one in self.routes)
+
+    @property
+    def answers_when_done(self) -> bool:
+        """Whether a create is answered with the result itself."""
+        return bool(self.routes) and all(one.answers != "job" for one in self.routes)
+
+    @property
+    def inputs(self) -> dict:
+        """How local files reach the service, in the words that jobs.uploads knows."""
+        return _as_uploads(self._data.get("inputs", {}), self.ways)
+
+    # -- jobs ------------------------------------------------------------------------------------------
+
+    def read_path(self, generation_id: str, model: str | None = None) -> str:
+        """The path of a job below the base URL; raises Failure 2 for an id that may not stand in one."""
+        try:
+            return self.filled(self.job.read.path, model, generation_id)
+        except ValueError as problem:
+            raise errors.bad_argument("--generation-id", str(problem)) from None
+
+    def id_of(self, path: str) -> str | None:
+        """The job whose read has this path; None for another kind of path."""
+        from urllib.parse import unquote
+
+        head, _, tail = self.job.read.path.partition("{id}")
+        is_read = path.startswith(head) and path.endswith(tail) and len(path) > len(head) + len(tail)
+        return unquote(path[len(head) : len(path) - len(tail)]) if is_read else None
+
+    def answer_of(self, generation_id: str) -> dict:
+        """The least answer to a create that has this id where the service puts it."""
+        body: Any = generation_id
+        for token in reversed(tokens(self.job.ids[0])):
+            body = {token: body}
+        return body
+
+    def reading(self, body, of_create: bool = False) -> Reading:
+        """What an answer says about a job; every part may be missing.
+
+        of_create  whether it answers a create: some services answer when the job is done, and with
+                   the results in place of a status
+        """
+        from . import answers
+
+        is_result = of_create and any(one.answers != "job" for one in self.routes)
+        found = answers.reading(self.job, self.state_rules, body, lambda: bool(self.outputs(body)), is_result)
+        progress, position = (point(body, self._data.get(name, "/\0")) for name in ("progress", "position"))
+        return found._replace(
+            progress=float(progress) if number(progress) and 0 <= progress <= 1 else None,
+            position=position if number(position) and isinstance(position, int) and position >= 0 else None,
+        )
+
+    def is_gone(self, body) -> bool:
+        """Whether the service says that it has removed what the job made."""
+        from . import answers
+
+        gone = self._data.get("gone")
+        return gone is not None and answers.holds(self._rules.condition(gone), body)
+
+    def outputs(self, body) -> list[dict]:
+        """`{url, type, media_type, width, height, duration, expires_at}` for each result, without what is unknown."""
+        from . import answers
+
+        found, expires_at = answers.outputs(self.output_rules, body), self.expires_at(body)
+        return [{**output, "expires_at": _rfc3339(expires_at)} for output in found] if expires_at else found
+
+    def result(self, body):
+        """The result itself, for jobs whose result is no file; None where the descriptor does not say where."""
+        return point(body, self.result_at) if self.result_at is not None else None
+
+    def expires_at(self, body) -> float | None:
+        """Until when the results are kept, in seconds since the epoch; None where the answer does not say."""
+        where = self._data.get("expires_at")
+        found = point(body, where["at"]) if where else None
+        if not number(found):
+            return None
+        seconds = found / 1000 if where["unit"] == "milliseconds" else found
+        return seconds if 0 < seconds < 1e11 else None
+
+    @property
+    def lists_running(self) -> bool:
+        """Whether the service lists jobs with what was asked for."""
+        return self.job.listing is not None and "input" in self.job.listing.at
+
+    @property
+    def running_path(self) -> str:
+        """The path of the list of jobs."""
+        return self.job.listing.step.path
+
+    def running_matches(self, body, payload: dict) -> list[str] | None:
+        """The ids in a list of jobs whose input has every field of a payload; None for no list."""
+        where = self.job.listing
+        listed = point(body, where.each)
+        if not isinstance(listed, list):
+            return None
+        found = []
+        for entry in listed:
+            its_input = first(entry, where.at["input"])
+            its_id = trust.usable_id(first(entry, where.at["id"]), self.job.like)
+            if (
+                its_id
+                and isinstance(its_input, dict)
+                and all(name in its_input and same(its_input[name], value) for name, value in payload.items())
+            ):
+                found.append(its_id)
+        return found
+
+    # -- money -----------------------------------------------------------------------------------------
+
+    def usage(self, body):
+        """What the service says the job has cost, in its own shape."""
+        return first(body, self._data.get("usage", ()))
+
+    def cost(self, body, headers=None):
+        """What the service says the job has cost, as an amounts.Amount; None where it does not say."""
+        from . import answers
+
+        return answers.amount(tuple(one for one in self.cost_rules if not one.is_ceiling), body, headers)
+
+    def ceiling(self, body, headers=None):
+        """The most that the job can cost, as the answer to its create says; None where it does not say."""
+        from . import answers
+
+        return answers.amount(tuple(one for one in self.cost_rules if one.is_ceiling), body, headers)
+
+    def planned_cost(self, body):
+        """What the service's own plan says it would cost, as an amounts.Amount; None where it does not say."""
+        from . import answers
+
+        stated = (self.plan or {}).get("cost")
+        return answers.amount(self._rules.cost_rules([stated]), body) if stated else None
+
+    def left(self, body) -> dict | None:
+        """`{amount, unit}` of what the account has left; None where the answer's shape is not known or another."""
+        balance = self._data.get("balance", {})
+        numbers = [value for at in balance.get("amounts", ()) if number(value := point(body, at))]
+        return {"amount": sum(numbers), "unit": balance["unit"]} if numbers else None
+
+    def accepts_key(self, body) -> bool:
+        """Whether the answer to the key's check says that the key is good; True where only the status tells."""
+        return point(body, (self.key_check or {}).get("valid", "/\0")) is not False
+
+    # -- successes and errors ----------------------------------------------------------------------------
+
+    def says_success(self, body, rule: dict | None = None) -> bool:
+        """Whether an answer says no otherwise; `rule` of an action counts before the service's."""
+        rule = rule or self._data.get("success")
+        found = point(body, rule["at"]) if rule else None
+        return found is None or same(found, rule["is"])
+
+    def trace_id(self, body, headers=None) -> str | None:
+        """What the service's support asks for, where the answer has it."""
+        where = self._data.get("trace_id")
+        if where is None:
+            return None
+        found = (headers or {}).get(where["header"]) if isinstance(where, dict) else point(body, where)
+        return found if isinstance(found, str) and re.fullmatch(r"[\w.:-]{1,200}", found) else None
+
+    def error(self, body) -> tuple[str, str]:
+        """`(code, message)` of an error answer; empty where it has none."""
+        from . import answers
+
+        return answers.words(self._error_rules, body)
+
+    def failure(self, body) -> tuple[str, str]:
+        """`(code, message)` of a failed job; empty where it has none."""
+        from . import answers
+
+        return answers.words(self._failure_rules, body)
+
+    def category(self, status: int, body, words: str = "", headers=None) -> tuple[str, str]:
+        """`(category, message)` of an HTTP error answer; `words` stand in for a body that is no JSON."""
+        return self.verdict(status, body, words, headers)[:2]
+
+    def verdict(self, status: int, body, words: str = "", headers=None, own_key: str | None = None) -> Verdict:
+        """What an answer that is no success says.
+
+        headers  case-insensitive mapping
+        own_key  the idempotency key that the request carried
+        """
+        from . import answers
+
+        def repeatable(body, code: str) -> bool:
+            """`code` is of the body: a header alone is no answer that could be read."""
+            return self._repeatable(body, code, own_key)
+
+        outcomes = self._data.get("status_outcomes", {})
+        return answers.verdict(self._error_rules, outcomes, status, body, words, headers, repeatable)
+
+    def _repeatable(self, body, code: str, own_key: str | None) -> bool:
+        rules = self.idempotency
+        if rules is None or own_key is None:
+            return False
+        recovery = self._error_rules.recovery
+        named = point(body, recovery.get("idempotency_key", "/\0"))
+        if (named is not None and named != own_key) or point(body, recovery.get("retryable", "/\0")) is False:
+            return False
+        return code in rules["codes"] if code else rules["without_answer"]
+
+    # -- told to people ----------------------------------------------------------------------------------
+
+    def guidance(self, category: str) -> list[str]:
+        """What to do about an error of a category, in words."""
+        lines = [_GUIDANCE[category], *self._data.get("guidance", {}).get(category, ())]
+        if category == "insufficient_credits" and "dashboard_url" in self.links:
+            lines.append(f"Recharge at {self.links['dashboard_url']}, then run the same again.")
+        if category == "auth" and self.key:
+            where = f"; a new key comes from {self.key['create_url']}" if "create_url" in self.key else ""
+            lines.append(f"Check {self.key['variable']}{where}")
+        return lines
+
+    @property
+    def looking_guidance(self) -> list[str]:
+        """Where a person can look for a job that has no id here."""
+        own = self._data.get("guidance", {}).get("looking")
+        if own:
+            return own
+        if "dashboard_url" not in self.links:
+            return ["Look at the service itself for a job made at this time."]
+        return [f"Look at {self.links['dashboard_url']} for a job made at this time."]
+
+    @property
+    def key_guidance(self) -> list[str]:
+        """Where to get a key and how to set it, for each kind of shell and host."""
+        variable = self.key["variable"]
+        return [
+            *self.key.get("steps", ()),
+            f"In a shell: export {variable}='your_api_key_here'",
+            f"In PowerShell: $env:{variable} = 'your_api_key_here'",
+            f"In OpenClaw: set {variable} in the settings of the skill ai-media",
+            f"To keep it: preflight.py --provider {self.name} --persist-key, with the key on standard input",
+        ]
+
+
+def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
+    """As Provider.outputs, for places that hold one result each: the first where there is one."""
+    from . import answers, descriptor
+
+    for place in places:
+        facts = {name: descriptor.Fact(at) for name, at in place.items() if name not in ("at", "url")}
+        rule = descriptor.OutputRule(each=(place["at"],), url=place["url"], facts=facts)
+        found = answers.outputs((rule,), body)
+        if found:
+            return [{**({"type": kind} if kind else {}), **output} for output in found[:1]]
+    return []
+
+
+def _rfc3339(seconds: float) -> str:
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _as_uploads(data: dict | list, ways) -> dict:
+    """`inputs` as jobs.uploads and media.inputs read it."""
+    data = data if isinstance(data, dict) else next(iter(data), {})
+    found = {name: data[name] for name in ("kinds", "roles") if name in data}
+    way = ways[0] if ways else None
+    if way is None:
+        return found
+    if way.with_create:
+        return {**found, "with_create": way.with_create}
+    upload: dict[str, Any] = {"path": way.begin.step.path, "reference": way.reference, "keep_seconds": way.keep_seconds}
+    more = {"pattern": way.like, "stand_in": way.stand_in, "check": way.check, "part": way.begin.part}
+    upload.update({name: value for name, value in more.items() if value is not None})
+    if way.begin.body:
+        upload["fields"] = {name: _UPLOAD_WORDS.get(value, "source_kind") for name, value in way.begin.body.items()}
+        kind = next(name for name, word in upload["fields"].items() if word == "source_kind")
+        upload["source_kinds"] = {"file": way.begin.body[kind], "url": way.begin.of_address[kind]}
+    return {**found, "upload": upload}
+
+
+_UPLOAD_WORDS = {
+    "{name}": "filename",
+    "{origin}": "remote_origin",
+    "{media_type}": "media_type",
+    "{size}": "bytes",
+    "{sha256}": "sha256",
+    "{base64}": "base64",
+}
+
+__all__ = ["Provider", "is_media_url", "outputs_at"]
