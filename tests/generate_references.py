@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from mediakit.base import codes  # noqa: E402
+from mediakit.base.pointer import point  # noqa: E402
 from mediakit.services import payloads, providers  # noqa: E402
 
 CONTRACTS = ROOT / "assets" / "contracts"
-DESCRIPTORS = ROOT / "assets" / "providers"
 DESCRIPTOR_SCHEMA = ROOT / "assets" / "schemas" / "provider.schema.json"
 REFERENCES = ROOT / "references"
 
@@ -46,7 +46,9 @@ EVENTS_PAGE = "events.md"
 CODES_PAGE = "codes.md"
 EVENT_SCHEMA = ROOT / "assets" / "schemas" / "event.schema.json"
 # What a descriptor says about itself or about this program, and no service could leave unknown.
-NOT_OF_A_SERVICE = ("id", "name", "embedded", "speaks", "origin", "base_path", "sources", "guidance", "homepage")
+NOT_OF_A_SERVICE = frozenset(
+    "id name embedded speaks origins base_path sources guidance homepage create states outputs examples".split()
+)
 DAY = 86400
 PAGES = {"image": "image-model-endpoints.md", "video": "video-model-endpoints.md"}
 
@@ -88,8 +90,7 @@ def render_pages() -> dict[Path, str]:
     catalogues = load_catalogues()
     pages = {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
     tasks = {name: {"models": render_task(task, catalogues)} for task, name in TASK_PAGES.items()}
-    services = {name: load_descriptor(name) for name in providers.names()}
-    services = {name: descriptor for name, descriptor in services.items() if "origin" in descriptor}
+    services = [one for one in map(providers.load, providers.names()) if not one.embedded]
     tables = {
         "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
         "left out": render_left_out(services),
@@ -161,112 +162,122 @@ def render_task_model(service: str, model: dict) -> str:
 # -- the page of services --------------------------------------------------------------------------
 
 
-def load_descriptor(name: str) -> dict:
-    return json.loads((DESCRIPTORS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def render_capabilities(services: dict[str, dict], catalogues: dict[str, dict]) -> list[str]:
+def render_capabilities(services: list[providers.Provider], catalogues: dict[str, dict]) -> list[str]:
     """Return the table of what each service can do; a service that also has a program has a second column for it."""
-    columns = [(name, descriptor, None) for name, descriptor in services.items()]
-    columns += [(name, one, one["cli"]["program"]) for name, one in services.items() if "cli" in one]
-    heads = [f"{name}{' through `' + program + '`' if program else ''}" for name, _, program in columns]
+    columns = [(one, None) for one in services] + [(one, one.cli["program"]) for one in services if one.cli]
+    heads = [f"{one.name}{' through `' + program + '`' if program else ''}" for one, program in columns]
     lines = [table_row("", *heads), table_row(*["---"] * (len(heads) + 1))]
     for title, say in CAPABILITIES.items():
-        lines.append(table_row(title, *(say(one, catalogues[name], program) for name, one, program in columns)))
+        lines.append(table_row(title, *(say(one, catalogues.get(one.name), program) for one, program in columns)))
     return lines
 
 
-def tell_answer(service: dict, _: dict, program: str | None) -> str:
-    if "finished_status" in service["create"]:
-        return "finished, in the answer to the create"
-    if "stream_path" in service["create"] and not program:
+def tell_answer(service: providers.Provider, _: dict, program: str | None) -> str:
+    answers = list(dict.fromkeys(route.answers for route in service.routes))
+    if service.streams and not program:
         return "a stream, then polling"
-    return "an id, then polling"
+    return " or ".join("an id, then polling" if one == "job" else "its result at once" for one in answers[:2])
 
 
-def tell_inputs(service: dict, _: dict, program: str | None) -> str:
-    rules = service.get("inputs", {})
-    if "upload" in rules:
-        return "uploaded first" + (", over HTTP" if program else "")
-    return "with the request" if rules else "not known"
+def tell_inputs(service: providers.Provider, _: dict, program: str | None) -> str:
+    words = ["with the request" if way.with_create else "uploaded first" for way in service.ways]
+    return ", larger ones ".join(words) + (", over HTTP" if program else "") if words else "not known"
 
 
-def tell_unknown_outcome(service: dict, _: dict, program: str | None) -> str:
-    if "idempotency" in service:
-        return f"sent again under the same key, for {service['idempotency']['seconds'] / 60:g} minutes"
-    return "looked for in the list of running jobs" if "running" in service else "stays unknown: exit code 12"
+def tell_unknown_outcome(service: providers.Provider, _: dict, program: str | None) -> str:
+    if service.idempotency:
+        return f"sent again under the same key, for {service.idempotency['seconds'] / 60:g} minutes"
+    return "looked for in the list of jobs" if service.lists_running else "stays unknown: exit code 12"
 
 
-def tell_price(service: dict, catalogue: dict, program: str | None) -> str:
-    if "plan" in service:
+def tell_price(service: providers.Provider, catalogue: dict | None, program: str | None) -> str:
+    if service.plan:
         return "in the service's own plan"
-    priced = sum("price" in model for model in catalogue["models"])
+    priced = sum("price" in model for model in catalogue["models"]) if catalogue else 0
     return f"{priced} of {len(catalogue['models'])} models" if priced else "not known"
 
 
-def tell_lifetime(service: dict, _: dict, program: str | None) -> str:
-    found = [f"{service['result_lifetime'] / DAY:g} days"] if "result_lifetime" in service else []
-    found += ["told in the answer"] if "expires_at" in service["answer"] else []
+def tell_lifetime(service: providers.Provider, _: dict, program: str | None) -> str:
+    found = [tell_seconds(service.result_lifetime)] if service.result_lifetime else []
+    found += ["told in the answer"] if service.says("expires_at") else []
     return ", or as ".join(found) or "not known"
 
 
-def tell_key_check(service: dict, _: dict, program: str | None) -> str:
+def tell_seconds(seconds: float) -> str:
+    for unit, size in (("days", DAY), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit if seconds > size else unit[:-1]}"
+    return f"{seconds:g} seconds"
+
+
+def tell_key_check(service: providers.Provider, _: dict, program: str | None) -> str:
     if program:
         return "its `doctor`"
-    return f"`GET {service['base_path']}{service.get('key_check', service.get('balance'))['path']}`"
+    step = service.says("key_check") or service.says("balance")
+    return f"`GET {'' if 'origin' in step else service.base_path}{step['path']}`" if step else "not known"
 
 
-def tell_login(service: dict, _: dict, program: str | None) -> str:
+def tell_login(service: providers.Provider, _: dict, program: str | None) -> str:
     if program:
         return "used by the program alone"
-    return "read where it is" if "saved_login" in service["key"] else "not used"
+    return "read where it is" if "saved_login" in service.key else "not used"
 
 
-def tell_models(service: dict, catalogue: dict, program: str | None) -> str:
-    known = sum(model["contract"] != "none" for model in catalogue["models"])
-    return f"{len(catalogue['models'])}, {known} with a contract"
+def tell_models(service: providers.Provider, catalogue: dict | None, program: str | None) -> str:
+    known = sum(model["contract"] != "none" for model in catalogue["models"]) if catalogue else 0
+    return f"{len(catalogue['models'])}, {known} with a contract" if catalogue else "none"
+
+
+def tell_cost(service: providers.Provider, _: dict, program: str | None) -> str:
+    final = [rule.unit for rule in service.cost_rules if not rule.is_ceiling]
+    return final[0] if final else "not told"
+
+
+def tell_cancel(service: providers.Provider, _: dict, program: str | None) -> str:
+    step = service.job.cancel
+    return f"`{step.method} {service.base_path}{step.path}`" if step else "no source names a way"
 
 
 CAPABILITIES = {
     "`--transport`": lambda one, catalogue, program: "`cli`" if program else "`rest`",
-    "tasks with a default model": lambda one, catalogue, _: ", ".join(catalogue["defaults"]),
+    "tasks with a default model": lambda one, *_: ", ".join(one.defaults),
     "models known here": tell_models,
-    "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes("live" in catalogue),
+    "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes("live" in (catalogue or {})),
     "a create is answered with": tell_answer,
     "local files as input": tell_inputs,
-    "plan of its own, free (`--dry-run` with a key)": lambda one, *_: yes("plan" in one),
+    "plan of its own, free (`--dry-run` with a key)": lambda one, *_: yes(bool(one.plan)),
     "price before the fact": tell_price,
-    "cost after the fact": lambda one, *_: one["answer"]["cost"]["unit"] if "cost" in one["answer"] else "not told",
-    "`--max-spend` is passed on as": lambda one, *_: f"`{one['guard']['field']}`" if "guard" in one else "no",
-    "idempotency key": lambda one, *_: f"field `{one['idempotency']['field']}`" if "idempotency" in one else "no",
+    "cost after the fact": tell_cost,
+    "`--max-spend` is passed on as": lambda one, *_: f"`{one.guard['field']}`" if one.guard else "no",
+    "idempotency key": lambda one, *_: f"field `{one.idempotency['field']}`" if one.idempotency else "no",
     "an unknown outcome": tell_unknown_outcome,
-    "key": lambda one, *_: f"`{one['key']['variable']}`",
+    "key": lambda one, *_: f"`{one.key['variable']}`",
     "login of its own client": tell_login,
     "the key is checked with": tell_key_check,
-    "balance": lambda one, *_: one["balance"].get("unit", "shown as it comes"),
+    "balance": lambda one, *_: (one.says("balance") or {"unit": "no way known"}).get("unit", "shown as it comes"),
     "results are kept": tell_lifetime,
-    "id for its support": lambda one, *_: "`trace_id`" if "trace_id" in one["answer"] else "none",
-    "cancelling a job": lambda *_: "no source names a way",
+    "id for its support": lambda one, *_: "`trace_id`" if one.says("trace_id") else "none",
+    "cancelling a job": tell_cancel,
 }
 
 
-def render_left_out(services: dict[str, dict]) -> list[str]:
+def render_left_out(services: list[providers.Provider]) -> list[str]:
     """Return the table of the keys that the descriptor of at least one service leaves out."""
     schema = json.loads(DESCRIPTOR_SCHEMA.read_text(encoding="utf-8"))
     names = [name for name in schema["properties"] if name not in NOT_OF_A_SERVICE]
-    lines = [table_row("key", *services), table_row(*["---"] * (len(services) + 1))]
+    lines = [table_row("key", *(one.name for one in services)), table_row(*["---"] * (len(services) + 1))]
     for name in names:
-        lines += render_key(f"/{name}", schema["properties"][name], list(services.values()))
+        lines += render_key(f"/{name}", schema["properties"][name], services)
     return lines
 
 
-def render_key(key: str, schema: dict, descriptors: list[dict]) -> list[str]:
+def render_key(key: str, schema: dict, services: list[providers.Provider]) -> list[str]:
     """Return the row of a key, or the rows of the keys in it where every service has it."""
-    found = [says_something(providers.point(descriptor, key)) for descriptor in descriptors]
+    found = [says_something(point(one.says(""), key)) for one in services]
     if not all(found):
         return [table_row(f"`{key[1:]}`", *map(yes, found))]
     inner = schema.get("properties", {}) if key.count("/") == 1 else {}
-    return [row for name, one in inner.items() for row in render_key(f"{key}/{name}", one, descriptors)]
+    return [row for name, one in inner.items() for row in render_key(f"{key}/{name}", one, services)]
 
 
 def says_something(value) -> bool:

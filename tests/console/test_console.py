@@ -440,11 +440,14 @@ def test_an_odd_id_is_kept_and_never_gets_into_a_command(scripts, text):
             assert run.result["generation_id"] not in run.result["next_command"]
 
 
-def test_a_sent_path_never_leaves_the_place_of_an_id(scripts):
-    with FakeService(create=stream(event(id="../credits?x#y"))) as service:
-        create(scripts, service, "--poll-timeout", "1")
+@pytest.mark.parametrize("told, path", [("a/b", "a%2Fb"), ("../credits?x#y", None), ("a%2F..", None), ("an id", None)])
+def test_a_sent_path_never_leaves_the_place_of_an_id(scripts, told, path):
+    with FakeService(create=stream(event(id=told))) as service:
+        run = create(scripts, service, "--poll-timeout", "1")
         paths = {request.path for request in service.requests if request.method == "GET"}
-        assert paths == {"/api/v1/generation/..%2Fcredits%3Fx%23y"}
+        read = {found for found in paths if found.startswith("/api/v1/generation/")}
+        assert read == ({f"/api/v1/generation/{path}"} if path else set())
+        assert path or (run.code, run.result["outcome"]) == (12, "unknown")
 
 
 ODD_OUTPUT = {"content_type": 7, "width": "1024", "height": True, "duration": "3s"}

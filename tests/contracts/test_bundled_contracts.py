@@ -32,7 +32,6 @@ CATALOGUE_SCHEMA = {
         "service": {"type": "string"},
         "sources": {"type": "array", "items": {"type": "object", "required": ["id", "what", "seen"]}},
         "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
-        "defaults": {"type": "object", "additionalProperties": {"type": "string"}},
         "defaults_source": {"type": "string"},
         "live": {
             "type": "object",

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from conftest import KEY, ROOT, SCRIPTS, at_sandbox, posts, validator
+from conftest import KEY, SCRIPTS, at_sandbox, posts, validator
 from fake_service import FakeService, answer, job
 from mediakit.base import amounts
 from mediakit.ledger import store

@@ -6,5 +6,9 @@ live        what a service itself says it offers
 program     a service's own command-line program in place of its HTTP interface
 catalogue   the models of the services, and where their contracts are
 keys        where a service's key is found
-providers   descriptors of the services, and how their answers are read
+providers   which services there are
+provider    one service: its descriptor, and what follows from it
+answers     what a service's answers say, by the rules of its descriptor (pure)
+descriptor  a descriptor, read into frozen values (pure)
+trust       what of an answer or a descriptor may become an address, a path or a header (pure)
 """

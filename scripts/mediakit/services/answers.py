@@ -58,7 +58,7 @@ class Reading(NamedTuple):
 class Verdict(NamedTuple):
     """What an answer that is no success says.
 
-    category   a category of errors.CATEGORY_EXIT_CODES
+    category   a category of codes.CATEGORY_EXIT_CODES
     message    the service's own words
     code       its error code, "" where it has none
     outcome    what code or status prove of a paid request, where the descriptor says so

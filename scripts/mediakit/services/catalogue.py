@@ -17,6 +17,7 @@ import re
 
 from ..base import paths
 from ..contracts import ContractError, validation
+from . import providers
 from .providers import ASSETS
 
 # Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
@@ -76,7 +77,7 @@ def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
 
 def defaults(service: str) -> dict[str, str]:
     """Task -> the model that --task picks; empty where none is chosen."""
-    return document(service).get("defaults", {})
+    return providers.load(service).defaults
 
 
 # -- what was fetched from the service ------------------------------------------------------------

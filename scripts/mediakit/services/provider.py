@@ -70,6 +70,10 @@ class Provider:
         self.result_lifetime: float | None = data.get("result_lifetime")
         self.result_at: str | None = data.get("result")
 
+    def says(self, name: str) -> Any:
+        """What the descriptor itself says under a key, as JSON; all of it under the empty name. None for nothing."""
+        return self._data.get(name) if name else self._data
+
     # -- the descriptor's parts, read when they are first asked for ------------------------------------
 
     @cached_property

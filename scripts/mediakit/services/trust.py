@@ -15,8 +15,6 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
-from ..http.transport import is_loopback, is_private_literal, origin_of
-
 LONGEST_ID = 512
 LONGEST_MODEL = 200
 LONGEST_ADDRESS = 2048
@@ -86,6 +84,8 @@ def told_address(value, origins: Iterable[str]) -> str | None:
 
     Such an address gets the key. It is checked again each time that it is used.
     """
+    from ..http.addresses import origin_of
+
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,%d}" % LONGEST_ADDRESS, value) or "#" in value:
         return None
     try:
@@ -99,6 +99,8 @@ def told_address(value, origins: Iterable[str]) -> str | None:
 
 def is_told_host(url: str, hosts: Iterable[str]) -> bool:
     """Whether a file may be sent to an address that an answer names: https, at one of a descriptor's `hosts`."""
+    from ..http.addresses import is_private_literal, origin_of
+
     try:
         scheme, host, port = origin_of(url)
     except ValueError:
@@ -113,6 +115,8 @@ def is_told_host(url: str, hosts: Iterable[str]) -> bool:
 
 def flaws_of_origin(origin: str) -> str | None:
     """What is wrong with an origin of a descriptor, in words; None for a good one."""
+    from ..http.addresses import is_loopback, origin_of
+
     try:
         scheme, host, _ = origin_of(origin)
     except ValueError as problem:
@@ -127,9 +131,13 @@ def flaws_of_origin(origin: str) -> str | None:
 
 def flaws_of_host(host: str) -> str | None:
     """What is wrong with a host, or `*.domain`, that files may be sent to; None for a good one."""
+    from ..http.addresses import is_private_literal
+
     domain = host.removeprefix("*.")
     labels = domain.split(".")
-    if host != domain and (len(labels) < 2 or domain in _SHARED_DOMAINS or (len(labels) == 2 and _is_registry(*labels))):
+    if host != domain and (
+        len(labels) < 2 or domain in _SHARED_DOMAINS or (len(labels) == 2 and _is_registry(*labels))
+    ):
         return f"{host} is open to everybody; expected the service's own domain after the star"
     if not _HOST.fullmatch(domain) or is_private_literal(domain):
         return "expected a host such as files.example.com, or *.example.com"

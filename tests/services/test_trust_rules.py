@@ -1,0 +1,232 @@
+"""What of an answer or of a stranger's descriptor may become an address, a path or a header."""
+
+from __future__ import annotations
+
+import pytest
+
+from mediakit.services import trust
+
+ORIGINS = ("https://api.example.com", "https://queue.example.com:8443")
+OWN = "https://api.example.com/v1/jobs/7"
+
+TOLD = [
+    OWN,
+    "https://API.example.com/v1/jobs/7",
+    "https://api.example.com:443/v1/jobs/7?cursor=a%20b&x=1",
+    "https://queue.example.com:8443/a/b/requests/7/status",
+]
+HOSTILE = [
+    "https://evil.example/v1/jobs/7",
+    "http://api.example.com/v1/jobs/7",
+    "https://api.example.com:8443/v1/jobs/7",
+    "https://queue.example.com/v1/jobs/7",
+    "https://api.example.com.evil.example/jobs",
+    "https://evilapi.example.com/jobs",
+    "https://api.example.com@evil.example/jobs",
+    "https://evil.example\\@api.example.com/jobs",
+    "https://user:secret@api.example.com/jobs",
+    "https://@api.example.com/jobs",
+    "https:\\\\api.example.com\\jobs",
+    "https://api.example.com\\.evil.example/jobs",
+    "//api.example.com/jobs",
+    "/v1/jobs/7",
+    "https:api.example.com/jobs",
+    "https:///api.example.com/jobs",
+    "https://api.example.com./jobs",
+    "https://api.example.com/jobs#fragment",
+    "https://api.example.com/v1/../../admin",
+    "https://api.example.com/v1/%2e%2e/admin",
+    "https://api.example.com/v1/..%2fadmin",
+    "https://api.example.com/v1/%5cadmin",
+    "https://api.example.com//evil.example/jobs",
+    "https://api.example.com/jobs\r\nX-Evil: 1",
+    "https://api.example.com/jobs%0d%0aX-Evil:1",
+    " https://api.example.com/jobs",
+    "https://api.example.com/ jobs",
+    "https://\u0430pi.example.com/jobs",
+    "https://api\u3002example.com/jobs",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[::1]/jobs",
+    "https://2130706433/jobs",
+    "javascript:alert(1)",
+    "file:///etc/passwd",
+    "data:text/plain,x",
+    "ftp://api.example.com/jobs",
+    "https://api.example.com:99999/jobs",
+    "https://api.example.com:x/jobs",
+    "https://[api.example.com/jobs",
+    "https://api.example.com/" + "a" * 3000,
+    "",
+    7,
+    None,
+    ["https://api.example.com/jobs"],
+]
+
+
+@pytest.mark.parametrize("url", TOLD)
+def test_an_address_at_one_of_the_origins_is_used(url):
+    assert trust.told_address(url, ORIGINS) == url
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_an_address_anywhere_else_is_not(url):
+    assert trust.told_address(url, ORIGINS) is None
+
+
+IDS = ["7", "abc-DEF_1.2", "v1_x7", "models/a/operations/b", "a:b", "\u00e9", "a..b", "a=="]
+NO_IDS = [
+    "", ".", "..", "a/../b", "../x", "a/..", "a/./b", "a?b", "a#b", "a%2fb", "a\\b", "a b", "a\nb", "a\x00b", "a\x7fb",
+    "\ud800", "x" * 600, "Your request was accepted.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", IDS)
+def test_an_id_stands_in_a_path_and_stays_there(text):
+    from urllib.parse import unquote, urlsplit
+
+    assert trust.usable_id(text) == text
+    for keeps_slashes in (False, True):
+        written = trust.in_path(text, keeps_slashes)
+        url = urlsplit(f"https://api.example.com/jobs/{written}/status")
+        assert unquote(url.path) == f"/jobs/{text}/status" and not url.query and not url.fragment
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_what_would_change_a_path_is_no_id(text):
+    assert trust.usable_id(text) is None
+    with pytest.raises(ValueError):
+        trust.in_path(text, True)
+
+
+def test_an_id_has_the_form_that_the_descriptor_says():
+    assert trust.usable_id("a1-b2", "[a-z0-9-]{4,64}") == "a1-b2"
+    assert trust.usable_id("a1/b2", "[a-z0-9-]{4,64}") is None
+    # No pattern of a descriptor lets through what changes a path.
+    assert trust.usable_id("a/../b", ".{1,64}") is None
+    assert (trust.usable_id(7), trust.usable_id(True), trust.usable_id(7.5), trust.usable_id(["a"])) == (
+        "7",
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "model", ["a/b", "x", "kling-ai/v3/video", "a.b/c_d-1", "owner/name:" + "0" * 64, "gemini-3.1-flash-image"]
+)
+def test_a_model_may_stand_in_a_path(model):
+    assert trust.is_model(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "",
+        "/",
+        "a//b",
+        "../x",
+        "a/..",
+        "a..b",
+        "a b",
+        "a?b",
+        "a#b",
+        "a/",
+        "@evil",
+        "a\\b",
+        "%2e",
+        "\u00e9",
+        "x" * 300,
+        ":a",
+    ],
+)
+def test_what_could_change_a_path_is_no_model(model):
+    assert not trust.is_model(model)
+
+
+HOSTS = ("files.example.com", "*.media.example")
+
+
+@pytest.mark.parametrize(
+    "url, fits",
+    [
+        ("https://files.example.com/put?signature=1", True),
+        ("https://v3.media.example/put", True),
+        ("https://a.b.media.example/put", True),
+        ("https://media.example/put", False),
+        ("https://evilmedia.example/put", False),
+        ("https://files.example.com.evil.example/put", False),
+        ("http://files.example.com/put", False),
+        ("https://files.example.com:8443/put", False),
+        ("https://u:p@files.example.com/put", False),
+        ("https://files.example.com/put#x", False),
+        ("https://127.0.0.1/put", False),
+        ("https://other.example/put", False),
+    ],
+)
+def test_a_file_goes_only_to_the_hosts_that_the_descriptor_names(url, fits):
+    assert trust.is_told_host(url, HOSTS) is fits
+
+
+@pytest.mark.parametrize("host", ["files.example.com", "*.example.com", "*.fal.media"])
+def test_a_host_of_a_descriptor_is_one_or_a_domain_of_its_own(host):
+    assert trust.flaws_of_host(host) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["*", "*.com", "*.co.uk", "*.com.au", "*.github.io", "*.vercel.app", "*.workers.dev", "*.cloudfront.net", "localhost",
+     "127.0.0.1", "*.localhost", "a*.example.com", "*.*.example.com", "https://a.example", "a.example/x", "A.example"],
+)  # fmt: skip
+def test_a_wildcard_of_what_is_everybodys_is_refused(host):
+    assert trust.flaws_of_host(host)
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "cookie", "HOST", "Content-Length", "transfer-encoding", "X Y", "X:Y", "", "\u00e9"]
+)
+def test_a_constant_header_is_never_a_login_or_a_frame(name):
+    assert trust.flaws_of_header(name)
+
+
+def test_an_api_version_is_a_constant_header():
+    assert trust.flaws_of_header("X-Runway-Version") is None
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://api.example.com", "https://api.example.com:8443", "http://127.0.0.1:8188", "http://localhost:1"]
+)
+def test_an_origin_is_scheme_host_and_port(origin):
+    assert trust.flaws_of_origin(origin) is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://api.example.com", "https://api.example.com/", "https://api.example.com/v1", "https://u@api.example.com",
+     "https://api.example.com?x", "ftp://api.example.com", "api.example.com", "https://", "https://a b"],
+)  # fmt: skip
+def test_anything_else_is_no_origin(origin):
+    assert trust.flaws_of_origin(origin)
+
+
+PATTERNS = [
+    ("[A-Za-z0-9-]{8,64}", True, None),
+    ("^[a-z]{1,9}$", True, None),
+    ("[a-z0-9]+", False, None),
+    ("[a-z0-9]+", True, "without an end"),
+    (".*", True, "without an end"),
+    ("^abc", False, "without an end"),
+    ("abc$", False, "without an end"),
+    ("(a+)+", False, "for ever"),
+    ("(a{1,500}){1,500}", True, "for ever"),
+    ("(([a-z])+.)+[A-Z]{5}", False, "for ever"),
+    ("(", False, "regular expression"),
+    ("[z-a]", False, "regular expression"),
+    ("a" * 400, False, "at most"),
+    ("(ab|cd){1,4}[0-9]{1,32}", True, None),
+]
+
+
+@pytest.mark.parametrize("pattern, bounded, words", PATTERNS)
+def test_a_pattern_ends_and_takes_no_time_to_speak_of(pattern, bounded, words):
+    flaw = trust.flaws_of_pattern(pattern, bounded)
+    assert flaw is None if words is None else words in flaw
