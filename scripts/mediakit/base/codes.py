@@ -225,6 +225,9 @@ WARNINGS = {
     "cli_unusable": Warn("service", "the service's own program is there and cannot be used; REST is", "see `message`"),
     "no_service_plan": Warn("service", "the service made no plan of its own", ""),
     "model_not_listed": Warn("service", "no list of the service's models has this one; it may be new", ""),
+    "contract_missing": Warn(
+        "service", "no contract of the model is known; its fields are sent unchecked", "`--dry-run` shows what is sent"
+    ),
     "contract_incomplete": Warn(
         "service", "the model's contract cannot vouch for every field", "look at the service's own page of the model"
     ),

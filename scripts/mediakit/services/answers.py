@@ -280,9 +280,9 @@ def _fact(fact: Fact, entry: Any, body: Any) -> Any:
 def _of_format(word: Any) -> str | None:
     if not isinstance(word, str):
         return None
-    from ..media import containers
+    from ..media import formats
 
-    return containers.MEDIA_TYPES.get(word.lower())
+    return formats.known(word)
 
 
 def _data_url(media_type: str, text: str) -> str:
