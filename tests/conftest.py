@@ -18,7 +18,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 # Long enough for a busy machine; only a hang comes near it.
 PATIENCE = 120
-KEY = "your_api_key_here"
+KEY = "fake_test_key"
 
 # One profile for all: how long an example takes says nothing here, and CI tries the same ones each time.
 settings.register_profile(

@@ -118,7 +118,7 @@ def _sends_key(where: ConnectionFlags, provider: providers.Provider, action: act
     if provider.key is None or action.key != "unknown":
         return action.key == "needed"
     # No source says whether it needs one, and its own service may see it: it is sent where there is one.
-    return where.key_stdin or keys.find(provider.key) is not None
+    return where.key_stdin or keys.find(provider.key, trusts_dotenv=where.trust_dotenv) is not None
 
 
 def _show_plan(

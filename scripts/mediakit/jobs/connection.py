@@ -35,6 +35,7 @@ class ConnectionFlags:
     base_url: str | None = None
     trust_base_url: bool = False
     key_stdin: bool = False
+    trust_dotenv: bool = False
     transport: str = "auto"
     trace: str | None = None
 
@@ -152,7 +153,7 @@ def connect(
     return Connection(
         provider,
         base_url or _start_embedded(console, provider),
-        _key_of(console, provider, flags, through) if with_key else None,
+        _key_of(console, provider, flags, through, base_url) if with_key else None,
         _chosen(flags, provider, base_url),
         base_url is None,
         through,
@@ -177,7 +178,9 @@ def connect_to_plan(
     console: Console, flags: ConnectionFlags, provider: providers.Provider, deadline: float
 ) -> Connection | None:
     """A Connection to a service that can plan for itself; None for one that cannot, or without a key."""
-    if provider.plan is None or (provider.key and not flags.key_stdin and keys.find(provider.key) is None):
+    if provider.plan is None:
+        return None
+    if provider.key and not flags.key_stdin and keys.find(provider.key, trusts_dotenv=flags.trust_dotenv) is None:
         return None
     return connect(console, flags, provider, deadline)
 
@@ -219,29 +222,38 @@ def _program_of(
     return None
 
 
-def _key_of(console: Console, provider: providers.Provider, flags: ConnectionFlags, through) -> keys.Key | None:
+def _key_of(
+    console: Console, provider: providers.Provider, flags: ConnectionFlags, through, base_url: str | None
+) -> keys.Key | None:
     if provider.key is None:
         return None
     from_stdin = keys.read_stdin("--key-stdin") if flags.key_stdin else None
     if from_stdin:
         console.redactor.protect(from_stdin)
-    key = keys.find(provider.key, from_stdin, through.saved_login if through else lambda: None)
+    key = keys.find(
+        provider.key,
+        from_stdin,
+        through.saved_login if through else lambda: None,
+        made_up=base_url is not None and transport.is_loopback(transport.origin_of(base_url)[1]),
+        trusts_dotenv=flags.trust_dotenv,
+    )
     if key is None:
-        raise missing_key(provider)
+        raise missing_key(provider, flags.trust_dotenv)
     if key.value is not None:
         console.redactor.protect(key.value)
     return key
 
 
-def missing_key(provider: providers.Provider) -> errors.Failure:
+def missing_key(provider: providers.Provider, trusts_dotenv: bool = False) -> errors.Failure:
     """No key for the service that was asked for."""
+    passed_over = keys.passed_over(provider.key, trusts_dotenv=trusts_dotenv)
     return errors.Failure(
         "missing_api_key",
         f"no key for {provider.title} was found",
         "auth",
         outcome="not_sent",
         retryable=False,
-        guidance=provider.key_guidance,
+        guidance=[*passed_over, *provider.key_guidance],
     )
 
 

@@ -54,6 +54,9 @@ def add_address_flags(group) -> None:
     group.add_argument("--base-url", metavar="URL", help="another address of the service, with its prefix")
     group.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
     group.add_argument("--key-stdin", action="store_true", help="read the key from standard input, for this run only")
+    group.add_argument(
+        "--trust-dotenv", action="store_true", help="take keys also from a ./.env that came with its repository"
+    )
 
 
 def add_spending_flags(parser) -> None:

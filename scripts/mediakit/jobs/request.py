@@ -174,7 +174,7 @@ def _service_of(create: CreateRequest, flags: ConnectionFlags) -> str:
     real = [(provider, provider.key) for name in providers.names() if (provider := providers.load(name)).key]
     if flags.key_stdin:
         raise errors.bad_argument("--provider", "expected with --key-stdin, to say whose key it is")
-    found = [provider for provider, key in real if keys.find(key, login=_login(flags, provider))]
+    found = [provider for provider, key in real if _has_key(flags, provider, key)]
     if len(found) == 1:
         return found[0].name
     if found:
@@ -193,6 +193,10 @@ def _service_of(create: CreateRequest, flags: ConnectionFlags) -> str:
             *(f"For {provider.title}, a key comes from {key['create_url']}" for provider, key in real),
         ],
     )
+
+
+def _has_key(flags: ConnectionFlags, provider: providers.Provider, key: dict) -> bool:
+    return keys.find(key, login=_login(flags, provider), trusts_dotenv=flags.trust_dotenv) is not None
 
 
 def _login(flags: ConnectionFlags, provider: providers.Provider):

@@ -2,11 +2,13 @@
 
     find     the first of: standard input, the environment, the login that the service's own client has
              saved, the user's own store, ./.env
-    persist  put a key into the user's own store
-    can_persist  whether that would work
+    passed_over  what looked like a key and is not used, in words
+    persist  put a key into the user's own store; forget takes it out again
+    can_persist  whether persist would work
 
-A key is never taken from an argument and never shown. From a `.env` in the working directory, which
-anybody may have put there, only the services' key names are read, and nothing in it is expanded.
+A key is never taken from an argument and never shown. A `.env` in the working directory may have come
+from anybody: only the services' key names are read from it, nothing in it is expanded, and one that came
+with its repository, or is a link, gives a key only on the user's word.
 """
 
 from __future__ import annotations
@@ -17,44 +19,111 @@ import re
 import stat
 import sys
 from collections import namedtuple
+from collections.abc import Iterator
 
-from ..base import errors, paths
+from ..base import atomic, errors, paths, repository
 
 # source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
 
+DOTENV = ".env"
 _LARGEST_ENV_FILE = 65536
 _USABLE = re.compile(r"[\x21-\x7e]+")
 
 
-def find(wanted: dict, from_stdin: str | None = None, login=lambda: None) -> Key | None:
+def find(
+    wanted: dict,
+    from_stdin: str | None = None,
+    login=lambda: None,
+    *,
+    made_up: bool = False,
+    trusts_dotenv: bool = False,
+) -> Key | None:
     """The key that a descriptor's `key` asks for, or None. Raises Failure for one that no header can hold.
 
-    login  () -> a Key that the service's own program keeps to itself, or None
+    login    () -> a Key that the service's own program keeps to itself, or None
+    made_up  whether a placeholder will do: a server on this machine takes what a test makes up
+    trusts_dotenv  the user vouches for ./.env (--trust-dotenv)
     """
-    return _first(_given(wanted, from_stdin)) or login() or _first(_kept(wanted))
+    return _first(_given(wanted, from_stdin), made_up) or login() or _first(_kept(wanted, trusts_dotenv), made_up)
 
 
-def _first(candidates) -> Key | None:
+def passed_over(wanted: dict, *, trusts_dotenv: bool = False) -> list[str]:
+    """What looked like a key and is not one, or is not trusted; each as a sentence that shows nothing of it."""
+    found = []
+    for source, value in (*_given(wanted, None), *_kept(wanted, trusts_dotenv)):
+        why = why_no_key((value or "").strip())
+        if why:
+            found.append(f"{source} holds {why}")
+    if not trusts_dotenv and _from_env_file(DOTENV, wanted["variable"]) and (why := _why_untrusted(DOTENV)):
+        found.append(f"./.env holds a key, but {why}: --trust-dotenv uses it")
+    return found
+
+
+def _first(candidates, made_up: bool) -> Key | None:
     for source, value in candidates:
         value = (value or "").strip()
-        if value:
+        if value and (made_up or not why_no_key(value)):
             return Key(_checked(value, source), source)
     return None
 
 
-def _given(wanted: dict, from_stdin: str | None):
+def _given(wanted: dict, from_stdin: str | None) -> Iterator[tuple[str, str | None]]:
     yield "--key-stdin", from_stdin
     for name in (wanted["variable"], *wanted.get("other_variables", ())):
         yield f"the environment variable {name}", os.environ.get(name)
 
 
-def _kept(wanted: dict):
+def _kept(wanted: dict, trusts_dotenv: bool) -> Iterator[tuple[str, str | None]]:
     variable = wanted["variable"]
     if "saved_login" in wanted:
         yield "the login that the service's own client has saved", _saved_login(wanted["saved_login"])
     yield "the user's own store", stored(variable)
-    yield "./.env", _from_env_file(".env", variable)
+    value = _from_env_file(DOTENV, variable)
+    yield "./.env", value if value and (trusts_dotenv or not _why_untrusted(DOTENV)) else None
+
+
+def _why_untrusted(path: str) -> str | None:
+    """Why a file of the working directory may be a stranger's, in words; None where it is this user's own."""
+    try:
+        return paths.trouble(path) or ("it came with its repository" if repository.tracks(path) else None)
+    except OSError:
+        return "it cannot be looked at"
+
+
+# -- what is no key ------------------------------------------------------------------------------------
+
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_BRACKETED = re.compile(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%\w+%|\$\w+|.*\$[({].*", re.S)
+# Stars, dots or bullets that stand for what is not shown, anywhere; letters only where nothing else is there.
+_MASKED = re.compile(r".*(\*{2,}|\.{3,}|[\u2026\u2022\u25cf\u00b7]).*|(\w{1,8}[-_])?([xX]+[-_]?)+", re.S)
+_FILLER = frozenset(
+    "a access actual add an api apikey change changeme dummy empty enter example fill goes here in insert key me my "
+    "none nil null of own paste placeholder put real replace replaceme sample secret set sk some tbd the this to todo "
+    "token undefined value with xxx your yours".split()
+)
+_ADDRESSED = frozenset("your my insert enter paste put replace add".split())
+_NAMED = frozenset("key apikey token secret here".split())
+
+
+def why_no_key(value: str) -> str | None:
+    """What a text is in place of a key, in words: a placeholder, a masked or a quoted one; None for what may be one."""
+    if not value:
+        return None
+    if value[0] in _QUOTES or value[-1] in _QUOTES:
+        return "quotation marks, which are no part of a key"
+    if _BRACKETED.fullmatch(value):
+        return "a placeholder in place of a key"
+    if _MASKED.fullmatch(value):
+        return "a masked key, which shows only part of it"
+    words = [word for word in re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower()) if word]
+    # No generated key spells "your" and "key" as words of their own.
+    if set(words) <= _FILLER or (_ADDRESSED & set(words) and _NAMED & set(words)):
+        return "a placeholder in place of a key"
+    return None
+
+
+# -- reading -------------------------------------------------------------------------------------------
 
 
 def _saved_login(where: dict) -> str | None:
@@ -71,11 +140,22 @@ def _saved_login(where: dict) -> str | None:
 
 
 def read_stdin(flag: str) -> str:
-    """The key that somebody pipes in, up to its first line end."""
-    value = sys.stdin.readline(_LARGEST_ENV_FILE).strip() if sys.stdin else ""
+    """The key that somebody pipes in, up to its first line end; typed at a terminal, it is not echoed.
+
+    Raises Failure 2 where nothing comes, and 21 for what is no key.
+    """
+    if sys.stdin and sys.stdin.isatty():
+        import getpass
+
+        value = getpass.getpass("Key (it is not shown): ", sys.stderr).strip()
+    else:
+        # Piped from PowerShell it comes as UTF-16.
+        value = (
+            _text_of(sys.stdin.buffer.read(_LARGEST_ENV_FILE) if sys.stdin else b"").strip().partition("\n")[0].strip()
+        )
     if not value:
         raise errors.bad_argument(flag, "expected a key on standard input, and nothing came")
-    return _checked(value, flag)
+    return value
 
 
 def is_usable(value: str) -> bool:
@@ -106,9 +186,18 @@ def _small_file(path: str) -> str | None:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
-        return os.read(handle, _LARGEST_ENV_FILE).decode("utf-8-sig", "replace")
+        return _text_of(os.read(handle, _LARGEST_ENV_FILE))
     finally:
         os.close(handle)
+
+
+def _text_of(content: bytes) -> str:
+    """UTF-8 with or without a byte order mark, or UTF-16 as Windows' editors and shells write it."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content[:2]:
+        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
+    return content.decode("utf-8-sig", "replace")
 
 
 def _from_env_file(path: str, variable: str) -> str | None:
@@ -135,6 +224,9 @@ def stored(variable: str) -> str | None:
     return _from_env_file(paths.settings_file(), variable)
 
 
+# -- keeping -------------------------------------------------------------------------------------------
+
+
 def persist(variable: str, value: str) -> str:
     """Keep a key for this user and nobody else; where it went, in words. Raises OSError."""
     if sys.platform == "win32":
@@ -145,10 +237,24 @@ def persist(variable: str, value: str) -> str:
         return "the user's environment"
     path = paths.settings_file()
     paths.make_private_folder(os.path.dirname(path))
-    lines = [line for line in _lines_of(path) if not re.match(rf"\s*(export\s+)?{re.escape(variable)}\s*=", line)]
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    _replace_privately(path, [*lines, f"{variable}='{quoted}'"])
+    _write(path, [*_without(variable, _lines_of(path)), f"{variable}='{quoted}'"])
     return path
+
+
+def forget(variable: str) -> bool:
+    """Take a key out of the user's own store; False where none was there. Raises OSError."""
+    if stored(variable) is None:
+        return False
+    if sys.platform == "win32":
+        import winreg
+
+        with winreg.OpenKey(winreg.HKEY_CURRENT_USER, "Environment", 0, winreg.KEY_SET_VALUE) as environment:
+            winreg.DeleteValue(environment, variable)
+        return True
+    path = paths.settings_file()
+    _write(path, _without(variable, _lines_of(path)))
+    return True
 
 
 def can_persist() -> bool:
@@ -164,31 +270,29 @@ def can_persist() -> bool:
         return False
 
 
+def _without(variable: str, lines: list[str]) -> list[str]:
+    return [line for line in lines if not re.match(rf"\s*(export\s+)?{re.escape(variable)}\s*=", line)]
+
+
 def _lines_of(path: str) -> list[str]:
     """The lines of the store, none where there is none; raises OSError for what cannot be kept as it is."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return []
-    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_ENV_FILE:
+    why = paths.trouble(os.path.dirname(path), folder=True, may_be_link=True)
+    if why is None:
+        try:
+            # A link leads to a file that somebody chose: the key would lie there, or take that file's place.
+            why = paths.trouble(path)
+        except FileNotFoundError:
+            return []
+    if why:
+        raise OSError(errno.EPERM, why)
+    if os.stat(path).st_size > _LARGEST_ENV_FILE:
         raise OSError(errno.EINVAL, "it is no file of settings")
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().splitlines()
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise OSError(errno.EINVAL, "it is no text in UTF-8") from None
 
 
-def _replace_privately(path: str, lines: list[str]) -> None:
-    import tempfile
-
-    handle, staging = tempfile.mkstemp(prefix=".env.", dir=os.path.dirname(path))  # for this user alone
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(staging, path)
-    except BaseException:
-        os.unlink(staging)
-        raise
+def _write(path: str, lines: list[str]) -> None:
+    atomic.write(path, "".join(f"{line}\n" for line in lines).encode())
