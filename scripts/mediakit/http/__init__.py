@@ -2,9 +2,14 @@
 
 fetching    one public document from the web
 wire        one service: sends and receives in threads, reports to an inbox
-sessions    connections that tell what leaves them
+receiving   how one answer is read, however it comes
+sessions    where sessions of watched connections come from
+connections connections that tell what leaves them, and read what is not quite HTTP
+settings    proxies and CA certificates of the environment
 exchange    one request that is under way
 faults      what an exception of a transport means
+documents   what JSON an answer holds, however it is wrapped (pure)
+encodings   a Content-Encoding undone as far as it can be (pure)
 answers     what comes of a request, as small classes (pure)
 addresses   who may be reached, and who gets the key (pure)
 bodies      request bodies that are read from disk while they are sent

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -36,34 +37,45 @@ class StreamEnded:
 
 @dataclass(frozen=True)
 class Lost:
-    """`message` is for people; `sent` tells whether a byte of the request may have left."""
+    """No answer came, or not enough of one.
+
+    message  for people
+    sent     whether a byte of the request may have left
+    final    whether another try would end the same: a fault of the set-up
+    begun    what came of the answer until then, as an Answer with `damage`; None for nothing
+    """
 
     message: str
     sent: bool
+    final: bool = False
+    begun: Answer | None = None
 
 
+@dataclass(frozen=True)
 class Answer:
-    """A complete HTTP answer.
+    """An HTTP answer.
 
     status   HTTP status
     headers  case-insensitive mapping
     content  the body's bytes
+    damage   what was wrong with how it came, in words: all the same it holds what it should; "" where nothing was
     """
 
-    def __init__(self, status: int, headers, content: bytes):
-        self.status = status
-        self.headers = headers
-        self.content = content
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    damage: str = ""
 
     @property
     def retry_after(self) -> float | None:
-        return retry_after(self.headers, time.time())
+        return retry_after(self.status, self.headers, time.time())
 
 
-def retry_after(headers, now: float) -> float | None:
+def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait as `Retry-After` (seconds or a date) or `X-RateLimit-Reset` says; None without either.
 
-    `X-RateLimit-Reset` above 1e9 is an epoch, else seconds.
+    `X-RateLimit-Reset` above 1e9 is an epoch, else seconds. It tells when the service counts anew, and counts only
+    where nothing is left to spend until then: with 429, or with `X-RateLimit-Remaining: 0`.
     """
     named = headers.get("Retry-After")
     if named is not None:
@@ -76,6 +88,8 @@ def retry_after(headers, now: float) -> float | None:
         except (ValueError, TypeError, OverflowError):
             pass
     reset = headers.get("X-RateLimit-Reset", "")
+    if status != 429 and headers.get("X-RateLimit-Remaining", "").strip() != "0":
+        return None
     if re.fullmatch(r"\s*\d{1,12}(\.\d{1,6})?\s*", reset):
         moment = float(reset)
         return max(0.0, moment - now) if moment > 1e9 else moment

@@ -1,36 +1,53 @@
-"""One request that is under way: whether a byte of it left, and how to keep it back."""
+"""One request that is under way: whether a byte of it left, what has come, and how to keep it back."""
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 
 from ..base.inbox import Message
 from .answers import Lost, StreamChunk
-from .faults import Canceled, Forbidden, reason
+from .faults import Canceled, Forbidden, is_final, reason
 
 # So many chunks may wait in the inbox before the reader thread waits for its reader.
 _CHUNKS_AHEAD = 32
+# So many bytes of an answer are kept as they came off the socket, for the case that they cannot be read as HTTP.
+LARGEST_RECORD = 256 * 1024
 
 
 class Exchange:
     """One request that is under way.
 
-    on_sending  called before the first byte leaves; if it raises, none does
-    sent      whether a byte of it was, or could not be proven not to be, passed to the socket
-    withhold  keep it from being sent; False if it is too late
-    leave     stop reading; what arrives later is not reported
+    allows_peer  (address) -> whether a connected address may be talked to; None for any
+    on_sending   called before the first byte leaves; if it raises, none does
+    target       the request target as it is to stand in the request, byte for byte; None for what the URL makes of it
+    seconds      for all of it; None for no limit here
+
+    sent         whether a byte of it was passed to the socket
+    withhold     keep it from being sent; False if it is too late
+    leave        stop reading; what arrives later is not reported
+    is_answering whether an answer is being read, or lies in the socket: after a process was stopped for a while,
+                 its own clock says that the time is up though the answer is there
     """
 
-    def __init__(self, inbox, allows_peer=None, on_sending=None):
-        self.watched = False
+    def __init__(self, inbox, allows_peer=None, on_sending=None, target: str | None = None, seconds=None):
+        self.target = target
+        # The settings of the environment that it went by: which variable names the proxy, and the CA certificates.
+        self.proxy: str | None = None
+        self.certificates: str | None = None
+        self.record = bytearray()
         self._on_sending = on_sending
         self._inbox = inbox
         self._allows_peer = allows_peer
+        self._over_at = float("inf") if seconds is None else time.monotonic() + seconds
         self._lock = threading.Lock()
         self._began_sending = False
         self._withheld = False
         self._left = False
-        self._response = None
+        self._socket: socket.socket | None = None
+        self._is_waiting = False
+        self._is_over = False
         self._room = threading.BoundedSemaphore(_CHUNKS_AHEAD)
 
     @property
@@ -41,6 +58,12 @@ class Exchange:
     def left(self) -> bool:
         return self._left
 
+    @property
+    def is_answering(self) -> bool:
+        if not self._began_sending or self._is_over or self._left:
+            return False
+        return not self._is_waiting or self.has_more
+
     def withhold(self) -> bool:
         with self._lock:
             self._withheld = True
@@ -49,12 +72,12 @@ class Exchange:
     def leave(self) -> None:
         self.withhold()
         self._left = True
-        response = self._response
-        if response is not None:
+        connected = self._socket
+        if connected is not None:
             try:
-                response.raw.shutdown()  # close() would wait for the thread that reads
-            except Exception:
-                pass  # already closed, or never opened: either way nothing is read any more
+                connected.shutdown(socket.SHUT_RD)  # close() would wait for the thread that reads
+            except (OSError, ValueError, AttributeError):
+                pass  # it is closed already: either way nothing is read any more
 
     def taken(self) -> None:
         """The reader of the inbox is done with one chunk."""
@@ -62,17 +85,71 @@ class Exchange:
 
     # Called by the connection, in the exchange's own thread.
 
-    def reached(self, sock) -> None:
-        if self._allows_peer and not self._allows_peer(sock.getpeername()[0]):
+    def reached(self, connected, is_proxy: bool) -> None:
+        self._socket = connected
+        if self._allows_peer and not is_proxy and not self._allows_peer(connected.getpeername()[0]):
             raise Forbidden("the name leads to an address that may not be contacted")
 
     def before_sending(self) -> None:
         with self._lock:
             if self._withheld:
                 raise Canceled
-            if self._on_sending and not self._began_sending:
-                self._on_sending()
+            if not self._began_sending:
+                self.record.clear()  # what a proxy said before is no part of the answer
+                if self._on_sending:
+                    self._on_sending()
             self._began_sending = True
+
+    def receive(self, connected, buffer) -> int:
+        """Read from a socket into a buffer, as `recv_into`; raises TimeoutError also when the time for all is up."""
+        while True:
+            left = self._over_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the answer took too long in all")
+            limit = connected.gettimeout()
+            if left < (float("inf") if limit is None else limit):
+                connected.settimeout(left)
+            self._is_waiting = True
+            try:
+                count = connected.recv_into(buffer)
+            except socket.timeout:
+                # The clock ran on while this process was stopped; what came meanwhile lies in the socket.
+                if self.has_more:
+                    continue
+                raise
+            finally:
+                self._is_waiting = False
+            if len(self.record) < LARGEST_RECORD:
+                self.record += bytes(buffer[:count])
+            return count
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than that for each further piece of the answer."""
+        if self._socket is not None:
+            try:
+                self._socket.settimeout(seconds)
+            except OSError:
+                pass  # it is closed: there is nothing to wait for
+
+    def drain(self, seconds: float) -> None:
+        """Read on into the record where the answer cannot be understood, until its end or so long a silence."""
+        connected, buffer = self._socket, memoryview(bytearray(65536))
+        self.hurry(seconds)
+        try:
+            while connected is not None and len(self.record) < LARGEST_RECORD and self.receive(connected, buffer):
+                pass
+        except (OSError, ValueError):
+            pass  # what came until then counts
+
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes lie in the socket."""
+        from urllib3.util.wait import wait_for_read
+
+        try:
+            return self._socket is not None and wait_for_read(self._socket, 0)
+        except (OSError, ValueError):
+            return False  # it is closed
 
     # Called by the wire, in the exchange's own thread.
 
@@ -86,6 +163,13 @@ class Exchange:
                 return
         self.report(StreamChunk(chunk))
 
-    def lost(self, problem: Exception) -> Lost:
-        # Without a watch there is no proof, and without proof it counts as sent.
-        return Lost(reason(problem), self._began_sending or not self.watched)
+    def ended(self) -> None:
+        """Nothing more is reported."""
+        self._is_over = True
+
+    def words(self, problem: BaseException) -> str:
+        """A transport's exception in words, with the settings that it has to do with."""
+        return reason(problem, self.proxy, self.certificates)
+
+    def lost(self, problem: BaseException) -> Lost:
+        return Lost(self.words(problem), self._began_sending, is_final(problem))

@@ -15,5 +15,6 @@ from .addresses import (  # noqa: F401
 from .answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened, retry_after  # noqa: F401
 from .exchange import Exchange  # noqa: F401
 from .faults import is_final, reason  # noqa: F401
+from .receiving import LARGEST_ANSWER, refuse_layers  # noqa: F401
 from .sessions import watched_session, watching  # noqa: F401
-from .wire import LARGEST_ANSWER, LONGEST_CONNECT, Wire, answer_of, ask, refuse_layers  # noqa: F401
+from .wire import LONGEST_CONNECT, Wire, answer_of, ask  # noqa: F401

@@ -10,21 +10,21 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from importlib.util import find_spec
 
 from ..base.inbox import Inbox
-from . import bodies
+from . import bodies, documents
 from .addresses import is_loopback, origin_of
-from .answers import Answer, Lost, StreamEnded, StreamOpened
+from .answers import Answer, Lost
 from .exchange import Exchange
-from .faults import reason
+from .receiving import receive, salvaged, tell
 from .sessions import watched_session, watching
 
-LARGEST_ANSWER = 16 * 1024 * 1024
 LONGEST_CONNECT = 20.0
-_CHUNK = 65536
 _SPARE = 5.0
+# So much longer is an answer waited for that is coming in when the time for it is up.
+_LAST_CALL = 2.0
 
 
 class Wire:
@@ -78,7 +78,8 @@ class Wire:
         """Nothing has to be ended: what is not read any more stops with this process."""
 
     def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
-        exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None, on_sending)
+        seconds = timeout + _SPARE if method == "GET" else None
+        exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None, on_sending, seconds=seconds)
         job = threading.Thread(
             target=self._run, args=(exchange, method, path, headers, content, timeout, stream), daemon=True
         )
@@ -88,6 +89,7 @@ class Wire:
     def _run(self, exchange, method, path, headers, content, timeout, stream) -> None:
         url = self.base_url + path
         watching(exchange)
+        response = None
         try:
             session = watched_session(self._loopback)
             shown = content.shown if isinstance(content, bodies.Body) else content
@@ -105,86 +107,26 @@ class Wire:
                 allow_redirects=False,
                 stream=True,
             )
-            exchange._response = response
-            self._receive(exchange, response, stream)
+            receive(exchange, response, stream, method == "POST", self._trace)
         except Exception as problem:
-            lost = exchange.lost(problem)
-            self._trace({"lost": asdict(lost)})
-            exchange.report(lost)
+            self._report_lost(exchange, exchange.lost(problem))
         finally:
             watching(None)
-            if exchange._response is not None:
-                exchange._response.close()
+            exchange.ended()
+            if response is not None:
+                response.close()
+
+    def _report_lost(self, exchange: Exchange, lost: Lost) -> None:
+        """No answer could be read: what came all the same may hold it."""
+        found = salvaged(exchange) if exchange.sent else None
+        if isinstance(found, Answer) and documents.is_complete(found.content):
+            return tell(exchange, replace(found, damage=lost.message), self._trace)
+        tell(exchange, replace(lost, begun=found and replace(found, damage=lost.message)), self._trace)
 
     def _authorise(self, request):
         if self._key:
             request.headers[self._key[0]] = self._key[1]
         return request
-
-    def _receive(self, exchange: Exchange, response, stream: bool) -> None:
-        first = b""
-        if stream and 200 <= response.status_code < 300:
-            declared = "text/event-stream" in response.headers.get("Content-Type", "").lower()
-            if declared:
-                exchange.report(StreamOpened(response.status_code))
-            first, is_stream = self._first_chunk(response, declared)
-            if is_stream:
-                if not declared:
-                    exchange.report(StreamOpened(response.status_code))
-                return self._read_stream(exchange, response, first)
-        content = self._read_whole(response, first)
-        self._trace({"answer": {"status": response.status_code, "headers": dict(response.headers), "body": content}})
-        exchange.report(Answer(response.status_code, response.headers, content))
-
-    @staticmethod
-    def _first_chunk(response, declared: bool) -> tuple[bytes, bool]:
-        """The beginning of an answer, and whether it is a stream, whatever its headers say.
-
-        No event of ours begins with a brace, a bracket or an angle: JSON and HTML in place of a
-        stream are told by that.
-        """
-        refuse_layers(response.headers)
-        first = b""
-        while not first.lstrip(b"\xef\xbb\xbf \t\r\n"):
-            chunk = response.raw.read1(_CHUNK, decode_content=True)
-            if not chunk:
-                return first, declared
-            first += chunk
-        return first, first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[", b"<")
-
-    def _read_stream(self, exchange: Exchange, response, first: bytes) -> None:
-        chunk = first
-        try:
-            while chunk and not exchange.left:
-                self._trace({"chunk": chunk})
-                exchange.report_chunk(chunk)
-                chunk = response.raw.read1(_CHUNK, decode_content=True)
-        except Exception as problem:
-            self._trace({"lost": {"message": reason(problem), "sent": True}})
-            return exchange.report(StreamEnded("reset", reason(problem)))
-        exchange.report(StreamEnded("eof"))
-
-    @staticmethod
-    def _read_whole(response, first: bytes) -> bytes:
-        pieces, size = [first], len(first)
-        try:
-            refuse_layers(response.headers)
-            while chunk := response.raw.read1(_CHUNK, decode_content=True):
-                size += len(chunk)
-                if size > LARGEST_ANSWER:
-                    raise ValueError(f"an answer of more than {LARGEST_ANSWER} bytes")
-                pieces.append(chunk)
-        except Exception:
-            if response.status_code < 300:
-                raise
-            # The status has told what became of the request; the rest was only words.
-        return b"".join(pieces)
-
-
-def refuse_layers(headers) -> None:
-    """Raise ValueError for an answer that is compressed more than once: a few bytes of it can become gigabytes."""
-    if "," in headers.get("Content-Encoding", ""):
-        raise ValueError("an answer that is compressed more than once")
 
 
 def _is_loopback_peer(address: str) -> bool:
@@ -207,9 +149,18 @@ def ask(base_url: str, key: tuple[str, str] | None, path: str, seconds: float, b
 def answer_of(exchange: Exchange, inbox: Inbox, seconds: float) -> Answer | Lost:
     """What comes of a request that is no stream, within so many seconds of this machine's clock; then it is given up."""
     give_up_at = time.monotonic() + seconds
-    while message := inbox.take(give_up_at - time.monotonic()):
-        if message.sender is exchange:
-            return message.content
+    while True:
+        left = give_up_at - time.monotonic()
+        if left <= 0:
+            # Not while an answer is there: this process may have been stopped all that time.
+            left = _LAST_CALL if exchange.is_answering else 0.0
+            give_up_at = float("-inf")
+        message = inbox.take(left)
+        if message is None and give_up_at == float("-inf"):
+            break
+        if message is not None and getattr(message, "sender", None) is exchange:
+            if isinstance(message.content, (Answer, Lost)):
+                return message.content
     is_withheld = exchange.withhold()
     exchange.leave()
     return Lost(f"no answer within {seconds:.3g} s", not is_withheld)

@@ -230,7 +230,6 @@ class Download:
             )
         except Exception as problem:
             raise self._cut_or_unsaved(problem) from None
-        exchange._response = response
         return response
 
     def _cut_or_unsaved(self, problem: Exception) -> Exception:
@@ -253,7 +252,7 @@ class Download:
         if status in _EXPIRED:
             raise Expired(f"the result's host answered HTTP {status}: the link may have expired")
         if status in _PASSING or status >= 500:
-            after = transport.retry_after(response.headers, time.time())
+            after = transport.retry_after(status, response.headers, time.time())
             raise _Cut(f"the result's host answered HTTP {status}", after or 0.0, is_told=True)
         if status == 416 and self.size:
             self._start_anew(None, url)

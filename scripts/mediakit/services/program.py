@@ -171,7 +171,6 @@ class _Exchange(transport.Exchange):
 
     def __init__(self, inbox, on_sending, spends: bool):
         super().__init__(inbox, None, on_sending)
-        self.watched = True  # a program was started, or it was not
         self.spends = spends
         self.process = process.Process()
 
