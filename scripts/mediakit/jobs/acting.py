@@ -108,7 +108,7 @@ class Acting:
         """The intent in the ledger; raises Failure 27 where a cap, or an earlier one, refuses."""
         wanted = CheckedRequest(self._provider, self._action.name, self._asked.path, False, self._asked.body or {})
         spending = replace(self._spending, no_store_payload=True)
-        decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0]
+        decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0].decision
         if decision.word == "unknown":
             raise entries.duplicate_unknown(decision.entry, self._provider.looking_guidance)
         if decision.word != "buy":

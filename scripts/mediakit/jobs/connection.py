@@ -246,7 +246,7 @@ def _key_of(
 
 def missing_key(provider: providers.Provider, trusts_dotenv: bool = False) -> errors.Failure:
     """No key for the service that was asked for."""
-    passed_over = keys.passed_over(provider.key, trusts_dotenv=trusts_dotenv)
+    passed_over = keys.passed_over(provider.key, trusts_dotenv=trusts_dotenv) if provider.key else []
     return errors.Failure(
         "missing_api_key",
         f"no key for {provider.title} was found",

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..base import amounts
 from ..console import Console
-from ..ledger import fallbacks, store
+from ..ledger import fallbacks
 from ..media import save
 from . import plan as plans
 from . import purchase, uploads
@@ -57,25 +57,25 @@ class Command:
         self._context = Context(console, connection, ledger, policy, saving)
         self._asked = asked
         self._spending = spending
-        self._decisions: list[store.Decision] = []
+        self._claims: list[purchase.Claim] = []
         self._sent = uploads.Ready(asked.payload)
 
     def claimed(self) -> list[Callable[[Console], int]]:
         uploads.check(self._asked, self._context.ledger)
         patience = self._context.policy.create_timeout
-        self._decisions = purchase.claim(self._context, self._asked, self._spending, patience)
-        self._sent = purchase.ready(self._context, self._asked, self._decisions)
-        return [self._job(decision) for decision in self._decisions]
+        self._claims = purchase.claim(self._context, self._asked, self._spending, patience)
+        self._sent = purchase.ready(self._context, self._asked, self._claims)
+        return [self._job(claim) for claim in self._claims]
 
-    def _job(self, decision: store.Decision) -> Callable[[Console], int]:
+    def _job(self, claim: purchase.Claim) -> Callable[[Console], int]:
         def run(console: Console) -> int:
             context = replace(self._context, console=console)
-            return purchase.decided(context, self._asked, self._spending, decision, self._sent).run()
+            return purchase.claimed(context, self._asked, claim, self._sent).run()
 
         return run
 
     def spent(self) -> list[amounts.Amount]:
-        return purchase.spent(self._context.ledger, self._decisions)
+        return purchase.spent(self._context.ledger, self._claims)
 
     def close(self, code: int) -> None:
         if code in _MAY_BE_THE_INPUTS:

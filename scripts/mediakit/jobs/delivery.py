@@ -216,8 +216,8 @@ class Delivery:
         """What provenance tells of this job."""
         entry, cost, provider = self._writer.entry, self._provider.cost(body), self._provider
         payload = self._start.noted
-        if entry:
-            payload = json.loads(entry.payload) if entry.payload else None
+        if payload is None and entry and entry.payload:
+            payload = json.loads(entry.payload)
         asked_at = self._driver.asked_at if self._start.submission else None
         return {
             "provider": provider.name,

@@ -1,8 +1,8 @@
 """From a checked request, or from an entry of the ledger, to a job that can be driven.
 
-claim       what the ledger makes of a request: a Decision for each copy
+claim       what the ledger makes of a request: a Claim for each copy
 ready       its files at the service, where something is bought
-decided     the Job of a Decision
+claimed     the Job of a Claim
 resume      the Job of an entry that has an id
 reconcile   the Job of an entry whose outcome is unknown
 attach      the Job of an entry whose id a person has found
@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..base import amounts, errors
 from ..ledger import entries, store
@@ -31,15 +31,32 @@ from .request import CheckedRequest
 # -- claiming --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What the ledger has decided about one copy.
+
+    decision   store.Decision; its entry is None where there is no ledger
+    sent_with  what is sent beside the payload, if it is bought
+    """
+
+    decision: store.Decision
+    sent_with: dict
+
+    @property
+    def buys(self) -> bool:
+        return self.decision.word == "buy"
+
+
 def claim(
     context: Context, asked: CheckedRequest, spending: Spending, patience: float, plans: bool = True
-) -> list[store.Decision]:
-    """The ledger's Decision for each copy; raises Failure 27 where a cap or the ledger refuses.
+) -> list[Claim]:
+    """The ledger's decision about each copy; raises Failure 27 where a cap or the ledger refuses.
 
     patience  seconds in which another process that buys the same must have an answer
     plans     whether a service that plans creates can plan this: without it nothing but the request is ever sent
     """
     ledger, provider = context.ledger, asked.provider
+    beside = [price.sent_with(spending, asked) for _ in range(spending.copies)]
     caps = caps_and_prices.standing_caps()
     if spending.max_spend is not None:
         wanted = amounts.in_unit(spending.max_spend, provider.unit, provider.units)
@@ -54,16 +71,16 @@ def claim(
                 retryable=False,
                 guidance=["Set AI_MEDIA_HOME to a folder that can be written."],
             )
-        return [store.Decision("buy", None)] * spending.copies
+        return [Claim(store.Decision("buy", None), one) for one in beside]
     try:
         # A plan needs the files at the service, and they are brought only to buy.
         asks = plans and caps and provider.plan and not asked.attachments
         planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
-        orders = _orders(context, ledger, asked, spending, planned or price.price_of(ledger, asked))
+        orders = _orders(context, ledger, asked, spending, beside, planned or price.price_of(ledger, asked))
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
     patience = min(patience + entries.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
-    return entries.claim(
+    decisions = entries.claim(
         ledger,
         orders,
         caps,
@@ -73,12 +90,18 @@ def claim(
         retry_unknown=spending.retry_unknown,
         accept_unknown_cost=spending.accept_unknown_cost,
     )
+    return [Claim(decision, one) for decision, one in zip(decisions, beside)]
 
 
 def _orders(
-    context: Context, ledger: store.Ledger, asked: CheckedRequest, spending: Spending, price_of_one
+    context: Context,
+    ledger: store.Ledger,
+    asked: CheckedRequest,
+    spending: Spending,
+    beside: list[dict],
+    price_of_one: amounts.Price | None,
 ) -> list[store.Order]:
-    """One order for each copy."""
+    """One order for each copy; `beside` is what is sent with each."""
     connection, provider, folder = context.connection, asked.provider, context.saving.folder
     origin = connection.origin
     # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
@@ -102,10 +125,10 @@ def _orders(
         store.Order(
             fingerprint=amounts.fingerprint(request, spending.intent, copy),
             copy=copy,
-            sent_with=store.as_json(price.sent_with(spending, asked)),
+            sent_with=store.as_json(sent_with),
             **common,
         )
-        for copy in range(1, spending.copies + 1)
+        for copy, sent_with in enumerate(beside, 1)
     ]
 
 
@@ -115,11 +138,11 @@ def _flags_given() -> str:
     return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
-def spent(ledger: store.Ledger | None, decisions: list[store.Decision]) -> list[amounts.Amount]:
+def spent(ledger: store.Ledger | None, claims: list[Claim]) -> list[amounts.Amount]:
     """What the jobs that this command bought have cost, as far as it was told; one Amount a unit."""
     sums: dict[str, int] = {}
-    for decision in decisions:
-        entry = ledger.find(decision.entry.key) if ledger and decision.word == "buy" else None
+    for claim in claims:
+        entry = ledger.find(claim.decision.entry.key) if ledger and claim.buys else None
         if entry and entry.cost is not None:
             sums[entry.cost_unit] = sums.get(entry.cost_unit, 0) + entry.cost
     return [amounts.Amount(micro, unit) for unit, micro in sorted(sums.items())]
@@ -147,28 +170,23 @@ def _began_at() -> float:
 # -- buying ----------------------------------------------------------------------------------------------
 
 
-def ready(context: Context, asked: CheckedRequest, decisions: list[store.Decision]) -> uploads.Ready:
+def ready(context: Context, asked: CheckedRequest, claims: list[Claim]) -> uploads.Ready:
     """The inputs at their service, where something is bought; raises Failure, and then nothing is."""
-    if all(decision.word != "buy" for decision in decisions):
-        return uploads.Ready(asked.payload)
-    return uploads.fulfil(context, asked)
+    return uploads.fulfil(context, asked) if any(claim.buys for claim in claims) else uploads.Ready(asked.payload)
 
 
-def decided(
-    context: Context, asked: CheckedRequest, spending: Spending, decision: store.Decision, sent: uploads.Ready
-) -> Job:
-    """The Job of a Decision; `sent` is what is sent of a request that is bought. Raises Failure 27."""
-    entry = decision.entry
+def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads.Ready) -> Job:
+    """The Job of a Claim; `sent` is what is sent of a request that is bought. Raises Failure 27."""
+    decision, entry = claim.decision, claim.decision.entry
     writer = entries.Writer(context.console, context.ledger, entry)
     if decision.word == "resume":
         return _resumed(context, entry, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
         failure = entries.duplicate_unknown(entry, asked.provider.looking_guidance)
         return _looked_for(context, entry, writer, failure, asked.model, asked.path, asked.noted)
-    beside = _beside(entry) if entry else price.sent_with(spending, asked)
     start = Start(
         asked.model,
-        Submission(asked.path, sent.payload, beside, sent.body, sent.seconds),
+        Submission(asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds),
         repeats_for=(asked.provider.idempotency or {}).get("seconds", 0.0),
         # Nobody can tell from a list of jobs which file another one was given.
         sought=None if sent.body else sent.payload,
@@ -264,7 +282,7 @@ def _looked_for(
         unresolved=failure,
         repeats_for=left,
         sought=payload,
-        noted=payload,
+        noted=noted,
     )
     return Job(_without_stream(context), start, writer)
 
