@@ -10,6 +10,7 @@ redactor    takes secrets out of what is shown or stored
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)
 inbox       where threads put what happens, and one waits for it
 retry       pauses between tries, and how often one is told of
+documents   JSON files that come with the skill, each read once
 pointer     JSON Pointers: find and write (pure)
 times       RFC 3339, and what is left of the command's time
 errors      what ends a command, and how an HTTP answer is classified (pure)

@@ -15,7 +15,7 @@ import json
 import os
 import re
 
-from ..base import paths
+from ..base import documents, paths
 from ..contracts import ContractError, validation
 from . import providers
 from .providers import ASSETS
@@ -41,8 +41,7 @@ def document(service: str) -> dict:
     """The bundled catalogue of a service, as it is."""
     path = os.path.join(ASSETS, "contracts", f"{service}.catalogue.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        return documents.load(path)
     except FileNotFoundError:
         raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
 

@@ -7,9 +7,9 @@ TASKS            what can be asked for
 
 from __future__ import annotations
 
-import json
 import os
 
+from ..base import documents
 from ..base.pointer import first, point
 from .answers import TERMINAL_STATES, Reading, Verdict, read_json
 from .provider import Provider, is_media_url, outputs_at
@@ -61,5 +61,4 @@ def spoken_by(name: str) -> tuple[str, ...]:
 
 
 def _descriptor(name: str) -> dict:
-    with open(os.path.join(ASSETS, "providers", f"{name}.json"), encoding="utf-8") as file:
-        return json.load(file)
+    return documents.load(os.path.join(ASSETS, "providers", f"{name}.json"))
