@@ -68,6 +68,9 @@ def build_parser():
     parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
+    parser.add_argument(
+        "--accept-unverified", action="store_true", help="download: take files as they are, also where they look broken"
+    )
     parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
     parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
     parser.add_argument(
@@ -119,6 +122,8 @@ def _check(given):
         raise bad_argument("JOB", "expected a key such as job_0123456789abcdef, or the service's id")
     if takes_many and given.key_stdin:
         raise bad_argument("--key-stdin", "expected with one job: a key is for one service")
+    if given.accept_unverified and given.action != "download":
+        raise bad_argument("--accept-unverified", "expected with download")
     if given.attach is not None and (given.action != "reconcile" or takes_many):
         raise bad_argument("--attach", "expected with reconcile and one job")
 
@@ -223,9 +228,10 @@ def _spend(console, given, ledger):
 
 
 def _gallery(console, given):
+    from mediakit.jobs import existing, flags
     from mediakit.provenance import gallery
 
-    path, files, omitted = gallery.write("." if given.output_dir is None else given.output_dir)
+    path, files, omitted = gallery.write(existing.into(".", flags.saving(given)).folder)
     return console.result("gallery", 0, path=path, files=files, omitted=omitted or None)
 
 

@@ -139,7 +139,8 @@ def test_help_needs_no_package_and_tells_flags_examples_and_exit_codes(script):
 
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
-def test_every_flag_is_explained_and_every_example_is_accepted(script):
+def test_every_flag_is_explained_and_every_example_is_accepted(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a user works
     module = runpy.run_path(str(SCRIPTS / script))
     parser = module["build_parser"]()
     assert [action.option_strings for action in parser._actions if not action.help] == []

@@ -447,6 +447,83 @@ def test_download_saves_later_what_could_not_be_saved_and_buys_nothing(scripts, 
         assert len(tree(tmp_path)) == 2 and third.result["assets"][0]["path"].startswith(str(tmp_path / "two"))
 
 
+def run_again(scripts, line: dict, *more: str) -> Run:
+    """The `next_command` of a result."""
+    words = [Path(word).name if word.endswith(".py") else word for word in line["next_argv"]]
+    return scripts.run(*words[1:], *more, env=WITH_KEY)
+
+
+def bought(scripts, service, *flags: str):
+    done = job("COMPLETED", f"{service.origin}/media/1")
+    service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+    service._scripts["read"] = [answer(200, done)]
+    return create(scripts, service, "--output-dir", "out", *flags)
+
+
+def test_what_looks_broken_is_kept_and_the_command_that_accepts_it_told(scripts, tmp_path):
+    with FakeService(media=sent(PHOTO[:HALF])) as service:
+        first = bought(scripts, service)
+        (kept,) = tree(tmp_path)
+        assert first.code == 26 and kept.endswith("-1.unverified.png") and first.result["assets"][0]["unverified"]
+        assert "--accept-unverified" in first.result["next_command"], first.result
+        assert Path(kept).name in first.result["error"]["message"]
+        # The same once more, without the word for it, keeps one file and says the same.
+        again = scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=WITH_KEY)
+        assert (again.code, list(tree(tmp_path))) == (26, [kept])
+        fetched = service.count("GET", "/media/")
+        accepted = run_again(scripts, first.result)
+        assert (accepted.code, service.posts(), service.count("GET", "/media/")) == (0, 1, fetched), accepted.events
+        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+    name = kept.replace(".unverified", "")
+    assert tree(tmp_path) == {name: PHOTO[:HALF]} and shown["delivered"]
+    assert accepted.result["assets"][0]["path"] == str(tmp_path / name)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {Path(name).name, f"{Path(name).name}.json"}
+
+
+def test_a_link_that_turns_out_well_takes_the_place_of_nothing(scripts, tmp_path):
+    with FakeService(media=[sent(PHOTO[:HALF]), sent(PHOTO)]) as service:
+        first = bought(scripts, service)
+        again = scripts.run("jobs.py", "download", first.result["job"], "--base-url", service.base_url, env=WITH_KEY)
+    assert (first.code, again.code) == (26, 0)
+    assert sorted(map(len, tree(tmp_path).values())) == [HALF, len(PHOTO)]
+
+
+@pytest.mark.parametrize("script", [("jobs.py", "resume"), ("jobs.py", "download"), ("wait_generation.py", "--job")])
+def test_a_job_that_was_delivered_is_not_saved_twice_unless_asked(scripts, tmp_path, script):
+    with FakeService(media=PICTURE) as service:
+        first = bought(scripts, service)
+        where = (first.result["job"], "--base-url", service.base_url)
+        again = scripts.run(*script, *where, "--output-dir", "out", env=WITH_KEY)
+        assert (first.code, again.code, service.count("GET", "/media/")) == (0, 0, 1), again.events
+        assert again.result["assets"] == first.result["assets"] and len(tree(tmp_path)) == 1
+        assert len(list((tmp_path / "out").iterdir())) == 2  # the file, and one record beside it
+        named = scripts.run(*script, *where, "--output-dir", "out", "--output-name", "boat", env=WITH_KEY)
+        assert named.code == 0 and "out/boat.png" in tree(tmp_path)
+
+
+def test_a_flag_says_how_many_pixels_are_looked_at(scripts, tmp_path):
+    with FakeService(media=sent(PHOTO)) as service:
+        first = bought(scripts, service, "--max-pixels", "59999")
+        assert first.code == 26 and "--max-pixels" in first.result["error"]["message"]
+        again = scripts.run(
+            "jobs.py", "download", first.result["job"], "--base-url", service.base_url, "--max-pixels", "60000",
+            env=WITH_KEY,
+        )  # fmt: skip
+    assert again.code == 0 and len(tree(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("below", [".", "out", "scripts/../deep/out", "assets"])
+def test_nothing_is_saved_into_the_skills_own_folder(scripts, tmp_path, below):
+    (tmp_path / "link").symlink_to(ROOT)
+    for folder in (ROOT / below, tmp_path / "link" / below):
+        with FakeService() as service:
+            run = create(scripts, service, "--output-dir", str(folder))
+            assert (run.code, run.result["field"], service.connections) == (2, "--output-dir", 0), run.events
+            assert "outside this skill's own" in run.result["message"]
+    run = scripts.run("jobs.py", "gallery", cwd=ROOT / "references")
+    assert (run.code, run.result["field"]) == (2, "--output-dir")
+
+
 def test_download_of_a_job_that_its_service_has_forgotten_says_so(scripts):
     with FakeService(create=stream(event("COMPLETED")), read=answer(404, {"message": "no such job"})) as service:
         bought = create(scripts, service).result["job"]
@@ -594,6 +671,8 @@ def test_a_download_that_nobody_waits_for_any_more_leaves_nothing_behind(scripts
         ("--max-file-size", "9999999999999999999"),
         ("--max-total-size", "1e9"),
         ("--max-files", "0"),
+        ("--max-pixels", "0"),
+        ("--max-pixels", "many"),
         ("--download-timeout", "0"),
         ("--download-timeout", "inf"),
     ],

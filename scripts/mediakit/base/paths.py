@@ -7,6 +7,7 @@ other_ledgers   further folders that may hold a ledger which counts
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
+is_skills_own          whether a path lies in the folder of this skill
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from . import repository
 from .home import NAME, absolute, expand, platform_state, trouble
 
 __all__ = [
-    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "make_private_folder",
+    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "is_skills_own",
+    "make_private_folder",
     "other_ledgers", "settings_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
 
+# Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.
+SKILL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 LOCAL = f".{NAME}"
 # The ledger, in the state folder.
 LEDGER = "ledger.sqlite3"
@@ -45,6 +49,12 @@ class State:
     warning: str | None = None
     is_local: bool = False
     refused: bool = False
+
+
+def is_skills_own(path: str) -> bool:
+    """Whether a path, links followed, is the folder of this skill or lies in it: nothing of the user's is kept there."""
+    own, path = (os.path.normcase(os.path.realpath(one)) for one in (SKILL, path))
+    return path == own or path.startswith(own + os.sep)
 
 
 def choose_state(folder: str | None) -> None:

@@ -134,6 +134,11 @@ def state_folder(text: str) -> str:
     return whole_path
 
 
+IN_SKILL = (
+    "expected a folder outside this skill's own, which installers wipe; name one of yours, such as ~/ai-media-out"
+)
+
+
 def folder(text: str) -> str:
     """An argparse type: a folder that can be written, or that can be made; its `~` is expanded."""
     text = paths.expand(text)
@@ -144,4 +149,6 @@ def folder(text: str) -> str:
     is_text = not re.search("[\ud800-\udfff]", os.path.abspath(text))
     if not (text and is_text and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
         raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
+    if paths.is_skills_own(text):
+        raise argparse.ArgumentTypeError(IN_SKILL)
     return text

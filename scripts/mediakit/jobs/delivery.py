@@ -133,7 +133,7 @@ class Delivery:
         self._outputs = self._provider.outputs(body)
         saving = self._context.saving
         if not end.fields["ok"] or saving.folder is None:
-            return self._finish(end, None, None)
+            return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
         keeper = provenance.Keeper(self._context.console, saving, self._facts(body), wanted)
         saver = self._saver(saving.folder, keeper)
@@ -158,22 +158,22 @@ class Delivery:
         elif message is not None:
             files.take(message)
         if files.ended:
-            return self._finish(end, files.assets, files.ended.problem)
+            return self._finish(end, files.assets, files.ended)
         if time.monotonic() >= self.wake_at:
             files.stop()
-            return self._finish(end, files.assets, _LATE)
+            return self._finish(end, files.assets, save.SavingEnded(_LATE))
         return None
 
     def abandon(self) -> None:
         if self._files:
             self._files.abandon()
 
-    def _finish(self, end: End, assets: list[dict] | None, problem: str | None) -> int:
+    def _finish(self, end: End, assets: list[dict] | None, ended: save.SavingEnded) -> int:
         if assets is not None:
             self._writer.saved(assets)
-        code = self._report.terminal(end, self._outputs, assets, problem)
+        code = self._report.terminal(end, self._outputs, assets, ended)
         # Exit 26 is not delivered: the same command again saves what is missing, and buys nothing.
-        self._writer.ended(code, delivered=not problem)
+        self._writer.ended(code, delivered=ended.problem is None)
         return code
 
     # -- files ---------------------------------------------------------------------------------------
@@ -191,7 +191,14 @@ class Delivery:
             task=saving.task,
             job=self._writer.key,
         )
-        return save.Saver(folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing)
+        return save.Saver(
+            folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing, self._saved_before()
+        )
+
+    def _saved_before(self) -> list[dict]:
+        """The files of this job that an earlier command has saved."""
+        entry = self._writer.entry
+        return json.loads(entry.assets) if entry and entry.assets else []
 
     def _ask_anew(self) -> None:
         """A link has expired: the job is read once more for a fresh one."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..base import errors
+from ..base import errors, paths
 from ..console import Console, several
+from ..console.flags import IN_SKILL
 from ..ledger import entries, store
 from ..media import save
 from . import purchase, request
@@ -99,7 +100,9 @@ def _way(ledger: store.Ledger, entry: store.Entry):
 
 
 def into(folder: str | None, saving: save.Saving) -> save.Saving:
-    """The same, into that folder where none is named."""
+    """The same, into that folder where none is named; raises Failure 2."""
+    if saving.folder is None and folder is not None and paths.is_skills_own(folder):
+        raise errors.bad_argument("--output-dir", IN_SKILL)
     return replace(saving, folder=saving.folder or folder)
 
 

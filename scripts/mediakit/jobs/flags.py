@@ -174,6 +174,12 @@ def add_saving_flags(group) -> None:
         "--download-timeout", type=seconds(above=True), metavar="SECONDS", help="for a job's results, default 1800"
     )
     group.add_argument(
+        "--max-pixels",
+        type=whole(1, 10**12),
+        metavar="N",
+        help="of a picture that is taken for whole, default 500 million",
+    )
+    group.add_argument(
         "--allow-private-network",
         action="store_true",
         help="also fetch results from private addresses, for a VPN with fake addresses; RISK: a result's link "
@@ -248,7 +254,7 @@ def action(given: argparse.Namespace) -> ActionFlags:
 
 def saving(given: argparse.Namespace) -> save.Saving:
     """How results are saved; one for a whole command, whose files it counts."""
-    from ..media import download, names, save
+    from ..media import check, download, names, save
 
     limits = {
         "file_bytes": given.max_file_size,
@@ -262,6 +268,8 @@ def saving(given: argparse.Namespace) -> save.Saving:
         template=given.output_name or names.DEFAULT,
         task=getattr(given, "task", None),
         budget=download.Budget(download.LIMITS._replace(**limits)),
+        most_pixels=given.max_pixels or check.MOST_PIXELS,
+        accepts_unverified=getattr(given, "accept_unverified", False),
         allows_private=given.allow_private_network,
         embeds=given.embed_metadata,
         shows=given.show,
@@ -273,7 +281,7 @@ def saving(given: argparse.Namespace) -> save.Saving:
 def _saving_flags(given: argparse.Namespace) -> tuple[str, ...]:
     """The flags that say the same about saving to another command, but for the folder."""
     words = []
-    for name in ("output_name", "max_file_size", "max_total_size", "max_files", "download_timeout"):
+    for name in ("output_name", "max_file_size", "max_total_size", "max_files", "download_timeout", "max_pixels"):
         if getattr(given, name) is not None:
             words += [_flag(name), str(getattr(given, name))]
     switches = ("allow_private_network", "embed_metadata", "show")

@@ -59,15 +59,15 @@ class Report:
     def about(self) -> dict:
         return {"outcome": self._driver.machine.outcome, **self.way_on()}
 
-    def way_on(self, action: str = "resume") -> dict:
-        """The id, the job's key in the ledger, and the command that goes on with it."""
+    def way_on(self, action: str = "resume", *flags: str) -> dict:
+        """The id, the job's key in the ledger, and the command that goes on with it; `flags` are of that action."""
         found, key = self._driver.machine.generation_id, self._writer.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         words = [*self._connection.chosen]
         if self._saving.folder is not None:
             words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
         if key and found:
-            return {**known, **command_line("jobs.py", action, key, *words)}
+            return {**known, **command_line("jobs.py", action, key, *words, *flags)}
         if key and self._driver.machine.outcome == "unknown":
             return {**known, **command_line("jobs.py", "reconcile", key, *words)}
         # An id that holds the key would carry it into a command line.
@@ -102,10 +102,11 @@ class Report:
         fields = {"outcome": "accepted", "assets": assets, **self.way_on()}
         return self._console.result("interrupted", 128 + signal_number, **fields)
 
-    def terminal(self, end: End, outputs: list[dict], assets: list[dict] | None, problem: str | None) -> int:
-        """assets   of the files that were saved; None where none were asked for
-        problem  why not every file is on disk, in words
+    def terminal(self, end: End, outputs: list[dict], assets: list[dict] | None, ended: save.SavingEnded) -> int:
+        """assets  of the files that were saved; None where none were asked for
+        ended   how that ended
         """
+        problem = ended.problem
         body = end.reading.body if end.reading else None
         source = self._driver.wire.source
         fields = {
@@ -131,7 +132,7 @@ class Report:
             fields["mode_used"] = source or "rest"
         fields.update({name: fields[ours] for name, ours in names.items() if fields.get(ours) is not None})
         if problem:
-            fields.update(self.way_on("download"))
+            fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
         return self._console.result("terminal", 26 if problem else end.exit_code, **fields)
 
     def _error(self, end: End, body, problem: str | None) -> dict | None:

@@ -101,6 +101,12 @@ def by_hand(entry: store.Entry, guidance: list[str]) -> list[str]:
     ]
 
 
+# Enough to tell of a file once more without fetching it.
+_KEPT_OF_ASSET = (
+    "number", "path", "bytes", "sha256", "media_type", "width", "height", "provenance", "unverified", "warning",
+)  # fmt: skip
+
+
 class Writer:
     """What a runner writes down about one job.
 
@@ -187,7 +193,7 @@ class Writer:
         """Files of the job are on disk; each as its `asset` event told it."""
         if self._ledger and assets:
             saved = store.as_json([asset["path"] for asset in assets])
-            known = [{name: asset[name] for name in ("number", "path", "bytes", "sha256")} for asset in assets]
+            known = [{name: asset[name] for name in _KEPT_OF_ASSET if name in asset} for asset in assets]
             what = f"{len(assets)} files saved"
             self._write(self._ledger.record, self.key, what, paths=saved, assets=store.as_json(known))
 

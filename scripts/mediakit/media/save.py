@@ -289,6 +289,7 @@ class Saver:
     def _place(self, private: str, number: int, verdict: check.Verdict, asset: dict, output: dict) -> _Trouble | None:
         """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
         is_doubted = verdict.problem is not None and not self._saving.accepts_unverified
+        mark = UNVERIFIED if is_doubted else ""
         path = ""
 
         def tell(found: str) -> None:
@@ -296,15 +297,10 @@ class Saver:
             path = found
             self._report(AssetSaved({"path": path, "number": number, **asset}, output))
 
-        self._staging.place(private, self._candidates(number, verdict.ending, is_doubted), tell)
+        self._staging.place(private, _candidates(self._name.of(number), verdict.ending, mark), tell)
         if not is_doubted:
             return None
         return _Trouble(number, f"{verdict.problem}; it is kept as {os.path.basename(path)}", is_kept=True)
-
-    def _candidates(self, number: int, ending: str, is_doubted: bool):
-        stem, mark = self._name.of(number), UNVERIFIED if is_doubted else ""
-        for counter in range(1, _MOST_NAMES):
-            yield f"{stem}-{counter}{mark}.{ending}" if counter > 1 else f"{stem}{mark}.{ending}"
 
     def _room(self) -> int:
         return shutil.disk_usage(self._staging.folder).free
@@ -335,9 +331,9 @@ class Saver:
 
     def _accepted(self, asset: dict, number: int) -> dict:
         """The same file under a name of its own; raises OSError."""
-        ending = os.path.basename(asset["path"]).rpartition(UNVERIFIED + ".")[2]
+        stem, _, ending = os.path.basename(asset["path"]).rpartition(UNVERIFIED + ".")
         placed: list[str] = []
-        self._staging.place(asset["path"], self._candidates(number, ending, False), placed.append)
+        self._staging.place(asset["path"], _candidates(stem, ending), placed.append)
         staging.remove(asset["path"] + ".json")  # its record names the file as it was called
         return {**asset, "path": placed[0]}
 
@@ -396,6 +392,12 @@ class _Links:
         self._report(LinkExpired())
         found = self.fresh.get()
         return outputs if found is None or len(found) < max(len(outputs), number) else found
+
+
+def _candidates(stem: str, ending: str, mark: str = ""):
+    """Names of a file, the best first: a counter is added where one is taken."""
+    for counter in range(1, _MOST_NAMES):
+        yield f"{stem}-{counter}{mark}.{ending}" if counter > 1 else f"{stem}{mark}.{ending}"
 
 
 def _is_unchanged(asset: dict) -> bool:
