@@ -45,20 +45,20 @@ def build_parser():
 
 
 def main(console, given):
-    from mediakit.console import several
-    from mediakit.jobs import create, flags, request
-    from mediakit.provenance import provenance
+    from mediakit.jobs import flags, request
 
     spending, policy, saving = flags.spending(given), flags.wait_policy(given), flags.saving(given)
-    provenance.check(saving)
+    saving.check()
     wanted, where = request.made_again(flags.create_request(given), flags.connection(given))
     asked = request.check(wanted, where, policy, spending.copies)
     if given.dry_run:
-        return create.plan(console, asked, where, spending, policy)
+        from mediakit.jobs import plan
+
+        return plan.show(console, asked, where, spending, policy)
+    from mediakit.jobs import create
+
     command = create.Command(console, asked, where, spending, policy, saving)
-    code = several.run(console, command.claimed(), command.spent)
-    command.close(code)
-    return code
+    return command.run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import time
 
 from ..base.inbox import Inbox, Message, Signal
 from ..ledger import entries
-from ..provenance import provenance
 from . import lifecycle
 from .connection import Connection
 from .context import Context
@@ -34,7 +33,7 @@ class Job:
     def __init__(
         self, context: Context, start: Start, writer: entries.Writer | None = None, inbox: Inbox | None = None
     ):
-        provenance.check(context.saving)
+        context.saving.check()
         self._context = context
         self._start = start
         self._inbox = inbox or Inbox()

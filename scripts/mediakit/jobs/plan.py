@@ -15,28 +15,23 @@ from ..http import bodies, transport
 from ..media import inputs
 from ..services import providers
 from . import price
-from .connection import Connection, ConnectionFlags, address
+from .connection import Connection, ConnectionFlags, address, connect_to_plan
+from .lifecycle import WaitPolicy
 from .price import Spending
 from .request import CheckedRequest
 
 
 def show(
-    console: Console,
-    asked: CheckedRequest,
-    spending: Spending,
-    flags: ConnectionFlags,
-    connection: Connection | None,
-    deadline: float,
+    console: Console, asked: CheckedRequest, flags: ConnectionFlags, spending: Spending, policy: WaitPolicy
 ) -> int:
-    """Write the plan; returns the exit code. `connection` is to a service that plans, or None.
-
-    Raises Failure where the service's own plan says that it would refuse.
-    """
+    """Write the plan; returns the exit code. Raises Failure where the service's own plan says that it would refuse."""
     provider = asked.provider
+    # A service's own plan needs the files there.
+    connection = None if asked.attachments else connect_to_plan(console, flags, provider, policy.deadline)
     for code, message in asked.warnings:
         console.warning(code, message)
     guards = price.guards(spending, asked)
-    body = _service_plan(console, asked, connection, guards, deadline) if connection else None
+    body = _service_plan(console, asked, connection, guards, policy.deadline) if connection else None
     planned = provider.planned_cost(body)
     cost = amounts.Price(planned, "service") if planned else price.price_of(None, asked)
     base_url = address(flags, provider)

@@ -21,6 +21,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from ..base import errors
 from ..base.inbox import Message
 from ..base.retry import HEARTBEAT, Backoff
 from ..http import transport
@@ -116,6 +117,12 @@ class Saving:
     shows: bool = False
     stores: bool = True
     flags: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise Failure 2 for a flag that nothing can come of."""
+        for flag in ("--output-name", "--embed-metadata", "--show"):
+            if flag in self.flags and self.folder is None:
+                raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Where a result comes from: told beside its file, inside it, and read back to make it again.
 
-    check       whether what the flags ask for can be done
     Keeper      for the files of one job: writes the record beside each, embeds it, shows the picture
     read        the record in a file, or None
     recorded    the record in a file that is named to make its result again; payload_again what to send for that
@@ -39,13 +38,6 @@ _LARGEST_USAGE = 16 * 1024
 _LONGEST_MODEL = 200
 # What is nested deeper is not told: a value that can just be read may be too deep to be written.
 _DEEPEST = 40
-
-
-def check(saving: save.Saving) -> None:
-    """Raise Failure 2 for a flag that nothing can come of."""
-    for flag in ("--output-name", "--embed-metadata", "--show"):
-        if flag in saving.flags and saving.folder is None:
-            raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
 # -- writing -------------------------------------------------------------------------------------------
