@@ -64,15 +64,19 @@ def build_parser():
 
 def main(console, given):
     from mediakit.jobs import account, flags
-    from mediakit.jobs.connection import provider_of
 
+    if given.service is None:
+        _check_alone(given)
+        return account.services(console)
     where = flags.connection(given)
     if given.action is None:
+        from mediakit.jobs.connection import provider_of
+
         _check_alone(given)
-        if given.service is None:
-            return account.services(console)
         return account.listing(console, provider_of(where, given.service))
-    return account.run(console, given.service, given.action, where, flags.action(given), flags.spending(given))
+    from mediakit.jobs import action
+
+    return action.run(console, given.service, given.action, where, flags.action(given), flags.spending(given))
 
 
 def _check_alone(given):

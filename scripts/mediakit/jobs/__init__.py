@@ -4,7 +4,8 @@ flags       flags that several scripts have, and what they come to
 create      a command that creates
 existing    going on with the jobs of the ledger
 account     what else can be done with an account
-acting      one of its actions, carried out
+action      one of its actions, from its flags
+acting      the same, carried out
 judging     what the answer to an action comes to
 plan        what a create would send
 purchase    from a request, or a job of the ledger, to a job that can be driven

@@ -13,14 +13,20 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from ..base import errors, paths
 from ..base.inbox import Inbox
 from ..console import Console
-from ..http import transport
-from ..ledger import store
+from ..http import addresses
+from ..http.answers import Answer, Lost
+from ..http.wire import Wire, answer_of
 from ..services import keys, program, providers
 from .trace import Trace
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from ..ledger import store
 
 
 @dataclass(frozen=True)
@@ -60,20 +66,20 @@ class Connection:
     through: program.Program | None = None
     trace: Trace | None = None
 
-    def wire(self, inbox) -> transport.Wire | program.ProgramWire:
+    def wire(self, inbox) -> Wire | program.ProgramWire:
         """What sends the requests of one job; what comes of them is put into `inbox`."""
         if self.through:
             return program.ProgramWire(self.through, self.key, inbox, self._recorder())
         return self.http(inbox)
 
-    def http(self, inbox) -> transport.Wire:
+    def http(self, inbox) -> Wire:
         """The same over HTTP in any case: a service's program does nothing but jobs."""
-        return transport.Wire(self.base_url, self.authorisation, inbox, self._recorder())
+        return Wire(self.base_url, self.authorisation, inbox, self._recorder())
 
     def _recorder(self) -> Callable[[dict], None] | None:
         return self.trace.recorder() if self.trace else None
 
-    def ask(self, path: str, seconds: float, body=None) -> transport.Answer | transport.Lost:
+    def ask(self, path: str, seconds: float, body=None) -> Answer | Lost:
         """Read once over HTTP, and wait for it so many seconds at most.
 
         body  of a question that the service takes as a POST; never of anything that costs
@@ -81,7 +87,7 @@ class Connection:
         inbox = Inbox()
         wire = self.http(inbox)
         exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
-        return transport.answer_of(exchange, inbox, seconds)
+        return answer_of(exchange, inbox, seconds)
 
     @property
     def origin(self) -> str:
@@ -89,8 +95,8 @@ class Connection:
         if self.embedded:
             default = providers.spoken_by(self.provider.name)[0]
             return "embedded" if self.provider.speaks == default else f"embedded {self.provider.speaks}"
-        scheme, host, port = transport.origin_of(self.base_url)
-        return f"{scheme}://{host}:{port}{transport.urlsplit(self.base_url).path}"
+        scheme, host, port = addresses.origin_of(self.base_url)
+        return f"{scheme}://{host}:{port}{urlsplit(self.base_url).path}"
 
     @property
     def authorisation(self) -> tuple[str, str] | None:
@@ -108,8 +114,8 @@ class Connection:
     @property
     def loopback_base(self) -> str | None:
         """The base URL where the service is on this machine; None elsewhere."""
-        host = transport.origin_of(self.base_url)[1]
-        return self.base_url if transport.is_loopback(host) else None
+        host = addresses.origin_of(self.base_url)[1]
+        return self.base_url if addresses.is_loopback(host) else None
 
 
 def provider_of(flags: ConnectionFlags, name: str) -> providers.Provider:
@@ -130,7 +136,7 @@ def address(flags: ConnectionFlags, provider: providers.Provider) -> str | None:
     """The base URL that the flags mean; None for an embedded service, whose address is chosen when it starts."""
     if flags.base_url is None and provider.base_url is None:
         return None
-    return transport.resolve_base_url(flags.base_url, provider.base_url, flags.trust_base_url)
+    return addresses.resolve_base_url(flags.base_url, provider.base_url, flags.trust_base_url)
 
 
 def connect(
@@ -234,7 +240,7 @@ def _key_of(
         provider.key,
         from_stdin,
         through.saved_login if through else lambda: None,
-        made_up=base_url is not None and transport.is_loopback(transport.origin_of(base_url)[1]),
+        made_up=base_url is not None and addresses.is_loopback(addresses.origin_of(base_url)[1]),
         trusts_dotenv=flags.trust_dotenv,
     )
     if key is None:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import fields
-from typing import TYPE_CHECKING
 
 from ..base.times import time_left
 from ..console.flags import folder, one_of, seconds, size, whole, word
 from ..services import providers
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from ..media import save
     from .acting import ActionFlags
@@ -201,6 +200,8 @@ def _template(text: str) -> str:
 
 def _of_same_name(cls, given: argparse.Namespace):
     """A dataclass whose fields are called as the flags are; a flag that a script does not have keeps its default."""
+    from dataclasses import fields  # not for --help
+
     return cls(**{one.name: getattr(given, one.name) for one in fields(cls) if hasattr(given, one.name)})
 
 

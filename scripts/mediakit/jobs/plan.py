@@ -11,7 +11,8 @@ import shlex
 
 from ..base import amounts, errors
 from ..console import Console
-from ..http import bodies, transport
+from ..http import bodies
+from ..http.answers import Lost
 from ..media import inputs
 from ..services import providers
 from . import price
@@ -63,7 +64,7 @@ def _service_plan(console: Console, asked: CheckedRequest, connection: Connectio
     """The service's answer; None, after a warning, where it gives none."""
     answer = price.service_plan(connection, asked, guards, deadline)
     provider = connection.provider
-    if isinstance(answer, transport.Lost):
+    if isinstance(answer, Lost):
         console.warning("no_service_plan", f"{provider.title} could not be asked for its own plan: {answer.message}")
         return None
     body, words = providers.read_json(answer.content)

@@ -14,11 +14,15 @@ import time
 from dataclasses import dataclass
 
 from ..base import amounts, errors
-from ..http import transport
-from ..ledger import spending, store
+from ..http.answers import Answer, Lost
+from ..ledger import spending
 from ..services import catalogue, providers
 from .connection import Connection
 from .request import CheckedRequest
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from ..ledger import store
 
 PLAN_TIMEOUT = 60.0
 
@@ -59,15 +63,13 @@ def planned_price(connection: Connection, asked: CheckedRequest, deadline: float
     """The price of the service's own plan; None where it tells none."""
     # Without the service's own guard, which would refuse in place of telling the price.
     answer = service_plan(connection, asked, {}, deadline)
-    if isinstance(answer, transport.Lost) or not 200 <= answer.status < 300:
+    if isinstance(answer, Lost) or not 200 <= answer.status < 300:
         return None
     cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
     return amounts.Price(cost, "service") if cost else None
 
 
-def service_plan(
-    connection: Connection, asked: CheckedRequest, guards: dict, deadline: float
-) -> transport.Answer | transport.Lost:
+def service_plan(connection: Connection, asked: CheckedRequest, guards: dict, deadline: float) -> Answer | Lost:
     """What the service itself says that it would do, free of charge; for a provider that plans.
 
     guards    as from `guards`

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..base import errors
-from ..http import transport
+from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
 from .connection import ConnectionFlags, provider_of
@@ -128,8 +128,8 @@ def _of_endpoint(
     """`(path, model, whether it streams)` of --sse-endpoint."""
     # An embedded service has no address yet; its prefix is known all the same.
     own = provider.base_url or f"http://localhost{provider.base_path}"
-    base_url = transport.resolve_base_url(flags.base_url, own, flags.trust_base_url)
-    path = transport.resolve_endpoint("--sse-endpoint", endpoint, base_url)
+    base_url = addresses.resolve_base_url(flags.base_url, own, flags.trust_base_url)
+    path = addresses.resolve_endpoint("--sse-endpoint", endpoint, base_url)
     streams = provider.is_stream_path(path)
     if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
