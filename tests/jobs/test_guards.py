@@ -109,13 +109,11 @@ def test_a_twin_that_has_its_own_id_is_no_rival_and_an_id_is_taken_once(tmp_path
 # -- what counts as sent ---------------------------------------------------------------------------------
 
 
-def test_an_exchange_whose_connection_nobody_watched_counts_as_sent():
+def test_what_was_passed_to_a_socket_counts_as_sent_whatever_the_exception_says():
     exchange = Exchange(Inbox())
-    assert exchange.lost(OSError("refused")).sent is True
-    exchange.watched = True
-    assert exchange.lost(OSError("refused")).sent is False
+    assert exchange.lost(OSError("reset")).sent is False
     exchange.before_sending()
-    assert exchange.lost(OSError("reset")).sent is True
+    assert exchange.lost(ConnectionRefusedError("refused")).sent is True
 
 
 def test_an_answer_that_does_not_come_in_time_is_lost_and_was_sent():
