@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import subprocess
 import sys
@@ -25,7 +24,7 @@ def store(scripts):
 
 
 def test_without_a_key_it_says_where_to_get_one_and_how_to_set_it(scripts):
-    run = scripts.run("preflight.py")
+    run = scripts.run("preflight.py", "--provider", "skills-video")
     assert run.code == 21 and run.result["ready"] is False
     found = report(run, "skills-video")
     assert (found["ready"], found["key_found"], found["missing"]) == (False, False, [VARIABLE])
@@ -39,21 +38,13 @@ def test_the_sandbox_counts_only_when_it_is_named(scripts):
     assert scripts.run("preflight.py", "--provider", "sandbox", "--json").result["exit_code"] == 0
 
 
-def test_the_next_command_runs_as_it_is(scripts):
-    result = scripts.run("preflight.py").result
-    assert result["effect"] == "no_spend" and shlex.split(result["next_command"]) == result["next_argv"]
-    ended = subprocess.run(
-        result["next_command"], shell=True, input=b"a tin boat", capture_output=True,
-        env=scripts.environment(), cwd=scripts.folder,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout
-    assert len(list((scripts.folder / "out").glob("*.png"))) == 1
-
-
-def test_with_a_key_the_next_command_is_said_to_spend(scripts):
+def test_with_a_key_the_next_command_spends_nothing_until_it_is_known_what_is_wanted(scripts):
     result = scripts.run("preflight.py", env={VARIABLE: KEY}).result
-    assert (result["exit_code"], result["effect"]) == (0, "spends")
-    assert KEY not in str(result)
+    assert (result["exit_code"], result["stage"], result["effect"]) == (0, "prompt_required", "no_spend")
+    result = scripts.run("preflight.py", "--prompt", "a boat", env={VARIABLE: KEY}).result
+    assert (result["stage"], result["effect"], result["needs_approval"]) == ("ready", "spends", True)
+    assert result["no_spend_command"] == result["next_command"] + " --dry-run"
+    assert KEY not in str(result) and "a boat" not in str(result)
 
 
 # where the key is -> what is said about it; the first that has one counts
@@ -148,9 +139,10 @@ def test_online_asks_for_the_balance_and_buys_nothing(scripts, sandbox):
 
 def test_the_next_command_goes_to_the_address_that_was_asked_about(scripts, sandbox):
     address, key = sandbox.url + "/api/v1", {VARIABLE: KEY}
-    asked = scripts.run("preflight.py", "--provider", "skills-video", "--online", "--base-url", address, env=key)
+    words = ("--provider", "skills-video", "--online", "--base-url", address, "--prompt", "a tin boat")
+    asked = scripts.run("preflight.py", *words, env=key)
     script, *arguments = asked.result["next_argv"][1:]
-    run = scripts.run(os.path.basename(script), *arguments, stdin="a tin boat", env=key)
+    run = scripts.run(os.path.basename(script), *arguments, env=key)
     assert run.code == 0 and run.first("start")["url"].startswith(address) and posts(sandbox) == 1
 
 

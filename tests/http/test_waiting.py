@@ -363,7 +363,7 @@ def test_events_of_a_held_stream_can_be_read_while_it_is_open(scripts):
     seen = threading.Event()
     with FakeService(create=stream(event(), seen, event("COMPLETED"))) as service:
         process = start_create(scripts, service)
-        while b'"IN_QUEUE"' not in process.stdout.readline():
-            pass
+        while b'"IN_QUEUE"' not in (line := process.stdout.readline()):
+            assert line, "it ended before its first event"
         seen.set()
         assert process.wait(PATIENCE) == 0

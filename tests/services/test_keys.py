@@ -108,7 +108,7 @@ def test_missing_credits_are_a_state_of_their_own(scripts, said):
     fine = answer(200, {"code": 0, "data": {"is_valid": True}})
     with FakeService(other=[fine, said]) as fake:
         run = preflight(scripts, "modellix", "--online", at=fake, env={variable("modellix"): KEY})
-    assert run.code == 0 and run.result["state"] == "credits_required"
+    assert run.code == 20 and run.result["stage"] == "credits_required"
 
 
 STRANGE = [

@@ -4,6 +4,7 @@ ConnectionFlags   what the flags say about it
 Connection        what they come to; `ask` sends one question
 connect           the Connection that flags mean
 connect_again     the one for a job of the ledger
+chosen_flags      the flags that lead another script there
 connect_to_plan   the one to ask a service for its own plan, where it makes one
 """
 
@@ -160,14 +161,14 @@ def connect(
         provider,
         base_url or _start_embedded(console, provider),
         _key_of(console, provider, flags, through, base_url) if with_key else None,
-        _chosen(flags, provider, base_url),
+        chosen_flags(flags, provider, base_url),
         base_url is None,
         through,
         Trace(console, flags.trace) if flags.trace else None,
     )
 
 
-def _chosen(flags: ConnectionFlags, provider: providers.Provider, base_url: str | None) -> tuple[str, ...]:
+def chosen_flags(flags: ConnectionFlags, provider: providers.Provider, base_url: str | None) -> tuple[str, ...]:
     """The flags that lead another script to the same service, address and transport."""
     spoken = providers.spoken_by(provider.name)
     words = ["--provider", provider.name]

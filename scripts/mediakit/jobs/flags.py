@@ -71,9 +71,13 @@ def add_purchase_flags(group) -> None:
     group.add_argument("--intent", type=word(200), metavar="KEY", help="this purchase's own name")
     group.add_argument("--allow-duplicate", action="store_true", help="buy one more, whatever was bought before")
     group.add_argument("--retry-unknown", action="store_true", help="risk paying twice for an unknown outcome")
-    group.add_argument("--max-spend", type=_amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
+    add_cap_flag(group)
     group.add_argument("--accept-unknown-cost", action="store_true", help="buy under a cap what has no known price")
     group.add_argument("--require-ledger", action="store_true", help="refuse to buy where nothing can be remembered")
+
+
+def add_cap_flag(group) -> None:
+    group.add_argument("--max-spend", type=_amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
 
 
 def _amount(text: str):
