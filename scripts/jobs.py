@@ -30,7 +30,6 @@ from mediakit.base import start
 
 start.begin()
 
-from mediakit.base.times import rfc3339
 from mediakit.console import Parser, run
 
 EXAMPLES = """\
@@ -134,97 +133,30 @@ def _is_given(given, flag):
 
 
 def _found(given, ledger):
-    from mediakit.base import errors
+    from mediakit.jobs import listing
 
-    # Two services can give the same id: the one that is named counts.
-    entry = ledger.find(given.job, given.provider) or ledger.find(given.job)
-    if entry is None:
-        raise errors.Failure(
-            "job_not_found",
-            "the ledger has no such job",
-            "not_found",
-            retryable=False,
-            guidance=["See what there is with jobs.py list."],
-        )
-    if given.provider not in (None, entry.service):
-        raise errors.bad_argument("--provider", "expected {}, where this job is, or none".format(entry.service))
-    return entry
+    return listing.entry_of(ledger, given.job, given.provider)
 
 
 # -- looking -------------------------------------------------------------------------------------------
 
 
 def _list(console, given, ledger):
-    equal = {"service": given.provider} if given.provider else {}
-    shown = 0
-    for entry in ledger.newest(10 * given.limit if given.outcome or given.undelivered else given.limit, **equal):
-        row = _row(ledger, entry)
-        wanted = given.outcome in (None, row["outcome"]) and not (given.undelivered and not row["open"])
-        if wanted and shown < given.limit:
-            shown += 1
-            console.emit("job", **row)
-    return console.result("jobs", 0, jobs=shown, known=ledger.count(**equal))
+    from mediakit.jobs import listing
+
+    return listing.list_jobs(console, ledger, given.provider, given.outcome, given.undelivered, given.limit)
 
 
 def _show(console, given, ledger):
-    import json
+    from mediakit.jobs import listing
 
-    entry = _found(given, ledger)
-    changes = [{"time": rfc3339(at), "what": what} for at, what in ledger.changes(entry.key)]
-    payload = json.loads(entry.payload) if entry.payload else None
-    row = dict(_row(ledger, entry), origin=entry.origin, payload=payload, command=entry.command or None)
-    row["changes"] = changes
-    row["assets_saved"] = json.loads(entry.paths) if entry.paths else None
-    row["usage"] = json.loads(entry.usage) if entry.usage else None
-    return console.result("job", 0, **row)
-
-
-def _row(ledger, entry):
-    """What one line tells of a job."""
-    from mediakit.base import amounts
-
-    def amount(micro, unit):
-        return amounts.Amount(micro, unit).shown if micro is not None else None
-
-    outcome = ledger.outcome_of(entry)
-    return {
-        "job": entry.key,
-        "created_at": rfc3339(entry.created_at),
-        "provider": entry.service,
-        "model": entry.model,
-        "intent": entry.intent,
-        "copy": entry.copy if entry.copy > 1 else None,
-        "outcome": outcome,
-        "generation_id": entry.generation_id,
-        "status": entry.status,
-        "state": entry.state,
-        "delivered": entry.delivered_at is not None,
-        "open": entry.delivered_at is None and entry.closed is None and outcome in ("accepted", "unknown", "under_way"),
-        "closed": entry.closed,
-        "last_exit_code": entry.exit_code,
-        "cost": amount(entry.cost, entry.cost_unit),
-        "reserved": amount(entry.reserved, entry.reserved_unit) if entry.cost is None else None,
-    }
+    return listing.show_job(console, ledger, _found(given, ledger))
 
 
 def _spend(console, given, ledger):
-    from mediakit.base import amounts
+    from mediakit.jobs import listing
 
-    rows = ledger.totals()
-    for day, service, model, practice, unit, jobs, measured, estimated, unknown in rows[:1000]:
-        if given.provider in (None, service):
-            console.emit(
-                "spent",
-                day=day,
-                provider=service,
-                model=model,
-                practice=bool(practice),
-                jobs=jobs,
-                measured=amounts.Amount(measured, unit).shown if measured else None,
-                estimated=amounts.Amount(estimated, unit).shown if estimated else None,
-                jobs_of_unknown_cost=unknown,
-            )
-    return console.result("spend", 0, rows=min(len(rows), 1000), rows_omitted=max(len(rows) - 1000, 0) or None)
+    return listing.show_spending(console, ledger, given.provider)
 
 
 def _gallery(console, given):
@@ -239,36 +171,34 @@ def _gallery(console, given):
 
 
 def _resume(console, given, ledger):
-    found = [_found(given, ledger)] if given.job else _open(given, ledger, "accepted")
-    return _go_on(console, given, ledger, found)
+    return _go_on(console, given, ledger, "accepted")
 
 
 def _download(console, given, ledger):
     """Like resume, but for delivered jobs as well, and always into a folder."""
-    entry = _found(given, ledger)
-    return _go_on(console, given, ledger, [entry], entry.output_dir or ".")
+    return _go_on(console, given, ledger, None, ".")
 
 
 def _reconcile(console, given, ledger):
     from mediakit.jobs import existing, flags
 
     if given.attach is None:
-        found = [_found(given, ledger)] if given.job else _open(given, ledger, "unknown")
-        return _go_on(console, given, ledger, found)
+        return _go_on(console, given, ledger, "unknown")
     return existing.attach(
         console, ledger, _found(given, ledger), given.attach,
         flags.connection(given), flags.existing_wait_policy(given), flags.saving(given),
     )  # fmt: skip
 
 
-def _open(given, ledger, outcome):
-    of_service = [entry for entry in ledger.open_jobs() if given.provider in (None, entry.service)]
-    return [entry for entry in of_service if ledger.outcome_of(entry) == outcome]
+def _go_on(console, given, ledger, outcome, folder=None):
+    """Go on with the job that was named, else with every open one of this outcome."""
+    from mediakit.jobs import existing, flags, listing
 
-
-def _go_on(console, given, ledger, found, folder=None):
-    from mediakit.jobs import existing, flags
-
+    if given.job:
+        found = [_found(given, ledger)]
+        folder = folder and (found[0].output_dir or folder)
+    else:
+        found = listing.unfinished(ledger, outcome, given.provider)
     saving = existing.into(folder, flags.saving(given))
     return existing.go_on(console, ledger, found, flags.connection(given), flags.existing_wait_policy(given), saving)
 
@@ -277,37 +207,15 @@ def _go_on(console, given, ledger, found, folder=None):
 
 
 def _cancel(console, given, ledger):
-    from mediakit.base import errors
-    from mediakit.services import providers
+    from mediakit.jobs import listing
 
-    entry = _found(given, ledger)
-    provider = providers.load(entry.service)
-    raise errors.Failure(
-        "cannot_cancel",
-        "{} has no documented way to cancel a job; it runs on and is paid for".format(provider.title),
-        "validation",
-        retryable=False,
-        job=entry.key,
-        generation_id=entry.generation_id or None,
-        guidance=provider.looking_guidance,
-    )
+    raise listing.cannot_cancel(_found(given, ledger))
 
 
 def _forget(console, given, ledger):
-    import time
+    from mediakit.jobs import listing
 
-    from mediakit.base import amounts
-    from mediakit.ledger import entries
-
-    if given.job:
-        jobs = [_found(given, ledger)]
-        if ledger.outcome_of(jobs[0]) == "under_way":
-            raise entries.under_way(jobs[0])
-    else:
-        jobs = ledger.settled_before(time.time() - given.older_than * amounts.DAY)
-    for entry in jobs:
-        ledger.forget(entry.key)
-    return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
+    return listing.forget(console, ledger, _found(given, ledger) if given.job else None, given.older_than)
 
 
 if __name__ == "__main__":
