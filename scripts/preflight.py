@@ -74,10 +74,11 @@ def main(console, given):
     _check(given)
     where = ConnectionFlags(given.provider, None, given.base_url, given.trust_base_url, trust_dotenv=given.trust_dotenv)
     named = [providers.load(given.provider)] if given.provider else []
+    missing = dependencies.prefer("preflight.py")  # its guide checks the request as the main job would
     if given.persist_key:
         keeping.persist(console, where, named[0], tries=given.online, unseen=given.no_check)
     forgotten = keeping.forget(named[0]) if given.forget_key else None
-    online = given.online and dependencies.problem() is None  # without its packages nothing can be asked
+    online = given.online and not missing  # without its packages nothing can be asked
     services = [
         readiness.examine(console, where, provider, online=online, in_full=bool(named))
         # Without --provider the sandbox does not count: its pictures are not what is asked for.

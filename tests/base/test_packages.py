@@ -96,7 +96,6 @@ def test_a_package_that_tells_no_version_is_taken_as_it_is(tmp_path):
 ASKING = {
     "create_and_wait.py": ["--model", "z-image/z-image", "--prompt", "a"],
     "wait_generation.py": ["--generation-id", "gen_1"],
-    "preflight.py": ["--online"],
 }
 
 
@@ -128,9 +127,15 @@ def test_old_packages_end_the_other_scripts_too(scripts, tmp_path, script, argum
     assert (run.code, run.result["error"], run.result["package"]) == (28, "package_too_old", "jsonschema"), run.events
 
 
-@pytest.mark.parametrize(
-    "script", [["jobs.py", "list"], ["preflight.py"], ["handle_runtime_error.py", "--status", "402"]]
-)
+@pytest.mark.parametrize("flags", [["--online"], [], ["--provider", "sandbox"]], ids=str)
+def test_the_guide_is_never_ready_where_the_next_command_would_end_so(scripts, tmp_path, flags):
+    install(tmp_path / "old", "urllib3", "2.0.7")
+    run = scripts.run("preflight.py", *flags, env={"PYTHONPATH": str(tmp_path / "old"), "SKILLS_VIDEO_API_KEY": KEY})
+    assert (run.code, run.result["stage"], run.result["ready"]) == (28, "packages_required", False), run.events
+    assert "urllib3 2.0.7" in run.result["message"] and "-I -m pip install" in run.result["next_command"]
+
+
+@pytest.mark.parametrize("script", [["jobs.py", "list"], ["handle_runtime_error.py", "--status", "402"]])
 def test_what_needs_no_package_runs_without_any(scripts, script):
     run = run_with(scripts, BARE, *script)
     assert run.code != 28 and run.result["event"] != "error"

@@ -108,6 +108,11 @@ ERRORS = {
     "request_not_sent": Error(
         "transient", "no byte of the request reached the service", "check the network, then run the same again"
     ),
+    "network_forbidden": Error(
+        "transient",
+        "this process may not open network connections, not even to this machine",
+        "ask whoever runs it, such as an agent's sandbox, to allow it",
+    ),
     "request_redirected": Error(
         "unknown",
         "the service answered with a redirect, which is never followed with a key",

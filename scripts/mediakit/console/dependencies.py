@@ -1,6 +1,7 @@
 """The packages that a script needs: here, in an environment of our own, or what makes one.
 
 require  go on only where they are, in our own environment if they are there
+prefer   go on in our own environment if they are there and not here
 problem  the Failure that `require` would raise, for whoever only wants to know
 broken   the Failure for a package that cannot be imported although it seemed to be there
 """
@@ -19,13 +20,18 @@ def require(script: str) -> None:
 
     script  the file name of the script that is running, to run it again where the packages are
     """
+    missing = prefer(script)
+    if missing:
+        raise _failure(missing)
+
+
+def prefer(script: str) -> list[packages.Problem]:
+    """Go on in our own environment where that has what is missing here; else what is missing, nothing at best."""
     missing = packages.problems()
-    if not missing:
-        return
-    elsewhere = _elsewhere()
+    elsewhere = _elsewhere() if missing else None
     if elsewhere:
         environment.go_on(elsewhere, os.path.join(commands.SCRIPTS, script))
-    raise _failure(missing)
+    return missing
 
 
 def problem() -> errors.Failure | None:

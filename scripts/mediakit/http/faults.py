@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
+from ..base import errors
 from . import bodies
 
 
@@ -151,3 +152,22 @@ def _why_no_names() -> str:
         if problem.errno in _NOWHERE:
             return NO_NETWORK
     return "the host's name cannot be resolved"
+
+
+def no_server(problem: OSError, port: int) -> errors.Failure | None:
+    """The Failure for a server of our own that this process may not open; None where only this port cannot be had."""
+    # A low port is for the administrator; what is forbidden with any port is forbidden to this process.
+    forbidden = problem.errno == errno.EPERM or (problem.errno == errno.EACCES and port == 0)
+    if not (forbidden or problem.errno in _NOWHERE):
+        return None
+    return errors.Failure(
+        "network_forbidden",
+        f"the sandbox cannot serve: {NOT_PERMITTED if forbidden else NO_NETWORK}",
+        "transient",
+        guidance=[
+            "Nothing was sent. It needs no internet, but a server on this machine's own loopback address.",
+            "In Codex: let the command run outside its sandbox, or set sandbox_workspace_write.network_access.",
+        ],
+        retryable=False,
+        outcome="not_sent",
+    )

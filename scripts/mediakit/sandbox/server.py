@@ -14,6 +14,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
 
+from ..http import faults
 from ..services import catalogue
 from . import dialects, media
 from .store import Store
@@ -52,6 +53,14 @@ def _redacted(name: str, value: str) -> str:
     return f"{scheme if space else ''}{space}[redacted]"
 
 
+def _listening(port: int) -> _Server:
+    """Raises OSError where the port cannot be had, and Failure where this process may have none at all."""
+    try:
+        return _Server((HOST, port), _Handler)
+    except OSError as problem:
+        raise faults.no_server(problem, port) or problem from problem
+
+
 class Sandbox:
     """A running server; use it as a context manager or call `close`.
 
@@ -75,7 +84,7 @@ class Sandbox:
         self.store = Store(folder, dialect, self.dialect.ID_PREFIX)
         self._seen: set[str] = set()
         self._lock = threading.Lock()
-        self._server = _Server((HOST, port), _Handler)
+        self._server = _listening(port)
         self._server.sandbox = self
         self.url = f"http://{HOST}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
