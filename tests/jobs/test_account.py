@@ -528,7 +528,7 @@ READS = [
     (answer(200, {"ok": True, "data": {"text": "a\x1b[31m\u202eb\x00"}}), 0),
     (answer(200, {"ok": True}), 0),
     (answer(200, DEEP), 0),
-    (answer(200, TOO_DEEP), 24),
+    (answer(200, TOO_DEEP), 0),
     (answer(200, {"ok": False, "error": {"code": "AUTH_REQUIRED", "message": "no"}}), 21),
     (answer(200, {"ok": False}), 25),
     (answer(200, {"ok": "true"}), 25),

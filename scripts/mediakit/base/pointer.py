@@ -1,6 +1,7 @@
 """JSON Pointers (RFC 6901): where a thing stands in a JSON value. Pure.
 
 tokens  the names and numbers of a pointer
+escaped a name as it stands in one
 point   the value there, None for nothing
 first   the value at the first of several pointers that leads somewhere
 put     write a value there, with the objects and arrays on the way
@@ -15,6 +16,11 @@ from typing import Any
 def tokens(pointer: str) -> list[str]:
     """`/a~1b/0` is `["a/b", "0"]`; the empty pointer, the whole value, has none."""
     return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def escaped(name: str) -> str:
+    """A name as it stands in a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def point(value: Any, pointer: str) -> Any:

@@ -3,6 +3,7 @@
 origin_of            scheme, host and port of a URL
 resolve_base_url     which address may get the key
 resolve_endpoint     a path below it
+untrusted            the Failure that refuses an address
 above                a base URL without its prefix
 is_loopback          whether a host is this machine
 is_private_literal   whether a host is written as an address that is not public
@@ -126,9 +127,9 @@ def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str |
     if is_loopback(origin[1]) or (own and origin == origin_of(own)):
         return base
     if origin[0] == "http":
-        raise _untrusted("--base-url", f"{origin[1]} would get the key over http, readable by anybody on the way")
+        raise untrusted("--base-url", f"{origin[1]} would get the key over http, readable by anybody on the way")
     if not trusted:
-        raise _untrusted(
+        raise untrusted(
             "--base-url",
             f"{origin[1]} is not the service's own host, and would get its key",
             "If you trust that host with the key, add --trust-base-url.",
@@ -150,7 +151,7 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
         except ValueError as problem:
             raise errors.bad_argument(flag, f"not a usable URL: {problem}") from None
         if not same:
-            raise _untrusted(flag, "it names another host than the service's, which would get the key")
+            raise untrusted(flag, "it names another host than the service's, which would get the key")
         parts, base_path = urlsplit(given), urlsplit(base_url).path
         if parts.query or parts.fragment or not parts.path.startswith(base_path + "/"):
             raise errors.bad_argument(flag, "expected a path below the base URL, without a query or a fragment")
@@ -173,7 +174,8 @@ def above(base_url: str, prefix: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 
 
-def _untrusted(field: str, message: str, *guidance: str) -> errors.Failure:
+def untrusted(field: str, message: str, *guidance: str) -> errors.Failure:
+    """The end of a command whose key would have gone to somebody else."""
     return errors.Failure(
         "untrusted_destination",
         f"{field}: {message}",

@@ -4,6 +4,7 @@
     Body        content type, exact length, pieces
     multipart   fields and files as multipart/form-data (RFC 7578)
     with_base64 a JSON object in which files stand as base64
+    plain       one file and nothing else
     Changed     a file is not any more what it was
 
 However large the files are, only one piece is in memory.
@@ -182,12 +183,18 @@ def parts_of(payload: dict, files: dict[str, Part]) -> list[Part]:
 
 def with_base64(value: dict, files: dict[str, Source]) -> Body:
     """A JSON object; each text of it that is a key of `files` becomes that file's base64."""
-    segments: list = [json.dumps(value, ensure_ascii=True, allow_nan=False)]
+    written = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    segments: list = [written]
     for text, source in files.items():
+        written = written.replace(json.dumps(text)[1:-1], _told(source))
         segments = [piece for segment in segments for piece in _split(segment, json.dumps(text)[1:-1], source)]
     segments = [segment.encode() if isinstance(segment, str) else segment for segment in segments]
-    told = {name: _told(files[item]) if item in files else item for name, item in value.items()}
-    return Body("application/json", segments, json.dumps(told))
+    return Body("application/json", segments, written)
+
+
+def plain(source: Source) -> Body:
+    """A file as the whole body."""
+    return Body(source.media_type, [(source, False)], _told(source))
 
 
 def _split(segment, text: str, source: Source) -> list:

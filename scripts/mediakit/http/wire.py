@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 
 from ..base.inbox import Inbox
 from . import bodies, documents
-from .addresses import is_loopback, origin_of
+from .addresses import is_loopback, origin_of, untrusted
 from .answers import Answer, Lost
 from .exchange import Exchange
 from .receiving import receive, salvaged, tell
@@ -28,18 +29,30 @@ _LAST_CALL = 2.0
 
 
 class Wire:
-    """One service at one address.
+    """One service at one address, or at several that get the same key.
 
-    base_url  from resolve_base_url
-    key       `(header, value)` that authorises, or None
-    inbox     where what arrives is put
-    trace     a callable (dict) for every request and answer, or None
-    source    what a result is said to come from; None where that is the job's own affair
+    base_url     from resolve_base_url
+    key          `(header, value)` that authorises, or None
+    inbox        where what arrives is put
+    trace        a callable (dict) for every request and answer, or None
+    headers      what every request carries besides
+    origins      further origins that may be asked, by a whole URL in place of a path
+    allows_peer  (address) -> whether a connected address may be talked to; None for any
+    source       what a result is said to come from; None where that is the job's own affair
     """
 
     source: str | None = None
 
-    def __init__(self, base_url: str, key: tuple[str, str] | None, inbox, trace=None):
+    def __init__(
+        self,
+        base_url: str,
+        key: tuple[str, str] | None,
+        inbox,
+        trace=None,
+        headers: Mapping[str, str] | None = None,
+        origins: Iterable[str] = (),
+        allows_peer: Callable[[str], bool] | None = None,
+    ):
         # A package that is missing must be told before anything is sent, and not by a thread.
         for package in ("requests", "urllib3"):
             if find_spec(package) is None:
@@ -48,7 +61,9 @@ class Wire:
         self._key = key
         self._inbox = inbox
         self._trace = trace or (lambda record: None)
-        self._loopback = is_loopback(origin_of(base_url)[1])
+        self._headers = dict(headers or {})
+        self._origins = {origin_of(one) for one in (base_url, *origins)}
+        self._allows_peer = allows_peer
 
     def post(self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None) -> Exchange:
         """Send a body once, over a connection of its own; never repeated here.
@@ -72,26 +87,45 @@ class Wire:
 
     def delete(self, path: str, timeout: float) -> Exchange:
         """Ask once for something to be deleted."""
-        return self._start("DELETE", path, {"Accept": "application/json"}, None, timeout, False)
+        return self.send("DELETE", path, timeout)
+
+    def send(self, method: str, path: str, timeout: float, body: bodies.Body | None = None, headers=None) -> Exchange:
+        """Ask once for something that costs nothing: cancel a job, bring a file."""
+        kind = {"Content-Type": body.content_type} if body else {}
+        headers = {"Accept": "application/json", **kind, **(headers or {})}
+        return self._start(method, path, headers, body, timeout, False)
 
     def close(self) -> None:
         """Nothing has to be ended: what is not read any more stops with this process."""
 
+    def _url(self, path: str) -> str:
+        """The address that a path below the base URL means; a whole URL must be at one of the origins."""
+        if path.startswith("/") and not path.startswith("//"):
+            return self.base_url + path
+        try:
+            is_own = origin_of(path) in self._origins
+        except ValueError:
+            is_own = False
+        if not is_own:
+            raise untrusted("the service", "it names an address that is not its own, and that would get the key")
+        return path
+
     def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
+        url = self._url(path)
         seconds = timeout + _SPARE if method == "GET" else None
-        exchange = Exchange(self._inbox, _is_loopback_peer if self._loopback else None, on_sending, seconds=seconds)
-        job = threading.Thread(
-            target=self._run, args=(exchange, method, path, headers, content, timeout, stream), daemon=True
-        )
-        job.start()
+        is_local = is_loopback(origin_of(url)[1])
+        allows_peer = _is_loopback_peer if is_local else self._allows_peer
+        exchange = Exchange(self._inbox, allows_peer, on_sending, seconds=seconds)
+        headers = {**self._headers, **headers}
+        arguments = (exchange, method, url, headers, content, timeout, stream, is_local)
+        threading.Thread(target=self._run, args=arguments, daemon=True).start()
         return exchange
 
-    def _run(self, exchange, method, path, headers, content, timeout, stream) -> None:
-        url = self.base_url + path
+    def _run(self, exchange, method, url, headers, content, timeout, stream, is_local) -> None:
         watching(exchange)
         response = None
         try:
-            session = watched_session(self._loopback)
+            session = watched_session(is_local)
             shown = content.shown if isinstance(content, bodies.Body) else content
             self._trace({"request": {"method": method, "url": url, "headers": headers, "body": shown}})
             response = session.request(

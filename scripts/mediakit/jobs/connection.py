@@ -23,6 +23,7 @@ from ..http import addresses
 from ..http.answers import Answer, Lost
 from ..http.wire import Wire, answer_of
 from ..services import keys, program, providers
+from ..services.site import Site
 from .trace import Trace
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
@@ -75,7 +76,24 @@ class Connection:
 
     def http(self, inbox) -> Wire:
         """The same over HTTP in any case: a service's program does nothing but jobs."""
-        return Wire(self.base_url, self.authorisation, inbox, self._recorder())
+        return Wire(self.base_url, self.authorisation, inbox, self._recorder(), self.headers, self.site.origins)
+
+    def elsewhere(self, url: str, inbox) -> Wire:
+        """What brings a file to an address that the service told: without the key, and not into a private network."""
+        allows_peer = None if self.loopback_base else addresses.is_public_peer
+        return Wire(url, None, inbox, self._recorder(), allows_peer=allows_peer)
+
+    @property
+    def site(self) -> Site:
+        """Which address each request goes to."""
+        return Site(self.provider, self.base_url)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request to the service carries besides the key."""
+        found = {name: os.environ.get(variable, "") for name, variable in self.provider.optional_headers.items()}
+        usable = {name: value for name, value in found.items() if value and keys.is_usable(value)}
+        return {**self.provider.headers, **usable}
 
     def _recorder(self) -> Callable[[dict], None] | None:
         return self.trace.recorder() if self.trace else None
@@ -105,7 +123,7 @@ class Connection:
         wanted = self.provider.key
         if wanted is None or self.key is None or self.key.value is None:
             return None
-        return wanted["header"], wanted["prefix"] + self.key.value
+        return wanted["header"], wanted.get("prefix", "") + self.key.value
 
     @property
     def account(self) -> str | None:

@@ -36,8 +36,8 @@ def show(
     planned = provider.planned_cost(body)
     cost = amounts.Price(planned, "service") if planned else price.price_of(None, asked)
     base_url = address(flags, provider)
-    sent = {**asked.payload, **guards}
-    is_form = _is_form(provider, asked)
+    sent = {**asked.shaped, **guards}
+    is_form = asked.is_form
     return console.result(
         "plan",
         0,
@@ -84,13 +84,6 @@ def _service_plan(console: Console, asked: CheckedRequest, connection: Connectio
         http_status=answer.status,
         trace_id=provider.trace_id(body),
         guidance=["Nothing was bought; only a plan was asked for.", *found.advice, *provider.guidance(found.category)],
-    )
-
-
-def _is_form(provider: providers.Provider, asked: CheckedRequest) -> bool:
-    """Whether files travel in the create itself."""
-    return "with_create" in provider.inputs and any(
-        isinstance(attachment, inputs.File) for attachment in asked.attachments.values()
     )
 
 

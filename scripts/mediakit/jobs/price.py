@@ -52,11 +52,11 @@ def price_of(ledger: store.Ledger | None, asked: CheckedRequest) -> amounts.Pric
     entry = catalogue.entry(provider.speaks, asked.model)
     if entry:
         charges = catalogue.document(provider.speaks).get("charges")
-        stated = spending.catalogue_price(entry, asked.payload, provider.count_field, charges)
+        stated = spending.catalogue_price(entry, {**asked.payload, **asked.fields}, asked.route.count, charges)
         if stated:
             return stated
-    count = asked.payload.get(provider.count_field)
-    return ledger.estimate(provider.name, asked.model, provider.count_field, count) if ledger else None
+    count = asked.fields.get(asked.route.count, asked.payload.get(asked.route.count))
+    return ledger.estimate(provider.name, asked.model, asked.route.count, count) if ledger else None
 
 
 def planned_price(connection: Connection, asked: CheckedRequest, deadline: float) -> amounts.Price | None:
@@ -103,9 +103,9 @@ def guards(spending: Spending, asked: CheckedRequest) -> dict:
     if spending.max_spend is not None:
         cap = amounts.in_unit(spending.max_spend, provider.unit, provider.units)
         if cap.unit == guard["unit"]:
-            outputs = asked.payload.get(provider.count_field, 1) if guard["per"] == "output" else 1
+            outputs = asked.payload.get(asked.route.count, 1) if guard["per"] == "output" else 1
             if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
-                raise errors.bad_argument(provider.count_field, "expected a whole number from 1 on")
+                raise errors.bad_argument(asked.route.count, "expected a whole number from 1 on")
             limit, own = cap.micro // outputs / amounts.MICRO, asked.payload.get(guard["field"])
             is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
             found[guard["field"]] = own if is_stricter else limit

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..base import errors
+from ..base.pointer import point
 from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
+from ..services.descriptor import ANY_ROUTE, Route
 from .connection import ConnectionFlags, provider_of
 from .lifecycle import WaitPolicy
 
@@ -50,6 +52,9 @@ class CheckedRequest:
     warnings     what the contract cannot vouch for, as (code, message)
     attachments  stand-in of the payload -> what it stands for
     is_checked   whether there was a contract to check against, however much of it is known
+    route        the way to create that is taken
+    task         what is made, where that is known
+    shapes       stand-in -> the object that a file is sent as
     """
 
     provider: providers.Provider
@@ -60,11 +65,31 @@ class CheckedRequest:
     warnings: tuple[tuple[str, str], ...] = ()
     attachments: dict[str, inputs.Attachment] = field(default_factory=dict)
     is_checked: bool = False
+    route: Route = ANY_ROUTE
+    task: str | None = None
+    shapes: dict = field(default_factory=dict)
+
+    @property
+    def shaped(self) -> dict:
+        """The payload with each file in the shape in which it is sent."""
+        return inputs.replaced(self.payload, self.shapes)
 
     @property
     def noted(self) -> dict:
         """The payload as the ledger keeps it: a note in place of each file."""
-        return inputs.noted(self.payload, self.attachments)
+        return inputs.noted(self.shaped, self.attachments)
+
+    @property
+    def is_form(self) -> bool:
+        """Whether it is sent as a form: always on its route, or because files travel in it as parts."""
+        with_files = any(isinstance(attachment, inputs.File) for attachment in self.attachments.values())
+        return self.route.is_form or (with_files and any(way.with_create == "form" for way in self.provider.ways))
+
+    @property
+    def fields(self) -> dict:
+        """What --param fills: the fields of the model."""
+        found = point(self.payload, self.route.fields)
+        return found if isinstance(found, dict) else {}
 
 
 def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateRequest, ConnectionFlags]:
@@ -89,6 +114,17 @@ def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateReq
     return replace(create, content=replace(content, payload=payload), model=model, source=None), flags
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Where a create goes: the route, its path filled in, and what is known of model and task."""
+
+    route: Route
+    path: str
+    model: str | None
+    streams: bool
+    task: str | None = None
+
+
 def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, copies: int = 1) -> CheckedRequest:
     """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent."""
     if create.endpoint and (create.model or create.task):
@@ -96,36 +132,37 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
     provider = provider_of(flags, _service_of(create, flags))
     content = create.content
     if create.endpoint:
-        path, model, streams = _of_endpoint(create.endpoint, flags, provider, policy)
+        target = _of_endpoint(create.endpoint, flags, provider, policy)
     else:
-        path, model, streams = _of_model(create, provider, policy)
-    contract = payloads.contract_of(provider, model, path)
-    if streams and not create.endpoint and contract and contract.sse_create_endpoint is None:
-        path, streams = provider.create_path(model, False), False  # this model has no stream
-    payload, attachments = payloads.build(content, provider, contract, model)
+        target = _of_model(create, provider, policy)
+    contract = payloads.contract_of(provider, target.model, target.path)
+    if target.streams and not create.endpoint and contract and contract.sse_create_endpoint is None:
+        plain = provider.path_of(target.route, target.model, False)  # this model has no stream
+        target = replace(target, path=plain, streams=False)
+    built = payloads.build(content, provider, contract, target.model, target.route)
     rules = provider.idempotency
-    if rules is not None and payload.get(rules["field"]) and copies > 1:
+    if rules is not None and built.payload.get(rules["field"]) and copies > 1:
         raise errors.bad_argument(rules["field"], "expected without --copies: one key is one job")
-    warnings = _checked(create, provider, model, contract, payload) if content.validates else []
-    for attachment in attachments.values():
+    warnings = _checked(create, provider, target, contract, built.shaped) if content.validates else []
+    for attachment in built.attachments.values():
         if isinstance(attachment, inputs.File) and attachment.warning:
             warnings.append(("unknown_format", f"--input: {attachment.warning}"))
-    is_checked = content.validates and contract is not None
-    return CheckedRequest(provider, model, path, streams, payload, tuple(warnings), attachments, is_checked)
+    return CheckedRequest(
+        provider, target.model, target.path, target.streams, built.payload, tuple(warnings), built.attachments,
+        content.validates and contract is not None, target.route, target.task, built.shapes,
+    )  # fmt: skip
 
 
-def _checked(create: CreateRequest, provider: providers.Provider, model: str | None, contract, payload: dict) -> list:
+def _checked(create: CreateRequest, provider: providers.Provider, target: _Target, contract, payload: dict) -> list:
     """The warnings about a request that may be sent; raises Failure for any other."""
-    not_listed = payloads.check_model(provider, model)
-    payloads.check_task(provider, model, contract, payload, create.task)
-    warnings = payloads.check(provider, model, contract, payload)
+    not_listed = payloads.check_model(provider, target.model)
+    payloads.check_task(provider, target.model, contract, payload, create.task, target.route)
+    warnings = payloads.check(provider, target.model, contract, payload, target.route)
     return warnings if create.endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
 
-def _of_endpoint(
-    endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy
-) -> tuple[str, str | None, bool]:
-    """`(path, model, whether it streams)` of --sse-endpoint."""
+def _of_endpoint(endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy) -> _Target:
+    """What --sse-endpoint means."""
     # An embedded service has no address yet; its prefix is known all the same.
     own = provider.base_url or f"http://localhost{provider.base_path}"
     base_url = addresses.resolve_base_url(flags.base_url, own, flags.trust_base_url)
@@ -133,29 +170,34 @@ def _of_endpoint(
     streams = provider.is_stream_path(path)
     if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
-    return path, provider.model_of(path), streams
+    return _Target(provider.route_of(path), path, provider.model_of(path), streams)
 
 
-def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitPolicy) -> tuple[str, str, bool]:
-    """`(path, model, whether it streams)` of a model or a task."""
-    fields = create.content.payload or {}
+def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitPolicy) -> _Target:
+    """What a model or a task means."""
+    content = create.content
+    fields = content.payload or {}
     model = _model(create, provider, fields)
-    task = create.task or next(iter(catalogue.entry(provider.speaks, model).get("tasks", ())), None)
+    if not providers.is_model(model):
+        raise errors.bad_argument("--model", "expected a model such as owner/name")
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and policy.stream and policy.wait
     try:
-        return provider.create_path(model, streams, task, fields), model, streams
+        task = create.task or payloads.task_of(provider, model, content)
+        route = provider.route(model, task, fields)
+        return _Target(route, provider.path_of(route, model, streams), model, streams, task)
     except ValueError as problem:
         raise errors.bad_argument("--model", str(problem)) from None
 
 
 def _model(create: CreateRequest, provider: providers.Provider, fields: dict) -> str:
-    named = fields.get(provider.model_field) if provider.model_field else None
-    if isinstance(named, str) and create.model not in (None, named):
-        raise errors.bad_argument("--model", f"the payload names another in {provider.model_field}")
+    places = dict.fromkeys(route.model for route in provider.routes if route.model)
+    named = next((found for at in places if isinstance(found := point(fields, at), str)), None)
+    if named is not None and create.model not in (None, named):
+        raise errors.bad_argument("--model", "expected without: the payload names another")
     if create.model is not None:
         return create.model
-    if isinstance(named, str):
+    if named is not None:
         return named
     if create.task is None:
         raise errors.bad_argument("--model", "expected a model, a --task with a default model, or an endpoint")

@@ -73,12 +73,12 @@ class Sources:
 
     def __init__(self, context: Context):
         self._context = context
-        self._rules = context.connection.provider.inputs
+        self._rules = context.connection.provider.file_rules
         self._reach = download.Reach(context.connection.loopback_base, context.saving.allows_private)
 
     @property
     def takes_links(self) -> bool:
-        return "pattern" not in self._rules.get("upload", {})
+        return self._rules.takes_addresses
 
     def content(self, attachment: inputs.Attachment) -> tuple[str | inputs.File, str | None]:
         """`(a File, or the text that stands for it in the request; the origin of an address that was fetched)`."""

@@ -19,7 +19,8 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..base import errors, paths
 from ..base.text import plain
@@ -32,6 +33,27 @@ _CHUNK = 1024**2
 _STAND_IN = "https://input.invalid/{identity}"
 _JOB = re.compile(r"job:(job_[0-9a-f]{16})")
 _ADDRESSES = ("http://", "https://", "data:")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a service says about files.
+
+    is_known         whether it is known how files reach it at all
+    takes_addresses  whether it fetches a file from an address by itself
+    reference        a pattern of the names that it gives to files, which stand for themselves; None where it gives none
+    stand_in         a text that fits a field for a file; {identity} stands for a hash or key
+    kinds            kind of file -> `{types, bytes, least_side, ratio}`, each where it is known
+    """
+
+    is_known: bool = True
+    takes_addresses: bool = True
+    reference: str | None = None
+    stand_in: str = _STAND_IN
+    kinds: Mapping[str, dict] = field(default_factory=dict)
+
+    def standing_for(self, identity: str) -> str:
+        return self.stand_in.replace("{identity}", identity)
 
 
 @dataclass(frozen=True)
@@ -133,28 +155,27 @@ def holds_note(value) -> bool:
 
 
 def read(
-    field: str, kind: str | None, given: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+    field: str, kind: str | None, given: str, limits: tuple[dict, ...], rules: Rules, checks: bool = True
 ) -> Attachment | str:
     """What `--input FIELD=GIVEN` means.
 
     kind, limits  as in Attachment
-    rules         the descriptor's `inputs`
+    rules         what the service says about files
     checks        whether a file must be what the field takes; --no-validate
 
     Raises Failure: 2 for what is no file, 22 for a file that the field does not take.
     """
-    reference = rules.get("upload", {}).get("pattern")
     if given.lower().startswith(_ADDRESSES):
-        if reference is None:
+        if rules.takes_addresses:
             return given
-        return Remote(field, kind, limits, _stand_in(rules, digest(given)), given)
-    if reference is not None and re.fullmatch(reference, given):
+        return Remote(field, kind, limits, rules.standing_for(digest(given)), given)
+    if rules.reference is not None and re.fullmatch(rules.reference, given):
         return given
-    if not rules:
+    if not rules.is_known:
         raise _unusable(field, "how this service takes files is not known; expected an address")
     found = _JOB.fullmatch(given)
     if found:
-        return Earlier(field, kind, limits, _stand_in(rules, found[1]), found[1])
+        return Earlier(field, kind, limits, rules.standing_for(found[1]), found[1])
     if given.startswith("job:"):
         raise _unusable(field, "expected the key of a job after job:, as jobs.py list tells it")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
@@ -163,7 +184,7 @@ def read(
 
 
 def file_at(
-    field: str, kind: str | None, path: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+    field: str, kind: str | None, path: str, limits: tuple[dict, ...], rules: Rules, checks: bool = True
 ) -> File:
     """The file at a path, `-` for standard input, checked and hashed; raises Failure as `read` does."""
     if path == "-":
@@ -174,29 +195,25 @@ def file_at(
 
 
 def spooled(
-    field: str, kind: str | None, handle, name: str, limits: tuple[dict, ...], rules: dict, checks: bool = True
+    field: str, kind: str | None, handle, name: str, limits: tuple[dict, ...], rules: Rules, checks: bool = True
 ) -> File:
     """The same for an open file that only this process has; it stays open."""
     return _file(field, kind, handle, None, name, limits, rules, checks)
 
 
 def _file(
-    field, kind, handle, path: str | None, name: str, limits: tuple[dict, ...], rules: dict, checks: bool
+    field, kind, handle, path: str | None, name: str, limits: tuple[dict, ...], rules: Rules, checks: bool
 ) -> File:
     before = os.fstat(handle.fileno())
     if not before.st_size:
         raise _unusable(field, "the file is empty")
     media_type, warning = _media_type(field, handle, before.st_size, kind, name, checks)
-    for limit in (*limits, rules.get("kinds", {}).get(media_type.partition("/")[0], {})):
+    for limit in (*limits, rules.kinds.get(media_type.partition("/")[0], {})):
         _check_limit(field, before.st_size, media_type, limit)
         if warning is None and ("least_side" in limit or "ratio" in limit):
             _check_sides(field, handle, media_type, limit)
     source = _hashed(field, handle, path, before, media_type)
-    return File(field, kind, limits, _stand_in(rules, source.sha256), name, source, warning)
-
-
-def _stand_in(rules: dict, identity: str) -> str:
-    return rules.get("upload", {}).get("stand_in", _STAND_IN).replace("{identity}", identity)
+    return File(field, kind, limits, rules.standing_for(source.sha256), name, source, warning)
 
 
 def _opened(field: str, path: str):
@@ -353,7 +370,7 @@ def names_a_file(value) -> bool:
 # -- payloads with stand-ins -----------------------------------------------------------------------------
 
 
-def replaced(value, values: dict):
+def replaced(value, values: Mapping):
     """The same JSON value with those of its texts replaced that are keys of `values`."""
     if isinstance(value, str):
         return values.get(value, value)
@@ -362,6 +379,21 @@ def replaced(value, values: dict):
     if isinstance(value, list):
         return [replaced(item, values) for item in value]
     return value
+
+
+def shape(form, reference: str, kind: str, media_type: str | None = None):
+    """The object that a file is sent as: `form` with {reference} or {base64}, {kind} and {media_type} filled in.
+
+    kind  image, video or audio, where the file's own type does not tell
+    """
+    own = (media_type or "").partition("/")[0]
+    facts = {
+        "{reference}": reference,
+        "{base64}": reference,
+        "{kind}": own if own in _KINDS else kind,
+        "{media_type}": media_type or f"{kind}/*",
+    }
+    return replaced(form, facts)
 
 
 def noted(payload: dict, found: dict[str, Attachment]) -> dict:

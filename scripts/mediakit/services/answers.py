@@ -1,6 +1,5 @@
 """What a service's answers say, by the rules of its descriptor. Pure.
 
-    read_json       JSON out of any bytes
     Reading         what one answer says about a job
     Verdict         what an answer that is no success says
     reading, outputs, amount, words, verdict   by the rules of descriptor
@@ -74,30 +73,6 @@ class Verdict(NamedTuple):
     repeatable: bool
     retry_after: float | None
     advice: list[str]
-
-
-def read_json(content: bytes) -> tuple[Any, str]:
-    """`(value, "")`, or `(None, what it is instead)`. Never raises, whatever the bytes are."""
-    text = content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if not text:
-        return None, "an empty answer"
-    if text.startswith("<"):
-        return None, "an HTML page instead of JSON"
-    try:
-        # What is no JSON number, or none that this program could write again, counts as null.
-        return json.loads(text, parse_constant=lambda word: None, parse_float=_finite, parse_int=_whole), ""
-    except (ValueError, RecursionError):
-        return None, "truncated or broken JSON" if text[0] in "{[" else text[:_LONGEST_WORDS]
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if abs(value) < float("inf") else None
-
-
-def _whole(text: str) -> int | None:
-    # Python refuses to read integers of more than 4,300 digits, and they would take long.
-    return int(text) if len(text) < 4000 else None
 
 
 def same(one: Any, other: Any) -> bool:

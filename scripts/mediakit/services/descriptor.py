@@ -49,6 +49,10 @@ class Route:
     count: str = "n"
 
 
+# What is sent by no route of a descriptor: an action.
+ANY_ROUTE = Route(path="")
+
+
 @dataclass(frozen=True)
 class Step:
     """One request about a job, or about the account.
@@ -409,8 +413,12 @@ def error_rules(data: dict) -> ErrorRules:
 
 def ways(data: dict) -> tuple[Way, ...]:
     """The ways of `inputs`, in order; the first that a file fits is taken."""
-    found = data.get("inputs", [])
-    return tuple(map(_way, [found] if isinstance(found, dict) else found))
+    return tuple(map(_way, listed(data.get("inputs"))))
+
+
+def listed(found: dict | list | None) -> list:
+    """One thing, or several, or none, as a list."""
+    return [found] if isinstance(found, dict) else found or []
 
 
 def _way(data: dict) -> Way:

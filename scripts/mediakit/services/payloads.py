@@ -1,7 +1,8 @@
 """The fields of a request: put together from the flags as the model's contract names them, then checked.
 
 contract_of   the bundled contract of a model, or None
-build         the payload that the flags mean, and the files in it
+task_of       what a model does with what is given
+build         the body that the flags mean, and the files in it
 check_model   no slip in a model's name is sent
 check_task    nor a task without the file that it begins with
 check         nor anything else that could not work
@@ -11,18 +12,26 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..base import errors
+from ..base.pointer import escaped, point, put, tokens
 from ..base.text import plain
 from ..media import inputs as media_inputs
 from . import catalogue, providers
+from .descriptor import Route
 
 # What --input can name in place of a field: the kind of file that a field takes.
 KINDS = ("image", "video", "audio")
 
-# The kind of file that a task begins with; the others begin with words.
-_BEGINS_WITH = {"i2i": "image", "i2v": "image", "v2v": "video", "stt": "audio", "sts": "audio", "i2m": "image"}
+# The kinds of file that a task begins with; the others begin with words.
+_BEGINS_WITH = {
+    **dict.fromkeys(("i2i", "i2v", "i2m"), ("image",)),
+    "v2v": ("video",),
+    **dict.fromkeys(("stt", "sts"), ("audio", "video")),
+    **dict.fromkeys(("upscale", "rmbg"), ("image", "video")),
+}
 
 
 def contract_of(provider: providers.Provider, model: str | None, path: str | None = None):
@@ -31,11 +40,12 @@ def contract_of(provider: providers.Provider, model: str | None, path: str | Non
     path  of the create: a service that names its model in the request has one contract for all of them
     """
     found = contract_of_model(provider.speaks, model) if model is not None else None
-    if found is None and path is not None and provider.model_field:
+    if found is None and path is not None and provider.model_field and provider.speaks in catalogue.services():
         from .. import contracts
 
         document = contracts.load(catalogue.contract_path(provider.speaks))
-        found = contracts.operation(document, f"POST {provider.base_path}{path}")
+        if any(document.has("POST", known) for known in (provider.base_path + path, path)):
+            found = contracts.operation(document, f"POST {provider.base_path}{path}")
     return found
 
 
@@ -80,95 +90,211 @@ class Content:
         return self.payload is None and self.prompt is None and not self.parameters and not self.inputs
 
 
-def build(
-    content: Content, provider: providers.Provider, contract, model: str | None
-) -> tuple[dict, dict[str, media_inputs.Attachment]]:
-    """`(payload, {stand-in: Attachment})` of a Content; raises Failure."""
+@dataclass(frozen=True)
+class Built:
+    """A request's body.
+
+    payload      with a stand-in for each file
+    attachments  stand-in -> what it stands for
+    shapes       stand-in -> the object that a file is sent as, in place of its name or address
+    """
+
+    payload: dict
+    attachments: dict[str, media_inputs.Attachment]
+    shapes: dict[str, Any]
+
+    @property
+    def shaped(self) -> dict:
+        """The payload as it is sent, but for what only the files can tell."""
+        return media_inputs.replaced(self.payload, self.shapes)
+
+
+def task_of(provider: providers.Provider, model: str | None, content: Content) -> str | None:
+    """The task that a listed model does with this content; None for one that is not listed."""
+    tasks = catalogue.entry(provider.speaks, model).get("tasks", ())
+    begun = [task for task in tasks if _begins_with_these(provider, model, task, content)]
+    worded = [task for task in tasks if task not in _BEGINS_WITH]
+    return next(iter([*begun, *([] if content.inputs else worded), *tasks]), None)
+
+
+def _begins_with_these(provider: providers.Provider, model: str | None, task: str, content: Content) -> bool:
+    """Whether the files that are given are what a task begins with."""
+    given = {name for name, _ in content.inputs}
+    if given & set(_BEGINS_WITH.get(task, ())):
+        return True
+    file = provider.route(model, task).file if task in _BEGINS_WITH else None
+    return file is not None and bool({*given, *(content.payload or ())} & set(tokens(file)))
+
+
+def build(content: Content, provider: providers.Provider, contract, model: str | None, route: Route) -> Built:
+    """The body that a Content means on a route; raises Failure."""
     if content.is_empty:
         raise errors.bad_argument("--prompt", "expected a prompt, --param, --input or a payload")
-    given = dict(content.parameters)
-    if content.prompt is not None:
-        field = _prompt_field(provider, contract)
-        if field in given:
-            raise errors.bad_argument("--param", f"{field} is given by --prompt already")
-        given[field] = content.prompt
-    payload = _with_parameters(content.payload or {}, given, provider, contract)
-    if provider.model_field and model is not None:
-        payload = {provider.model_field: model, **payload}
-    found: dict[str, media_inputs.Attachment] = {}
-    rules = provider.inputs
-    if not content.validates:
-        rules = {name: rule for name, rule in rules.items() if name != "kinds"}
-    plain_fields = catalogue.entry(provider.speaks, model).get("inputs", {})
+    builder = _Builder(content, provider, contract, model, route)
+    builder.name_model()
+    builder.add_parameters()
+    builder.add_prompt()
     for name, source in content.inputs:
-        _add_input(payload, name, source, contract, plain_fields, rules, found, content.validates)
-    _check_meaning(provider, model, payload)
-    return _sendable(payload), found
+        builder.add_input(name, source)
+    builder.add_constants()
+    return Built(_sendable(builder.payload), builder.attachments, builder.shapes)
 
 
-def _check_meaning(provider: providers.Provider, model: str | None, payload: dict) -> None:
-    """Raise Failure 2 for a field that would make something else of the purchase than the flags and the ledger say."""
-    if provider.model_field and model is not None and payload[provider.model_field] != model:
-        raise errors.bad_argument("--model", f"expected there: {provider.model_field} of the request names another")
-    if provider.plan and payload.get(provider.plan["field"]):
-        raise errors.bad_argument(provider.plan["field"], "expected --dry-run: a plan is nothing that can be bought")
+class _Builder:
+    """Puts one body together; each method raises Failure 2 for what does not go together."""
+
+    def __init__(self, content: Content, provider: providers.Provider, contract, model: str | None, route: Route):
+        self.payload: dict = json.loads(json.dumps(content.payload or {}))
+        self.attachments: dict[str, media_inputs.Attachment] = {}
+        self.shapes: dict[str, Any] = {}
+        self._content = content
+        self._provider = provider
+        self._model = model
+        self._route = route
+        self._rows = contract.fields() if contract else []
+        self._fields = rows_at(self._rows, route.fields)
+        self._entry = catalogue.entry(provider.speaks, model)
+
+    def name_model(self) -> None:
+        at = self._route.model
+        if at is None or self._model is None:
+            return
+        named = point(self.payload, at)
+        if named not in (None, self._model):
+            raise errors.bad_argument("--model", f"expected there: {at[1:]} of the request names another")
+        if named is None:
+            before = self.payload
+            self.payload = {}
+            put(self.payload, at, self._model)
+            self.payload.update(before)
+
+    def add_parameters(self) -> None:
+        for name, value in self._content.parameters.items():
+            self._put("--param", self._place(name), value)
+
+    def _place(self, name: str) -> str:
+        """Where a single field goes: the body's own where the body has it, else among the model's parameters."""
+        own = {row["name"] for row in self._rows} - set(tokens(self._route.fields)[:1])
+        return f"{'' if name in own else self._route.fields}/{escaped(name)}"
+
+    def add_prompt(self) -> None:
+        if self._content.prompt is None:
+            return
+        places = self._route.prompt
+        if not places:
+            raise errors.bad_argument("--prompt", "expected without: what is asked for takes no words")
+        known = [at for at in places if row_at(self._rows, at)]
+        at = next(iter(known or places))
+        if point(self.payload, at) is not None and at[1:] in self._content.parameters:
+            raise errors.bad_argument("--param", f"{at[1:]} is given by --prompt already")
+        self._put("--prompt", at, self._content.prompt)
+
+    def add_constants(self) -> None:
+        for name, value in self._route.defaults.items():
+            if point(self.payload, self._place(name)) is None:
+                self._put("--param", self._place(name), value)
+        for at, value in self._route.constants.items():
+            found = point(self.payload, at)
+            if found is not None and found != value:
+                told = json.dumps(value)
+                raise errors.bad_argument("--payload", f"{at[1:]}: expected {told}, which this program needs to go on")
+            self._put("--payload", at, value)
+        plan = self._provider.plan
+        if plan and self.payload.get(plan["field"]):
+            raise errors.bad_argument(plan["field"], "expected --dry-run: a plan is nothing that can be bought")
+
+    def _put(self, flag: str, at: str, value) -> None:
+        try:
+            put(self.payload, at, value)
+        except ValueError:
+            raise errors.bad_argument(flag, f"{at[1:]}: something else is given already on the way there") from None
+
+    # -- files -----------------------------------------------------------------------------------------
+
+    def add_input(self, name: str, given: str) -> None:
+        """One file or address for the field that `name` means."""
+        roles = self._provider.roles
+        role = roles.get("names", {}).get(name)
+        if role is not None:
+            stated = {"takes_file": role["kind"], "file_limits": roles.get("limits", {})}
+            return _add_reference(self.payload, name, self._read(name, stated, given), roles)
+        at, row = self._field_for(name)
+        value = self._read(tokens(at.removesuffix("/-"))[-1], row, given)
+        if self._route.file is not None and _same_place(at, self._route.file) and self._route.file_as is not None:
+            value = self._shape(value, row.get("takes_file") or name)
+        if at.endswith("/-"):
+            before = point(self.payload, at[:-2])
+            if before is not None and not isinstance(before, list):
+                self._put("--input", at[:-2], [before])
+        elif point(self.payload, at) is not None:
+            raise errors.bad_argument("--input", f"{plain(at[1:], 60)} takes one file and is given twice")
+        return self._put("--input", at, value)
+
+    def _shape(self, value: str, kind: str):
+        """The object that a file is sent as; a file that is brought first keeps its stand-in until then."""
+        if value in self.attachments:
+            media_type = getattr(getattr(self.attachments[value], "source", None), "media_type", f"{kind}/*")
+            self.shapes[value] = media_inputs.shape(self._route.file_as, value, kind, media_type)
+            return value
+        return media_inputs.shape(self._route.file_as, value, kind)
+
+    def _read(self, name: str, stated: dict, given: str) -> str:
+        """The text for the payload; an Attachment is noted under its stand-in."""
+        checks = self._content.validates
+        kind = stated.get("takes_file") if checks else None
+        limits = (stated["file_limits"],) if checks and "file_limits" in stated else ()
+        rules = self._provider.file_rules
+        if not checks:
+            rules = replace(rules, kinds={})
+        value = media_inputs.read(name, kind, given, limits, rules, checks)
+        if isinstance(value, str):
+            return value
+        self.attachments[value.stand_in] = value
+        return value.stand_in
+
+    def _field_for(self, name: str) -> tuple[str, dict]:
+        """`(where it goes, the contract's row of it)` of the field that `--input NAME=` means."""
+        name = self._entry.get("inputs", {}).get(name, name)
+        for at, rows in ((self._route.fields, self._fields), ("", self._rows)):
+            row = next((row for row in rows if row["name"] == name), None)
+            if row is not None:
+                return f"{at}/{escaped(name)}{'/-' if _is_list(row) else ''}", row
+        if name not in KINDS:
+            return f"{self._route.fields}/{escaped(name)}", {"name": name}
+        if self._route.file is not None:
+            row = row_at(self._rows, self._route.file.removesuffix("/-"))
+            takers = [row for row in self._fields if row.get("takes_file") == name]
+            if row.get("takes_file", name) == name if row else not takers:
+                return self._route.file, {"takes_file": name, **(row or {})}
+        if not self._rows:
+            raise errors.bad_argument(
+                "--input", f"which field of this model takes {name} is not known; expected its name in place of {name}"
+            )
+        row = _only_field_of_kind(name, self._fields)
+        return f"{self._route.fields}/{escaped(row['name'])}{'/-' if _is_list(row) else ''}", row
 
 
-def _prompt_field(provider: providers.Provider, contract) -> str:
-    known = {row["name"] for row in contract.fields()} if contract else ()
-    return next((field for field in provider.prompt_fields if field in known), provider.prompt_fields[0])
+def rows_at(rows: list[dict], pointer: str) -> list[dict]:
+    """The fields of the object at a pointer, out of the fields of a body; empty where they are not known."""
+    for name in tokens(pointer):
+        row = next((row for row in rows if row["name"] == name), {})
+        rows = row.get("fields", [])
+    return rows
 
 
-def _with_parameters(base: dict, given: dict, provider: providers.Provider, contract) -> dict:
-    """`given` at its place: what the request itself does not have is a parameter of the model."""
-    inner = provider.parameters_field
-    if inner is None or contract is None:
-        return {**base, **given}
-    own = {row["name"] for row in contract.fields()}
-    parameters = {name: value for name, value in given.items() if name not in own}
-    payload = {**base, **{name: value for name, value in given.items() if name in own}}
-    if parameters:
-        before = payload.get(inner, {})
-        if not isinstance(before, dict):
-            raise errors.bad_argument("--param", f"{inner} is given already, and is no object")
-        payload[inner] = {**before, **parameters}
-    return payload
+def row_at(rows: list[dict], pointer: str) -> dict | None:
+    """The row of the field at a pointer; None where it is not known."""
+    *parents, last = tokens(pointer)
+    above = rows_at(rows, "".join(f"/{escaped(name)}" for name in parents))
+    return next((row for row in above if row["name"] == last), None)
 
 
-def _add_input(
-    payload: dict, name: str, given: str, contract, plain_fields: dict, rules: dict, found: dict, checks: bool
-) -> None:
-    """One file or address for the field that `name` means.
-
-    plain_fields  kind of file -> the field that it means, where the model has several that take it
-    checks        whether the file must be what the contract states
-    """
-    role = rules.get("roles", {}).get("names", {}).get(name)
-    if role is not None:
-        stated = {"takes_file": role["kind"], "file_limits": rules["roles"].get("limits", {})}
-        return _add_reference(payload, name, _read_input(name, stated, given, rules, found, checks), rules["roles"])
-    row = _field_for(plain_fields.get(name, name), contract)
-    field = row["name"]
-    value = _read_input(field, row, given, rules, found, checks)
-    if str(row.get("type", "")).startswith("array"):
-        before = payload.get(field, [])
-        payload[field] = [*(before if isinstance(before, list) else [before]), value]
-    elif field in payload:
-        raise errors.bad_argument("--input", f"{plain(field, 60)} takes one file and is given twice")
-    else:
-        payload[field] = value
-    return None
+def _is_list(row: dict) -> bool:
+    return str(row.get("type", "")).startswith("array")
 
 
-def _read_input(field: str, stated: dict, given: str, rules: dict, found: dict, checks: bool) -> str:
-    """The text for the payload; an Attachment is noted under its stand-in."""
-    kind = stated.get("takes_file") if checks else None
-    limits = (stated["file_limits"],) if checks and "file_limits" in stated else ()
-    value = media_inputs.read(field, kind, given, limits, rules, checks)
-    if isinstance(value, str):
-        return value
-    found[value.stand_in] = value
-    return value.stand_in
+def _same_place(one: str, other: str) -> bool:
+    return one.removesuffix("/-") == other.removesuffix("/-")
 
 
 def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
@@ -190,15 +316,6 @@ def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
 
 def _is_reference(one, roles: dict) -> bool:
     return isinstance(one, dict) and type(one.get(roles["number"])) is int
-
-
-def _field_for(name: str, contract) -> dict:
-    """The contract's row of the field that `--input NAME=` means; just its name where it is not known."""
-    rows = contract.fields() if contract else []
-    row = next((row for row in rows if row["name"] == name), None)
-    if row is None and name in KINDS and contract is not None:
-        row = _only_field_of_kind(name, rows)
-    return row or {"name": name}
 
 
 def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:
@@ -251,20 +368,30 @@ def check_model(provider: providers.Provider, model: str | None) -> list[tuple[s
     )
 
 
-def check_task(provider: providers.Provider, model: str | None, contract, payload: dict, task: str | None) -> None:
+def check_task(
+    provider: providers.Provider, model: str | None, contract, payload: dict, task: str | None, route: Route
+) -> None:
     """Raise Failure 22 where `task` begins with a file and the payload has none: something else would be bought."""
-    kind = _BEGINS_WITH.get(task)
-    if kind is None or contract is None:
+    kinds = _BEGINS_WITH.get(task or "", ())
+    if not kinds or (contract is None and route.file is None) or media_inputs.names_a_file(payload):
         return
-    fields = [row["name"] for row in contract.fields() if row.get("takes_file") == kind]
-    if not fields or any(payload.get(field) for field in fields) or media_inputs.names_a_file(payload):
+    rows = rows_at(contract.fields(), route.fields) if contract else []
+    fields = [row["name"] for row in rows if row.get("takes_file") in kinds]
+    given = point(payload, route.fields)
+    if isinstance(given, dict) and any(given.get(field) for field in fields):
         return
+    if not fields:
+        if route.file is None or point(payload, route.file.removesuffix("/-")) is not None:
+            return
+        fields = [kinds[0]]
     problem = {"path": fields[0], "message": f"is what {task} begins with", "allowed": fields}
     told = f"{task} begins with a file, and none was given; expected --input {fields[0]}=PATH_OR_URL"
     raise _refused("payload_invalid", told, [problem], provider, model)
 
 
-def check(provider: providers.Provider, model: str | None, contract, payload: dict) -> list[tuple[str, str]]:
+def check(
+    provider: providers.Provider, model: str | None, contract, payload: dict, route: Route
+) -> list[tuple[str, str]]:
     """Raise Failure 22 for what the contract refuses; `(code, message)` of what it does not know."""
     from .. import contracts
 
@@ -278,7 +405,7 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
             model,
         )
     if contract is None:
-        return _check_without_contract(provider, model, payload)
+        return _check_without_contract(provider, model, payload, route)
     checked = contract.check(payload)
     if checked.problems:
         first = checked.problems[0]
@@ -296,12 +423,15 @@ def check(provider: providers.Provider, model: str | None, contract, payload: di
     return [("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")]
 
 
-def _check_without_contract(provider: providers.Provider, model: str | None, payload: dict) -> list[tuple[str, str]]:
+def _check_without_contract(
+    provider: providers.Provider, model: str | None, payload: dict, route: Route
+) -> list[tuple[str, str]]:
     """Without a contract a slip of the pen is still told by the names that the service's other models have."""
     from ..contracts import validation
 
     known = _names_of_service(provider)
-    unknown = [name for name in payload if name not in known]
+    given = point(payload, route.fields)
+    unknown = [name for name in (given if isinstance(given, dict) else ()) if name not in known]
     for name in unknown:
         nearest = validation.near_miss(name, known)
         if nearest:
@@ -319,8 +449,9 @@ def _names_of_service(provider: providers.Provider) -> list[str]:
         with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
             document = json.load(file)
     except FileNotFoundError:
-        return list(provider.prompt_fields)
-    names = set(provider.prompt_fields)
+        document = {}
+    names = {*provider.prompt_fields, *(name for route in provider.routes for name in route.defaults)}
+    names |= {token for route in provider.routes for at in (route.model, route.file) if at for token in tokens(at)}
     pending = [document]
     while pending:
         node = pending.pop()

@@ -52,7 +52,7 @@ class Provider:
         self.headers: dict[str, str] = data.get("headers", {})
         self.optional_headers: dict[str, str] = data.get("optional_headers", {})
         key = data.get("key")
-        self.key: dict | None = key if isinstance(key, dict) else None
+        self.key: dict | None = {"prefix": "", **key} if isinstance(key, dict) else None
         self.cli: dict | None = data.get("cli")
         self.links: dict = data.get("links", {})
         self.defaults: dict[str, str] = data.get("defaults", {})
@@ -118,6 +118,11 @@ class Provider:
     # -- where it is -----------------------------------------------------------------------------------
 
     @property
+    def default_origin(self) -> str | None:
+        """The name of the origin that paths without another one belong to."""
+        return self._data.get("default_origin") or next(iter(self.origins), None)
+
+    @property
     def origin(self) -> str | None:
         """The default origin; None for an embedded service."""
         return next(iter(self.origins.values()), None)
@@ -140,12 +145,32 @@ class Provider:
         fitting = [one for one in self.routes if model is None or one.models is None or re.fullmatch(one.models, model)]
         if task is not None:
             fitting = [one for one in fitting if not one.tasks or task in one.tasks]
-        else:
-            given = [one for one in fitting if one.file and tokens(one.file)[0] in fields]
-            fitting = [*given, *(one for one in fitting if not one.tasks), *fitting]
+            if not fitting:
+                raise ValueError(f"{self.title} has no way to do {task}" + (f" with {model}" if model else ""))
+            return fitting[0]
+        given = [one for one in fitting if one.file and tokens(one.file)[0] in fields]
+        usual = [*given, *(one for one in fitting if not one.tasks)]
+        if not usual and len({one.path for one in fitting}) > 1:
+            told = ", ".join(dict.fromkeys(word for one in fitting for word in one.tasks))
+            raise ValueError(f"expected --task too, to say what {model or 'this model'} is to do: {told}")
         if not fitting:
-            raise ValueError(f"{self.title} has no way to create this with {model or 'this model'}")
-        return fitting[0]
+            raise ValueError(f"{self.title} has no way to create with {model}")
+        return (usual or fitting)[0]
+
+    def route_of(self, path: str) -> rules.Route:
+        """The route that a path below the base path is of; the first one where it is of none."""
+        for one in self.routes:
+            forms = (form for form in (one.path, one.stream_path, *one.other_paths) if form)
+            if any(self._fitting(form).fullmatch(path) for form in forms):
+                return one
+        return self.routes[0]
+
+    def _fitting(self, template: str) -> re.Pattern:
+        """What fits a path's template; the model is its first group."""
+        pattern = re.escape(template.replace("{owner}/{name}", "{two}"))
+        for word, fitting in (("any", "[^/]+"), ("two", "([^/]+/[^/]+)"), ("model", "(.+)")):
+            pattern = pattern.replace(rf"\{{{word}\}}", fitting)
+        return re.compile(pattern)
 
     def create_path(self, model: str | None, stream: bool, task: str | None = None, fields=()) -> str:
         """The path of a create below the base URL.
@@ -154,7 +179,10 @@ class Provider:
         """
         if model is not None and not trust.is_model(model):
             raise ValueError("expected a model such as owner/name")
-        route = self.route(model, task, fields)
+        return self.path_of(self.route(model, task, fields), model, stream)
+
+    def path_of(self, route: rules.Route, model: str | None, stream: bool) -> str:
+        """The path of a create on a route, below the base URL."""
         template = route.stream_path if stream and route.stream_path else route.path
         return self.filled(template, model=model or "")
 
@@ -181,10 +209,7 @@ class Provider:
         templates = [form for one in self.routes for form in (one.stream_path, *one.other_paths, one.path) if form]
         # The most particular form first: the plain one fits all of them.
         for template in sorted(templates, key=len, reverse=True):
-            pattern = re.escape(template.replace("{owner}/{name}", "{two}"))
-            for word, fitting in (("any", "[^/]+"), ("two", "([^/]+/[^/]+)"), ("model", "(.+)")):
-                pattern = pattern.replace(rf"\{{{word}\}}", fitting)
-            found = re.fullmatch(pattern, path)
+            found = self._fitting(template).fullmatch(path)
             if found and found.groups():
                 return found[1]
         return None
@@ -225,10 +250,28 @@ class Provider:
         """Whether a create is answered with the result itself."""
         return bool(self.routes) and all(one.answers != "job" for one in self.routes)
 
-    @property
-    def inputs(self) -> dict:
-        """How local files reach the service, in the words that jobs.uploads knows."""
-        return _as_uploads(self._data.get("inputs", {}), self.ways)
+    @cached_property
+    def roles(self) -> dict:
+        """References that --input names by their role; empty for a service that has none."""
+        return next((data["roles"] for data in self._rules.listed(self._data.get("inputs")) if "roles" in data), {})
+
+    @cached_property
+    def file_rules(self):
+        """What the service says about files, as media.inputs.Rules."""
+        from ..media import inputs
+
+        first_way = next(iter(self.ways), None)
+        if first_way is None:
+            return inputs.Rules(is_known=False)
+        takes = [data.get("addresses", True) for data in self._rules.listed(self._data["inputs"])]
+        usual = inputs.Rules()
+        kinds = first_way.kinds if len(self.ways) == 1 else {}
+        return inputs.Rules(
+            takes_addresses=all(takes),
+            reference=None if all(takes) else next((way.like for way in self.ways if way.like), None),
+            stand_in=first_way.stand_in or usual.stand_in,
+            kinds=kinds,
+        )
 
     # -- jobs ------------------------------------------------------------------------------------------
 
@@ -470,33 +513,5 @@ def _rfc3339(seconds: float) -> str:
 
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
-
-def _as_uploads(data: dict | list, ways) -> dict:
-    """`inputs` as jobs.uploads and media.inputs read it."""
-    data = data if isinstance(data, dict) else next(iter(data), {})
-    found = {name: data[name] for name in ("kinds", "roles") if name in data}
-    way = ways[0] if ways else None
-    if way is None:
-        return found
-    if way.with_create:
-        return {**found, "with_create": way.with_create}
-    upload: dict[str, Any] = {"path": way.begin.step.path, "reference": way.reference, "keep_seconds": way.keep_seconds}
-    more = {"pattern": way.like, "stand_in": way.stand_in, "check": way.check, "part": way.begin.part}
-    upload.update({name: value for name, value in more.items() if value is not None})
-    if way.begin.body:
-        upload["fields"] = {name: _UPLOAD_WORDS.get(value, "source_kind") for name, value in way.begin.body.items()}
-        kind = next(name for name, word in upload["fields"].items() if word == "source_kind")
-        upload["source_kinds"] = {"file": way.begin.body[kind], "url": way.begin.of_address[kind]}
-    return {**found, "upload": upload}
-
-
-_UPLOAD_WORDS = {
-    "{name}": "filename",
-    "{origin}": "remote_origin",
-    "{media_type}": "media_type",
-    "{size}": "bytes",
-    "{sha256}": "sha256",
-    "{base64}": "base64",
-}
 
 __all__ = ["Provider", "is_media_url", "outputs_at"]

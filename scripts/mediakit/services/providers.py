@@ -11,7 +11,8 @@ import os
 
 from ..base import documents
 from ..base.pointer import first, point
-from .answers import TERMINAL_STATES, Reading, Verdict, read_json
+from ..http.documents import read_json
+from .answers import TERMINAL_STATES, Reading, Verdict
 from .provider import Provider, is_media_url, outputs_at
 from .trust import is_model, usable_id
 
@@ -35,6 +36,8 @@ TASKS = {
     "t2a": "text to audio",
     "i2m": "image to 3D model",
 }
+# What runs inside this process; no descriptor is read to know it.
+_EMBEDDED = ("sandbox",)
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origins", "key", "optional_headers", "links", "homepage", "sources", "cli", "guidance")
 
@@ -42,7 +45,7 @@ _NOT_SPOKEN = ("origins", "key", "optional_headers", "links", "homepage", "sourc
 def names() -> tuple[str, ...]:
     """Every service, the real ones first."""
     found = sorted(name[:-5] for name in os.listdir(os.path.join(ASSETS, "providers")) if name.endswith(".json"))
-    return tuple(sorted(found, key=lambda name: "embedded" in _descriptor(name)))
+    return tuple(sorted(found, key=_EMBEDDED.__contains__))
 
 
 def load(name: str, speaks: str | None = None) -> Provider:
@@ -50,14 +53,15 @@ def load(name: str, speaks: str | None = None) -> Provider:
     descriptor = _descriptor(name)
     spoken = speaks or descriptor.get("speaks", [None])[0]
     if spoken:
-        contract = {key: value for key, value in _descriptor(spoken).items() if key not in _NOT_SPOKEN}
-        descriptor = {**contract, **descriptor}
+        own = _descriptor(spoken)
+        contract = {key: value for key, value in own.items() if key not in _NOT_SPOKEN}
+        descriptor = {**contract, "default_origin": next(iter(own["origins"])), **descriptor}
     return Provider(descriptor, spoken)
 
 
 def spoken_by(name: str) -> tuple[str, ...]:
     """The services whose contracts an embedded service can have, its default first; empty for a real one."""
-    return tuple(_descriptor(name).get("speaks", ()))
+    return tuple(_descriptor(name).get("speaks", ())) if name in _EMBEDDED else ()
 
 
 def _descriptor(name: str) -> dict:

@@ -1,0 +1,94 @@
+"""Where a service is: which address each of its requests goes to. Pure.
+
+JobRef   a job, as the addresses about it need it
+Site     a service at its own origins, or at another address in place of all of them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from ..base import errors
+from ..base.pointer import first
+from ..http.addresses import above, origin_of
+from . import trust
+from .descriptor import Step
+from .provider import Provider
+
+# The steps of a job whose address an answer can tell.
+TOLD_STEPS = ("read", "result", "cancel")
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """A job: its id, the model that makes it, and the addresses that the answer to its create told."""
+
+    id: str
+    model: str | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A service, and where it is now.
+
+    base_url  of the default origin, with its prefix: the service's own, or the one that takes the place of all
+    """
+
+    provider: Provider
+    base_url: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the service itself, so that its further origins are its own too."""
+        own = self.provider.origin
+        return own is not None and origin_of(self.base_url) == origin_of(own)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The addresses that get the key: scheme, host and port of each."""
+        parts = urlsplit(self.base_url)
+        here = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        return (here, *(self.provider.origins.values() if self.is_own else ()))
+
+    def url(self, step: Step, path: str) -> str:
+        """The address of a step whose path is filled in."""
+        is_default = step.origin in (None, self.provider.default_origin)
+        if not is_default and self.is_own:
+            return self.provider.origins[step.origin or ""] + path
+        if is_default and not step.from_root:
+            return self.base_url + path
+        return above(self.base_url, self.provider.base_path) + path
+
+    def of_job(self, name: str, job: JobRef) -> str:
+        """The address of a step about a job: the told one while it is at one of the origins, else the descriptor's.
+
+        Raises Failure 2 for an id that may not stand in a path.
+        """
+        step: Step = getattr(self.provider.job, name)
+        told = trust.told_address(job.told.get(name), self.origins)
+        if told is not None:
+            return told
+        try:
+            return self.url(step, self.provider.filled(step.path, job.model, job.id))
+        except ValueError as problem:
+            raise errors.bad_argument("--generation-id", str(problem)) from None
+
+    def told_by(self, body) -> dict[str, str]:
+        """The addresses that the answer to a create tells, as far as they are at one of the origins."""
+        found = {}
+        for name in TOLD_STEPS:
+            step: Step | None = getattr(self.provider.job, name)
+            if step is not None and step.told:
+                address = trust.told_address(first(body, step.told), self.origins)
+                if address is not None:
+                    found[name] = address
+        return found
+
+    def tells_elsewhere(self, body) -> bool:
+        """Whether an answer tells an address that would take the key to somebody else."""
+        steps = (getattr(self.provider.job, name) for name in TOLD_STEPS)
+        told = [first(body, step.told) for step in steps if step is not None and step.told]
+        return any(value is not None and trust.told_address(value, self.origins) is None for value in told)
