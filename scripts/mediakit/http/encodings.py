@@ -26,6 +26,7 @@ class Decoding:
     label    the Content-Encoding header, "" for none
     sniffs   whether what begins as gzip does is unpacked though no label says so: for text, never for files
     problem  what was wrong with it, in words; "" where nothing was
+    is_plain whether nothing is to be undone
     is_cut   whether the end of the compressed stream is missing
     """
 
@@ -52,6 +53,11 @@ class Decoding:
         self._is_doubted = False
         self._held: list[bytes] = []
         self._given = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is to be undone: what comes out is what goes in."""
+        return not self._expected
 
     def feed(self, content: bytes) -> Iterator[bytes]:
         """The bytes that become readable by more bytes of the body."""

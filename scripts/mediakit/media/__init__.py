@@ -8,5 +8,6 @@ pictures    pictures as Pillow reads them
 containers  whether the structure of a media file is whole (pure)
 formats     which format a file has, and how formats are called (pure)
 staging     files on their way to their names in a folder
+links       where a result can be fetched, as its service spelled it (pure)
 names       the names of files (pure)
 """

@@ -19,13 +19,21 @@ import random
 import re
 import threading
 import time
-import zlib
 from collections import namedtuple
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Iterator
 
 from ..http import transport
+from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
+from ..http.answers import retry_after
+from ..http.encodings import Decoding
+from ..http.exchange import Exchange
+from ..http.faults import is_final, reason
+from ..http.sessions import watched_session, watching
+from . import links
+from .links import Link
 
-MOST_REDIRECTS = 5
+# What CDNs need that send a request from one to the next.
+MOST_REDIRECTS = 10
 # So many tries in a row may bring nothing worth mentioning: neither a mebibyte nor a twentieth of the file.
 MOST_TRIES = 5
 _WORTH_MENTIONING = 1024**2
@@ -37,6 +45,7 @@ _MOST_GROWTH = 100
 _SMALL = 16 * 1024**2
 
 _NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
+_STOPPED = "stopped"
 _REDIRECTS = (301, 302, 303, 307, 308)
 # What a host says of a link whose time is over, or of one whose file it does not have yet; some say 400 to a
 # token that is too old.
@@ -101,22 +110,30 @@ class Reach:
     """
 
     def __init__(self, loopback_base: str | None, allows_private: bool = False):
-        self._own = transport.origin_of(loopback_base) if loopback_base else None
+        self._own = origin_of(loopback_base) if loopback_base else None
         self._allows_private = allows_private
 
-    def peer_check(self, url: str):
-        """`(whether it is the service's own origin, what the connected address must satisfy)`; raises Unsaved."""
-        try:
-            origin = transport.origin_of(url)
-        except ValueError as problem:
-            raise Unsaved(f"the result's URL cannot be used: {problem}") from None
-        if origin == self._own:
+    def peer_check(self, link: Link):
+        """`(whether no proxy is asked, what the connected address must satisfy)`; raises Unsaved."""
+        if link.origin == self._own:
             return True, None
+        host = link.origin[1]
         if self._allows_private:
-            return transport.is_loopback(origin[1]), transport.is_private_peer
-        if transport.is_private_literal(origin[1]):
+            return is_loopback(host), is_private_peer
+        if is_private_literal(host):
             raise Unsaved("the result's URL leads to a private or reserved address")
-        return False, transport.is_public_peer
+        return False, is_public_peer
+
+
+def _link(text: str) -> Link:
+    try:
+        return links.link(text)
+    except ValueError as problem:
+        raise _unusable(problem) from None
+
+
+def _unusable(problem: ValueError) -> Unsaved:
+    return Unsaved(f"the result's URL cannot be used: {problem}")
 
 
 class Download:
@@ -130,7 +147,8 @@ class Download:
               asked again, however often it says so
 
     After `run`, `sha256` and `size` tell of the bytes that were written, `said_type` what a data: URL says that
-    it is, and `hints` words that may name its format: the host's Content-Type, the end of the link.
+    it is, `hints` words that may name its format (the host's Content-Type, the end of the link), and `doubt` what
+    was odd about its compression; "" for nothing.
     """
 
     def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room, patient_until: float = 0.0):
@@ -142,7 +160,7 @@ class Download:
         self._room = room
         self._patient_until = patient_until
         self._stopped = threading.Event()
-        self._exchange: transport.Exchange | None = None
+        self._exchange: Exchange | None = None
         self._validator: tuple[str, str] | None = None
         self._place: str | None = None
         self._total: int | None = None
@@ -150,6 +168,7 @@ class Download:
         self.size = 0
         self.said_type: str | None = None
         self.hints: tuple[str | None, ...] = ()
+        self.doubt = ""
 
     @property
     def sha256(self) -> str:
@@ -169,19 +188,28 @@ class Download:
     def run(self, file) -> None:
         """Into a file that is open for writing bytes, and empty. Raises Unsaved, Expired, or OSError of the disk."""
         self._file = file
-        if self._url.lower().startswith("data:"):
-            self._write(_data_of(self._url))
+        if links.is_data(self._url):
+            self._unpack()
         else:
-            self._fetch()
+            self._fetch(_link(self._url))
         if not self.size:
             raise Expired("the result is empty")
 
-    def _fetch(self) -> None:
+    def _unpack(self) -> None:
+        pieces = (self._url[at : at + _CHUNK] for at in range(0, len(self._url), _CHUNK))
+        try:
+            self.said_type, content = links.data_of(pieces)
+            for piece in content:
+                self._write(piece)
+        except ValueError as problem:
+            raise Unsaved(f"the result's data: URL is broken: {problem}") from None
+
+    def _fetch(self, link: Link) -> None:
         tries = 0
         while True:
             had = self.size
             try:
-                return self._follow()
+                return self._follow(link)
             except _Cut as cut:
                 worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
                 tries = 1 if self.size - had >= max(worth, 1) else tries + 1
@@ -195,76 +223,82 @@ class Download:
         seconds = round(min(max(seconds, cut.seconds), 60.0), 3)
         self._retrying(tries, seconds, str(cut))
         if self._stopped.wait(seconds):
-            raise Unsaved("stopped")
+            raise Unsaved(_STOPPED)
 
-    def _follow(self) -> None:
-        url = self._url
+    def _follow(self, link: Link) -> None:
         for _ in range(MOST_REDIRECTS + 1):
-            response = self._get(url)
+            response = self._get(link)
             try:
                 location = response.headers.get("Location")
                 if response.status_code not in _REDIRECTS or not location:
-                    return self._take(response, url)
+                    return self._take(response, link)
             finally:
                 response.close()
-            try:
-                url = urljoin(url, location)
-            except ValueError:
-                raise Unsaved(_NO_URL) from None
+            link = self._next(link, location)
         raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
 
-    def _get(self, url: str):
-        is_own, allows_peer = self._reach.peer_check(url)
-        exchange = self._exchange = transport.Exchange(None, allows_peer)
-        if self._stopped.is_set():
-            raise Unsaved("stopped")
-        transport.watching(exchange)
+    @staticmethod
+    def _next(link: Link, location: str) -> Link:
         try:
-            response = transport.watched_session(is_own).get(
-                url,
+            found = links.redirected(link, location)
+        except ValueError as problem:
+            raise _unusable(problem) from None
+        if (link.origin[0], found.origin[0]) == ("https", "http"):
+            raise Unsaved("the result's host redirects from https to http, where anybody on the way can change it")
+        return found
+
+    def _get(self, link: Link):
+        is_own, allows_peer = self._reach.peer_check(link)
+        exchange = self._exchange = Exchange(None, allows_peer, target=link.target)
+        if self._stopped.is_set():
+            raise Unsaved(_STOPPED)
+        watching(exchange)
+        try:
+            # What a library sees it writes anew: the target stands in the request as the service spelled it.
+            return watched_session(is_own).get(
+                link.site,
                 auth=lambda request: request,  # so that ~/.netrc adds nothing
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(url)},
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(link)},
                 timeout=(transport.LONGEST_CONNECT, _SILENCE),
                 allow_redirects=False,
                 stream=True,
             )
         except Exception as problem:
             raise self._cut_or_unsaved(problem) from None
-        return response
 
     def _cut_or_unsaved(self, problem: Exception) -> Exception:
         if self._stopped.is_set():
-            return Unsaved("stopped")
+            return Unsaved(_STOPPED)
         if isinstance(problem, ValueError):
             return Unsaved(_NO_URL)
-        words = transport.reason(problem)
-        return Unsaved(words) if transport.is_final(problem) else _Cut(words)
+        words = self._exchange.words(problem) if self._exchange else reason(problem)
+        return Unsaved(words) if is_final(problem) else _Cut(words)
 
     # -- going on after a cut ------------------------------------------------------------------------
 
-    def _range(self, url: str) -> dict:
-        if not self.size or self._validator is None or _place(url) != self._place:
+    def _range(self, link: Link) -> dict:
+        if not self.size or self._validator is None or link.place != self._place:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self._validator[1]}
 
-    def _take(self, response, url: str) -> None:
+    def _take(self, response, link: Link) -> None:
         status = response.status_code
         if status in _EXPIRED:
             raise Expired(f"the result's host answered HTTP {status}: the link may have expired")
         if status in _PASSING or status >= 500:
-            after = transport.retry_after(status, response.headers, time.time())
+            after = retry_after(status, response.headers, time.time())
             raise _Cut(f"the result's host answered HTTP {status}", after or 0.0, is_told=True)
         if status == 416 and self.size:
-            self._start_anew(None, url)
+            self._start_anew(None, link)
             raise _Cut("the result's host does not go on where it stopped")
-        if status not in (200, 206) or (status == 206 and not self._range(url)):
+        if status not in (200, 204, 206) or (status == 206 and not self._range(link)):
             raise Unsaved(f"the result's host answered HTTP {status}")
         if status == 206 and not self._goes_on(response):
-            self._start_anew(None, url)
+            self._start_anew(None, link)
             raise _Cut("the result has changed at its host")
-        if status == 200:
-            self._start_anew(response, url)
-        self.hints = response.headers.get("Content-Type"), os.path.splitext(urlsplit(url).path)[1] or None
+        if status != 206:
+            self._start_anew(response, link)
+        self.hints = response.headers.get("Content-Type"), os.path.splitext(link.place)[1] or None
         self._receive(response)
 
     def _goes_on(self, response) -> bool:
@@ -272,32 +306,32 @@ class Download:
         found = re.fullmatch(
             r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", response.headers.get("Content-Range", "").strip()
         )
-        name, value = self._validator
+        name, value = self._validator or ("", "")
         return (
             found is not None
             and int(found[1]) == self.size
             and self._total in (None, int(found[3]))
             and response.headers.get(name) == value
-            and not response.headers.get("Content-Encoding")
+            and _decoding_of(response).is_plain
         )
 
-    def _start_anew(self, response, url: str) -> None:
+    def _start_anew(self, response, link: Link) -> None:
         """Forget what there is; of `response`, where there is one, note how it can be gone on with."""
         self.give_back()
         self._file.seek(0)
         self._file.truncate()
         self._digest = hashlib.sha256()
         self._validator = self._place = self._total = None
-        if response is None or response.headers.get("Content-Encoding"):
+        if response is None or not _decoding_of(response).is_plain:
             return
         declared = response.headers.get("Content-Length", "").strip()
         self._total = int(declared) if re.fullmatch(r"\d{1,19}", declared) else None
         self._validator = _validator_of(response.headers)
-        self._place = _place(url)
+        self._place = link.place
         largest = self._budget.limits.file_bytes
         if self._total is not None and self._total > largest:
             raise Unsaved(f"a result of {self._total} bytes; the limit of --max-file-size is {largest}")
-        # A disk that is filled to the brim stops other programs too, and the ledger.
+        # A disk that is filled to the brim stops other programs too, and the ledger of purchases.
         room = self._room()
         if self._total is not None and self._total > room:
             raise Unsaved(f"a result of {self._total} bytes; the disk has room for {room}")
@@ -305,17 +339,33 @@ class Download:
     # -- the bytes -----------------------------------------------------------------------------------
 
     def _receive(self, response) -> None:
-        for piece in _decoded(self._pieces(response), response.headers.get("Content-Encoding", "")):
+        for piece in self._decoded(response):
             self._write(piece)
         if self._total is not None and self.size < self._total:
             raise _Cut(f"the result was cut short: {self.size} of {self._total} bytes")
         if self._total is not None and self.size > self._total:
             raise Unsaved(f"the result is longer than its host said: {self._total} bytes")
 
-    def _pieces(self, response):
+    def _decoded(self, response) -> Iterator[bytes]:
+        """The bytes of an answer, those of one that was compressed though nobody asked for it unpacked."""
+        decoding = _decoding_of(response)
+        taken = given = 0
+        for piece in self._pieces(response):
+            taken += len(piece)
+            for grown in decoding.feed(piece):
+                given += len(grown)
+                if given > _SMALL + _MOST_GROWTH * taken:
+                    raise Unsaved(f"a result that grows more than {_MOST_GROWTH}-fold when it is decompressed")
+                yield grown
+        yield from decoding.finish()
+        self.doubt = decoding.problem
+        if decoding.is_cut:
+            raise _Cut(f"the result was cut short: {decoding.problem}")
+
+    def _pieces(self, response) -> Iterator[bytes]:
         while True:
             if self._stopped.is_set():
-                raise Unsaved("stopped")
+                raise Unsaved(_STOPPED)
             try:
                 piece = response.raw.read1(_CHUNK, decode_content=False)
             except Exception as problem:
@@ -337,17 +387,15 @@ class Download:
 def is_there(url: str, reach: Reach) -> bool:
     """Whether the host of a URL would give it now; nothing of it is read."""
     try:
-        response = Download(url, Budget(), reach, None, None)._get(url)
+        response = Download(url, Budget(), reach, None, None)._get(_link(url))
     except (Unsaved, _Cut):
         return False
     response.close()
     return response.status_code == 200 or response.status_code in _REDIRECTS
 
 
-def _place(url: str) -> str:
-    """A URL without its signature: the same file under another one."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+def _decoding_of(response) -> Decoding:
+    return Decoding(response.headers.get("Content-Encoding", ""))
 
 
 def _validator_of(headers) -> tuple[str, str] | None:
@@ -357,45 +405,3 @@ def _validator_of(headers) -> tuple[str, str] | None:
         return "ETag", tag
     moment = headers.get("Last-Modified", "")
     return ("Last-Modified", moment) if re.fullmatch(r"[A-Za-z0-9,: +-]{20,40}", moment) else None
-
-
-def _decoded(pieces, encoding: str):
-    """Pieces of an answer that was compressed though nobody asked for it, piece by piece."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        yield from pieces
-        return
-    if encoding not in ("gzip", "x-gzip"):
-        raise Unsaved("the result's host compressed it in a way that is not read")
-    decoder, taken, given = zlib.decompressobj(wbits=31), 0, 0
-    for piece in pieces:
-        taken += len(piece)
-        while piece and not decoder.eof:
-            try:
-                grown = decoder.decompress(piece, _CHUNK)
-            except zlib.error:
-                raise Unsaved("the answer's compression is broken") from None
-            piece = decoder.unconsumed_tail
-            given += len(grown)
-            if given > _SMALL + _MOST_GROWTH * taken:
-                raise Unsaved(f"a result that grows more than {_MOST_GROWTH}-fold when it is decompressed")
-            yield grown
-    yield decoder.flush()
-    if not decoder.eof:
-        raise _Cut("the result was cut short")
-
-
-def _data_of(url: str) -> bytes:
-    import base64
-    from urllib.parse import unquote_to_bytes
-
-    head, comma, data = url.partition(",")
-    if not comma:
-        raise Unsaved("the result's data: URL is broken")
-    content = unquote_to_bytes(data)
-    if not head.lower().endswith(";base64"):
-        return content
-    try:
-        return base64.b64decode(content, validate=True)
-    except ValueError:
-        raise Unsaved("the result's data: URL is broken") from None

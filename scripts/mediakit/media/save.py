@@ -285,6 +285,10 @@ class Saver:
             verdict = check.checked(private, told, self._saving.most_pixels)
         except check.Refused as problem:
             raise Unsaved(str(problem)) from None
+        if download.doubt and verdict.warning and verdict.warning[0] == "unknown_format":
+            verdict = verdict._replace(
+                warning=None, problem=f"what came is of no format that is known: {download.doubt}"
+            )
         if verdict.warning and verdict.warning[0] == "type_differs":
             self._differing.append(verdict.warning)
         elif verdict.warning:

@@ -31,6 +31,8 @@ FINISHED_WORDS = frozenset(
 _LONGEST_WORD = 200
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
+# Of a text that may be an address; enough for the blanks before one, its scheme and its host.
+_LONGEST_START = 1000
 _MOST_ISSUES = 20
 _ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
 
@@ -82,7 +84,17 @@ def same(one: Any, other: Any) -> bool:
 
 def is_media_url(value: Any) -> bool:
     """Whether a value of an answer is something a result can be fetched from."""
-    return isinstance(value, str) and value.lower().startswith(("http://", "https://", "data:"))
+    return media_url(value) is not None
+
+
+def media_url(value: Any) -> str | None:
+    """The address in a value of an answer, without the blanks around it; one that leaves out its scheme has https."""
+    if not isinstance(value, str):
+        return None
+    begin = value[:_LONGEST_START].lstrip()
+    if re.match(r"(?i)https?://|data:", begin):
+        return value.strip()
+    return f"https:{value.strip()}" if re.match(r"//[\w-]+(\.[\w-]+)+(:\d+)?/", begin) else None
 
 
 def number(value: Any) -> bool:
@@ -236,8 +248,10 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any) -> dict | None:
         if not isinstance(content, str) or not content:
             return None
         url = f"data:{media_type or 'application/octet-stream'};base64,{content}"
-    elif not is_media_url(url):
-        return None
+    else:
+        url = media_url(url)
+        if url is None:
+            return None
     own_type = facts.pop("type", None)
     told = rule.facts.get("type")
     of_media = media_type.partition("/")[0] if isinstance(media_type, str) else None

@@ -335,10 +335,9 @@ class Provider:
         """Until when the results are kept, in seconds since the epoch; None where the answer does not say."""
         where = self._data.get("expires_at")
         found = point(body, where["at"]) if where else None
-        if not number(found):
-            return None
-        seconds = found / 1000 if where["unit"] == "milliseconds" else found
-        return seconds if 0 < seconds < 1e11 else None
+        unit = 1000 if where and where["unit"] == "milliseconds" else 1
+        # Compared before it is divided: a whole number of 400 digits is no float.
+        return found / unit if number(found) and 0 < found < 1e11 * unit else None
 
     @property
     def lists_running(self) -> bool:
