@@ -343,7 +343,6 @@ UNSAVED = {
     "a page": page(200),
     "cut short": cut_short(200, PNG),
     "empty": answer(200, b""),
-    "broken": answer(200, PNG[:40], media_type="image/png"),
     "reset": reset,
 }
 
