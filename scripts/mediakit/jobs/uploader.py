@@ -23,7 +23,7 @@ from ..http.answers import Answer, Lost
 from ..http.documents import read_json
 from ..http.wire import answer_of
 from ..ledger import store
-from ..media import download, inputs
+from ..media import download, inputs, links
 from ..services import trust
 from ..services.descriptor import Condition, Upload, Way
 from .connection import Connection
@@ -227,9 +227,9 @@ class Uploader:
 
     def _is_usable_link(self, url: str) -> bool:
         try:
-            self._reach.peer_check(url)
+            self._reach.peer_check(links.link(url))
             return url.isprintable()
-        except download.Unsaved:
+        except (ValueError, download.Unsaved):
             return False
 
     def _readied(self, file: inputs.File, way: Way, sent: _Said, name: str) -> str:
