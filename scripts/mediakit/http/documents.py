@@ -98,48 +98,51 @@ def _shallow(text: str) -> str:
 # -- answers that hold more or less than one value ---------------------------------------------------------
 
 
-def documents(content: bytes) -> list:
-    """Every JSON value of a body in the order in which they came; of one that was cut, what was complete of it."""
+def documents(content: bytes, begun: bool = True) -> list:
+    """Every JSON value of a body in the order in which they came.
+
+    begun  whether what is complete of a value that was cut counts too
+    """
     text = text_of(content).strip(_BLANK)
     guard = _GUARD.match(text)
     if guard:
         text = text[guard.end() :]
-    found = _in_events(content) if _EVENT.match(text) else _in_sequence(text)
-    return [inner for value in found[:_MOST_DOCUMENTS] for inner in _inside(value)]
+    found = _in_events(content, begun) if _EVENT.match(text) else _in_sequence(text, begun)
+    return [inner for value in found[:_MOST_DOCUMENTS] for inner in _inside(value, begun)]
 
 
-def _inside(value) -> list:
+def _inside(value, begun: bool) -> list:
     """A value, or the one that it wraps: an array of one, or a text that is JSON itself."""
     if isinstance(value, list) and len(value) == 1:
         return [value, value[0]]
     if isinstance(value, str) and value.lstrip(_BLANK).startswith("{"):
-        return _in_sequence(value.strip(_BLANK))
+        return _in_sequence(value.strip(_BLANK), begun)
     return [value]
 
 
-def _in_sequence(text: str) -> list:
+def _in_sequence(text: str, begun: bool) -> list:
     found: list = []
     at = 0
     while at < len(text) and len(found) < _MOST_DOCUMENTS:
         try:
             value, at = _JSON.raw_decode(text, at)
         except (ValueError, RecursionError):
-            begun = _begun(text[at : at + _LARGEST_BEGUN])
-            return found if begun is None else [*found, begun]
+            rest = _begun(text[at : at + _LARGEST_BEGUN]) if begun else None
+            return found if rest is None else [*found, rest]
         found.append(value)
         while at < len(text) and text[at] in _BLANK + ",":
             at += 1
     return found
 
 
-def _in_events(content: bytes) -> list:
+def _in_events(content: bytes, begun: bool) -> list:
     decoder = sse.Decoder()
     try:
         # Without the blank line that ends it, the last event never comes.
         data = [event.data for event in decoder.feed(content)] + [decoder.pending]
     except sse.EventTooLarge:
         return []
-    return [value for text in data for value in _in_sequence(text.strip(_BLANK))]
+    return [value for text in data for value in _in_sequence(text.strip(_BLANK), begun)]
 
 
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|(?:true|false|null)\b|-?[0-9][0-9.eE+-]*|[ \t\r\n]+', re.S)
@@ -180,7 +183,7 @@ def is_complete(content: bytes) -> bool:
     """Whether a body can be over: it is one JSON value, or several, or whole events of it, without a rest."""
     text = text_of(content).strip(_BLANK)
     if _EVENT.match(text):
-        return bool(_in_events(content)) and content.replace(b"\r\n", b"\n").endswith((b"\n\n", b"\r\r"))
+        return bool(_in_events(content, False)) and content.replace(b"\r\n", b"\n").endswith((b"\n\n", b"\r\r"))
     at = 0
     while at < len(text):
         try:
@@ -189,7 +192,7 @@ def is_complete(content: bytes) -> bool:
             return False
         while at < len(text) and text[at] in _BLANK:
             at += 1
-    return text[:1] in ("{", "[")
+    return text[:1] in ("{", "[", '"')
 
 
 def looks_like_events(content: bytes) -> bool:
@@ -206,7 +209,7 @@ def unwrapped(raw: bytes) -> tuple[int | None, list[tuple[str, str]], bytes] | N
     Interim answers (1xx) are passed over. Without a status line there is no status, and all of it is the body.
     """
     while raw:
-        first = re.match(rb"\s*HTTP/[0-9.]+[ \t]+([0-9]{3})\b[^\n]*\n", raw)
+        first = re.match(rb"\s*HTTP[/0-9.]*[ \t]+([0-9]{3})\b[^\n]*\n", raw)
         if first is None:
             return None, [], raw
         end = re.compile(rb"(\r?\n)?\r?\n").search(raw, first.end()) if raw[first.end() :][:1] in b"\r\n" else None

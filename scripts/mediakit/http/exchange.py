@@ -124,15 +124,11 @@ class Exchange:
             return count
 
     def hurry(self, seconds: float) -> None:
-        """Wait no longer than that for each further piece of the answer."""
-        if self._socket is not None:
-            try:
-                self._socket.settimeout(seconds)
-            except OSError:
-                pass  # it is closed: there is nothing to wait for
+        """Wait no longer than that for all the rest of the answer."""
+        self._over_at = min(self._over_at, time.monotonic() + seconds)
 
     def drain(self, seconds: float) -> None:
-        """Read on into the record where the answer cannot be understood, until its end or so long a silence."""
+        """Read on into the record where the answer cannot be understood, to its end or for so long."""
         connected, buffer = self._socket, memoryview(bytearray(65536))
         self.hurry(seconds)
         try:

@@ -112,7 +112,7 @@ def _read_whole(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[
 
 def _could_be_over(exchange: Exchange, content: bytearray) -> bool:
     return (
-        bytes(content[-64:]).rstrip()[-1:] in (b"}", b"]")
+        bytes(content[-64:]).rstrip(b"\0 \t\r\n")[-1:] in (b"}", b"]", b'"')
         and not exchange.has_more
         and documents.is_complete(bytes(content))
     )
@@ -126,7 +126,7 @@ def _judged(exchange: Exchange, answer: Answer, posted: bool) -> Answer | Lost:
     if answer.damage or posted:
         if documents.is_complete(answer.content):
             return answer
-        found = salvaged(exchange) if posted else None
+        found = salvaged(exchange)
         if found is not None and documents.is_complete(found.content):
             return replace(answer, content=found.content, damage=answer.damage or "the answer's envelope is broken")
     return Lost(answer.damage, exchange.sent, begun=answer) if answer.damage else answer

@@ -7,19 +7,28 @@ Driver       the two together, step by step: it never waits, and owns no thread
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
 from ..console import Console
-from ..http import bodies, sse
+from ..http import bodies, documents, sse
 from ..http.transport import Answer, Exchange, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..ledger import entries
 from ..services import providers
+from ..services.answers import Reading
 from . import lifecycle
 from .connection import Connection
+
+_ID_IN_A_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_LARGEST_PENDING = 256 * 1024
+# So much longer is an answer waited for that is coming in when the time for it is up.
+_LAST_CALL = 2.0
+_LOOK_AGAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class Driver:
         self.trace_id: str | None = None
         self.advice: list[str] = []
         self.wire = connection.wire(inbox)
+        self._base_url = connection.base_url
         self._console = console
         self._provider = connection.provider
         self._writer = writer
@@ -102,11 +112,13 @@ class Driver:
         self._creating: Exchange | None = None
         self._listing: Exchange | None = None
         self._decoder = sse.Decoder()
+        self._last_call = 0.0, 0.0
+        self._look_again_at = 0.0
 
     @property
     def wake_at(self) -> float:
         """When `step` is to be called although nothing came, on the clock of time.monotonic."""
-        return self.machine.wake_at
+        return max(self.machine.wake_at, self._look_again_at)
 
     @property
     def mode(self) -> str:
@@ -149,7 +161,7 @@ class Driver:
 
     def _actions(self, now: float, message: Message | Signal | None) -> list:
         if message is None:
-            return self.machine.tick(now, self._is_sent(now))
+            return [] if self._is_answering(now) else self.machine.tick(now, self._is_sent(now))
         if isinstance(message, Signal):
             return self.machine.interrupted(now, message.number, self._is_sent(now, True))
         if message.sender is self._listing and self._listing is not None:
@@ -158,6 +170,18 @@ class Driver:
             return []  # from a request that was given up
         # A server that never falls silent must not keep the clock from being looked at.
         return self._take(now, message.content) or self.machine.tick(now)
+
+    def _is_answering(self, now: float) -> bool:
+        """Whether the answer with the id is there, though its time is up: this process may have been stopped until now."""
+        limit = self.machine.wake_at
+        if self._creating is None or self.machine.generation_id or now < limit or self.machine.ended:
+            return False
+        if self._last_call[0] != limit:
+            self._last_call = limit, now + _LAST_CALL
+        if now >= self._last_call[1] or not self._creating.is_answering:
+            return False
+        self._look_again_at = now + _LOOK_AGAIN
+        return True
 
     def _is_sent(self, now: float, stopping: bool = False) -> bool:
         """Whether the POST under way has left; at its limits it is withheld first, so that it cannot leave after."""
@@ -181,7 +205,10 @@ class Driver:
     def _take_lost(self, now: float, lost: Lost) -> list:
         message = self._console.plain(lost.message)
         if self._creating is None:
-            return self.machine.poll_lost(now, message)
+            return self.machine.poll_lost(now, message, lost.final)
+        begun = lost.begun
+        if begun is not None and 200 <= begun.status < 300 and self._candidate(begun):
+            return self._take_answer(now, begun)
         if self._writer.refusal and not lost.sent:
             if self.machine.outcome != "unknown":
                 raise entries.unusable(self._writer.refusal)
@@ -189,12 +216,19 @@ class Driver:
         if lost.sent:
             repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
             return self.machine.create_lost(now, message, repeatable)
-        return self.machine.create_not_sent(now, message)
+        return self.machine.create_not_sent(now, message, lost.final)
 
     def _take_answer(self, now: float, answer: Answer) -> list:
         is_create = self._creating is not None
         body, problem = providers.read_json(answer.content)
         reading = self._provider.reading(body, is_create)
+        candidate = None
+        if is_create and 200 <= answer.status < 300 and (reading.id is None or answer.damage):
+            candidate = reading.id or self._candidate(answer)
+            reading = Reading(candidate, None, None, body) if candidate else reading
+        elif not is_create and reading.status is None:
+            reading = self._told_of_us(answer) or reading
+            body, problem = reading.body, "" if reading.status else problem
         found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
         says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
         message = self._console.plain(found.message) if says_no else ""
@@ -209,8 +243,29 @@ class Driver:
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
             now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
-            found.outcome, found.repeatable,
+            None if candidate else found.outcome, found.repeatable, confirmed=candidate is None,
         )  # fmt: skip
+
+    def _candidate(self, answer: Answer) -> str | None:
+        """The id in an answer to a create whose envelope is not what it should be; a read of the job confirms it."""
+        found = self._id_in(documents.documents(answer.content))
+        if found:
+            return found
+        # Where the new job can be read is what this header is for (RFC 9110, 10.2.2).
+        place, base = urlsplit(answer.headers.get("Location", "")), urlsplit(self._base_url)
+        if place.netloc not in ("", base.netloc) or not place.path.startswith(base.path):
+            return None
+        named = self._provider.id_of(place.path[len(base.path) :])
+        return named if named and _ID_IN_A_PATH.fullmatch(named) else None
+
+    def _id_in(self, values: list) -> str | None:
+        return next((found for value in values if (found := self._provider.reading(value).id)), None)
+
+    def _told_of_us(self, answer: Answer) -> Reading | None:
+        """What a read says that holds several values in place of one: the last that tells of this job."""
+        readings = map(self._provider.reading, reversed(documents.documents(answer.content)))
+        ours = (None, self.machine.generation_id)
+        return next((reading for reading in readings if reading.status and reading.id in ours), None)
 
     @property
     def _own_key(self) -> str | None:
@@ -236,32 +291,39 @@ class Driver:
                 actions += self._take_event(now, event)
                 if self.machine.ended:
                     break
+            actions += self._hint(now, begun=False)
         except sse.EventTooLarge as problem:
             actions += self.machine.stream_ended(now, "malformed", str(problem))
         if exchange is not None:
             exchange.taken()
         return actions
 
+    def _hint(self, now: float, begun: bool) -> list:
+        """Look for the id in what no blank line has ended; `begun`: also in JSON that has no end itself."""
+        pending = "" if self.machine.generation_id or self.machine.ended else self._decoder.pending
+        if not pending or len(pending) > _LARGEST_PENDING:
+            return []
+        found = self._id_in(documents.documents(pending.encode("utf-8", "replace"), begun))
+        return self.machine.stream_hinted(now, found) if found else []
+
     def _take_event(self, now: float, event: sse.Event) -> list:
         if event.data.strip() == "[DONE]":
             return self.machine.stream_ended(now, "eof")
-        body, problem = providers.read_json(event.data.encode("utf-8", "replace"))
-        if problem and event.data:
+        content = event.data.encode("utf-8", "replace")
+        body, problem = providers.read_json(content)
+        bodies_of_it = [body] if not problem else documents.documents(content, False)
+        if not bodies_of_it and event.data:
             return self.machine.stream_said(now, event.name, None, self._console.plain(event.data, 100))
-        reading = self._provider.reading(body)
-        message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
-        return self.machine.stream_said(now, event.name, reading, message)
+        actions: list = []
+        for body in bodies_of_it or [None]:
+            reading = self._provider.reading(body)
+            message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
+            actions += self.machine.stream_said(now, event.name, reading, message)
+        return actions
 
     def _take_end(self, now: float, ended: StreamEnded) -> list:
-        said = []
-        if self.machine.generation_id is None and self._decoder.pending:
-            # An id in an event that the cut left unfinished is still the id of a job that was bought;
-            # what else the event says is not to be trusted.
-            body, _ = providers.read_json(self._decoder.pending.encode("utf-8", "replace"))
-            found = self._provider.reading(body)
-            if found.id:
-                said = self.machine.stream_said(now, "message", found._replace(status=None, state=None))
-        return said + self.machine.stream_ended(now, ended.reason, ended.message)
+        # An id in an event that the cut left unfinished is still the id of a job that was bought.
+        return self._hint(now, begun=True) + self.machine.stream_ended(now, ended.reason, ended.message)
 
     # -- what to do ----------------------------------------------------------------------------------
 

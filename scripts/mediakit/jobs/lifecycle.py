@@ -33,6 +33,8 @@ CREATE_ATTEMPTS = 5
 CREATE_WINDOW = 60.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
+# However long a service asks for: it may have meant something else, and its job may be done.
+LONGEST_READ_PAUSE = 60.0
 FIRST_POLL_PAUSE = 0.1
 POLL_PAUSE_GROWTH = 1.6
 NOT_FOUND_GRACE = 10.0
@@ -207,8 +209,8 @@ class Machine:
         self._repeated = self._is_doubtful
         return self._send(now)
 
-    def create_not_sent(self, now: float, message: str) -> list:
-        """The transport recorded that no byte of the POST left."""
+    def create_not_sent(self, now: float, message: str, final: bool = False) -> list:
+        """The transport recorded that no byte of the POST left. `final`: another try would end the same."""
         if self._is_doubtful:
             return self._end_unknown("outcome_unknown", f"it could not be sent again: {message}", now)
         self.outcome = "not_sent"
@@ -217,10 +219,14 @@ class Machine:
             f"the request could not be sent: {message}",
             "transient",
             outcome="not_sent",
-            retryable=True,
-            guidance=["Nothing was bought. Check the network and the service's status, then run the same again."],
+            retryable=not final,
+            guidance=[
+                "Nothing was bought. Mend what the message names, then run the same again."
+                if final
+                else "Nothing was bought. Check the network and the service's status, then run the same again."
+            ],
         )
-        return self._send_again(now, message, None, failure)
+        return self._end(failure) if final else self._send_again(now, message, None, failure)
 
     def create_lost(self, now: float, message: str, repeatable: bool = False) -> list:
         """The POST, or a part of it, left, and no complete answer came."""
@@ -240,18 +246,20 @@ class Machine:
         location: str | None = None,
         stated: str | None = None,
         repeatable: bool = False,
+        confirmed: bool = True,
     ) -> list:
         """A complete answer that is no stream. `category` and `message` count for error statuses.
 
         stated      the outcome that the service's own error code proves, before its status does
         repeatable  whether the same may be sent again under the same idempotency key
+        confirmed   whether the id came as it should; else the job is read before it is told as submitted
         """
         self.outcome = stated or errors.outcome_of_status(status, reading.id is not None)
         if self.outcome == "rejected" and self._is_doubtful:
             # The service refuses to be asked again; what it did the first time is as unknown as before.
             return self._end_unknown("outcome_unknown", f"sent again, HTTP {status}{_detail(message)}", now)
         if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
-            return self._accepted_by_answer(now, status, reading)
+            return self._accepted_by_answer(now, status, reading, confirmed)
         if self.outcome == "unknown":
             if 200 <= status < 300:
                 words = f"HTTP {status} without the id of a job{_detail(message)}"
@@ -301,6 +309,15 @@ class Machine:
             return actions
         return actions + (self._leave_stream(now, "eof") if ending else self._rest(now))
 
+    def stream_hinted(self, now: float, generation_id: str) -> list:
+        """An id in what the stream has not said to its end: it is never lost, but no more of that is believed."""
+        if self._phase != "streaming" or self.generation_id:
+            return []
+        actions = self._accept(now, 200, Reading(generation_id, None, None, None), confirmed=False)
+        if self.ended:
+            return actions
+        return actions + (self._rest(now) if self.policy.wait else self._leave_stream(now, "malformed"))
+
     def stream_ended(self, now: float, reason: str, message: str = "") -> list:
         """The stream is over: `eof`, `reset`, `malformed` or `not_a_stream`."""
         if self._phase != "streaming":
@@ -333,9 +350,13 @@ class Machine:
         self._read_pauses = None
         return self._polled(now, status, reading)
 
-    def poll_lost(self, now: float, message: str) -> list:
+    def poll_lost(self, now: float, message: str, final: bool = False) -> list:
+        """A read came to nothing. `final`: another one would end the same."""
         if self._phase != "reading":
             return []
+        if final:
+            fields = {"generation_id": self.generation_id, "attempt": self._polls, "message": message}
+            return [Say("poll_error", {**fields, "transient": False}), *self._end_out_of_time(now, True)]
         return self._read_failed(now, None, message, None)
 
     def interrupted(self, now: float, signal_number: int, sent: bool) -> list:
@@ -449,9 +470,9 @@ class Machine:
         }
         return [Leave(), Say("retry", fields)]
 
-    def _accepted_by_answer(self, now: float, status: int, reading: Reading) -> list:
+    def _accepted_by_answer(self, now: float, status: int, reading: Reading, confirmed: bool) -> list:
         self._set_poll_deadline(now)
-        actions = self._accept(now, status, reading)
+        actions = self._accept(now, status, reading, confirmed)
         if self.ended:
             return actions
         if reading.state in TERMINAL_STATES:
@@ -462,7 +483,7 @@ class Machine:
             actions.append(Say("fallback_polling_start", {"generation_id": self.generation_id}))
         return actions + self._start_polling(now)
 
-    def _accept(self, now: float, status: int, reading: Reading) -> list:
+    def _accept(self, now: float, status: int, reading: Reading, confirmed: bool = True) -> list:
         """The id was seen: from here the job is never lost."""
         self.generation_id = reading.id
         self.outcome = "accepted"
@@ -472,10 +493,10 @@ class Machine:
             self.status = reading.status
             return self._end_interrupted(self._interrupted_by)
         submitted = {"generation_id": reading.id, "http_status": status}
-        if not self.policy.wait and reading.state not in TERMINAL_STATES:
+        if not self.policy.wait and confirmed and reading.state not in TERMINAL_STATES:
             self._phase, self.ended = "ended", True
             return [Leave(), End("submitted", 0, submitted, reading)]
-        return [Say("submitted", submitted, reading)] if reading.id else []
+        return [Say("submitted", submitted, reading)] if reading.id and self.policy.wait else []
 
     # -- streaming -----------------------------------------------------------------------------
 
@@ -550,7 +571,7 @@ class Machine:
     def _read_failed(self, now: float, status: int | None, message: str, retry_after: float | None) -> list:
         if self._read_pauses is None:
             self._read_pauses = Backoff(FIRST_PAUSE, max(LONGEST_PAUSE, self.policy.poll_interval), self._jitter)
-        pause = max(self._read_pauses.next(), retry_after or 0.0)
+        pause = min(max(self._read_pauses.next(), retry_after or 0.0), LONGEST_READ_PAUSE)
         self._pause_reading(now, pause)
         if not self._throttle.allows((status, message), now):
             return []

@@ -324,7 +324,8 @@ class Download:
         self._validator = self._place = self._total = None
         if response is None or not _decoding_of(response).is_plain:
             return
-        declared = response.headers.get("Content-Length", "").strip()
+        is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        declared = "" if is_chunked else response.headers.get("Content-Length", "").strip()
         self._total = int(declared) if re.fullmatch(r"\d{1,19}", declared) else None
         self._validator = _validator_of(response.headers)
         self._place = link.place

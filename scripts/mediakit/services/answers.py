@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base import errors
 from ..base.pointer import first, point
+from ..http.documents import read_json as read_json  # every answer is read by it
 from . import trust
 
 if TYPE_CHECKING:
