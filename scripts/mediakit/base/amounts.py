@@ -9,13 +9,12 @@ fingerprint     two commands with the same one ask for the same purchase
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import namedtuple
 from decimal import ROUND_CEILING, Decimal
 
-from . import canonical, errors
+from . import errors
 
 MICRO = 1_000_000
 DAY = 24 * 3600.0
@@ -80,16 +79,24 @@ def in_unit(amount: Amount, unit: str | None, units: dict) -> Amount:
 
 def digest(value) -> str:
     """A hash of a JSON value that does not depend on how it was spelled."""
+    from . import canonical
+
     text = json.dumps(canonical.value(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _hash(text)
 
 
 def former_digest(value) -> str:
     """The hash that ledgers of the first schemas hold: other spellings of the same were another purchase then."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _hash(text)
 
 
 def fingerprint(request: str, intent: str | None, copy: int) -> str:
     """The purchase's identity: what is asked for of whom (a digest), the name of the intent, the copy's number."""
     return digest([request, intent, copy])
+
+
+def _hash(text: str) -> str:
+    import hashlib  # its library takes long to load, and a list of jobs needs none
+
+    return hashlib.sha256(text.encode()).hexdigest()

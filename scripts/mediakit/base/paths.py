@@ -16,9 +16,8 @@ import contextlib
 import functools
 import os
 import sys
-from dataclasses import dataclass
+from collections import namedtuple
 
-from . import repository
 from .home import NAME, absolute, expand, platform_state, trouble
 
 __all__ = [
@@ -37,18 +36,15 @@ _MOST_FOLDERS_UPWARD = 64
 _chosen: str | None = None
 
 
-@dataclass(frozen=True)
-class State:
-    """folder    where state is kept; None where it cannot be
-    warning   what the user has to know about it, in words
+# No dataclass: every script starts here, and `dataclasses` takes longer to import than all of ours together.
+class State(namedtuple("State", "folder warning is_local refused", defaults=(None, False, False))):
+    """folder    where state is kept, a path; None where it cannot be
+    warning   what the user has to know about it, in words; None for nothing
     is_local  whether it lies in a working directory, which could have come from anybody
     refused   whether the folder is there, and is not this user's alone: then nothing is bought
     """
 
-    folder: str | None
-    warning: str | None = None
-    is_local: bool = False
-    refused: bool = False
+    __slots__ = ()
 
 
 def is_skills_own(path: str) -> bool:
@@ -169,6 +165,8 @@ def _local_places() -> list[str]:
     here = _working_directory()
     if here is None:
         return []
+    from . import repository
+
     top = repository.top(here)
     return [top, here] if top and not _is_same(top, here) else [here]
 
@@ -210,6 +208,8 @@ def _make_local(folder: str) -> bool:
 
 @functools.cache
 def _came_along(folder: str, is_local: bool) -> str | None:
+    from . import repository
+
     return "its repository tracks it: it came from somebody else" if is_local and repository.tracks(folder) else None
 
 

@@ -8,12 +8,12 @@ A pointer is a JSON Pointer; a pattern must fit the whole text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+_NOTHING: dict = {}  # of everybody, and changed by nobody
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """One way to create. The first that fits a task and a model is taken.
 
     path         POST, below the base path; {model} stands for the model
@@ -44,8 +44,8 @@ class Route:
     file: str | None = None
     file_as: Any = None
     answers: str = "job"
-    defaults: dict = field(default_factory=dict)
-    constants: dict = field(default_factory=dict)
+    defaults: dict = _NOTHING
+    constants: dict = _NOTHING
     count: str = "n"
 
 
@@ -53,8 +53,7 @@ class Route:
 ANY_ROUTE = Route(path="")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One request about a job, or about the account.
 
     path         below the base path, or below the origin where `from_root`; {id}, {model}, {model:2} are filled in
@@ -78,8 +77,7 @@ class Step:
     over_http: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """A list of things, in pages: jobs or models.
 
     each        pointer to the array; keys_of in its place: the names in an object
@@ -95,16 +93,15 @@ class Listing:
     next_at: str | None = None
     next_query: str | None = None
     search: str | None = None
-    at: dict = field(default_factory=dict)
+    at: dict = _NOTHING
 
 
-@dataclass(frozen=True)
-class JobRules:
+class JobRules(NamedTuple):
     """A job: where its id stands, and what can be asked about it."""
 
     ids: tuple[str, ...] = ()
     like: str | None = None
-    namespaces: dict = field(default_factory=dict)
+    namespaces: dict = _NOTHING
     read: Step | None = None
     result: Step | None = None
     cancel: Step | None = None
@@ -112,16 +109,14 @@ class JobRules:
     listing: Listing | None = None
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """Whether something stands at the first of `at` that leads somewhere; `values` says what, None for anything."""
 
     at: tuple[str, ...]
     values: tuple | None = None
 
 
-@dataclass(frozen=True)
-class StateRule:
+class StateRule(NamedTuple):
     """An answer that meets `when` is in `state`; unless it holds outputs, where `unless_outputs`."""
 
     state: str
@@ -129,8 +124,7 @@ class StateRule:
     unless_outputs: bool = False
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """Where a fact about an output stands: in its entry, or in the body."""
 
     at: str
@@ -138,8 +132,7 @@ class Fact:
     otherwise: Any = None
 
 
-@dataclass(frozen=True)
-class OutputRule:
+class OutputRule(NamedTuple):
     """Where results are. The first rule that finds something counts.
 
     each      pointers, one a level: to an array, or to a single value
@@ -159,11 +152,10 @@ class OutputRule:
     path: str | None = None
     where: tuple[Condition | None, ...] = ()
     with_key: bool = False
-    facts: dict = field(default_factory=dict)
+    facts: dict = _NOTHING
 
 
-@dataclass(frozen=True)
-class CostRule:
+class CostRule(NamedTuple):
     """What a job costs: a number at a pointer or in a header.
 
     of          create, read or result: the answer that tells it
@@ -179,8 +171,7 @@ class CostRule:
     is_ceiling: bool = False
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """Where a word of an answer stands: at a pointer, in a header, or within the text at a pointer, as `like`'s group."""
 
     at: str | None = None
@@ -188,8 +179,7 @@ class Word:
     like: str | None = None
 
 
-@dataclass(frozen=True)
-class ErrorRules:
+class ErrorRules(NamedTuple):
     """What an answer that is no success says.
 
     issues   a list of single complaints: {each, path, message}
@@ -197,15 +187,14 @@ class ErrorRules:
 
     code: tuple[Word, ...] = ()
     message: tuple[Word, ...] = ()
-    issues: dict = field(default_factory=dict)
-    code_categories: dict = field(default_factory=dict)
-    status_categories: dict = field(default_factory=dict)
-    outcomes: dict = field(default_factory=dict)
-    recovery: dict = field(default_factory=dict)
+    issues: dict = _NOTHING
+    code_categories: dict = _NOTHING
+    status_categories: dict = _NOTHING
+    outcomes: dict = _NOTHING
+    recovery: dict = _NOTHING
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """A request of a file's way to the service.
 
     body             with placeholders; None where the file is the body, or a form's part
@@ -217,9 +206,9 @@ class Upload:
     """
 
     step: Step
-    headers: dict = field(default_factory=dict)
+    headers: dict = _NOTHING
     body: dict | None = None
-    of_address: dict = field(default_factory=dict)
+    of_address: dict = _NOTHING
     part: str | None = None
     form: str | None = None
     told: str | None = None
@@ -227,8 +216,7 @@ class Upload:
     hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """One way for files to a service.
 
     with_create  form, base64 or data_uri: with the create itself
@@ -251,7 +239,7 @@ class Way:
     most: int | None = None
     file_as: Any = None
     stand_in: str | None = None
-    kinds: dict = field(default_factory=dict)
+    kinds: dict = _NOTHING
 
 
 # -- reading -------------------------------------------------------------------------------------------

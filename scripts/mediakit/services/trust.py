@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, urlsplit
 
 LONGEST_ID = 512
 LONGEST_MODEL = 200
@@ -65,6 +64,8 @@ def in_path(text: str, keeps_slashes: bool = False) -> str:
     """An id or name as it is written into a path; raises ValueError for one that would change the path."""
     if not is_id(text):
         raise ValueError("expected an id or a name")
+    from urllib.parse import quote
+
     return quote(text, safe="/:" if keeps_slashes else "")
 
 
@@ -93,6 +94,8 @@ def told_address(value, origins: Iterable[str]) -> str | None:
             return None
     except ValueError:
         return None
+    from urllib.parse import urlsplit
+
     path = urlsplit(value).path
     return None if _DOTS.search(path) or _ENCODED_SEPARATORS.search(path) or "//" in path else value
 
@@ -121,6 +124,8 @@ def flaws_of_origin(origin: str) -> str | None:
         scheme, host, _ = origin_of(origin)
     except ValueError as problem:
         return str(problem)
+    from urllib.parse import urlsplit
+
     parts = urlsplit(origin)
     if parts.path or parts.query or parts.fragment:
         return "expected scheme, host and port only; what follows belongs into base_path"
