@@ -4,7 +4,6 @@
 # dependencies = [
 #   "requests>=2.32,<3",
 #   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",

@@ -4,7 +4,6 @@
 # dependencies = [
 #   "requests>=2.32,<3",
 #   "urllib3>=2.6,<3",
-#   "jsonschema>=4.18,<5",
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
@@ -310,8 +309,9 @@ def _modes(document, endpoints):
 
 
 def _needs_packages(arguments):
-    """For the network, YAML and JSON Schema; the lists of the bundled documents need nothing."""
-    return any((arguments.refresh, arguments.openapi, arguments.validate, arguments.include_template))
+    """For the network and for YAML; JSON in a file, the bundled contracts among it, needs nothing."""
+    source = arguments.openapi or ""
+    return arguments.refresh or "://" in source or source.lower().endswith((".yaml", ".yml"))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,6 @@ def install(folder: Path, name: str, version: str, module: str | None = None, la
 ALL = {
     "requests": ("2.32.0", None),
     "urllib3": ("2.6.0", None),
-    "jsonschema": ("4.18.0", None),
     "python-dotenv": ("1.0.0", "dotenv"),
     "PyYAML": ("6.0", "yaml"),
     "Pillow": ("10.1.0", "PIL"),
@@ -76,13 +75,13 @@ def test_an_old_version_is_seen_however_it_was_installed(tmp_path, layout, versi
 
 def test_what_a_package_needs_itself_is_looked_at_too(tmp_path):
     path = everything(tmp_path / "most")
-    install(tmp_path / "first", "jsonschema", "4.26.0", referencing=">=0.28.4", attrs=" (>=22.2,<99)")
-    install(tmp_path / "first", "referencing", "0.20.0")
+    install(tmp_path / "first", "urllib3", "2.8.0", brotli=">=1.0.9", h2=" (>=4,<99)")
+    install(tmp_path / "first", "brotli", "0.6.0")
     install(tmp_path / "debian", "requests", "2.32.3", layout="debian", idna="<4,>=2.5")
     found = packages.problems([str(tmp_path / "first"), str(tmp_path / "debian"), *path])
     # Whatever of these the tests' own Python has is no matter here: they are looked for where they would be.
-    assert packages.Problem("referencing", "0.20.0", "0.28.4") in found
-    assert {one.package for one in found} <= {"referencing", "attrs", "idna"}
+    assert packages.Problem("brotli", "0.6.0", "1.0.9") in found
+    assert {one.package for one in found} <= {"brotli", "h2", "idna"}
 
 
 def test_a_package_that_tells_no_version_is_taken_as_it_is(tmp_path):
@@ -118,13 +117,15 @@ def test_old_packages_end_every_script_that_sends_before_it_does(scripts, tmp_pa
         ("jobs.py", ["resume", "--all-undelivered"]),
         ("account.py", ["sandbox", "--as", "image-skill", "quota"]),
         ("sandbox.py", []),
-        ("inspect_openapi.py", ["--provider", "skills-video", "--model", "kling-ai/v3/video", "--include-template"]),
+        ("inspect_openapi.py", ["--openapi", "https://example.com/openapi.yaml", "--list-endpoints"]),
     ],
 )
 def test_old_packages_end_the_other_scripts_too(scripts, tmp_path, script, arguments):
-    install(tmp_path / "old", "jsonschema", "3.2.0")
+    install(tmp_path / "old", "python-dotenv", "0.9", "dotenv")
     run = scripts.run(script, *arguments, env={"PYTHONPATH": str(tmp_path / "old")})
-    assert (run.code, run.result["error"], run.result["package"]) == (28, "package_too_old", "jsonschema"), run.events
+    assert (run.code, run.result["error"], run.result["package"]) == (28, "package_too_old", "python-dotenv"), (
+        run.events
+    )
 
 
 @pytest.mark.parametrize("flags", [["--online"], [], ["--provider", "sandbox"]], ids=str)
@@ -135,7 +136,14 @@ def test_the_guide_is_never_ready_where_the_next_command_would_end_so(scripts, t
     assert "urllib3 2.0.7" in run.result["message"] and "-I -m pip install" in run.result["next_command"]
 
 
-@pytest.mark.parametrize("script", [["jobs.py", "list"], ["handle_runtime_error.py", "--status", "402"]])
+@pytest.mark.parametrize(
+    "script",
+    [
+        ["jobs.py", "list"],
+        ["handle_runtime_error.py", "--status", "402"],
+        ["inspect_openapi.py", "--provider", "skills-video", "--model", "kling-ai/v3/video", "--include-template"],
+    ],
+)
 def test_what_needs_no_package_runs_without_any(scripts, script):
     run = run_with(scripts, BARE, *script)
     assert run.code != 28 and run.result["event"] != "error"

@@ -63,7 +63,7 @@ def test_a_script_starts_with_a_safe_path_and_through_a_link(scripts):
         assert Run(ended.returncode, ended.stdout, ended.stderr).names == ["version"]
 
 
-PLANTED = ("requests", "urllib3", "json", "argparse", "jsonschema", "dotenv", "yaml", "PIL", "pip", "venv", "mediakit")
+PLANTED = ("requests", "urllib3", "json", "argparse", "dotenv", "yaml", "PIL", "pip", "venv", "mediakit")
 
 
 @pytest.mark.parametrize("path", [None, "", os.pathsep, ".", "./", "lib", f".{os.pathsep}lib"])

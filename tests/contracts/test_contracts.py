@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 
 from mediakit import contracts
 from mediakit.contracts import ContractError, is_placeholder
-from mediakit.contracts.patterns import matching
-from mediakit.contracts.validation import near_miss
+from mediakit.contracts.names import near_miss
 
 
 def document(schema, version="3.1.0", **more):
@@ -468,13 +467,6 @@ def test_an_example_is_shown_and_never_sent():
         {"properties": {"prompt": {"type": "string", "example": "a cat"}}, "required": ["prompt"]}
     ).template()
     assert value == {"prompt": "fill-in:prompt"} and fill_in[0]["example"] == "a cat"
-
-
-@pytest.mark.parametrize(
-    "pattern", ["^a{3}$", r"^\d+px$", "^(auto|x:[a-z]{2,9})$", "^[^/]+/[^/]+$", r"\S", "^[a-f0-9]{8}-[a-f0-9]{4}$"]
-)
-def test_a_text_is_made_for_a_pattern(pattern):
-    assert matching(pattern) is not None
 
 
 SCALARS = st.one_of(

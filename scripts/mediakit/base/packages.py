@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .environment import REQUIREMENTS
 
 # Where a package's module is not called like the package.
-_MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL", "attrs": "attr", "rpds-py": "rpds"}
+_MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL"}
 _METADATA_LIMIT = 65536
 
 Version = tuple[int, ...]

@@ -8,16 +8,28 @@
 
 Inside, each module imports only those below it:
 
+    summary      an operation as the `contract` result, small enough to be read
     operation    one operation
     document     the operations of a document, and how one is found
     template     a body that validates
-    placeholders the values in it that stand for what is still missing (pure)
-    validation   what is wrong with a body
-    patterns     a text for a regular expression (pure)
-    fields       what a schema says about its fields (pure)
+    fillers      values for what a contract leaves open (pure)
+    validation   whether a payload fits, and what is done about unknown names
+    explain      what is wrong with a payload, in words (pure)
+    placeholders the values of a template that stand for what is still missing (pure)
+    variants     the shapes that a body can have (pure)
+    rows         the fields of a body as plain dictionaries (pure)
+    files        which fields take a file (pure)
+    facts        what a schema says about one value, merged (pure)
+    judge        whether a value fits a schema
+    names        slips of the pen (pure)
+    patterns     regular expressions in their dialect, and bounded in time
+    match        the program that matches those which may take for ever
     schemas      a self-contained JSON Schema 2020-12 out of any dialect
+    definitions  references inside one, and circles among them (pure)
     library      documents by where they lie, and `$ref` inside a fence
     reading      JSON and YAML, bounded
+    yaml_text    YAML as JSON-like documents mean it
+    bounds       how much is read (pure)
     errors       what can be wrong
 """
 

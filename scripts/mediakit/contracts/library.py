@@ -12,12 +12,11 @@ from typing import Any, Callable, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ..base import paths
-from . import reading
+from . import bounds, reading
 from .errors import ContractError
 
 Fetch = Callable[[str], "tuple[str, bytes]"]
 
-MAX_DOCUMENTS = 200
 MAX_HOPS = 64
 
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
@@ -39,6 +38,7 @@ class Library:
         self._fetch = fetch
         self._documents: dict[str, Any] = {}
         self._anchors: dict[str, dict[str, Any]] = {}
+        self._allowance = bounds.Allowance()
         self.is_web = bool(_WEB.match(source))
         self.root = self._open_web(source, None) if self.is_web else self._open_first_file(source)
 
@@ -68,7 +68,10 @@ class Library:
         where = self._locate(target, location, reference) if target else location
         if fragment and not fragment.startswith("/"):
             return Place(self._by_anchor(fragment, where, reference), where, fragment)
-        return self._descend(where, fragment, reference)
+        try:
+            return self._descend(where, fragment, reference)
+        except RecursionError:
+            raise ContractError("reference_circular", f"$ref leads in a circle: {_short(reference)}.") from None
 
     def settle(self, value: Any, location: str) -> Place:
         """Follow ``$ref`` hop by hop from a value until something else than a reference is reached.
@@ -143,11 +146,11 @@ class Library:
         return self._store(where, data)
 
     def _store(self, location: str, data: bytes) -> str:
-        if len(self._documents) >= MAX_DOCUMENTS:
-            raise ContractError(
-                "document_too_large", f"The contract is spread over more than {MAX_DOCUMENTS} documents."
-            )
-        self._documents[location] = reading.parse(data, Path(urlsplit(location).path).name or location)
+        if len(self._documents) >= bounds.MAX_DOCUMENTS:
+            words = f"The contract is spread over more than {bounds.MAX_DOCUMENTS} documents."
+            raise ContractError("document_too_large", words)
+        name = Path(urlsplit(location).path).name or location
+        self._documents[location] = reading.parse(data, name, self._allowance)
         return location
 
     def _named(self, location: str) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def _read_file(path: Path, name: str) -> bytes:
         if not path.is_file():
             raise ContractError("document_not_found", f"File not found: {_short(name)}.")
         with path.open("rb") as stream:
-            return stream.read(reading.MAX_BYTES + 1)
+            return stream.read(bounds.MAX_BYTES + 1)
     except OSError as error:
         raise ContractError("document_not_found", f"Cannot read {_short(name)}: {error.strerror}.") from None
 

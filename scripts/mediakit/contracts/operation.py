@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from . import bounds
 from .document import Document, Found
 from .errors import ContractError
-from .fields import Variant, View, row, rows, variants
+from .facts import View
+from .rows import row, rows
 from .schemas import SchemaBuilder
+from .variants import Variant, variants
 
 if TYPE_CHECKING:
-    from .validation import Check
+    from .explain import Check
 
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
@@ -150,6 +153,7 @@ class Operation:
         """Whether a field that the contract does not name is an error."""
         return self.complete and not self.is_open
 
+    @bounds.ends_in_words
     def fields(self, variant: Any = None) -> list[dict]:
         """The body's fields; of one variant (its constant or its title) when one is asked for."""
         if variant is None:
@@ -167,6 +171,7 @@ class Operation:
     def _variants(self) -> list[Variant]:
         return variants(self._view, self.schema)
 
+    @bounds.ends_in_words
     def variants(self) -> list[dict]:
         """The body's shapes: {field, value, title, required, only}; empty when there is one shape.
 
@@ -201,6 +206,7 @@ class Operation:
         value, fill_in, _ = self.template_and_validity(variant)
         return value, fill_in
 
+    @bounds.ends_in_words
     def template_and_validity(self, variant: Any = None) -> tuple[Any, list[dict], bool]:
         """As `template`, and whether it validates; it does unless the schema defeats the search."""
         if self.content_type is None:
@@ -209,6 +215,7 @@ class Operation:
 
         return template.build(self._view, None if variant is None else self._variant(variant))
 
+    @bounds.ends_in_words
     def check(self, payload: Any) -> Check:
         """Problems and warnings of a payload; see validation.check."""
         from . import validation
@@ -217,6 +224,7 @@ class Operation:
 
     # what the document says around it
 
+    @bounds.ends_in_words
     def parameters(self) -> list[dict]:
         """The parameters in the path and the query, as rows with `in`."""
         found = []

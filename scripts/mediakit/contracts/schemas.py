@@ -1,21 +1,19 @@
 """From a schema of a real document to one self-contained JSON Schema 2020-12.
 
 Only what the schema reaches is read: every `$ref` target becomes an entry of `$defs`, once. The
-result holds no keyword that jsonschema could stumble over; what OpenAPI 3.0 and Swagger 2.0 say
+result holds no keyword that a judge could stumble over; what OpenAPI 3.0 and Swagger 2.0 say
 in their own way (`nullable`, `exclusiveMinimum: true`, `type: file`, `example`) is said in 2020-12's.
 """
 
 from __future__ import annotations
 
-import re
-import warnings
+import math
 from typing import Any, Callable
 
+from . import bounds
+from .definitions import IN_PLACE_LISTS, cut_circles, reference_to
 from .errors import ContractError
 from .library import Library, pointer_token
-
-MAX_DEPTH = 64
-MAX_NODES = 200_000
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 
@@ -26,16 +24,18 @@ ONE_SCHEMA = (
 SCHEMA_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 SCHEMA_MAPS = ("properties", "patternProperties", "dependentSchemas")
 
-# Applied to the value itself: a circle through these alone would never reach a part of the value.
-IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
-IN_PLACE_ONE = ("not", "if", "then", "else")
+COUNTS = (
+    "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains",
+)  # fmt: skip
 
 # Said about a value without limiting it; they stay outside when `nullable` wraps a schema.
 ANNOTATIONS = ("title", "description", "default", "examples", "readOnly", "writeOnly", "deprecated", "discriminator")
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_positive(value: Any) -> bool:
@@ -43,7 +43,7 @@ def _is_positive(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return _is_number(value) and value >= 0 and value == int(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -62,29 +62,16 @@ def _is_names_by_name(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_names(names) for names in value.values())
 
 
-def _is_pattern(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError):
-            return False  # another language's regular expression: it can be shown, not checked
-    return True
-
-
 # keyword -> what its value must be to be kept
 PLAIN: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("const", "default"), lambda value: True),
     **dict.fromkeys(("enum", "examples"), _is_list),
     **dict.fromkeys(("title", "description", "format", "contentMediaType", "contentEncoding"), _is_text),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
-    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
-    **dict.fromkeys(("minContains", "maxContains"), _is_count),
+    **dict.fromkeys(COUNTS, _is_count),
     **dict.fromkeys(("uniqueItems", "readOnly", "writeOnly", "deprecated"), lambda value: isinstance(value, bool)),
     "multipleOf": _is_positive,
-    "pattern": _is_pattern,
+    "pattern": _is_text,
     "required": _is_names,
     "dependentRequired": _is_names_by_name,
 }
@@ -105,7 +92,7 @@ class SchemaBuilder:
     def __init__(self, library: Library):
         self._library = library
         self._names: dict[tuple[str, str], str] = {}
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}
         self._waiting: list[tuple[str, Any, str]] = []
         self._nodes = 0
 
@@ -113,7 +100,7 @@ class SchemaBuilder:
         """`schema`, found in the document at `location`, with everything that it refers to.
 
         Raises ContractError for a reference that is broken, forbidden or never ends, and for a
-        schema deeper than MAX_DEPTH or larger than MAX_NODES (aliases of YAML can multiply).
+        schema deeper than bounds.MAX_SCHEMA_LEVELS or larger than bounds.MAX_SCHEMAS (aliases of YAML can multiply).
         """
         root = self._translate(schema, location, 0)
         root = {} if root is True else {"not": {}} if root is False else root
@@ -123,13 +110,13 @@ class SchemaBuilder:
             definitions[name] = self._translate(value, where, 0)
         if definitions:
             root["$defs"] = definitions
-        cut_endless(root)
+        cut_circles(root)
         return root
 
     def _translate(self, schema: Any, location: str, depth: int) -> Any:
         if not isinstance(schema, dict):
             return schema if isinstance(schema, bool) else {}
-        self._count(schema, depth)
+        self._count(depth)
         result = {key: schema[key] for key, fits in PLAIN.items() if key in schema and fits(schema[key])}
         self._take_types(schema, result)
         self._take_limits(schema, result)
@@ -143,14 +130,17 @@ class SchemaBuilder:
             result["unevaluatedProperties"] = result.pop("additionalProperties")
         return _with_null(result) if schema.get("nullable") is True else result
 
-    def _count(self, schema: dict, depth: int) -> None:
+    def _count(self, depth: int) -> None:
         self._nodes += 1
-        if depth > MAX_DEPTH:
+        if depth > bounds.MAX_SCHEMA_LEVELS:
             raise ContractError(
-                "document_too_deep", f"A schema is nested more than {MAX_DEPTH} levels deep; expected a request body."
+                "document_too_deep",
+                f"A schema is nested more than {bounds.MAX_SCHEMA_LEVELS} levels deep; expected a request body.",
             )
-        if self._nodes > MAX_NODES:
-            raise ContractError("document_too_large", f"A request body spreads over more than {MAX_NODES} schemas.")
+        if self._nodes > bounds.MAX_SCHEMAS:
+            raise ContractError(
+                "document_too_large", f"A request body spreads over more than {bounds.MAX_SCHEMAS} schemas."
+            )
 
     @staticmethod
     def _take_types(schema: dict, result: dict) -> None:
@@ -160,14 +150,13 @@ class SchemaBuilder:
             result["type"] = types[0] if len(types) == 1 else types
         elif declared == "file":
             result.update(type="string", format="binary")
-        if isinstance(schema.get("pattern"), str) and "pattern" not in result:
-            result["x-pattern"] = schema["pattern"]
 
     @staticmethod
     def _take_limits(schema: dict, result: dict) -> None:
         for exclusive, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
             if schema.get(exclusive) is True and limit in result:
                 result[exclusive] = result.pop(limit)
+        result.update({count: int(result[count]) for count in COUNTS if count in result})  # 2.0 is a count too
 
     @staticmethod
     def _take_examples(schema: dict, result: dict) -> None:
@@ -203,13 +192,11 @@ class SchemaBuilder:
                 result[key] = {name: self._translate(item, location, depth) for name, item in schema[key].items()}
         if _is_list(schema.get("items")):
             result["prefixItems"] = [self._translate(item, location, depth) for item in schema["items"]]
-        for name in [name for name in result.get("patternProperties", ()) if not _is_pattern(name)]:
-            del result["patternProperties"][name]
 
     def _take_references(self, schema: dict, result: dict, location: str) -> None:
         for keyword in ("$ref", "$dynamicRef"):
             if isinstance(schema.get(keyword), str):
-                result["$ref"] = "#/$defs/" + pointer_token(self._define(schema[keyword], location))
+                result["$ref"] = reference_to(self._define(schema[keyword], location))
         discriminator = schema.get("discriminator")
         if isinstance(discriminator, str):
             discriminator = {"propertyName": discriminator}
@@ -224,10 +211,11 @@ class SchemaBuilder:
         key = (place.location, place.pointer)
         if key not in self._names:
             wanted = place.pointer.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~").lstrip("#") or "root"
-            name, number = wanted, 2
+            name = wanted
             while name in self._taken:
-                name, number = f"{wanted}_{number}", number + 1
-            self._taken.add(name)
+                self._taken[wanted] += 1
+                name = f"{wanted}_{self._taken[wanted]}"
+            self._taken[name] = 1
             self._names[key] = name
             self._waiting.append((name, place.value, place.location))
         return self._names[key]
@@ -260,6 +248,7 @@ class SchemaBuilder:
     def _read_only(self, schema: Any, location: str, depth: int) -> set[str]:
         if not isinstance(schema, dict) or depth > 4:
             return set()
+        self._count(depth)
         if isinstance(schema.get("$ref"), str):
             place = self._library.follow(schema["$ref"], location)
             return self._read_only(place.value, place.location, depth + 1)
@@ -297,61 +286,3 @@ def _with_null(schema: dict) -> dict:
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
     return schema
-
-
-def definition(root: dict, reference: str) -> tuple[str, Any]:
-    """The name and schema of a `$ref` that SchemaBuilder wrote."""
-    name = _reference_name(reference)
-    return name, root["$defs"][name]
-
-
-def cut_endless(root: dict) -> None:
-    """Take out circles that never reach a part of the value.
-
-    A base class whose `oneOf` lists subclasses that each include the base by `allOf` is such a
-    circle; its choice is dropped there and its discriminator stays. Where only `$ref` and `allOf`
-    take part nothing can be dropped: ContractError `reference_circular`.
-    """
-    definitions = root.get("$defs", {})
-    done: set[str] = set()
-    for name in list(definitions):
-        _walk_in_place(root, name, [], done)
-
-
-def _walk_in_place(root: dict, name: str, path: list[str], done: set[str]) -> None:
-    if name in path:
-        circle = path[path.index(name) :]
-        # A list, because each member must lose its choice, and not only the first that has one.
-        if not any([_drop_choice(root["$defs"][member], circle) for member in circle]):  # noqa: C419
-            raise ContractError("reference_circular", f"$ref leads in a circle: {' -> '.join([*circle, name])[:200]}.")
-        return
-    if name in done or len(path) > MAX_NODES:
-        return
-    for target in _in_place_targets(root["$defs"][name]):
-        _walk_in_place(root, target, [*path, name], done)
-    done.add(name)
-
-
-def _in_place_targets(schema: Any) -> list[str]:
-    if not isinstance(schema, dict):
-        return []
-    found = [_reference_name(schema["$ref"])] if "$ref" in schema else []
-    inner = [schema[key] for key in IN_PLACE_ONE if key in schema]
-    for key in IN_PLACE_LISTS:
-        inner += schema.get(key, ())
-    inner += schema.get("dependentSchemas", {}).values()
-    return found + [target for item in inner for target in _in_place_targets(item)]
-
-
-def _reference_name(reference: str) -> str:
-    return reference[len("#/$defs/") :].replace("~1", "/").replace("~0", "~")
-
-
-def _drop_choice(schema: Any, circle: list[str]) -> bool:
-    dropped = False
-    for key in ("oneOf", "anyOf"):
-        branches = schema.get(key, ()) if isinstance(schema, dict) else ()
-        if any(target in circle for branch in branches for target in _in_place_targets(branch)):
-            del schema[key]
-            dropped = True
-    return dropped

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable
 
-from .fields import one_line
 from .operation import Operation
+from .rows import one_line
 
 BUDGET = 6_000
 SHORT_DESCRIPTION = 70

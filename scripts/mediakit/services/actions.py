@@ -50,9 +50,9 @@ def every(provider: providers.Provider) -> list[Action]:
 
 
 def _nearest(name: str, known) -> str:
-    from ..contracts import validation
+    from ..contracts.names import near_miss
 
-    nearest = validation.near_miss(name, list(known))
+    nearest = near_miss(name, list(known))
     return f"; did you mean {nearest}?" if nearest else ""
 
 
@@ -186,7 +186,7 @@ def _shown_field(name: str, field: dict) -> dict:
 
 def _value(name: str, text: str, field: dict):
     """The value of one field; raises Failure 2 without repeating it."""
-    from jsonschema import Draft202012Validator
+    from ..contracts.judge import Judge
 
     try:
         text.encode()
@@ -196,7 +196,7 @@ def _value(name: str, text: str, field: dict):
     if field["type"] == "string" and not isinstance(value, str):
         value = text  # a name can look like a number
     taken = {"minLength": 1, **{word: field[word] for word in _TAKES if word in field}}
-    if not Draft202012Validator(taken).is_valid(value):
+    if not Judge(taken).fits(value):
         raise errors.bad_argument("--param", f"{name}: expected {_expected(field)}")
     return value
 

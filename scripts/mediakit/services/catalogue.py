@@ -16,7 +16,8 @@ import os
 import re
 
 from ..base import documents, paths
-from ..contracts import ContractError, validation
+from ..contracts import ContractError
+from ..contracts.names import near_miss
 from . import providers
 from .providers import ASSETS
 
@@ -135,7 +136,7 @@ def slip_of(service: str, model: str) -> str | None:
     """
     known = [entry["model"] for entry in models(service)]
     alike = [name for name in known if _numbers_and_words(name) == _numbers_and_words(model)]
-    return validation.near_miss(model[:100], alike)
+    return near_miss(model[:100], alike)
 
 
 def _numbers_and_words(model: str) -> tuple:

@@ -427,13 +427,13 @@ def _check_without_contract(
     provider: providers.Provider, model: str | None, payload: dict, route: Route
 ) -> list[tuple[str, str]]:
     """Without a contract a slip of the pen is still told by the names that the service's other models have."""
-    from ..contracts import validation
+    from ..contracts.names import near_miss
 
     known = _names_of_service(provider)
     given = point(payload, route.fields)
     unknown = [name for name in (given if isinstance(given, dict) else ()) if name not in known]
     for name in unknown:
-        nearest = validation.near_miss(name, known)
+        nearest = near_miss(name, known)
         if nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
             raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem], provider, None)
