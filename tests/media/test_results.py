@@ -502,6 +502,35 @@ def test_a_job_that_was_delivered_is_not_saved_twice_unless_asked(scripts, tmp_p
         assert named.code == 0 and "out/boat.png" in tree(tmp_path)
 
 
+def test_a_job_that_is_done_a_moment_before_its_data_is_asked_again(scripts, tmp_path):
+    with FakeService(media=PICTURE) as service:
+        empty, full = (answer(200, job("COMPLETED", *urls)) for urls in ((), (f"{service.origin}/media/1",)))
+        service._scripts["create"] = [stream(event("COMPLETED"))]
+        service._scripts["read"] = [empty, empty, full]
+        run = create(scripts, service, "--output-dir", "out")
+    assert (run.code, list(tree(tmp_path).values())) == (0, [PNG]) and run.result["outputs"], run.events
+
+
+def test_a_job_that_was_filtered_says_why_and_names_no_command_that_would_loop(scripts, tmp_path):
+    why = {"code": "nsfw", "message": "all were filtered"}
+    with FakeService(read=answer(200, job("COMPLETED", error=why))) as service:
+        service._scripts["create"] = [stream(event("COMPLETED", error=why))]
+        run = create(scripts, service, "--output-dir", "out", *QUICK)
+    assert run.code == 26 and "no result" in run.result["error"]["message"], run.result
+    assert run.result["error"]["message"].endswith("it says: all were filtered") and "next_command" not in run.result
+
+
+def test_without_a_folder_the_command_that_saves_is_told(scripts, tmp_path):
+    with FakeService(media=PICTURE) as service:
+        done = job("COMPLETED", f"{service.origin}/media/1", text="word " * 5000)
+        service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+        service._scripts["read"] = [answer(200, done)]
+        first = create(scripts, service)
+        assert first.code == 0 and first.result["next_argv"][2:4] == ["download", first.result["job"]]
+        saved_now = run_again(scripts, first.result)
+    assert saved_now.code == 0 and list(tree(tmp_path).values()) == [PNG]
+
+
 def test_a_flag_says_how_many_pixels_are_looked_at(scripts, tmp_path):
     with FakeService(media=sent(PHOTO)) as service:
         first = bought(scripts, service, "--max-pixels", "59999")

@@ -154,7 +154,9 @@ class Delivery:
             return code
         if message is not None and message.sender is self._renewal and self._renewal is not None:
             self._renewal = None
-            files.renewed(self._outputs_of(message.content))
+            found = self._outputs_of(message.content)
+            self._outputs = found or self._outputs
+            files.renewed(found)
         elif message is not None:
             files.take(message)
         if files.ended:
@@ -201,7 +203,9 @@ class Delivery:
         return json.loads(entry.assets) if entry and entry.assets else []
 
     def _ask_anew(self) -> None:
-        """A link has expired: the job is read once more for a fresh one."""
+        """A link has expired, or is not there yet: the job is read once more for a fresh one."""
+        if not self._driver.machine.generation_id and self._files:
+            return self._files.renewed(None)  # what was answered at once cannot be asked for again
         path = self._provider.read_path(self._driver.machine.generation_id or "")
         self._renewal = self._driver.wire.get(path, self._context.policy.poll_request_timeout)
 

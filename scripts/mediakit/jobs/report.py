@@ -122,7 +122,7 @@ class Report:
             "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
             "assets": assets,
             "usage": self._provider.usage(body),
-            "error": self._error(end, body, problem),
+            "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
             "trace_id": self._driver.trace_id,
             **_response(body),
@@ -131,14 +131,20 @@ class Report:
         if names:
             fields["mode_used"] = source or "rest"
         fields.update({name: fields[ours] for name, ours in names.items() if fields.get(ours) is not None})
-        if problem:
+        if problem and not ended.nothing_there:
             fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
+        elif end.fields["ok"] and assets is None and (outputs or "response_omitted" in fields):
+            fields.update(self.way_on("download"))
         return self._console.result("terminal", 26 if problem else end.exit_code, **fields)
 
-    def _error(self, end: End, body, problem: str | None) -> dict | None:
-        if problem:
-            return {"code": "saving_failed", "message": problem}
-        code, message = ("", "") if end.fields["ok"] else self._provider.failure(body)
+    def _error(self, end: End, body, ended: save.SavingEnded) -> dict | None:
+        if ended.problem and not ended.nothing_there:
+            return {"code": "saving_failed", "message": ended.problem}
+        code, message = ("", "") if end.fields["ok"] and not ended.problem else self._provider.failure(body)
+        if ended.problem:
+            # Asked again, the service would say the same: no command leads on.
+            why = f"; it says: {self._console.plain(message or code)}" if message or code else ""
+            return {"code": "saving_failed", "message": ended.problem + why}
         return {"code": code, "message": self._console.plain(message)} if code or message else None
 
 

@@ -81,12 +81,14 @@ class LinkExpired:
 class SavingEnded:
     """The end.
 
-    problem     one line for people; None where every output is on disk
-    acceptable  whether nothing is missing: what is left to do is to accept what is unverified
+    problem        one line for people; None where every output is on disk
+    acceptable     whether nothing is missing: what is left to do is to accept what is unverified
+    nothing_there  whether the service told of no result at all, for as long as it was asked
     """
 
     problem: str | None = None
     acceptable: bool = False
+    nothing_there: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,11 @@ class Saver:
     def _all(self) -> SavingEnded:
         os.makedirs(self._staging.folder, exist_ok=True)
         staging.remove_stale(self._staging.folder)
-        while not self._outputs:
-            self._outputs = self._links.renewed(Unsaved(_NO_RESULT), self._outputs)
+        try:
+            while not self._outputs:
+                self._outputs = self._links.renewed(Unsaved(_NO_RESULT), self._outputs)
+        except Unsaved as problem:
+            return SavingEnded(str(problem), nothing_there=True)
         troubles, number = [], 0
         while number < len(self._outputs):  # a fresh answer may tell of more
             number += 1
