@@ -4,6 +4,7 @@ what counts as sent."""
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 
@@ -46,6 +47,18 @@ def test_what_could_not_be_saved_is_not_delivered_and_the_same_command_saves_it_
 def test_a_failed_job_is_delivered_and_the_same_command_buys_anew(scripts):
     with FakeService(create=stream(event("FAILED"))) as service:
         assert [create(scripts, service).code for _ in range(2)] == [10, 10] and service.posts() == 2
+
+
+def test_a_job_that_was_never_shown_is_not_closed_and_the_same_command_does_not_buy_anew(scripts):
+    with FakeService(create=answer(200, job("IN_QUEUE")), read=answer(404, {"message": "no such job"})) as service:
+        first = create(scripts, service, "--no-wait", streams=False)
+        assert (first.code, service.posts()) == (0, 1)
+        with sqlite3.connect(scripts.folder / "state/ledger.sqlite3") as database:
+            database.execute("UPDATE job SET accepted_at = accepted_at - 60")
+        for _ in range(2):
+            run = create(scripts, service, streams=False)
+            assert (run.code, run.result["event"], service.posts()) == (11, "timeout", 1), run.events
+            assert run.result["guidance"] and run.result["next_argv"][2:4] == ["resume", first.result["job"]]
 
 
 # -- which ids stand in a command ------------------------------------------------------------------------

@@ -316,13 +316,36 @@ def test_an_answer_that_tells_nothing_about_this_job_is_a_failed_read(reading):
     assert not job.ended
 
 
-def test_a_job_that_is_not_visible_yet_is_forgiven_for_ten_seconds():
+def test_a_job_that_is_not_visible_yet_is_forgiven_and_one_that_never_was_is_not_closed():
     job = new_job(stream=False)
     job.begin(0)
     answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
     assert words(read(job, 404, now=2.0)) == ["poll_error"]
     job.tick(job.wake_at)
-    assert words(read(job, 404, now=11.5)) == ["End:23"]
+    assert words(read(job, 404, now=30.9)) == ["poll_error"]  # the heartbeat
+    assert not job.ended
+    job.tick(job.wake_at)
+    end = end_of(read(job, 404, now=31.1))
+    assert (end.event, end.exit_code, end.failure) == ("timeout", 11, None)
+    assert end.fields["generation_id"] == "g1" and end.fields["guidance"]
+
+
+def test_a_job_that_was_read_once_and_is_gone_is_not_found():
+    job = new_job(stream=False)
+    job.begin(0)
+    answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
+    assert words(read(job, 200, answer("IN_PROGRESS", "g1"), now=2.0)) == ["poll"]
+    job.tick(job.wake_at)
+    assert words(read(job, 404, now=3.0)) == ["End:23"]
+
+
+@pytest.mark.parametrize(
+    ("age", "words_of_it"), [(0.0, ["poll_error"]), (29.0, ["poll_error"]), (31.0, ["Leave", "End:11"])]
+)
+def test_a_job_of_the_ledger_is_as_old_as_the_ledger_says(age, words_of_it):
+    job = Machine(WaitPolicy(stream=False), ServiceRules(), "g1", age=age, jitter=lambda: 1.0)
+    job.begin(100.0)
+    assert words(read(job, 404, now=100.5)) == words_of_it
 
 
 def test_a_job_that_is_only_waited_for_is_not_forgiven():

@@ -56,6 +56,7 @@ class Start:
     model          where it is known
     submission     of a job that is to be bought; or sent again, where it may exist
     generation_id  of a job that exists
+    age            of a job that the ledger knows: seconds since it was accepted
     unresolved     of a job that may exist: the Failure if it is not found
     repeats_for    seconds for which the submission may be sent again under its idempotency key; 0 for never
     sought         the payload that a job in the service's list must have to be this one; None where no list tells
@@ -67,6 +68,7 @@ class Start:
     model: str | None = None
     submission: Submission | None = None
     generation_id: str | None = None
+    age: float | None = None
     unresolved: errors.Failure | None = None
     repeats_for: float = 0.0
     sought: dict | None = None

@@ -43,7 +43,7 @@ class Job:
             _rules_of(context.connection, start),
             start.generation_id,
             unresolved=start.unresolved,
-            forgiving=start.resumed is not None and not self._writer.attached_by_hand,
+            age=start.age,
         )
         self._driver = Driver(context.console, context.connection, self._writer, machine, start, self._inbox)
         self._report = Report(

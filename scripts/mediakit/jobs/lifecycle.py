@@ -37,7 +37,7 @@ LONGEST_PAUSE = 10.0
 LONGEST_READ_PAUSE = 60.0
 FIRST_POLL_PAUSE = 0.1
 POLL_PAUSE_GROWTH = 1.6
-NOT_FOUND_GRACE = 10.0
+NOT_FOUND_GRACE = 30.0
 INTERRUPT_GRACE = 2.0
 # The list of unfinished jobs is read so many seconds after an outcome became unknown, and while a
 # POST is silent, since a short job leaves the list soon.
@@ -135,7 +135,7 @@ class Machine:
 
     generation_id  of a job that exists already: it is only waited for
     unresolved     of a job that may exist: how it ends when it is not found; it is only looked for
-    forgiving      whether a 404 for a job that exists already is given NOT_FOUND_GRACE
+    age            seconds since the job was accepted, as the ledger knows it; None for one that it does not know
     jitter         () -> number from 0 to 1
     """
 
@@ -147,7 +147,7 @@ class Machine:
         *,
         jitter=random.random,
         unresolved: errors.Failure | None = None,
-        forgiving: bool = False,
+        age: float | None = None,
     ):
         self.policy = policy
         self.rules = rules
@@ -160,7 +160,8 @@ class Machine:
         # When a POST without an answer is given up.
         self.give_up_at = float("inf")
         self._unresolved = unresolved
-        self._forgiving = forgiving
+        self._age = age
+        self._was_read = False
         self._hard_deadline = float("inf")
         self._list_at = float("inf")
         self._listings = 0
@@ -199,7 +200,7 @@ class Machine:
         self._began_at = now
         self._deadline = self._hard_deadline = self.policy.deadline
         if self.generation_id:
-            self._accepted_at = now if self._forgiving else None
+            self._accepted_at = now - self._age if self._age is not None else None
             self._set_poll_deadline(now)
             return self._start_polling(now)
         if self._unresolved and self.rules.reconciles:
@@ -339,8 +340,10 @@ class Machine:
         if not 200 <= status < 300:
             if status in _RETRIED_READ_STATUSES or status >= 500:
                 return self._read_failed(now, status, message or f"HTTP {status}", retry_after)
-            if status == 404 and self._accepted_at is not None and now - self._accepted_at < NOT_FOUND_GRACE:
-                return self._read_failed(now, status, "the job is not visible yet", retry_after)
+            if status == 404 and self._accepted_at is not None and not self._was_read:
+                if now - self._accepted_at < NOT_FOUND_GRACE:
+                    return self._read_failed(now, status, "the job is not visible yet", retry_after)
+                return self._end_never_read(now)
             return self._end_unreadable(status, category, message)
         if reading.id and reading.id != self.generation_id:
             return self._read_failed(now, status, "the answer is about another job", None)
@@ -348,6 +351,7 @@ class Machine:
             return self._read_failed(now, status, message or "the answer has no status", None)
         self._throttle.forget()
         self._read_pauses = None
+        self._was_read = True
         return self._polled(now, status, reading)
 
     def poll_lost(self, now: float, message: str, final: bool = False) -> list:
@@ -727,6 +731,18 @@ class Machine:
             "generation_id": self.generation_id,
             "elapsed_seconds": round(now - self._began_at, 3),
             "last_status": self.status,
+        }
+        return [Leave(), End("timeout", 11, fields)]
+
+    def _end_never_read(self, now: float) -> list:
+        """The service accepted the job, and says that there is none: that proves nothing, and closes nothing."""
+        self._phase, self.ended = "ended", True
+        fields = {
+            "generation_id": self.generation_id,
+            "elapsed_seconds": round(now - self._began_at, 3),
+            "last_status": self.status,
+            "message": "the service accepted this job, and has not shown it once since",
+            "guidance": ["Ask for it again later. To give it up: jobs.py forget; then the same command buys anew."],
         }
         return [Leave(), End("timeout", 11, fields)]
 

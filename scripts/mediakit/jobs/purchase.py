@@ -225,7 +225,9 @@ def _resumed(
         warnings = (*warnings, ("result_expired", words))
     reason = "delivered_meanwhile" if entry.delivered_at else "undelivered"
     message = " ".join(["This job is paid for already.", *entries.another()])
-    start = Start(model, generation_id=entry.generation_id, resumed=(reason, message), warnings=warnings)
+    # A clock that was set back makes no job younger than it can be.
+    age = max(time.time() - entry.accepted_at, 0.0) if entry.accepted_at else 0.0
+    start = Start(model, generation_id=entry.generation_id, age=age, resumed=(reason, message), warnings=warnings)
     return Job(_without_stream(context), start, writer)
 
 

@@ -87,6 +87,8 @@ class Report:
         if end.event == "submitted":
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
         fields.update(self.way_on(), trace_id=self._driver.trace_id)
+        if "guidance" in fields:
+            fields["guidance"] = [*fields["guidance"], *self._provider.looking_guidance]
         failure = end.failure
         if failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
