@@ -53,6 +53,17 @@ def takers() -> dict[str, int]:
     return found
 
 
+def is_number(node) -> bool:
+    return isinstance(node, ast.Constant) and not isinstance(node.value, str)
+
+
+def warnings() -> list:
+    """What is returned in a list of one, or appended to a list."""
+    listed = [node.value.elts for node in nodes(ast.Return) if isinstance(node.value, ast.List)]
+    appended = [call.args for call in nodes(ast.Call) if name_of(call.func) == "append"]
+    return [pair for pairs in (*listed, *appended) for pair in pairs]
+
+
 def raised() -> set[str]:
     """Every code that stands where a code is taken, or in a pair of code and message."""
     places, found = takers(), set()
@@ -61,9 +72,9 @@ def raised() -> set[str]:
         if name in places and len(call.args) > places[name]:
             found |= literals(call.args[places[name]])
         found |= {word for key in call.keywords if key.arg == "code" and name in places for word in literals(key.value)}
-    for pair in nodes(ast.Tuple):
-        first = literals(pair.elts[0]) if len(pair.elts) == 2 and isinstance(pair.elts[1], ast.JoinedStr) else set()
-        found |= {word for word in first if WORD.fullmatch(word)}
+    for pair in warnings():
+        if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 and not is_number(pair.elts[1]):
+            found |= {word for word in literals(pair.elts[0]) if WORD.fullmatch(word)}
     for told in nodes(ast.Dict):
         keys = [key.value for key in told.keys if isinstance(key, ast.Constant)]
         if keys == ["code", "message"]:

@@ -188,7 +188,7 @@ class World:
         self.base_url = self.server.url + self.provider.base_path
         self._write_files(folder, service)
         arguments = ("--provider", service, "--task", "t2i", "--prompt", "an earlier boat", "--output-dir", "earlier")
-        bought = self.run("create_and_wait.py", *arguments).result
+        bought = self.run("create_and_wait.py", *arguments, "--verbose").result
         self.words = {"ID": bought["generation_id"], "JOB": bought["job"], **self._words_of(service, bought)}
 
     def _write_files(self, folder, service: str) -> None:

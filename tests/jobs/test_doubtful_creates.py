@@ -192,7 +192,7 @@ def test_a_parameter_does_not_exchange_the_model_behind_its_contract_and_price(s
 def test_the_same_again_out_of_a_file_is_not_the_same_job_again(scripts):
     flags = ["--provider", "sandbox", "--as", "image-skill", "--task", "t2i", "--prompt", "a"]
     first = scripts.run("create_and_wait.py", *flags, "--param", "idempotency_key=mine-1", "--output-dir", "out")
-    again = scripts.run("create_and_wait.py", "--from", first.first("asset")["provenance"])
+    again = scripts.run("create_and_wait.py", "--from", first.first("asset")["path"] + ".json")
     assert again.code == 0 and again.result["generation_id"] != first.result["generation_id"]
 
 

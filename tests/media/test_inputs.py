@@ -438,7 +438,7 @@ def test_the_ledger_keeps_a_note_and_the_same_bytes_are_the_same_purchase(script
 def test_a_result_is_made_again_with_the_file_given_again(scripts, sandbox, files):
     base = sandbox.url + "/api/v1"
     first = create(scripts, "skills-video", base, *WAN, "--input", "image=image.png", "--output-dir", "out")
-    record = first.first("asset")["provenance"]
+    record = first.first("asset")["path"] + ".json"
     told = json.loads((files / record).read_text(encoding="utf-8"))["payload"]["image_urls"]
     assert told == [{"file": "image.png", "sha256": hashlib.sha256(MEDIA["image"]).hexdigest()}]
     refused = create(scripts, "skills-video", base, "--from", str(record))

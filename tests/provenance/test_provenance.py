@@ -40,7 +40,7 @@ def valid(record: dict) -> dict:
 
 
 def record_of(asset: dict) -> dict:
-    with open(asset["provenance"], encoding="utf-8") as file:
+    with open(asset.get("provenance", asset["path"] + ".json"), encoding="utf-8") as file:
         return valid(json.load(file))
 
 
@@ -87,8 +87,7 @@ def planned(scripts, *flags: str):
 def test_each_file_has_its_record_beside_it(scripts, task, media_type):
     run = make(scripts, task=task)
     asset = run.first("asset")
-    assert run.result["assets"] == [{name: value for name, value in asset.items() if name not in ("event", "time")}]
-    assert asset["provenance"] == asset["path"] + ".json"
+    assert run.result["assets"] == [{name: asset[name] for name in ("path", "media_type", "bytes")}]
     record = record_of(asset)
     with open(asset["path"], "rb") as file:
         content = file.read()
@@ -101,14 +100,14 @@ def test_each_file_has_its_record_beside_it(scripts, task, media_type):
     moments = [record["times"][name] for name in ("created_at", "finished_at", "saved_at")]
     assert moments == sorted(moments)
     assert sorted(os.listdir(scripts.folder / "out")) == sorted(
-        os.path.basename(asset[name]) for name in ("path", "provenance")
+        os.path.basename(asset["path"]) + ending for ending in ("", ".json")
     )
 
 
 @POSIX
 def test_a_record_is_for_this_user_alone(scripts):
     asset = make(scripts).first("asset")
-    assert stat.S_IMODE(os.stat(asset["provenance"]).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(asset["path"] + ".json").st_mode) == 0o600
 
 
 def test_what_was_asked_for_can_be_left_out(scripts):
@@ -116,7 +115,7 @@ def test_what_was_asked_for_can_be_left_out(scripts):
     for record in (record_of(asset), embedded_in(asset)):
         assert record["payload_omitted"] is True and "payload" not in record
     assert "tin boat" not in json.dumps([record_of(asset), embedded_in(asset)])
-    run = planned(scripts, "--from", asset["provenance"])
+    run = planned(scripts, "--from", asset["path"] + ".json")
     assert (run.code, run.result["field"]) == (2, "--from")
 
 
@@ -156,7 +155,7 @@ def test_each_of_several_files_has_its_own(scripts):
         "--copies", "3", "--output-dir", "out", "--embed-metadata",
     )  # fmt: skip
     assets = [event for event in run.events if event["event"] == "asset"]
-    assert len({asset["provenance"] for asset in assets}) == 3
+    assert len({asset["path"] + ".json" for asset in assets}) == 3
     assert len({record_of(asset)["generation_id"] for asset in assets}) == 3
     assert {record_of(asset)["file"]["sha256"] for asset in assets} == {asset["sha256"] for asset in assets}
 
@@ -319,7 +318,7 @@ def test_a_question_in_a_prompt_is_no_reason_to_leave_it_out():
 
 def test_a_result_is_made_again_from_its_record_and_from_the_file_itself(scripts):
     asset = make(scripts, "--param", "aspect_ratio=16:9", "--embed-metadata").first("asset")
-    for source in (asset["provenance"], asset["path"]):
+    for source in (asset["path"] + ".json", asset["path"]):
         run = scripts.run("create_and_wait.py", "--from", source, "--output-dir", "again")
         again = record_of(run.first("asset"))
         assert again["payload"] == {"prompt": "a tin boat", "aspect_ratio": "16:9"}
@@ -347,7 +346,7 @@ def test_a_result_of_another_contract_is_made_again_by_that_contract(scripts, sp
     asset = make(scripts, "--as", spoken, "--embed-metadata").first("asset")
     record = record_of(asset)
     assert record["speaks"] == embedded_in(asset)["speaks"] == spoken
-    run = scripts.run("create_and_wait.py", "--from", asset["provenance"], "--output-dir", "again")
+    run = scripts.run("create_and_wait.py", "--from", asset["path"] + ".json", "--output-dir", "again")
     again = record_of(run.first("asset"))
     assert {name: again[name] for name in ("speaks", "model", "payload")} == {
         name: record[name] for name in ("speaks", "model", "payload")

@@ -7,6 +7,7 @@ home        where this user's own folder is, and whether what lies there is this
 amounts     sums of money or credits, and what makes two requests one purchase (pure)
 paths       where this user's state and settings live
 redactor    takes secrets out of what is shown or stored
+private     a file that others cannot read, for what is appended to it
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)
 inbox       where threads put what happens, and one waits for it
 retry       pauses between tries, and how often one is told of

@@ -1,36 +1,88 @@
-"""Takes secrets out of whatever is about to be shown or stored."""
+"""Takes secrets out of whatever is about to be shown or stored, however they are spelled.
+
+A key comes back from a service in an echoed URL, in JSON inside JSON, in an HTML error page, in a header that
+was logged. So each of its characters is recognised as itself and as JSON, URLs and HTML write it, also where only
+some of them are written so, and also written so twice; and the key is recognised in base64, alone or as a part of
+something longer, such as `user:key`.
+"""
 
 from __future__ import annotations
 
-import json
-
-_SHORTEST_SECRET = 4
+import binascii
+import os
+import re
 
 REDACTED = "[redacted]"
 
+# Shorter than this nothing is a secret: it would be found in every other word.
+_SHORTEST_SECRET = 4
+# What only its name makes a secret must be longer, and is none where it is a number, a file or an address.
+_SHORTEST_GUESSED = 8
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_LARGEST_SETTINGS = 65536
+
+# The names that HTML has for printable characters which are neither letters nor digits.
+_ENTITIES = {
+    "!": "excl", '"': "quot|QUOT", "#": "num", "$": "dollar", "%": "percnt", "&": "amp|AMP", "'": "apos",
+    "(": "lpar", ")": "rpar", "*": "ast|midast", "+": "plus", ",": "comma", ".": "period", "/": "sol",
+    ":": "colon", ";": "semi", "<": "lt|LT", "=": "equals", ">": "gt|GT", "?": "quest", "@": "commat",
+    "[": "lsqb|lbrack", "\\": "bsol", "]": "rsqb|rbrack", "^": "Hat", "_": "lowbar|UnderBar", "`": "grave|DiacriticalGrave",
+    "{": "lcub|lbrace", "|": "verbar|vert|VerticalLine", "}": "rcub|rbrace",
+}  # fmt: skip
+# A spelling of a character begins with one of these, or is the character itself.
+_INTRODUCERS = re.compile(r"[\\%&]")
+
 
 class Redactor:
-    """Takes secrets out of whatever is about to be shown or stored."""
+    """The secrets of one command.
+
+    protect     from now on this is never shown
+    text        a text without them
+    holds       whether our own words hold one after all
+    content     bytes without them
+    value       a JSON value without them, in its strings and in its keys
+    """
 
     def __init__(self):
-        self._secrets: list[str] = []
+        self._needles: list[str] = []
+        self._spellings: re.Pattern | None = None
 
     def protect(self, secret: str) -> None:
-        """From now on `secret` is never shown, neither as it is nor as a URL or JSON would spell it."""
-        from urllib.parse import quote
+        """From now on `secret` is never shown, in no spelling."""
+        if len(secret) < _SHORTEST_SECRET:
+            return
+        known = {*self._needles, secret, *_in_base64(secret.encode("utf-8", "surrogatepass"))}
+        if len(known) > len(self._needles):
+            self._needles = sorted(known, key=len, reverse=True)  # a longer one may hold a shorter one
+            self._spellings = None
 
-        spellings = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
-        known = {*self._secrets, *(text for text in spellings if len(text) >= _SHORTEST_SECRET)}
-        self._secrets = sorted(known, key=len, reverse=True)
+    def protect_environment(self) -> None:
+        """Protect whatever the environment and the user's own store hold that is named like a secret."""
+        for name, value in [*os.environ.items(), *_kept_by_the_user()]:
+            value = value.strip()
+            if _SECRET_NAME.search(name) and _may_be_secret(value):
+                self.protect(value)
+
+    def holds(self, value: str) -> bool:
+        """Whether a text holds a secret that is too long to be there by chance."""
+        return any(secret in value for secret in self._needles if len(secret) >= _SHORTEST_GUESSED)
 
     def text(self, value: str) -> str:
-        for secret in self._secrets:
-            value = value.replace(secret, REDACTED)
+        if self._needles and _INTRODUCERS.search(value):
+            if self._spellings is None:
+                self._spellings = re.compile("|".join("".join(map(_spellings, needle)) for needle in self._needles))
+            return self._spellings.sub(REDACTED, value)
+        for needle in self._needles:
+            value = value.replace(needle, REDACTED)
         return value
+
+    def content(self, value: bytes) -> bytes:
+        """Bytes of any encoding in which a key is written as in ASCII."""
+        return self.text(value.decode("latin-1")).encode("latin-1") if self._needles else value
 
     def value(self, value):
         """The same JSON value with the secrets taken out of its strings and keys."""
-        if not self._secrets:
+        if not self._needles:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -39,3 +91,60 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+
+def _in_base64(secret: bytes) -> set[str]:
+    """What a base64 text holds wherever it encodes the secret: one for each of the three places in a group of
+    three bytes at which it can begin. The characters that a neighbour shares are left out."""
+    found = set()
+    for before in range(3):
+        bits = binascii.b2a_base64(b"\0" * before + secret, newline=False).decode().rstrip("=")
+        first = (before * 8 + 5) // 6
+        last = (before + len(secret)) * 8 // 6
+        found.add(bits[first:last])
+        found.add(bits[first:last].replace("+", "-").replace("/", "_"))
+    return {text for text in found if len(text) >= _SHORTEST_SECRET}
+
+
+def _spellings(character: str) -> str:
+    """A pattern of one character: itself, and as JSON, URLs and HTML write it, once or twice over."""
+    number = ord(character)
+    if number > 0xFFFF:
+        return re.escape(character)
+    escaped = [rf"\\+u(?i:{number:04x})", rf"&(?:amp;)*#0*{number};?"]
+    escaped.append(rf"&(?:amp;)*#[xX]0*(?i:{number:x});?")
+    escaped.append("".join(f"%(?:25)*(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass")))
+    if character in '/"\\':
+        escaped.append(r"\\+" + re.escape(character))
+    if character in _ENTITIES:
+        escaped.append(f"&(?:amp;)*(?:{_ENTITIES[character]});")
+    # Itself last: it may be how one of the others begins.
+    return f"(?:{'|'.join(escaped)}|{re.escape(character)})"
+
+
+def _may_be_secret(value: str) -> bool:
+    if len(value) < _SHORTEST_GUESSED or value.isdigit() or "://" in value:
+        return False
+    try:
+        return not os.path.exists(value)
+    except ValueError:
+        return True
+
+
+def _kept_by_the_user() -> list[tuple[str, str]]:
+    """`(name, value)` of each line of the user's own store, however its values are quoted."""
+    from . import paths
+
+    try:
+        with open(paths.settings_file(), "rb") as file:
+            lines = file.read(_LARGEST_SETTINGS).decode("utf-8-sig", "replace").splitlines()
+    except (OSError, ValueError):
+        return []
+    pairs = []
+    for line in lines:
+        name, _, value = line.strip().partition("=")
+        value = value.strip()
+        if value[:1] in ("'", '"') and value[-1:] == value[:1]:
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        pairs.append((name.removeprefix("export ").strip(), value))
+    return pairs

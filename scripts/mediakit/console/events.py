@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import namedtuple
 from collections.abc import Callable
 
 from ..base import codes, errors
 from ..base.redactor import Redactor
-from ..base.text import is_flat, plain, to_line
+from ..base.retry import Throttle
+from ..base.text import plain, visible
 from ..base.times import rfc3339
-from . import signals
+from . import bounds, people, signals
+from .brief import brief, lean
 
-# Built by our own code, so a short key that happens to be a word in a path must not break them.
-_OWN_FIELDS = frozenset(("event", "time", "next_command", "next_argv", "path", "provenance", "script"))
+# Built by our own code: a short key that happens to be a word in a path must not break them.
+_COMMANDS = frozenset(("next_command", "next_argv"))
+_OWN_FIELDS = _COMMANDS | {"path", "provenance", "script", "files"}
+# What a result tells of the job although an earlier event said it first.
+_ABOUT = ("provider", "model", "job", "generation_id", "practice")
+
+# The flags of the same names: one line in place of all, everything, and never lines for people in place of JSON.
+Output = namedtuple("Output", "brief verbose json", defaults=(False, False, True))
 
 
 class ClosedPipe(Exception):
@@ -26,8 +35,12 @@ class Console:
     emit      one event, at once
     result    the last event; it carries the exit code, which is returned
     warning   something to know, work goes on
+    retry     a request is about to be sent again; the same cause is told every 15 s at most
     say       a line on stderr alone
     status    the live line on a terminal's stderr
+    output    Output
+    about     what is known of the job, and told where it belongs: provider, model, job, generation_id; practice, in
+              every result; key_source, in `start`
     on_signal called with the signal's number; raises Interrupted unless a runner replaced it
     about_job what a result must tell about the job that was under way when something went wrong
     """
@@ -35,47 +48,99 @@ class Console:
     def __init__(self, script: str):
         self.script = script
         self.redactor = Redactor()
+        self.output = Output()
+        self.about: dict = {}
         self.ended = False
         self.on_signal: Callable[[int], None] = self._raise_interrupted
         self.about_job: Callable[[], dict] = dict
-        self._live = bool(sys.stderr and sys.stderr.isatty())
+        self._throttles: dict[str, Throttle] = {}
+        self._live = _is_terminal(sys.stderr)
         self._line_shown = False
+        self._status: str | None = None
 
     @staticmethod
     def _raise_interrupted(signal_number: int) -> None:
         raise errors.Interrupted(signal_number)
 
     def emit(self, event: str, **fields) -> None:
-        head = {"event": event, "time": rfc3339(time.time())}
-        kept = {name: value for name, value in fields.items() if value is not None}
-        try:
-            self._write({**head, **self._redacted(kept)})
-        except RecursionError:
-            flat = {
-                name: value for name, value in kept.items() if not isinstance(value, (dict, list)) or is_flat(value)
-            }
-            self._write({**head, **self._redacted(flat), "response_omitted": True})
+        if event == "start":
+            fields.update((name, self.about.get(name)) for name in ("key_source", "practice"))
+        self._tell(self._event(event, self._lean(event, fields)))
 
-    def _redacted(self, fields: dict) -> dict:
-        return {name: value if name in _OWN_FIELDS else self.redactor.value(value) for name, value in fields.items()}
+    def result(self, event: str, exit_code: int, **fields) -> int:
+        # From here the exit status is decided: a late signal must not contradict the last line.
+        signals.ignore()
+        self._tell(self._result(event, {**fields, "exit_code": exit_code}))
+        self.ended = True
+        return exit_code
+
+    def _result(self, event: str, fields: dict) -> dict:
+        return self._event(event, {**self._lean(event, fields), "practice": self.about.get("practice")})
+
+    def _lean(self, event: str, fields: dict) -> dict:
+        return fields if self.output.verbose else lean(event, fields)
+
+    def _event(self, event: str, fields: dict) -> dict:
+        """An event as it may be shown: without secrets, and without what cannot be seen."""
+        told = {"event": event, "time": rfc3339(time.time())}
+        for name, value in fields.items():
+            if name in bounds.WHOLE and not bounds.is_within(value, self._limit):
+                name, value = f"{name}_omitted", True
+            told[name] = self._field(name, value)
+        told = {name: value for name, value in told.items() if value is not None}
+        self.about.update((name, told[name]) for name in _ABOUT if name in told)
+        return told
+
+    def _field(self, name: str, value):
+        if name in _OWN_FIELDS:
+            return self._own(name, value)
+        if name == "assets" and value:
+            return [{key: self._field(key, inner) for key, inner in asset.items()} for asset in value]
+        return self._cleaned(value)
+
+    def _cleaned(self, value):
+        return bounds.cleaned(value, lambda text: self.redactor.text(visible(text)))
+
+    def _own(self, name: str, value):
+        """What our own code built. It can hold a key after all, as a part of an address or of a folder's name: a
+        command without it would be another one, and is left out."""
+        words = value if isinstance(value, (list, tuple)) else [value]
+        if not any(isinstance(word, str) and self.redactor.holds(word) for word in words):
+            return value
+        return None if name in _COMMANDS else self._cleaned(value)
+
+    def _is_silent(self, event: dict) -> bool:
+        return self.output.brief and "exit_code" not in event
+
+    def _tell(self, event: dict) -> None:
+        self.clear_status()
+        if self._live:
+            before, self._status = self._status, event.get("status", self._status)
+            for line in people.lines(event, before):
+                self.say(line)
+        if not self._is_silent(event) and not (self._for_people and event["event"] in people.OF_JOBS):
+            self._write(event)
+
+    @property
+    def _limit(self) -> int:
+        if self.output.brief:
+            return bounds.BRIEF_LINE
+        return bounds.VERBOSE_LINE if self.output.verbose else bounds.LINE
+
+    @property
+    def _for_people(self) -> bool:
+        """Whether a person reads both streams, so that the lines on stderr say it all."""
+        return self._live and not any(self.output) and _is_terminal(sys.stdout)
 
     def _write(self, event: dict) -> None:
-        line = (to_line(event) + "\n").encode()
-        self.clear_status()
+        if self.output.brief:
+            event = brief(event, self.about)
+        line = (bounds.line(event, self._limit) + "\n").encode()
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
         except (OSError, ValueError, AttributeError) as problem:  # closed by the reader, or never open
             raise ClosedPipe from problem
-
-    def result(self, event: str, exit_code: int, **fields) -> int:
-        # From here the exit status is decided: a late signal must not contradict the last line.
-        signals.ignore()
-        self.emit(event, **fields, exit_code=exit_code)
-        self.ended = True
-        if self._live and fields.get("message"):
-            self.say(f"{event}: {fields['message']}")
-        return exit_code
 
     def failure(self, failure: errors.Failure, **more) -> int:
         """The `error` event of a Failure."""
@@ -97,6 +162,12 @@ class Console:
     def warning(self, code: str, message: str) -> None:
         self.emit("warning", code=code, message=message)
         self.say(f"warning: {message}")
+
+    def retry(self, what: str, attempt: int, retry_in_seconds: float, message: str) -> None:
+        throttle = self._throttles.setdefault(what, Throttle())
+        if throttle.allows(message, time.monotonic()):
+            told = {"attempt": attempt, "retry_in_seconds": retry_in_seconds, "message": message}
+            self.emit("retry", what=what, **told, count=throttle.count if throttle.count > 1 else None)
 
     def say(self, text: str) -> None:
         """A line for people and for nobody else; never raises, and any thread may call it."""
@@ -120,3 +191,10 @@ class Console:
         if self._line_shown:
             self._show("\r\x1b[K")
             self._line_shown = False
+
+
+def _is_terminal(stream) -> bool:
+    try:
+        return bool(stream and stream.isatty())
+    except ValueError:  # closed
+        return False

@@ -10,6 +10,7 @@ import os
 import re
 
 from ..base import codes, errors, paths
+from .events import Output
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,6 +27,20 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("--version", action="store_true", help="write a version event and stop")
         self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
+        self._runs_jobs = False
+
+    def add_output_flags(self, group) -> None:
+        """What a script that runs jobs writes."""
+        self._runs_jobs = True
+        group.add_argument("--brief", action="store_true", help="one line: the result, with its files")
+        group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
+        group.add_argument("--json", action="store_true", help="events also on a terminal, where people's lines stand")
+
+    def output(self, argv: list[str]) -> Output:
+        """What is written; known before the flags are, so that their errors are written so too."""
+        if not self._runs_jobs:
+            return Output(verbose="--verbose" in argv and "--verbose" in self._option_string_actions)
+        return Output("--brief" in argv, "--verbose" in argv, "--json" in argv)
 
     def error(self, message: str):
         message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
@@ -43,6 +58,8 @@ class Parser(argparse.ArgumentParser):
         arguments, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
         if arguments.version:
             return arguments
+        if self._runs_jobs and arguments.brief and arguments.verbose:
+            raise errors.bad_argument("--brief", "expected without --verbose")
         if unknown:
             # A short flag can have its value attached, a long one after an equals sign.
             flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]

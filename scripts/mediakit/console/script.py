@@ -35,7 +35,10 @@ def run(script: str, parser, main, needs_packages=None) -> None:
 def _guarded(console: Console, parser, main, needs_packages) -> int:
     try:
         signals.catch(console)  # inside, so that one that comes at once is told of too
-        arguments = parser().parse(sys.argv[1:])
+        console.redactor.protect_environment()
+        reads = parser()
+        console.output = reads.output(sys.argv[1:])
+        arguments = reads.parse(sys.argv[1:])
         if arguments.version:
             return console.result("version", 0, version=__version__)
         if needs_packages and needs_packages(arguments):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
+from ..base.retry import HEARTBEAT
 from .events import ClosedPipe, Console
 from .script import unforeseen
 
@@ -19,35 +21,84 @@ AT_ONCE = 4
 # The gravest first; every other code comes after these.
 _GRAVITY = (12, 27, 11, 26, 10)
 _UNFINISHED = frozenset((11, 130, 143))
+_PROGRESS = frozenset(("sse_open", "sse_event", "fallback_polling_start", "poll"))
+
+
+class _Begun:
+    """What the jobs of one command share: who may write, and what their `start` lines have told."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._told: set[tuple] = set()
+
+    def add(self, start: dict) -> bool:
+        """Whether this `start` tells something that none before it did, other than its own key."""
+        told = tuple(start.get(name) for name in ("provider", "model", "mode", "key_source"))
+        with self.lock:
+            is_new = told not in self._told
+            self._told.add(told)
+        return is_new
 
 
 class Part(Console):
     """Writes through the console of the whole command; its results are not the last line."""
 
-    def __init__(self, whole: Console, lock: threading.Lock):
+    def __init__(self, whole: Console, begun: _Begun, key: str | None = None):
         super().__init__(whole.script)
         self.redactor = whole.redactor
-        self._live = False
-        self._lock = lock
+        self.output = whole.output
+        self.about = {name: value for name, value in {**whole.about, "job": key}.items() if value is not None}
+        self.files: list[str] = []
+        self._begun = begun
+        self._told_at = time.monotonic()
 
     def _write(self, event: dict) -> None:
-        with self._lock:
+        with self._begun.lock:
             super()._write(event)
 
+    def emit(self, event: str, **fields) -> None:
+        if event == "asset":
+            self.files.append(fields["path"])
+        super().emit(event, **fields)
+
+    def _is_silent(self, event: dict) -> bool:
+        """Of several jobs what each is doing is told every 15 s, and only once what all have in common."""
+        if self.output.brief or self.output.verbose:
+            return self.output.brief
+        if event["event"] == "start":
+            return not self._begun.add(event)
+        if event["event"] in _PROGRESS and time.monotonic() - self._told_at < HEARTBEAT:
+            return True
+        self._told_at = time.monotonic()
+        return False
+
     def result(self, event: str, exit_code: int, **fields) -> int:
-        self.emit(event, **fields, exit_code=exit_code)
+        self._tell(self._result(event, {**fields, "exit_code": exit_code}))
         return exit_code
 
+    def status(self, text: str) -> None:
+        """One live line cannot tell of several jobs."""
 
-def run(console: Console, jobs: list, spent=list) -> int:
+    def _event(self, event: str, fields: dict) -> dict:
+        told = super()._event(event, fields)
+        # Of several jobs, each line says whose it is.
+        return told if "job" not in self.about else {**told, "job": self.about["job"]}
+
+
+def run(console: Console, jobs: list, spent=list, keys=list) -> int:
     """Run callables (console) -> exit code, and return the exit code of the command.
 
-    spent  () -> what the command has spent, as Amounts, for the summary; nothing where nothing is bought
+    spent  () -> what the command has spent, as Amounts; for the summary; nothing where nothing is bought
+    keys   () -> the jobs' keys in the ledger, where there are any
     """
     if len(jobs) == 1:
         return jobs[0](console)
-    codes = _Side(console, jobs).run() if jobs else []
-    return console.result("summary", gravest(codes), **counted(codes), spent=[amount.shown for amount in spent()])
+    begun = _Begun()
+    parts = [Part(console, begun, key) for key in (keys() or [None] * len(jobs))]
+    codes = _Side(console, jobs, parts, begun.lock).run() if jobs else []
+    files = [path for part in parts for path in part.files]
+    told = {**counted(codes), "spent": [amount.shown for amount in spent()], "files": files}
+    return console.result("summary", gravest(codes), **told)
 
 
 def gravest(codes: list[int]) -> int:
@@ -70,11 +121,11 @@ def counted(codes: list[int]) -> dict:
 class _Side:
     """Jobs side by side, AT_ONCE at a time, in threads; signals go to each of them."""
 
-    def __init__(self, console: Console, jobs: list):
+    def __init__(self, console: Console, jobs: list, parts: list[Part], lock: threading.Lock):
         self._console = console
-        self._lock = threading.Lock()
+        self._lock = lock
         self._inbox = Inbox()
-        self._parts = [Part(console, self._lock) for _ in jobs]
+        self._parts = parts
         self._codes: list[int | None] = [None] * len(jobs)
         self._waiting = list(enumerate(jobs))
         self._stopping: int | None = None

@@ -175,10 +175,13 @@ def connect(
     """
     base_url = address(flags, provider)
     through = _program_of(console, provider, flags, base_url, deadline)
+    console.about.update(provider=provider.name, practice=True if provider.embedded else None)
+    key = _key_of(console, provider, flags, through, base_url) if with_key else None
+    console.about["key_source"] = key and key.source
     return Connection(
         provider,
         base_url or _start_embedded(console, provider),
-        _key_of(console, provider, flags, through, base_url) if with_key else None,
+        key,
         chosen_flags(flags, provider, base_url),
         base_url is None,
         through,

@@ -49,7 +49,7 @@ class Command:
         self._sent = uploads.Ready(asked.payload)
 
     def run(self) -> int:
-        code = several.run(self._console, self._claimed(), self._spent)
+        code = several.run(self._console, self._claimed(), self._spent, self._keys)
         if code in _MAY_BE_THE_INPUTS:
             uploads.forget(self._context.ledger, list(self._sent.reused))
         return code
@@ -70,3 +70,6 @@ class Command:
 
     def _spent(self) -> list[amounts.Amount]:
         return purchase.spent(self._context.ledger, self._claims)
+
+    def _keys(self) -> list[str | None]:
+        return [claim.decision.entry.key if claim.decision.entry else None for claim in self._claims]

@@ -36,7 +36,7 @@ def go_on(
     def job(entry: store.Entry):
         return lambda part: _go_on(part, ledger, entry, flags, policy, saving)
 
-    return several.run(console, [job(entry) for entry in found])
+    return several.run(console, [job(entry) for entry in found], keys=lambda: [entry.key for entry in found])
 
 
 def _go_on(

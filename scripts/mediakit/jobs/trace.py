@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 
-from ..base import errors, paths
+from ..base import errors, private
 from ..console import Console
 
 _LARGEST_RECORD = 64 * 1024
@@ -20,9 +20,7 @@ class Trace:
         self._console = console
         self._has_failed = False
         try:
-            # A pipe that nobody reads is refused, and not waited for.
-            flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)
-            self._handle = os.open(paths.expand(path), flags, 0o600)
+            self._handle = private.open_to_append(path)
         except OSError as problem:
             raise errors.bad_argument("--trace", f"expected a file that can be written: {problem.strerror}") from None
 

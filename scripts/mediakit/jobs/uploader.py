@@ -114,7 +114,7 @@ class Uploader:
         return name
 
     def _remember(self, identities: set[str], name: str) -> None:
-        if self._context.ledger is None:
+        if self._context.ledger is None or self._console.redactor.text(name) != name:
             return
         try:
             for identity in identities:

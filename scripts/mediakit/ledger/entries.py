@@ -174,7 +174,6 @@ class Writer:
             self._known = (outcome, None)
         if status and (status, state) != self._state:
             self._state = (status, state)
-            status = self._console.redactor.text(status)
             self._write(self._ledger.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
 
     def billed(self, cost: amounts.Amount | None, usage) -> None:
@@ -186,7 +185,7 @@ class Writer:
                 f"billed {cost}",
                 cost=cost.micro,
                 cost_unit=cost.unit,
-                usage=store.as_json(usage),
+                usage=store.as_json(self._console.redactor.value(usage)),
             )
 
     def saved(self, assets: list[dict]) -> None:
@@ -236,8 +235,9 @@ class Writer:
             return None
 
     def _write(self, call, *values, **columns) -> None:
+        redacted = self._console.redactor.value
         try:
-            call(*values, **columns)
+            call(*redacted(values), **redacted(columns))
         except store.Unusable as problem:
             self._warn(problem)
 

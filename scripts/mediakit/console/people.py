@@ -1,0 +1,71 @@
+"""What a person at a terminal reads of a command. Pure.
+
+lines  the lines of one event
+"""
+
+from __future__ import annotations
+
+# Events of a job: a person reads their lines in place of their JSON.
+OF_JOBS = frozenset(
+    ("start", "submitted", "resumed", "sse_open", "sse_event", "sse_stream_ended", "fallback_polling_start", "poll",
+     "poll_error", "retry", "uploaded", "asset", "warning", "terminal", "summary", "timeout", "interrupted", "error")
+)  # fmt: skip
+_MOST_URLS = 4
+
+
+def lines(event: dict, status_before: str | None = None) -> list[str]:
+    """The lines of an event, without line ends; none where the live line tells enough.
+
+    status_before  the service's word that was told last
+    """
+    tell = _TELL.get(event["event"])
+    found = tell(event, status_before) if tell else []
+    return [*found, f"go on with: {event['next_command']}"] if "next_command" in event else found
+
+
+def _start(event: dict, _) -> list[str]:
+    what = " ".join(event[name] for name in ("provider", "model") if name in event)
+    return [f"{what}{' (practice)' if event.get('practice') else ''}"]
+
+
+def _state(event: dict, status_before: str | None) -> list[str]:
+    status = event.get("status")
+    return [str(status)] if status not in (None, status_before) else []
+
+
+def _trouble(event: dict, _) -> list[str]:
+    return [f"{event['message']}; again in {event['retry_in_seconds']:g} s"]
+
+
+def _terminal(event: dict, _) -> list[str]:
+    words = f"{event['state']} in {event['elapsed_seconds']:.0f} s"
+    error = event.get("error") or {}
+    if error:
+        words += f": {error.get('message') or error.get('code')}"
+    urls = [] if event.get("assets") else [output["url"] for output in event["outputs"][:_MOST_URLS]]
+    return [words, *(f"result: {url}" for url in urls)]
+
+
+def _error(event: dict, _) -> list[str]:
+    return [f"error: {event['message']}", *(f"  {line}" for line in event["guidance"])]
+
+
+def _summary(event: dict, _) -> list[str]:
+    return [f"{event['succeeded']} of {event['jobs']} jobs succeeded"]
+
+
+_TELL = {
+    "start": _start,
+    "submitted": lambda event, _: [f"accepted: {event['generation_id']}"],
+    "resumed": lambda event, _: [event["message"]],
+    "sse_event": _state,
+    "poll": _state,
+    "poll_error": _trouble,
+    "retry": _trouble,
+    "asset": lambda event, _: [f"saved: {event['path']}"],
+    "terminal": _terminal,
+    "summary": _summary,
+    "timeout": lambda *_: ["the time is used up, and the job runs on"],
+    "interrupted": lambda *_: ["interrupted"],
+    "error": _error,
+}
