@@ -29,6 +29,12 @@ _ENTITIES = {
     "[": "lsqb|lbrack", "\\": "bsol", "]": "rsqb|rbrack", "^": "Hat", "_": "lowbar|UnderBar", "`": "grave|DiacriticalGrave",
     "{": "lcub|lbrace", "|": "verbar|vert|VerticalLine", "}": "rcub|rbrace",
 }  # fmt: skip
+# The signs of the three notations, each as the others write it.
+_PERCENT = r"(?:%|\\+u0025|&#37;|&percnt;)(?:25)*"
+_BACKSLASH = r"(?:\\+|(?:%(?:25)*5[cC])+)"
+_SEMICOLON = r"(?:;|%(?:25)*3[bB])"
+_HASH = r"(?:#|%(?:25)*23)"
+_AMPERSAND = rf"(?:&|\\+u0026|%(?:25)*26)(?:amp{_SEMICOLON})*"
 # A spelling of a character begins with one of these, or is the character itself.
 _INTRODUCERS = re.compile(r"[\\%&]")
 
@@ -107,17 +113,18 @@ def _in_base64(secret: bytes) -> set[str]:
 
 
 def _spellings(character: str) -> str:
-    """A pattern of one character: itself, and as JSON, URLs and HTML write it, once or twice over."""
+    """A pattern of one character: itself, and as JSON, URLs and HTML write it, once or over one another."""
     number = ord(character)
     if number > 0xFFFF:
         return re.escape(character)
-    escaped = [rf"\\+u(?i:{number:04x})", rf"&(?:amp;)*#0*{number};?"]
-    escaped.append(rf"&(?:amp;)*#[xX]0*(?i:{number:x});?")
-    escaped.append("".join(f"%(?:25)*(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass")))
+    escaped = [rf"{_BACKSLASH}u(?i:{number:04x})", rf"{_AMPERSAND}{_HASH}0*{number}{_SEMICOLON}?"]
+    escaped.append(rf"{_AMPERSAND}{_HASH}[xX]0*(?i:{number:x}){_SEMICOLON}?")
+    encoded = "".join(f"{_PERCENT}(?i:{byte:02x})" for byte in character.encode("utf-8", "surrogatepass"))
     if character in '/"\\':
-        escaped.append(r"\\+" + re.escape(character))
+        escaped.append(f"{_BACKSLASH}(?:{encoded}|{re.escape(character)})")
+    escaped.append(encoded)
     if character in _ENTITIES:
-        escaped.append(f"&(?:amp;)*(?:{_ENTITIES[character]});")
+        escaped.append(f"{_AMPERSAND}(?:{_ENTITIES[character]}){_SEMICOLON}")
     # Itself last: it may be how one of the others begins.
     return f"(?:{'|'.join(escaped)}|{re.escape(character)})"
 
