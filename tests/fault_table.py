@@ -43,7 +43,7 @@ EXPECTED = {
     "status-unknown": (STREAM, 0, 1, "terminal", "sse"),
     "job-failed": (STREAM, 10, 1, "terminal", "sse"),
     "job-canceled": (STREAM, 10, 1, "terminal", "sse"),
-    "job-slow": (("--poll-timeout", "1"), 11, 1, "timeout", None),
+    "job-slow": (("--stream-timeout", "1", "--poll-timeout", "1"), 11, 1, "timeout", None),
     "job-fast": (PLAIN, 0, 1, "terminal", "poll"),
     "poll-404": (PLAIN, 0, 1, "terminal", "poll"),
     "poll-429": (PLAIN, 0, 1, "terminal", "poll"),

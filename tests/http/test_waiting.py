@@ -266,10 +266,11 @@ def test_the_command_of_a_timeout_works_when_pasted_into_a_shell(scripts, tmp_pa
         assert done.returncode == 0
 
 
-def test_the_stream_and_the_polling_share_one_time_limit(scripts):
-    with FakeService(create=stream(event(), end="hold")) as service:
-        run = create(scripts, service, "--poll-timeout", "1")
-        assert (run.code, service.count("GET")) == (11, 0), run.events
+def test_a_stream_has_a_time_of_its_own_and_then_the_job_is_polled(scripts):
+    with FakeService(create=stream(event(), end="hold"), read=COMPLETED) as service:
+        run = create(scripts, service, "--stream-timeout", "1", "--poll-timeout", "60")
+        assert (run.code, service.count("GET")) == (0, 1), run.events
+        assert run.first("sse_stream_ended")["reason"] == "idle" and run.result["source"] == "poll"
 
 
 def test_a_poll_timeout_of_nothing_gives_the_command_that_goes_on(scripts):

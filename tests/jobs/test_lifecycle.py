@@ -396,15 +396,32 @@ def test_a_hanging_read_is_given_up_and_asked_again():
 # -- time ----------------------------------------------------------------------------------------------
 
 
-def test_stream_and_polling_together_never_exceed_the_poll_timeout():
+def test_polling_ends_its_own_time_after_it_began():
     job = new_job(poll_timeout=30.0, create_timeout=100.0)
     streaming(job, QUEUED, now=5.0)
-    job.stream_ended(20.0, "eof")
-    assert job.wake_at <= 35.0
-    job.poll_lost(21.0, "reset")
-    actions = job.tick(35.0)
+    job.stream_ended(90.0, "eof")
+    job.poll_lost(91.0, "reset")
+    job.tick(job.wake_at)
+    assert job.wake_at <= 120.0
+    assert words(job.tick(119.9))[-1:] != ["End:11"] and not job.ended
+    actions = job.tick(120.0)
     assert words(actions) == ["Leave", "End:11"]
     assert end_of(actions).fields["last_status"] == "IN_QUEUE"
+
+
+def test_a_stream_that_goes_on_and_on_is_left_for_polling_when_its_time_is_up():
+    job = new_job(stream_timeout=50.0, create_timeout=20.0)
+    streaming(job, QUEUED, now=5.0)
+    for now in range(10, 55, 5):
+        job.stream_said(float(now), *QUEUED)
+        assert job.tick(float(now)) == [] and job.wake_at <= 55.0
+    assert words(job.tick(55.0)) == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
+
+
+def test_a_deadline_is_above_both():
+    job = new_job(stream_timeout=50.0, create_timeout=200.0, deadline=30.0)
+    streaming(job, QUEUED, now=5.0)
+    assert words(job.tick(30.0)) == ["Leave", "End:11"]
 
 
 def test_failing_reads_end_in_time_used_up_once_there_is_an_id():

@@ -33,7 +33,7 @@ def test_a_job_that_was_not_delivered_is_resumed_and_a_delivered_one_is_bought_a
 
 
 def test_the_stream_and_the_plain_answer_of_a_model_are_one_purchase(scripts, sandbox):
-    scripts.run(*flags(sandbox, "--poll-timeout", "1", prompt="fault:job-slow"))
+    scripts.run(*flags(sandbox, "--stream-timeout", "1", "--poll-timeout", "1", prompt="fault:job-slow"))
     assert scripts.run(*flags(sandbox, "--stream", "never", "--no-wait", prompt="fault:job-slow")).code == 0
     assert posts(sandbox) == 1
 

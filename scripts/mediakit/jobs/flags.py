@@ -131,8 +131,10 @@ def add_creating_flags(parser) -> None:
         help="end before so much time has gone by since the start, with the job's id")  # fmt: skip
     how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS",
         help="for the answer to the create, and how long its stream may be silent, default 120")  # fmt: skip
+    how.add_argument("--stream-timeout", type=seconds(above=True), default=3600.0, metavar="SECONDS",
+        help="for a stream in all; then the job is polled, default 3600")  # fmt: skip
     how.add_argument("--poll-timeout", type=seconds(), default=900.0, metavar="SECONDS",
-        help="for stream and polling together, default 900")  # fmt: skip
+        help="for polling, from when it begins, default 900")  # fmt: skip
     how.add_argument("--poll-interval", type=seconds(above=True), default=3.0, metavar="SECONDS",
         help="between two polls at most, default 3")  # fmt: skip
     how.add_argument("--poll-request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS",
@@ -230,6 +232,7 @@ def wait_policy(given: argparse.Namespace) -> WaitPolicy:
         stream=given.stream == "auto",
         wait=not given.no_wait,
         create_timeout=given.sse_request_timeout,
+        stream_timeout=given.stream_timeout,
         poll_timeout=given.poll_timeout,
         poll_interval=given.poll_interval,
         poll_request_timeout=given.poll_request_timeout,

@@ -59,7 +59,8 @@ class WaitPolicy:
     stream          whether the create is read as a stream
     wait            whether to wait at all once the job is accepted
     create_timeout  for the answer to a POST, and for data on an open stream
-    poll_timeout    for stream and polling together, once the create was answered
+    stream_timeout  for a stream in all, from when it opened
+    poll_timeout    for polling, from when it began
     deadline        for everything: a moment on the clock of `now`
     verbose         whether every answer is told, and not only each new state
     """
@@ -67,6 +68,7 @@ class WaitPolicy:
     stream: bool = True
     wait: bool = True
     create_timeout: float = 120.0
+    stream_timeout: float = 3600.0
     poll_timeout: float = 900.0
     poll_interval: float = 3.0
     poll_request_timeout: float = 20.0
@@ -175,6 +177,7 @@ class Machine:
         self._accepted_at: float | None = None
         self._deadline = float("inf")
         self._data_at = 0.0
+        self._stream_over_at = float("inf")
         self._said_state_at = 0.0
         self._polls = 0
         self._poll_pause = FIRST_POLL_PAUSE
@@ -201,7 +204,6 @@ class Machine:
         self._deadline = self._hard_deadline = self.policy.deadline
         if self.generation_id:
             self._accepted_at = now - self._age if self._age is not None else None
-            self._set_poll_deadline(now)
             return self._start_polling(now)
         if self._unresolved and self.rules.reconciles:
             return self._start_reconciling(now)
@@ -287,7 +289,7 @@ class Machine:
         self._phase = "streaming"
         self.outcome = "unknown"
         self._data_at = now
-        self._set_poll_deadline(now)
+        self._stream_over_at = now + self.policy.stream_timeout
         return [Say("sse_open", {"http_status": status}), *self._rest(now)]
 
     def stream_said(self, now: float, name: str, reading: Reading | None, message: str = "") -> list:
@@ -393,7 +395,7 @@ class Machine:
         if self._phase == "creating":
             return [Leave(), *self._silent_create(now, sent)]
         if self._phase == "streaming":
-            if now - self._data_at >= self.policy.create_timeout:
+            if now - self._data_at >= self.policy.create_timeout or now >= self._stream_over_at:
                 return self._leave_stream(now, "idle")
             return self._rest(now)
         if self._phase == "reading":
@@ -475,7 +477,6 @@ class Machine:
         return [Leave(), Say("retry", fields)]
 
     def _accepted_by_answer(self, now: float, status: int, reading: Reading, confirmed: bool) -> list:
-        self._set_poll_deadline(now)
         actions = self._accept(now, status, reading, confirmed)
         if self.ended:
             return actions
@@ -532,12 +533,10 @@ class Machine:
 
     # -- polling -------------------------------------------------------------------------------
 
-    def _set_poll_deadline(self, now: float) -> None:
-        self._deadline = min(self._deadline, now + self.policy.poll_timeout)
-
     def _start_polling(self, now: float) -> list:
         # The stream has just been left, or the id has just come: ask at once.
         self._phase = "waiting"
+        self._deadline = min(self._hard_deadline, now + self.policy.poll_timeout)
         if now >= self._deadline:
             return self._end_out_of_time(now, True)
         return self._poll(now)
@@ -642,8 +641,6 @@ class Machine:
         self.generation_id = generation_id
         self.outcome = "accepted"
         self._accepted_at = now
-        self._deadline = self._hard_deadline
-        self._set_poll_deadline(now)
         found = {"generation_id": generation_id, "reason": "reconciled"}
         if not self.policy.wait:
             self._phase, self.ended = "ended", True
@@ -662,7 +659,8 @@ class Machine:
     def _rest(self, now: float) -> list:
         """Nothing to do before the next data, the idle limit or the deadline."""
         if self._interrupted_by is None:
-            self.wake_at = min(self._data_at + self.policy.create_timeout, self._deadline)
+            idle_at = self._data_at + self.policy.create_timeout
+            self.wake_at = min(idle_at, self._stream_over_at, self._deadline)
             if not self.generation_id:
                 self.wake_at = min(self.wake_at, self._create_deadline, self._list_at)
         return []
