@@ -6,7 +6,6 @@ Throttle   repeated messages: the first, each changed one, then one every HEARTB
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 HEARTBEAT = 15.0
@@ -15,11 +14,13 @@ HEARTBEAT = 15.0
 class Backoff:
     """Pauses in seconds: each `next` is between half and all of a ceiling that doubles from `first` to `longest`.
 
-    jitter  () -> number from 0 to 1
+    jitter  () -> number from 0 to 1; None for a random one
     """
 
-    def __init__(self, first: float, longest: float, jitter: Callable[[], float] = random.random):
-        self._ceiling, self._longest, self._jitter = first, longest, jitter
+    def __init__(self, first: float, longest: float, jitter: Callable[[], float] | None = None):
+        import random  # not for who only throttles
+
+        self._ceiling, self._longest, self._jitter = first, longest, jitter or random.random
 
     def next(self) -> float:
         pause = min(self._ceiling, self._longest) * (0.5 + 0.5 * self._jitter())

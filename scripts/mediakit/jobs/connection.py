@@ -17,18 +17,18 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ..base import errors, paths
-from ..base.inbox import Inbox
 from ..console import Console
-from ..http import addresses
-from ..http.answers import Answer, Lost
-from ..http.wire import Wire, answer_of
-from ..services import keys, program, providers
-from ..services.site import Site
-from .trace import Trace
+from ..http import addresses, process
+from ..services import keys, providers
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what sends is loaded where something is sent
+    from ..http.answers import Answer, Lost
+    from ..http.wire import Wire
     from ..ledger import store
+    from ..services import program
+    from ..services.site import Site
+    from .trace import Trace
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,29 @@ class Connection:
     def wire(self, inbox) -> Wire | program.ProgramWire:
         """What sends the requests of one job; what comes of them is put into `inbox`."""
         if self.through:
+            from ..services import program
+
             return program.ProgramWire(self.through, self.key, inbox, self._recorder())
         return self.http(inbox)
 
     def http(self, inbox) -> Wire:
         """The same over HTTP in any case: a service's program does nothing but jobs."""
+        from ..http.wire import Wire
+
         return Wire(self.base_url, self.authorisation, inbox, self._recorder(), self.headers, self.site.origins)
 
     def elsewhere(self, url: str, inbox) -> Wire:
         """What brings a file to an address that the service told: without the key, and not into a private network."""
         allows_peer = None if self.loopback_base else addresses.is_public_peer
+        from ..http.wire import Wire
+
         return Wire(url, None, inbox, self._recorder(), allows_peer=allows_peer)
 
     @property
     def site(self) -> Site:
         """Which address each request goes to."""
+        from ..services.site import Site
+
         return Site(self.provider, self.base_url)
 
     @property
@@ -103,6 +111,9 @@ class Connection:
 
         body  of a question that the service takes as a POST; never of anything that costs
         """
+        from ..base.inbox import Inbox
+        from ..http.wire import answer_of
+
         inbox = Inbox()
         wire = self.http(inbox)
         exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
@@ -175,6 +186,8 @@ def connect(
     """
     base_url = address(flags, provider)
     through = _program_of(console, provider, flags, base_url, deadline)
+    from .trace import Trace
+
     console.about.update(provider=provider.name, practice=True if provider.embedded else None)
     key = _key_of(console, provider, flags, through, base_url) if with_key else None
     console.about["key_source"] = key and key.source
@@ -226,6 +239,17 @@ def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger
     return connect(console, flags, provider)
 
 
+def look_for_program(provider: providers.Provider, base_url: str) -> tuple[program.Program | None, str]:
+    """`program.look_for`; its room is loaded only where there is a program, which few machines have."""
+    cli = provider.cli or {}
+    path, problem = process.locate(cli["program"], cli["variable"])
+    if path is None:
+        return None, problem
+    from ..services import program
+
+    return program.look_for(provider, base_url)
+
+
 def _program_of(
     console: Console, provider: providers.Provider, flags: ConnectionFlags, base_url: str | None, deadline: float
 ) -> program.Program | None:
@@ -234,8 +258,10 @@ def _program_of(
     may_be = flags.transport == "auto" and base_url is not None and flags.base_url is None
     if provider.cli is None or base_url is None or not (is_forced or may_be):
         return None
-    found, problem = program.look_for(provider, base_url)
+    found, problem = look_for_program(provider, base_url)
     if found:
+        from ..services import program
+
         problem = found.check(min(program.QUESTION_TIMEOUT, max(deadline - time.monotonic(), 0.0) / 2))
     if found and found.misses_proxy and not is_forced:
         # Its create would fail on the way, and nobody could tell that from an unknown outcome.

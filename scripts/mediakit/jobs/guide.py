@@ -8,7 +8,6 @@ The command works as it stands. It holds no prompt: that lies in a file of the u
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, replace
 
@@ -302,6 +301,8 @@ def _spoken() -> tuple[str, ...]:
 
 def _kept_prompt(prompt: str) -> str:
     """The path of a file with the prompt: a command line is written down in places that a prompt must not be in."""
+    import hashlib
+
     folder = paths.state().folder
     if folder is None:
         raise errors.bad_argument("--prompt", "expected in a file (--prompt-file): no folder for state can be written")

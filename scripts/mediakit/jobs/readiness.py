@@ -7,13 +7,17 @@ examine    a Readiness; with `online` the service is asked, by reads only
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from ..base.text import plain
 from ..console import Console
 from ..http import addresses
-from ..services import keys, program, providers
+from ..services import keys, providers
 from . import standing
-from .connection import Connection, ConnectionFlags, address
+from .connection import Connection, ConnectionFlags, address, look_for_program
+
+if TYPE_CHECKING:
+    from ..services import program
 
 KEY_REQUIRED, KEY_REFUSED, UNREACHABLE = "key_required", "key_refused", "service_unreachable"
 _CREDIT_WORDS = ("credit", "balance", "remaining", "available", "total")
@@ -149,7 +153,7 @@ def _program(
     """The service's own program, where it can be used, and what is to be said about it."""
     if provider.cli is None or base_url is None:
         return None, {"cli_available": False}
-    found, problem = program.look_for(provider, base_url)
+    found, problem = look_for_program(provider, base_url)
     problem = found.check() if found else problem
     if found is None or problem:
         return None, {"cli_available": False, "cli_problem": plain(problem), "cli_install": provider.cli["install"]}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..base.text import is_flat, to_line
 from ..console import Console
-from ..http.answers import Lost
 from ..services import providers
 from .connection import Connection
 
@@ -33,6 +32,8 @@ class Standing:
 def standing(console: Console, connection: Connection, path: str) -> tuple[Standing, object]:
     """What the service says to a read that needs the key: a Standing, and the body of its answer."""
     provider = connection.provider
+    from ..http.answers import Lost
+
     answer = connection.ask(path, READ_TIMEOUT)
     if isinstance(answer, Lost):
         return Standing(None, None, None, answer.message, None), None

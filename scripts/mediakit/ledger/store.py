@@ -26,7 +26,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sqlite3
 import sys
 import threading
@@ -284,7 +283,7 @@ class Ledger:
         While a part is being bought by another process, only the decisions to wait come back, and
         nothing is written. Raises Failure 27 where a cap refuses; then nothing is written either.
         """
-        keys = [f"job_{secrets.token_hex(8)}" for _ in orders]
+        keys = [f"job_{os.urandom(8).hex()}" for _ in orders]
         with _translated(self.path):
             for key in keys:
                 self._hold(key)
@@ -591,7 +590,7 @@ class Ledger:
         salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
         if not salt:
             with self._transaction() as database:
-                database.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (secrets.token_hex(32),))
+                database.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (os.urandom(32).hex(),))
             salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
         return hashlib.blake2b(key.encode(), key=bytes.fromhex(salt[0][0])).hexdigest()[:32]
 

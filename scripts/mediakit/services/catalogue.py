@@ -9,15 +9,11 @@ menu            the models for a task: what can be run, and what is only listed
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import json
 import os
 import re
 
 from ..base import documents, paths
-from ..contracts import ContractError
-from ..contracts.names import near_miss
 from . import providers
 from .providers import ASSETS
 
@@ -44,6 +40,8 @@ def document(service: str) -> dict:
     try:
         return documents.load(path)
     except FileNotFoundError:
+        from ..contracts import ContractError
+
         raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
 
 
@@ -102,6 +100,8 @@ def kept_contract(service: str, model: str) -> str | None:
 
 def kept_path(service: str, name: str) -> str | None:
     """Where the list ("models") or a model's contract is kept; None where nothing can be."""
+    import hashlib
+
     folder, _ = paths.state_folder()
     # A model's name may hold anything that a file name may not; its digest may not.
     digest = hashlib.sha256(name.encode()).hexdigest()[:24]
@@ -115,8 +115,12 @@ def find(service: str, model: str) -> dict:
     """One model's entry; ContractError `model_not_found` names the nearest."""
     listed = {entry["model"]: entry for entry in models(service)}
     if model not in listed:
+        import difflib
+
         near = difflib.get_close_matches(model[:100], listed, n=3, cutoff=0.4)
         hint = f"; nearest: {', '.join(near)}" if near else ""
+        from ..contracts import ContractError
+
         raise ContractError(
             "model_not_found", f"{service} lists no model {model[:80]}{hint}", "List the models with --list-endpoints."
         )
@@ -134,6 +138,8 @@ def slip_of(service: str, model: str) -> str | None:
 
     New models are called as older ones with other numbers, or with a word more or less.
     """
+    from ..contracts.names import near_miss
+
     known = [entry["model"] for entry in models(service)]
     alike = [name for name in known if _numbers_and_words(name) == _numbers_and_words(model)]
     return near_miss(model[:100], alike)
