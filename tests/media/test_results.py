@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -712,6 +713,47 @@ def test_a_flag_that_cannot_be_used_is_refused_before_anything_is_sent(scripts, 
     with FakeService(create=stream(event("COMPLETED"))) as service:
         run = create(scripts, service, flag, value)
         assert (run.code, run.result["field"], service.connections) == (2, flag, 0), run.events
+
+
+@POSIX
+@pytest.mark.parametrize("way", ["base64 in the answer", "a link"])
+def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
+    # By way of a small process: what a large one forks is said to have been as large.
+    measuring = (
+        "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)"
+    )
+
+    def peak(service) -> float:
+        words = [str(SCRIPTS / "wait_generation.py"), "--generation-id", "gen_1", "--base-url", service.base_url]
+        done = subprocess.run(
+            [sys.executable, "-c", measuring, sys.executable, *words, "--output-dir", "out"],
+            capture_output=True, cwd=tmp_path, env=scripts.environment(**WITH_KEY), check=False, timeout=PATIENCE,
+        )  # fmt: skip
+        run = Run(done.returncode, done.stdout, b"")
+        assert run.code == 0 and run.result["assets"][0]["media_type"] == "audio/wav", run.events
+        return int(done.stderr.split()[-1]) / (1024 if sys.platform == "darwin" else 1)
+
+    def sound(size: int) -> bytes:
+        from real_files import wav
+
+        head = wav(0, 0)()[:44]
+        return head + random.Random(size).randbytes(size)
+
+    def job_of(service, content: bytes):
+        if way == "a link":
+            service._scripts["media"] = [answer(200, content, media_type="audio/wav")]
+            return answer(200, job_with("audio", f"{service.origin}/media/1"))
+        return answer(200, job_with("audio", f"data:audio/wav;base64,{base64.b64encode(content).decode()}"))
+
+    peaks = []
+    with FakeService() as service:
+        for size in (1000, 60_000_000):
+            content = sound(size)
+            service._scripts["read"] = [job_of(service, content)]
+            peaks.append(peak(service))
+            assert content in tree(tmp_path).values()
+    assert peaks[1] - peaks[0] < 30_000, peaks  # KiB
 
 
 # -- pure rooms ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 fetching    one public document from the web
 wire        one service: sends and receives in threads, reports to an inbox
 receiving   how one answer is read, however it comes
+held        long base64 in an answer, held on disk in place of memory
 sessions    where sessions of watched connections come from
 connections connections that tell what leaves them, and read what is not quite HTTP
 settings    proxies and CA certificates of the environment

@@ -14,6 +14,7 @@ from . import documents
 from .answers import Answer, Lost, StreamEnded, StreamOpened
 from .encodings import Decoding
 from .exchange import Exchange
+from .held import Slimming
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 65536
@@ -97,7 +98,9 @@ def _read_stream(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator
 
 
 def _read_whole(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[bytes]) -> bytes:
-    content = bytearray(first)
+    slimming = Slimming()
+    slimming.feed(first)
+    content = slimming.content
     while True:
         if len(content) > LARGEST_ANSWER:
             body.damage = f"an answer of more than {LARGEST_ANSWER} bytes"
@@ -106,8 +109,8 @@ def _read_whole(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[
             exchange.hurry(_SILENCE)
         piece = next(pieces, b"")
         if not piece:
-            return bytes(content)
-        content += piece
+            return slimming.finish()
+        slimming.feed(piece)
 
 
 def _could_be_over(exchange: Exchange, content: bytearray) -> bool:

@@ -22,7 +22,7 @@ import time
 from collections import namedtuple
 from collections.abc import Iterator
 
-from ..http import transport
+from ..http import held, transport
 from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
 from ..http.answers import retry_after
 from ..http.encodings import Decoding
@@ -196,9 +196,8 @@ class Download:
             raise Expired("the result is empty")
 
     def _unpack(self) -> None:
-        pieces = (self._url[at : at + _CHUNK] for at in range(0, len(self._url), _CHUNK))
         try:
-            self.said_type, content = links.data_of(pieces)
+            self.said_type, content = links.data_of(held.pieces(self._url))
             for piece in content:
                 self._write(piece)
         except ValueError as problem:
