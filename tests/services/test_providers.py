@@ -147,7 +147,7 @@ CATEGORIES = [
     (402, {}, "insufficient_credits"),
     (400, {"message": "Insufficient credits"}, "insufficient_credits"),
     (403, {"message": "your balance is too low"}, "insufficient_credits"),
-    (500, {"message": "insufficient credits"}, "transient"),
+    (500, {"message": "insufficient credits"}, "insufficient_credits"),
     (500, {"code": "VIDEO_GENERATION_INSUFFICIENT_CREDITS"}, "insufficient_credits"),
     (422, {"code": "IMAGE_GENERATION_CONTENT_REJECTED"}, "validation"),
     (404, {"error": {"message": "no such model"}}, "not_found"),

@@ -14,6 +14,7 @@ retry       pauses between tries, and how often one is told of
 documents   JSON files that come with the skill, each read once
 pointer     JSON Pointers: find and write (pure)
 times       RFC 3339, and what is left of the command's time
+credit_words  whether a message says that nothing is left to spend (pure)
 errors      what ends a command, and how an HTTP answer is classified (pure)
 codes       the registry of exit codes, error codes and warning codes (pure)
 """

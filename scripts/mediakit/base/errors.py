@@ -8,9 +8,8 @@ What a code means, and what to do about it, stands in the registry: base/codes.
 
 from __future__ import annotations
 
-import re
-
 from .codes import CATEGORY_EXIT_CODES, ERRORS
+from .credit_words import says_credits_are_missing
 
 STATUS_CATEGORIES = {
     **dict.fromkeys((400, 405, 409, 413, 415, 422), "validation"),
@@ -24,12 +23,6 @@ STATUS_CATEGORIES = {
 REJECTED_STATUSES = frozenset((400, 401, 402, 403, 404, 405, 413, 415, 422, 429))
 # A POST answered with one of these was not carried out where it was sent.
 REDIRECTED_STATUSES = frozenset((301, 302, 307, 308))
-
-_CREDIT_WORDS = (
-    r"(insufficient|not enough|no|out of|lack of|too few|exhausted) (\w+ )?(credit|balance|fund)"
-    r"|(credit|balance|fund)s? (is |are )?(too low|insufficient|exhausted|depleted|not enough)"
-    r"|credit balance|top up|recharge"
-)
 
 
 class Failure(Exception):
@@ -75,11 +68,6 @@ def bad_argument(field: str, expected: str, *guidance: str) -> Failure:
     )
 
 
-def says_credits_are_missing(text: str) -> bool:
-    """Whether a message or error code speaks of missing credits, in words or `SNAKE_CASE`."""
-    return bool(re.search(_CREDIT_WORDS, re.sub(r"[\s_\-]+", " ", text.lower())))
-
-
 def classify(
     status: int, message: str = "", code: str = "", code_categories: dict | None = None, stated: str | None = None
 ) -> str:
@@ -91,14 +79,14 @@ def classify(
     stated           what the descriptor makes of a header or of this very status
 
     The service's own code comes first, then what is stated, then words about missing credits in
-    any 4xx, then the status.
+    any answer, then the status.
     """
     for ending, category in (code_categories or {}).items():
         if code.upper().endswith(ending.upper()):
             return category
     if stated:
         return stated
-    if 400 <= status < 500 and says_credits_are_missing(f"{message} {code}"):
+    if says_credits_are_missing(f"{message} {code}"):
         return "insufficient_credits"
     if status >= 500:
         return "transient"

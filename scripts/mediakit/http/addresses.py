@@ -17,7 +17,7 @@ import ipaddress
 import re
 import unicodedata
 from typing import overload
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..base import errors
 
@@ -32,18 +32,28 @@ def is_loopback(host: str | None) -> bool:
 def is_private_literal(host: str) -> bool:
     """Whether a host of a URL is written as an address that is not public, or is this machine's name."""
     # Names are normalised before they are looked up (UTS 46): what looks like no digit or dot becomes one.
-    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
-    if is_loopback(host) or host.endswith(".localhost"):
+    # What is percent-encoded is decoded by some of those who look it up, such as a proxy.
+    for _ in range(3):
+        host = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").rstrip(".").lower()
+    host = "".join(character for character in host if not _is_invisible(character)).strip("[]")
+    if is_loopback(host) or host.endswith(".localhost") or host in _NAMES:
         return True
     if _is_address(host):
         return not is_public_peer(host)
     # 2130706433, 0x7f.1 and 127.1 are addresses to the system, and behind a proxy nobody sees which.
-    return bool(re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host))
+    return bool(re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host)) or not host
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether a character is left out of a name before it is looked up (UTS 46)."""
+    return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
 
 
 def is_public_peer(address: str) -> bool:
     """Whether an IP address is one of the open internet: not private, reserved, link-local, multicast."""
     found = _true_address(address)
+    if not is_private_peer(address):
+        return False
     return found.is_global and not found.is_multicast and (found.version == 4 or found in _GLOBAL_UNICAST)
 
 
@@ -52,8 +62,11 @@ def is_private_peer(address: str) -> bool:
 
     Link-local addresses are where clouds keep the credentials of a machine (169.254.169.254).
     """
-    found = _true_address(address)
-    return not (found.is_link_local or found.is_multicast or found.is_unspecified)
+    found = ipaddress.ip_address(address.partition("%")[0])
+    true = _true_address(address)
+    if any(one.version == network.version and one in network for one in (found, true) for network in _CREDENTIALS):
+        return False
+    return not (true.is_link_local or true.is_multicast or true.is_unspecified)
 
 
 def _true_address(address: str):
@@ -63,11 +76,33 @@ def _true_address(address: str):
         return found
     if any(found in network for network in _CARRIERS) and int(found) > 1:  # :: and ::1 are addresses of their own
         return ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    return found.sixtofour or found
+    return found.sixtofour or (found.teredo[1] if found.teredo else found)
 
 
 # Whose last 32 bits are an IPv4 address: RFC 4291 (compatible, mapped), 2765 (translated), 6052 (NAT64).
 _CARRIERS = [ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
+# Where clouds hand a machine its credentials, and what a tunnel could lead there by; link-local ones are refused anyway.
+_CREDENTIALS = [
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.192/32",
+        "168.63.129.16/32",
+        "100.100.100.200/32",
+        "fd00:ec2::254/128",
+        "fd20:ce::254/128",
+        "2001::/32",
+        "2002::/16",
+        "64:ff9b:1::/48",
+    )
+]
+_NAMES = (
+    "metadata",
+    "metadata.google.internal",
+    "instance-data",
+    "localhost.localdomain",
+    "ip6-localhost",
+    "ip6-loopback",
+)
 # All that is assigned of the open internet (RFC 4291, 2.5.4); what Python calls global is more.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
@@ -107,7 +142,7 @@ def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str |
 def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None:
     """The base URL to use, without a slash at its end.
 
-    given    from --base-url; None for the service's own
+    given    from --base-url; None for the service's own. One that ends within the service's own path means all of it
     own      the service's own base URL; None where it has none
     trusted  whether the user passed --trust-base-url
 
@@ -123,7 +158,7 @@ def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str |
             raise ValueError("it must not hold a query or a fragment")
     except ValueError as problem:
         raise errors.bad_argument("--base-url", f"not a usable base URL: {problem}") from None
-    base = urlunsplit((origin[0], parts.netloc, parts.path.rstrip("/"), "", ""))
+    base = urlunsplit((origin[0], parts.netloc, _whole_path(parts.path.rstrip("/"), origin, own), "", ""))
     if is_loopback(origin[1]) or (own and origin == origin_of(own)):
         return base
     if origin[0] == "http":
@@ -135,6 +170,14 @@ def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str |
             "If you trust that host with the key, add --trust-base-url.",
         )
     return base
+
+
+def _whole_path(path: str, origin: tuple[str, str, int], own: str | None) -> str:
+    """The path of a base URL that names only the beginning of the service's own: /api means /api/v1."""
+    whole = urlsplit(own).path if own else ""
+    if whole.startswith(path + "/") and (path or origin == origin_of(own or "")):
+        return whole
+    return path
 
 
 def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
@@ -159,10 +202,13 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
     path = "/" + path.removeprefix("/")
     if not re.fullmatch(r"(/[A-Za-z0-9._~%@:+-]+)+", path) or re.search(r"/\.{1,2}(/|$)|%2e|%2f|%5c", path, re.I):
         raise errors.bad_argument(flag, "expected a path below the base URL, such as /generation/sse/owner/name")
-    # Documents whose server is /api write the version into the path.
-    version = "/" + urlsplit(base_url).path.rpartition("/")[2]
-    if re.fullmatch(r"/v\d+", version) and path.startswith(version + "/"):
-        path = path.removeprefix(version)
+    # Documents whose server is /api, or the bare origin, write the rest of the base URL into the path.
+    folders = urlsplit(base_url).path.split("/")[1:]
+    if re.fullmatch(r"v\d+", folders[-1] if folders else ""):
+        for at in range(len(folders)):
+            tail = "/" + "/".join(folders[at:])
+            if path.startswith(tail + "/"):
+                return path.removeprefix(tail)
     return path
 
 

@@ -1,0 +1,60 @@
+"""Whether a message says that an account has nothing left to spend. Pure.
+
+A service's own error code comes first; these words are for those that have none, or one that is not known. They
+are read with their neighbours: "no credit card", "recharge the battery" and a rate limit's quota are something else.
+"""
+
+from __future__ import annotations
+
+import re
+
+# "credits", "account balance", "prepaid funds", but no credit card and no white balance.
+_KIND = r"(?:(?:any|your|the|api|account|available|remaining|prepaid|usage|generation|image|video|more|free|paid) )*"
+_MONEY = _KIND + r"(?:credits?(?! card| score| line)|(?:account |wallet )?balance|wallet|funds?|tokens? balance|quota)"
+_OWNED = r"(?:credits?(?! card| score| line)|(?:account|wallet|credit|prepaid|your|available|remaining) balance|funds)"
+_GONE = (
+    r"(?:too low|insufficient|exhausted|depleted|not enough|not sufficient|used up|run out|empty|negative|overdrawn)"
+)
+_LIMIT = r"(?:billing(?: hard)?|hard|spend(?:ing)?|monthly spend(?:ing)?|monthly budget|budget|usage|credit|cost) (?:limit|cap)"
+
+_PHRASES = (
+    (
+        rf"(?:insufficient|inadequate|not enough|not sufficient|lack of|lacks?|lacking|too few|exhausted|out of|ran out of"
+        rf"|run out of|have no|has no|no more|without|there are no|need more|requires more|exceeds?(?: your)?) {_MONEY}"
+    ),
+    rf"(?:not|n't|no longer) have (?:enough|sufficient) {_MONEY}",
+    r"\bno (?:available |remaining |more )?(?:credits|funds|balance)\b(?! card)",
+    rf"{_OWNED} (?:\w+ ){{0,2}}?(?:is |are |has |have |was |were |has been |have been )?(?:currently )?{_GONE}",
+    r"\b(?:0|zero) (?:credits?|funds) (?:remaining|left|available)",
+    r"credits? (?:remaining|left|available|balance)(?: is)?[: ]+0\b",
+    (
+        rf"(?:exceeded|exceeds|used up|exhausted|reached|over) (?:your |the |its )?(?:current |monthly |account |free |billing )*"
+        rf"(?:quota|allowance|{_LIMIT})"
+    ),
+    rf"(?:quota|{_LIMIT}) (?:\w+ ){{0,3}}?(?:exceeded|exhausted|reached|used up)|{_LIMIT} has been reached",
+    r"insufficient quota|quota exceeded|payment required|payment (?:is )?(?:overdue|past due)|past due (?:invoice|balance)",
+    r"\b(?:account|invoice|bill|subscription|payment) (?:\w+ ){0,2}(?:overdue|past due|in arrears|unpaid)|\barrearage\b|\boverdue (?:payment|invoice|balance|bill)",
+    (
+        r"(?:top up|recharge|refill|add (?:more )?(?:funds|credits)|buy (?:more )?credits|purchase (?:more )?credits)"
+        r"(?:(?: to)? (?:your|the) (?:account|balance|wallet|credits)| credits| in (?:the )?billing| (?:and|then) (?:try|retry)|\.?$)"
+    ),
+)  # fmt: skip
+_CHINESE = (
+    "(?:余额|额度|积分|点数|配额|资金|算力|金币|信用点|灵感值)(?:已)?(?:不足|不够|耗尽|用完|用尽|为零|为0|超限)"
+    "|(?:没有|缺少)(?:足够的?)?(?:余额|额度|积分|点数|配额)|(?:超出|超过|达到)(?:了)?(?:消费|支出|账户|月度|信用)?(?:额度|配额|限额|上限)"
+    "|欠费|逾期未付|账单逾期|请(?:先)?(?:充值|续费)|餘額不足|額度不足|點數不足|請(?:先)?(?:充值|儲值)"
+)
+# Compiled when they are first needed: most commands are never refused.
+_WORDS = "|".join((*_PHRASES, _CHINESE))
+# A quota of requests comes back by itself in a moment; a limit of how much is asked at once never was spent.
+_RATES = (
+    r"\bper (?:second|minute|hour)\b|\brate limit|\brequests? limit|\btoo many requests|\bconcurren|\bqps\b|\brpm\b|\btpm\b"
+    r"|每分钟|每秒|频率|并发|限流"
+)
+
+
+def says_credits_are_missing(text: str) -> bool:
+    """Whether a message or error code speaks of missing credits, in words, `SNAKE_CASE` or `CamelCase`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text[:20_000]).lower().replace("\u2019", "'")
+    spaced = re.sub(r"[\s_\-]+", " ", spaced).strip()
+    return bool(re.search(_WORDS, spaced)) and not re.search(_RATES, spaced)

@@ -1,0 +1,111 @@
+"""Which messages say that an account has nothing left to spend, and which only seem to."""
+
+import pytest
+
+from mediakit.base import errors
+from mediakit.base.credit_words import says_credits_are_missing
+
+MISSING = """
+Insufficient credits
+insufficient_credits
+INSUFFICIENT_CREDIT
+InsufficientBalance
+insufficient_quota
+You do not have enough credits to run this model
+You don't have enough credits.
+Not enough credits: 12 needed, 3 left
+Your credit balance is too low to access the API.
+Account balance is insufficient
+Your account balance is too low
+You exceeded your current quota, please check your plan and billing details.
+Quota exceeded for this billing period
+You have exceeded your monthly quota
+Billing hard limit has been reached
+You have reached your hard limit
+Spend limit reached
+spending limit exceeded
+Your monthly spend limit has been reached
+This request exceeds your spending limit
+0 credits remaining
+Credits remaining: 0
+You have 0 credits left
+You have no credits
+You have run out of credits
+Out of credits
+credits exhausted
+Your credits have been used up
+Payment required
+Your account is overdue
+Account overdue, please pay the invoice
+Payment is past due
+Arrearage
+Your wallet has insufficient funds
+Insufficient funds
+No available balance
+Please top up your account
+Please recharge your balance and try again
+Please buy more credits
+need more credits
+余额不足
+账户余额不足，请充值
+积分不足
+您的额度已用完
+点数不够
+账户已欠费
+配额已耗尽
+超出消费限额
+账单逾期
+餘額不足，請儲值
+""".strip().splitlines()
+OTHER = """
+The prompt must hold no credit card numbers
+credit card declined by the filter
+no credit cards, please
+prompt: recharge the battery of the robot
+a knight tops up his cup
+please top up my tea, said the prompt
+white balance is too low
+balance the colours
+the picture has an insufficient color balance
+the balance of the scales
+you get credits for a good answer
+Rate limit exceeded
+Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'
+too many requests, quota of requests exceeded
+limit of 5 concurrent jobs reached
+max_tokens exceeds the limit of 4096
+the file exceeds the limit of 20 MB
+credits: a film by the same director
+no such model
+give credit to the author
+fund a balance bike
+the overdue library book in the prompt is not allowed
+invalid api key
+the model is not available
+请求频率超出限额
+图片尺寸超过限制
+提示词包含敏感内容
+the limit of 10 images has been reached
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("words", MISSING)
+def test_words_about_missing_credits_are_understood(words):
+    assert says_credits_are_missing(words)
+    for status in (200, 400, 401, 403, 404, 429, 500):
+        assert errors.classify(status, words) == "insufficient_credits"
+
+
+@pytest.mark.parametrize("words", OTHER)
+def test_words_about_something_else_are_not(words):
+    assert not says_credits_are_missing(words)
+    assert errors.classify(422, words) == "validation"
+
+
+def test_the_services_own_code_comes_before_words():
+    assert errors.classify(402, "insufficient credits", "KEY_REVOKED", {"KEY_REVOKED": "auth"}) == "auth"
+
+
+def test_a_long_message_takes_no_time_to_look_at():
+    for piece in ("no credit ", "your your your ", "quota a a ", "insufficient available "):
+        assert not says_credits_are_missing(piece.replace("credit ", "credit card ") * 3000 + "x") or piece
