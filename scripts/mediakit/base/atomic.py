@@ -10,7 +10,6 @@ sync_folder    the names in a folder are on disk
 from __future__ import annotations
 
 import os
-import tempfile
 
 PREFIX = ".ai-media-"
 SUFFIX = ".part"
@@ -21,6 +20,8 @@ def write(path: str, content: bytes, *, mode: int = 0o600) -> None:
 
     A link of that name is replaced, not followed.
     """
+    import tempfile  # only for who writes
+
     handle, staging = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX, dir=os.path.dirname(path) or ".")
     try:
         with os.fdopen(handle, "wb") as file:

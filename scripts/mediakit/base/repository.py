@@ -8,7 +8,6 @@ Git itself is not asked: a repository's own settings can name programs, and it m
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 from collections.abc import Iterator
@@ -85,6 +84,8 @@ def _read(path: str) -> bytes:
 
 def _hash_size(content: bytes) -> int:
     """20 bytes for SHA-1, 32 for SHA-256, as the hash of the whole at its end shows."""
+    import hashlib  # only where there is an index
+
     if content[-20:] in (b"\0" * 20, hashlib.sha1(content[:-20], usedforsecurity=False).digest()):
         return 20
     if content[-32:] in (b"\0" * 32, hashlib.sha256(content[:-32]).digest()):
