@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import threading
 
 import pytest
 
+from conftest import KEY
 from fake_service import COMPLETED, PNG, FakeService, answer, create, job, wait
 
 QUEUED = json.dumps(job()).encode()
@@ -244,3 +246,26 @@ def test_the_id_is_in_the_ledger_before_its_event_has_ended(scripts):
         seen.set()
         run = scripts.run("jobs.py", "list")
         assert [found["generation_id"] for found in run.events if found["event"] == "job"] == ["gen_1"], run.events
+
+
+UNFITTING = {
+    "media": (PNG, "image/png"),
+    "text": (b"the boat is made, with " + KEY.encode(), "text/plain"),
+    "a page": (b"<html>thanks</html>", "text/html"),
+    "JSON without an id": (b'{"done":true}', JSON),
+    "a large body": (b"x" * 3_000_000, "application/octet-stream"),
+}
+
+
+@pytest.mark.parametrize("name", UNFITTING)
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_an_answer_to_a_paid_request_that_does_not_fit_is_kept(scripts, name, cut):
+    body, media_type = UNFITTING[name]
+    envelope = (lambda content, kind: plain(content, kind, length=len(content) + 50 * cut)), "close"
+    with FakeService(create=sent(envelope, body, media_type), other=answer(200, [])) as service:
+        run = create(scripts, service, streams=False)
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+        path = run.result["kept"]
+        assert open(path, "rb").read() == body.replace(KEY.encode(), b"[redacted]")
+        assert os.name == "nt" or os.stat(path).st_mode & 0o777 == 0o600
+        assert os.path.dirname(path) == str(scripts.folder / "state" / "kept")

@@ -23,6 +23,7 @@ from ..services import providers
 from ..services.answers import Reading
 from . import lifecycle
 from .connection import Connection
+from .kept import keep
 
 _ID_IN_A_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _LARGEST_PENDING = 256 * 1024
@@ -88,6 +89,7 @@ class Driver:
     machine   lifecycle.Machine: the id, the outcome, the state
     asked_at  when this began, in seconds since the epoch
     trace_id  what the service's support asks for, where an answer had it
+    kept      the file with an answer to the create that does not fit, where one came
     advice    what the service's latest refusal asks for, in our own words
     """
 
@@ -103,6 +105,7 @@ class Driver:
         self.machine = machine
         self.trace_id: str | None = None
         self.advice: list[str] = []
+        self.kept: str | None = None
         self.wire = connection.wire(inbox)
         self._base_url = connection.base_url
         self._console = console
@@ -215,6 +218,8 @@ class Driver:
             if self.machine.outcome != "unknown":
                 raise entries.unusable(self._writer.refusal)
             message = self._console.plain(self._writer.refusal.message)
+        if lost.sent and begun is not None and 200 <= begun.status < 300:
+            self.kept = keep(self._console, self._writer.key, begun)
         if lost.sent:
             repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
             return self.machine.create_lost(now, message, repeatable)
@@ -242,6 +247,8 @@ class Driver:
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
+        if outcome == "unknown" and 200 <= answer.status < 300:
+            self.kept = keep(self._console, self._writer.key, answer)
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
             now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),

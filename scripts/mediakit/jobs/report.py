@@ -86,7 +86,7 @@ class Report:
         fields = dict(end.fields)
         if end.event == "submitted":
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
-        fields.update(self.way_on(), trace_id=self._driver.trace_id)
+        fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept)
         if "guidance" in fields:
             fields["guidance"] = [*fields["guidance"], *self._provider.looking_guidance]
         failure = end.failure
