@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from conftest import PATIENCE
-from fake_service import FakeService, answer, job, page, ranged, wait
+from fake_service import FakeService, answer, job, page, ranged, redirect, wait
 from mediakit.base.inbox import Inbox
-from mediakit.media import check, names, save
+from mediakit.http.addresses import origin_of
+from mediakit.media import check, download, names, save
 from real_files import BROKEN, FILES, FILMS, MODELS, PICTURES, SOUNDS, content, pillow
 
 KINDS = {"image": PICTURES, "video": FILMS, "audio": SOUNDS, "model": MODELS}
@@ -307,6 +308,25 @@ def test_what_is_not_there_as_it_was_is_fetched(host, tmp_path, change):
     again, _, ended = saved(host, out, [output_of(host, "image")], earlier=[asset])
     assert ended == save.SavingEnded(None) and not again[0].kept
     assert Path(again[0].asset["path"]).read_bytes() == content("png")
+
+
+# -- files that are only given with the key ---------------------------------------------------------------
+
+
+def test_a_key_goes_to_the_services_own_files_and_nowhere_else(host, tmp_path):
+    with FakeService(media=answer(200, content("png"))) as cdn, FakeService() as other:
+        credential = download.Credential("Authorization", "Bearer x", frozenset([origin_of(host.origin)]))
+        host._scripts["media"] = [redirect(f"{host.origin}/media/moved"), answer(200, content("png"))]
+        outputs = [
+            {"url": f"{host.origin}/media/1", "with_key": True},
+            {"url": f"{host.origin}/media/2"},
+            {"url": f"{cdn.origin}/media/3", "with_key": True},
+        ]
+        saving, before = save.Saving(allows_private=True), len(host.requests)
+        _, _, ended = saved(host, tmp_path, outputs, saving, credential=credential)
+        assert ended == save.SavingEnded(None) and not other.requests
+        carried = ["authorization" in request.headers for request in [*host.requests[before:], *cdn.requests]]
+    assert carried == [True, False, False, False]
 
 
 # -- pictures --------------------------------------------------------------------------------------------

@@ -319,7 +319,9 @@ def test_a_hostile_host_harms_nothing(scripts, tmp_path, table, case):
     assert case.words in run.result.get("error", {}).get("message", ""), run.result
     there = tree(tmp_path)
     assert list(there.values()) == ([case.content] if case.content else [])
-    for name, asset in zip(there, run.result["assets"]):
+    told = [line for line in run.events if line["event"] == "asset"]
+    assert [asset["path"] for asset in run.result["assets"]] == [asset["path"] for asset in told]
+    for name, asset in zip(there, told):
         assert asset["path"] == str(tmp_path / name) and name.startswith("out/skills-video-")
         assert re.fullmatch(r".*Z-1" + re.escape(case.ending or ".png"), name)
         assert asset.get("unverified", False) == (case.code == 26) == ("warning" in asset)
@@ -555,11 +557,11 @@ def test_nothing_is_saved_into_the_skills_own_folder(scripts, tmp_path, below):
     assert (run.code, run.result["field"]) == (2, "--output-dir")
 
 
-def test_download_of_a_job_that_its_service_has_forgotten_says_so(scripts):
+def test_download_of_a_job_that_its_service_has_never_shown_leaves_it_open(scripts):
     with FakeService(create=stream(event("COMPLETED")), read=answer(404, {"message": "no such job"})) as service:
         bought = create(scripts, service).result["job"]
         run = scripts.run("jobs.py", "download", bought, "--base-url", service.base_url, env=WITH_KEY)
-        assert (run.code, run.result["category"], service.posts()) == (23, "not_found", 1), run.events
+        assert (run.code, run.result["event"], service.posts()) == (11, "timeout", 1), run.events
 
 
 def test_download_of_nothing_that_is_known_says_so(scripts):

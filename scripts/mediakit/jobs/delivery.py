@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 from ..base.inbox import Inbox, Message, Signal
 from ..console import Console
+from ..http import addresses
 from ..http.transport import Answer, Exchange
 from ..ledger import entries
-from ..media import names, save
+from ..media import download, names, save
 from ..provenance import provenance
 from ..services import catalogue, providers
 from .context import Context
@@ -194,8 +195,17 @@ class Delivery:
             job=self._writer.key,
         )
         return save.Saver(
-            folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing, self._saved_before()
-        )
+            folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing, self._saved_before(),
+            self._credential(),
+        )  # fmt: skip
+
+    def _credential(self) -> download.Credential | None:
+        """The key, for files that the service gives nobody else."""
+        connection = self._context.connection
+        if connection.authorisation is None:
+            return None
+        origins = frozenset(addresses.origin_of(one) for one in (connection.base_url, *connection.site.origins))
+        return download.Credential(*connection.authorisation, origins)
 
     def _saved_before(self) -> list[dict]:
         """The files of this job that an earlier command has saved."""

@@ -21,6 +21,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..http import held, transport
 from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
@@ -125,6 +126,19 @@ class Reach:
         return False, is_public_peer
 
 
+@dataclass(frozen=True, repr=False)
+class Credential:
+    """What some services want to see before they give a file.
+
+    header, value  as the service has them
+    origins        the service's own, `(scheme, host, port)`; nobody else sees it, after a redirect neither
+    """
+
+    header: str
+    value: str
+    origins: frozenset[tuple[str, str, int]]
+
+
 def _link(text: str) -> Link:
     try:
         return links.link(text)
@@ -145,13 +159,23 @@ class Download:
     room      () -> how many bytes the disk of the file can take
     patient_until  on the monotonic clock: until then a host that says that it cannot give the file just now is
               asked again, however often it says so
+    credential  Credential; None where the file is given to everybody
 
     After `run`, `sha256` and `size` tell of the bytes that were written, `said_type` what a data: URL says that
     it is, `hints` words that may name its format (the host's Content-Type, the end of the link), and `doubt` what
     was odd about its compression; "" for nothing.
     """
 
-    def __init__(self, url: str, budget: Budget, reach: Reach, retrying, room, patient_until: float = 0.0):
+    def __init__(
+        self,
+        url: str,
+        budget: Budget,
+        reach: Reach,
+        retrying,
+        room,
+        patient_until: float = 0.0,
+        credential: Credential | None = None,
+    ):
         self._url = url
         self._file = None
         self._budget = budget
@@ -159,6 +183,7 @@ class Download:
         self._retrying = retrying
         self._room = room
         self._patient_until = patient_until
+        self._credential = credential
         self._stopped = threading.Event()
         self._exchange: Exchange | None = None
         self._validator: tuple[str, str] | None = None
@@ -225,8 +250,8 @@ class Download:
             raise Unsaved(_STOPPED)
 
     def _follow(self, link: Link) -> None:
-        for _ in range(MOST_REDIRECTS + 1):
-            response = self._get(link)
+        for hop in range(MOST_REDIRECTS + 1):
+            response = self._get(link, self._key_for(link) if hop == 0 else {})
             try:
                 location = response.headers.get("Location")
                 if response.status_code not in _REDIRECTS or not location:
@@ -246,7 +271,11 @@ class Download:
             raise Unsaved("the result's host redirects from https to http, where anybody on the way can change it")
         return found
 
-    def _get(self, link: Link):
+    def _key_for(self, link: Link) -> dict[str, str]:
+        found = self._credential
+        return {found.header: found.value} if found and link.origin in found.origins else {}
+
+    def _get(self, link: Link, key: dict[str, str] | None = None):
         is_own, allows_peer = self._reach.peer_check(link)
         exchange = self._exchange = Exchange(None, allows_peer, target=link.target)
         if self._stopped.is_set():
@@ -257,7 +286,7 @@ class Download:
             return watched_session(is_own).get(
                 link.site,
                 auth=lambda request: request,  # so that ~/.netrc adds nothing
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(link)},
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(link), **(key or {})},
                 timeout=(transport.LONGEST_CONNECT, _SILENCE),
                 allow_redirects=False,
                 stream=True,

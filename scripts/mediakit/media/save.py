@@ -26,7 +26,7 @@ from ..base.inbox import Message
 from ..base.retry import HEARTBEAT, Backoff
 from ..http import transport
 from . import check, names, staging
-from .download import Budget, Download, Expired, Reach, Unsaved
+from .download import Budget, Credential, Download, Expired, Reach, Unsaved
 
 # How long a link, or the job, is asked again for what is not there yet. interface.md, Waiting.
 PATIENCE = 30.0
@@ -137,7 +137,7 @@ class _Trouble:
 
 
 class Saver:
-    """Fetches the outputs of one job, in order, without any credentials.
+    """Fetches the outputs of one job, in order, and without any credentials but where the descriptor asks for one.
 
     folder         where the files go; it is made if it is not there
     name           what they are called
@@ -147,6 +147,7 @@ class Saver:
     finishing      (private path, media type, number, output) -> None, or None; called on each private
                    file once its content was checked, before it gets its name: what it leaves in the
                    file is what `asset` tells the size and sha256 of
+    credential     what an output that says `with_key` is fetched with; every other one is fetched without
     earlier        assets that an earlier command has saved of the same job: what is still there is not
                    fetched again
     """
@@ -160,12 +161,14 @@ class Saver:
         saving: Saving | None = None,
         finishing=None,
         earlier: list[dict] | None = None,
+        credential: Credential | None = None,
     ):
         self._name = name
         self._saving = saving or Saving()
         self._reach = Reach(loopback_base, self._saving.allows_private)
         self._inbox = inbox
         self._finishing = finishing
+        self._credential = credential
         self._earlier = {asset["number"]: asset for asset in earlier or [] if "number" in asset}
         self._staging = staging.Staging(folder)
         self._outputs: list[dict] = []
@@ -259,8 +262,9 @@ class Saver:
 
     def _save(self, output: dict, number: int) -> _Trouble | None:
         download = self._download = Download(
-            output["url"], self._saving.budget, self._reach, self._tell_retry, self._room, self._links.patient_until
-        )
+            output["url"], self._saving.budget, self._reach, self._tell_retry, self._room, self._links.patient_until,
+            self._credential if output.get("with_key") else None,
+        )  # fmt: skip
         handle, private = self._staging.make()
         try:
             with os.fdopen(handle, "wb") as file:
