@@ -23,18 +23,14 @@ from mediakit.base import start
 
 start.begin()
 
-import re
-
 from mediakit.console import Parser, run
 
 EXAMPLES = """\
   inspect_openapi.py --provider skills-video --list-endpoints --task t2v
+  inspect_openapi.py --list-endpoints --task t2v --search "sound" --field generate_audio
   inspect_openapi.py --provider skills-video --model kling-ai/v3/video --include-template
   inspect_openapi.py --openapi openapi.yaml --endpoint "POST /v1/videos" --validate @payload.json
   inspect_openapi.py --openapi openapi.json --docs docs.json --list-endpoints --category images"""
-
-MAX_LISTED = 200
-DEFAULT_CATEGORY = "videos"
 
 
 def build_parser():
@@ -56,12 +52,14 @@ def build_parser():
     where.add_argument("--refresh", action="store_true", help="fetch what the service itself publishes, and keep it")
     where.add_argument("--base-url", metavar="URL", help="another address of the service, for --refresh")
     where.add_argument("--trust-base-url", action="store_true", help="send the key to the host of --base-url")
-    what = parser.add_argument_group("what to say")
-    what.add_argument("--list-endpoints", action="store_true", help="list the endpoints that create something")
-    what.add_argument("--category", type=one_of("videos", "images"), metavar="{videos,images}", help="of the list")
-    what.add_argument("--task", type=one_of(*tasks), metavar="{{{}}}".format(",".join(tasks)), help="of the list")
-    what.add_argument("--search", metavar="TEXT", help="words that a line of the list must hold")
-    what.add_argument("--endpoint", metavar="ENDPOINT", help='"POST /generation/...", or only the path')
+    lists = parser.add_argument_group("lists")
+    lists.add_argument("--list-endpoints", action="store_true", help="list what creates something")
+    lists.add_argument("--category", type=one_of("videos", "images"), metavar="{videos,images}", help="only these")
+    lists.add_argument("--task", type=one_of(*tasks), metavar="{{{}}}".format(",".join(tasks)), help="only for this")
+    lists.add_argument("--search", metavar="TEXT", help="what is needed, in words: of names, fields and descriptions")
+    lists.add_argument("--field", metavar="NAME", help="only what has this field, with what it takes")
+    what = parser.add_argument_group("one of them")
+    what.add_argument("--endpoint", metavar="ENDPOINT", help='"POST /path", or only the path')
     what.add_argument("--variant", metavar="VALUE", help="one variant of a body that has several")
     what.add_argument("--include-template", action="store_true", help="a body that validates, and what to fill in")
     what.add_argument("--validate", metavar="JSON|@FILE", help="check a payload; problems end with 22")
@@ -70,105 +68,131 @@ def build_parser():
     return parser
 
 
-def main(console, arguments):
-    _check(arguments)
-    payload = _payload(arguments.validate)
-    if arguments.refresh:
-        _refresh(console, arguments)
-    if arguments.list_endpoints:
-        listed = _list(arguments)
-        if not (arguments.endpoint or arguments.model):
+def main(console, given):
+    _check(given)
+    payload = _payload(given.validate)
+    if given.refresh:
+        _refresh(console, given)
+    if given.list_endpoints:
+        listed = _list(given)
+        if not (given.endpoint or given.model):
             return console.result("endpoints", 0, **listed)
         console.emit("endpoints", **listed)
-    operation = _operation(arguments)
-    if arguments.validate is not None:
-        return _validate(console, operation, payload)
+    operation = _operation(given)
+    if payload is not None:
+        return _validate(console, operation, payload[0])
     from mediakit.contracts.summary import summary
 
-    told = summary(operation, arguments.include_template, arguments.verbose, arguments.variant)
+    told = summary(operation, given.include_template, given.verbose, given.variant)
     return console.result("contract", 0, **told)
 
 
-def _check(arguments):
+def _check(given):
     from mediakit.base.errors import bad_argument
 
-    if not (arguments.openapi or arguments.provider):
+    filters = [flag for flag in ("category", "task", "search", "field") if getattr(given, flag) is not None]
+    if not (given.openapi or given.provider or (given.list_endpoints and filters)):
         raise bad_argument("--openapi", "expected a document, or --provider for a bundled contract")
-    if not (arguments.list_endpoints or arguments.endpoint or arguments.model or arguments.openapi):
+    if not (given.list_endpoints or given.endpoint or given.model or given.openapi):
         raise bad_argument("--endpoint", "expected an endpoint, --model, or --list-endpoints")
-    if arguments.model and not arguments.provider:
+    if given.model and not given.provider:
         raise bad_argument("--model", "needs --provider; with a document of your own use --endpoint")
-    if arguments.refresh and (arguments.openapi or not arguments.provider):
+    if given.refresh and (given.openapi or not given.provider):
         raise bad_argument("--refresh", "needs --provider, and does not go with --openapi")
-    if arguments.base_url is not None and not arguments.refresh:
+    if given.base_url is not None and not given.refresh:
         raise bad_argument("--base-url", "belongs to --refresh")
-    filters = [flag for flag in ("category", "task", "search") if getattr(arguments, flag) is not None]
-    if filters and not arguments.list_endpoints:
+    if filters and not (given.list_endpoints or (given.endpoint and filters == ["category"])):
         raise bad_argument("--" + filters[0], "belongs to --list-endpoints")
-    if arguments.docs and not (arguments.openapi and arguments.list_endpoints):
+    if given.docs and not (given.openapi and (given.list_endpoints or given.endpoint)):
         raise bad_argument("--docs", "belongs to --openapi and --list-endpoints")
 
 
 def _payload(text):
-    import json
-    from pathlib import Path
-
-    from mediakit.base.errors import bad_argument
+    """The payload in a tuple, since it can be null; None without one."""
+    from mediakit.console import inputs
 
     if text is None:
         return None
-    try:
-        return json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text, parse_constant=_refuse)
-    except OSError:
-        problem = "the file cannot be read"
-    except (ValueError, RecursionError):
-        problem = "expected JSON, or @FILE with JSON in it"
-    raise bad_argument("--validate", problem)
+    if text.startswith("@"):
+        text = inputs.read_text("--validate", text[1:])
+    return (inputs.read_json("--validate", text),)
 
 
-def _refuse(word):
-    raise ValueError(word)
-
-
-def _refresh(console, arguments):
+def _refresh(console, given):
     """Fetch the list of models, or with --model the contract of that one."""
     from mediakit.services import live
 
-    if arguments.model:
-        live.refresh_contract(_service(arguments), arguments.model, arguments.base_url)
+    if given.model:
+        live.refresh_contract(_service(given), given.model, given.base_url)
     else:
-        live.refresh_models(console, _service(arguments), arguments.base_url, arguments.trust_base_url)
+        live.refresh_models(console, _service(given), given.base_url, given.trust_base_url)
 
 
-def _document(arguments):
-    """The document that was named; a model's own comes before its platform's."""
-    from mediakit import contracts
-    from mediakit.services import catalogue
-
-    if not arguments.openapi:
-        return contracts.load(catalogue.contract_path(_service(arguments)))
-    from mediakit.http.fetching import Fetcher
-
-    return contracts.load(arguments.openapi, Fetcher())
-
-
-def _service(arguments):
+def _service(given):
     from mediakit.services import catalogue, providers
 
-    return (
-        arguments.provider if arguments.provider in catalogue.services() else providers.load(arguments.provider).speaks
-    )
+    return given.provider if given.provider in catalogue.services() else providers.load(given.provider).speaks
 
 
-def _operation(arguments):
+def _document(given):
+    """The document that was named; a model's own comes before its platform's."""
+    from mediakit import contracts
+    from mediakit.services import conventions
+
+    if not given.openapi:
+        return conventions.document(_service(given))
+    from mediakit.http.fetching import Fetcher
+
+    return contracts.load(given.openapi, Fetcher(), conventions.of(*([_service(given)] if given.provider else [])))
+
+
+def _list(given):
+    from mediakit.contracts import listing
+
+    if given.docs:
+        return _list_pages(given)
+    if not given.openapi:
+        return _list_models(given)
+    if given.category:
+        from mediakit.base.errors import bad_argument
+
+        raise bad_argument("--category", "needs --docs or --provider; a document alone has no categories")
+    told = listing.of_document(_document(given), given.task, given.search, given.field, given.verbose)
+    return dict(told, source=given.openapi)
+
+
+def _list_pages(given):
+    from mediakit.base.errors import bad_argument
+    from mediakit.contracts import library, listing
+
+    for flag in ("task", "field"):
+        if getattr(given, flag):
+            raise bad_argument("--" + flag, "is not known to a docs.json; use --category or --search")
+    pages = library.Library(given.docs)
+    told = listing.of_pages(_document(given), pages.read(pages.root), given.category, given.search)
+    return dict(told, source=pages.root)
+
+
+def _list_models(given):
+    from mediakit.services import catalogue, listing
+
+    wish = listing.Wish(given.task, given.category, given.search, given.field)
+    services = [_service(given)] if given.provider else list(catalogue.services())
+    told = dict(listing.models(services, wish, given.verbose), task=given.task)
+    if given.provider:
+        told.update(listing.modes(services[0], told, given.verbose), provider=given.provider)
+    return told
+
+
+def _operation(given):
     from mediakit import contracts
 
-    if arguments.endpoint:
-        return contracts.operation(_document(arguments), arguments.endpoint)
-    if arguments.openapi:
-        document = _document(arguments)
+    if given.endpoint:
+        return contracts.operation(_document(given), given.endpoint)
+    if given.openapi:
+        document = _document(given)
         return contracts.operation(document, _only_create(document))
-    return _of_model(arguments)
+    return _of_model(given)
 
 
 def _only_create(document):
@@ -181,15 +205,15 @@ def _only_create(document):
     return found[0]
 
 
-def _of_model(arguments):
+def _of_model(given):
     from mediakit.contracts import ContractError
     from mediakit.services import catalogue, payloads
 
-    service = _service(arguments)
-    catalogue.find(service, arguments.model)
-    found = payloads.contract_of_model(service, arguments.model)
+    service = _service(given)
+    catalogue.find(service, given.model)
+    found = payloads.contract_of_model(service, given.model)
     if found is None:
-        raise ContractError("model_not_found", "{} is listed, but no contract of it is known".format(arguments.model))
+        raise ContractError("model_not_found", "{} is listed, but no contract of it is known".format(given.model))
     return found
 
 
@@ -206,112 +230,10 @@ def _validate(console, operation, payload):
     )
 
 
-# --- the list ---------------------------------------------------------------------------------
-
-
-def _list(arguments):
-    if arguments.docs:
-        return _list_docs(arguments)
-    return _list_document(arguments) if arguments.openapi else _list_catalogue(arguments)
-
-
-def _list_catalogue(arguments):
-    from mediakit.services import catalogue
-
-    document = _document(arguments)
-    menu = catalogue.menu(_service(arguments), arguments.task, arguments.category, arguments.search)
-    paths = list(dict.fromkeys(line["path"] for line in menu["runs"]))
-    modes = _modes(document, ["POST " + path for path in paths])
-    return dict({"provider": arguments.provider, "task": arguments.task}, **dict(menu, **modes))
-
-
-def _list_document(arguments):
-    from mediakit.base.errors import bad_argument
-
-    if arguments.category:
-        raise bad_argument("--category", "needs --docs or --provider; a document alone has no categories")
-    document = _document(arguments)
-    words = (arguments.search or "").lower().split()
-    found = [
-        listed.endpoint
-        for listed in document.operations()
-        if listed.method == "POST"
-        and "/generation/sse/" not in listed.path
-        and (arguments.task is None or arguments.task in (listed.raw.get("x-tasks") or ()))
-        and all(word in "{} {}".format(listed.path, listed.raw.get("summary", "")).lower() for word in words)
-    ]
-    shown = found if arguments.verbose else found[:MAX_LISTED]
-    more = (
-        {"more": len(found) - len(shown), "detail": "--verbose lists everything, --search narrows"}
-        if len(shown) < len(found)
-        else {}
-    )
-    return dict({"source": arguments.openapi}, **dict(_modes(document, shown), **more))
-
-
-def _list_docs(arguments):
-    from mediakit.base.errors import bad_argument
-    from mediakit.contracts.library import Library
-
-    if arguments.task:
-        raise bad_argument("--task", "is not known to a docs.json; use --category or --search")
-    category = arguments.category or DEFAULT_CATEGORY
-    library = Library(arguments.docs)
-    found = [
-        endpoint
-        for group in _groups(library.read(library.root), category.title())
-        for endpoint in _endpoints(group["pages"])
-    ]
-    words = (arguments.search or "").lower().split()
-    found = [endpoint for endpoint in dict.fromkeys(found) if all(word in endpoint.lower() for word in words)]
-    return dict({"category": category, "source": library.root}, **_modes(_document(arguments), found))
-
-
-def _groups(node, name):
-    """Every group of a docs.json with that name, however deep."""
-    if isinstance(node, dict) and node.get("group") == name and isinstance(node.get("pages"), list):
-        yield node
-    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        for found in _groups(inner, name):
-            yield found
-
-
-def _endpoints(node):
-    """`POST /generation/...` in the pages of a group, its subgroups included."""
-    if isinstance(node, str):
-        found = re.match(r"^POST\s+(/generation/\S.*)$", node.strip(), re.IGNORECASE)
-        if found:
-            yield "POST " + found.group(1)
-    elif isinstance(node, dict):
-        node = [node.get("pages")]
-    for inner in node if isinstance(node, list) else ():
-        for found in _endpoints(inner):
-            yield found
-
-
-def _modes(document, endpoints):
-    """The endpoints as they are polled, and as they stream where the document has that."""
-    from mediakit.contracts import poll_endpoint, split_endpoint
-
-    streams = {}
-    for endpoint in endpoints:
-        method, path = split_endpoint(endpoint)
-        stream = path.replace("/generation/", "/generation/sse/", 1)
-        if stream != path and document.has(method, stream):
-            streams[endpoint] = "{} {}".format(method, stream)
-    return {
-        "default_result_mode": "sse" if streams else "polling",
-        "default_endpoints": [streams.get(endpoint, endpoint) for endpoint in endpoints],
-        "sse_endpoints": list(streams.values()),
-        "polling_endpoints": endpoints,
-        "poll_endpoint": poll_endpoint(document),
-    }
-
-
-def _needs_packages(arguments):
+def _needs_packages(given):
     """For the network and for YAML; JSON in a file, the bundled contracts among it, needs nothing."""
-    source = arguments.openapi or ""
-    return arguments.refresh or "://" in source or source.lower().endswith((".yaml", ".yml"))
+    source = given.openapi or ""
+    return given.refresh or "://" in source or source.lower().endswith((".yaml", ".yml"))
 
 
 if __name__ == "__main__":

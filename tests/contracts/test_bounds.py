@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import pytest
 from conftest import SCRIPTS, at_sandbox, posts, read_events
 from mediakit import contracts
 from mediakit.contracts import ContractError, bounds, reading
-from mediakit.services import catalogue
 
 MEBIBYTE = 2**20
 TEXT = {"type": "string"}
@@ -207,14 +207,13 @@ def test_no_document_takes_half_a_gigabyte(tmp_path, make):
     assert result["event"] == "contract" or result["error"].startswith("document_"), result
 
 
-def test_an_evil_pattern_that_was_kept_outlives_no_deadline(scripts, sandbox, monkeypatch):
-    monkeypatch.setenv("AI_MEDIA_HOME", str(scripts.folder / "state"))
+def test_an_evil_pattern_that_was_kept_outlives_no_deadline(scripts, sandbox):
     model = "kling-ai/v3/video"
     evil = api({"type": "object", "properties": {"prompt": {"type": "string", "pattern": "^(a+)+$"}}})
-    path = catalogue.kept_path(sandbox.service, model)
-    scripts.folder.joinpath("state", "live", sandbox.service).mkdir(parents=True, mode=0o700)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(evil, file)
+    kept = scripts.folder / "state" / "live" / sandbox.service
+    kept.mkdir(parents=True, mode=0o700)
+    (scripts.folder / "state").chmod(0o700)
+    (kept / f"{hashlib.sha256(model.encode()).hexdigest()[:24]}.json").write_text(json.dumps(evil))
     create = ("create_and_wait.py", *at_sandbox(sandbox), "--model", model, "--prompt", "a" * 60 + "!")
     run = scripts.run(*create, "--deadline", "30")
     assert run.code == 0 and posts(sandbox) == 1, "it was not given up in time"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,9 @@ from jsonschema import Draft202012Validator
 
 from mediakit import contracts
 from mediakit.contracts import ContractError, is_placeholder
+from mediakit.contracts.conventions import Conventions
 from mediakit.contracts.names import near_miss
+from mediakit.services import catalogue, providers
 
 
 def document(schema, version="3.1.0", **more):
@@ -223,6 +227,45 @@ def test_pointers_are_unescaped_and_anchors_found():
     assert (found["p"]["type"], found["q"]["type"]) == ("integer", "boolean")
 
 
+REFERENCES = [
+    ("#/components/schemas/a~1b~0c", "a/b~c"),
+    ("#/components/schemas/List%7BFoo%7D%20x", "List{Foo} x"),
+    ("#/components/schemas/List{Foo} x", "List{Foo} x"),
+    ("#/components/schemas/%2Fv1%2Fx", "/v1/x"),
+    ("#/components/schemas/~1v1~1%7Bid%7D", "/v1/{id}"),
+    ("#/components/schemas/A%7BB", "A%7BB"),
+    ("#/components/schemas/100%25", "100%"),
+    ("#/components/schemas/Seite%C2%ABFoo%C2%BB", "Seite«Foo»"),
+    ("#/components/schemas/~01", "~1"),
+]
+
+
+@pytest.mark.parametrize(("reference", "name"), REFERENCES)
+def test_a_reference_finds_its_name_however_it_is_encoded(reference, name):
+    found = operation({"$ref": reference}, components={"schemas": {name: OBJECT}})
+    assert found.template()[0] == {"prompt": "fill-in:prompt", "duration": 5}
+
+
+BODIES = [
+    (True, {}),
+    ({"type": "any"}, {}),
+    ({"type": "object", "properties": {"a": True, "b": False}, "required": ["a"]}, {"a": "fill-in:a"}),
+    ({"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]}, {"a": None}),
+    ({"items": {"type": "string"}, "minItems": 1}, ["fill-in:value"]),
+    (
+        {"type": "object", "properties": {"a": {"type": "number", "multipleOf": 0.1, "exclusiveMinimum": 0.2}}, "required": ["a"]},
+        {"a": 0.3},
+    ),
+    ({"type": "object", "properties": {"a": {"type": "string", "maxLength": 2.0}}, "required": ["a"]}, {"a": "x"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "template"), BODIES)
+def test_a_body_of_any_kind_has_a_template(schema, template):
+    value, _, valid = operation(schema).template_and_validity()
+    assert valid and value == template
+
+
 # --- YAML -------------------------------------------------------------------------------------
 
 
@@ -267,6 +310,9 @@ PATHS = {
 }
 
 
+HABITS = Conventions((("/generation/", "/generation/sse/"),), ("/generation/{id}",))
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
@@ -283,15 +329,46 @@ PATHS = {
     ],
 )
 def test_an_endpoint_is_found_by_what_people_call_it(asked, expected):
-    assert contracts.operation(contracts.from_data(PATHS), asked).endpoint == expected
+    assert contracts.operation(contracts.from_data(PATHS, HABITS), asked).endpoint == expected
 
 
 def test_endpoint_facts_are_only_those_of_the_document():
-    read = contracts.from_data(PATHS)
+    read = contracts.from_data(PATHS, HABITS)
     streams, polls = contracts.operation(read, "/generation/a/b"), contracts.operation(read, "/generation/c")
     assert streams.sse_create_endpoint == "POST /generation/sse/a/b" and polls.sse_create_endpoint is None
     assert streams.poll_endpoint == "/generation/{id}" and streams.server_url == "https://eu.h.example/api/v1"
     assert polls.error_status_codes == [402] and polls.error_status_ranges == ["4XX", "default"]
+
+
+def test_no_service_s_paths_are_known_without_its_habits():
+    found = contracts.operation(contracts.from_data(PATHS), "/generation/a/b")
+    assert found.sse_create_endpoint is None and found.polling_create_endpoint == "POST /generation/a/b"
+    prefixes = {
+        path.partition("{")[0]
+        for service in catalogue.services()
+        for route in providers.load(service).routes
+        for path in (route.path, route.stream_path)
+        if path and path.partition("{")[0].strip("/")
+    }
+    sources = Path(contracts.__file__).parent.glob("*.py")
+    # A path in a message or a docstring is an example.
+    code = " ".join(
+        node.value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value
+    )
+    assert prefixes and not [prefix for prefix in prefixes if prefix in code]
+
+
+def test_operations_that_differ_after_the_path_are_told_apart():
+    posts = {
+        f"/x{more}": {"post": {"summary": more, "responses": {}}} for more in ("?Action=A", "?Action=B", "#a", "#b")
+    }
+    read = contracts.from_data({"openapi": "3.1.0", "info": {}, "paths": posts})
+    for path, item in posts.items():
+        assert contracts.operation(read, f"POST {path}").summary == item["post"]["summary"]
+        assert contracts.operation(read, f"https://h.example{path}").endpoint == f"POST {path}"
 
 
 def test_an_unknown_endpoint_names_what_is_near():

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from conftest import SCRIPTS, read_events
+from mediakit.services import catalogue, payloads
 
 SCRIPT = SCRIPTS / "inspect_openapi.py"
 
@@ -161,27 +162,80 @@ def test_bad_arguments_end_with_2(arguments):
     assert run(*arguments)[0] == 2
 
 
-def test_the_menu_of_a_task_parts_what_runs_from_what_is_only_listed():
-    status, event = run("--provider", "skills-video", "--list-endpoints", "--task", "t2v")
-    assert (
-        status == 0 and event["runs"] and all("t2v" in line["tasks"] for line in event["runs"] + event["listed_only"])
-    )
-    priced = [line["price"]["amount"] for line in event["runs"] if line.get("price", {}).get("unit") == "usd"]
-    assert priced == sorted(priced) and "price" in event["runs"][0]
-    assert event["default_result_mode"] == "sse" and len(event["sse_endpoints"]) == len(event["runs"])
+def test_the_list_of_a_task_parts_what_runs_from_what_is_only_listed():
+    asked = ("--provider", "skills-video", "--list-endpoints", "--task", "t2v")
+    status, long = run(*asked, "--verbose")
+    assert status == 0 and long["runs"] and all("t2v" in line["tasks"] for line in long["runs"] + long["listed_only"])
+    priced = [line["price"]["amount"] for line in long["runs"] if line.get("price", {}).get("unit") == "usd"]
+    assert priced == sorted(priced) and "price" in long["runs"][0]
+    assert long["default_result_mode"] == "sse" and len(long["sse_endpoints"]) == len(long["runs"])
+    short = run(*asked)[1]
+    assert [line["model"] for line in short["runs"]] == [line["model"] for line in long["runs"]]
+    assert short["default_result_mode"] == "sse" and "sse_endpoints" not in short
 
 
-def test_every_model_that_runs_has_a_template_that_passes_its_own_check():
-    sys.path.insert(0, str(SCRIPT.parent))
-    from mediakit import contracts
-    from mediakit.services import catalogue
+@pytest.mark.parametrize("service", catalogue.services())
+def test_a_list_is_short_and_says_what_it_leaves_out(service):
+    def of(*more):
+        event = run("--provider", service, "--list-endpoints", *more)[1]
+        return len(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()), event
 
-    for service in ("skills-video", "modellix", "image-skill"):
-        document = contracts.load(catalogue.contract_path(service))
-        for entry in catalogue.menu(service)["runs"]:
-            found = contracts.operation(document, f"POST {entry['path']}")
+    size, event = of()
+    known = catalogue.models(service)
+    assert size <= 4_500 and len(event["runs"]) + len(event["listed_only"]) + event.get("more", 0) == len(known)
+    assert len(of("--verbose")[1]["runs"] + of("--verbose")[1]["listed_only"]) == len(known)
+    for task in catalogue.defaults(service):
+        size, event = of("--task", task)
+        assert size <= 1_500 and list(event["default_models"]) == [task] and event["runs"]
+
+
+def test_without_a_service_the_models_of_all_are_compared():
+    event = run("--list-endpoints", "--task", "t2i")[1]
+    assert len({line["provider"] for line in event["runs"]}) > 1
+    assert event["default_models"] == {
+        service: catalogue.defaults(service)["t2i"]
+        for service in catalogue.services()
+        if "t2i" in catalogue.defaults(service)
+    }
+
+
+def test_models_are_found_by_a_field_that_they_have_with_what_it_takes():
+    lines = run("--provider", "skills-video", "--list-endpoints", "--field", "duration", "--verbose")[1]["runs"]
+    found = {line["model"]: line["field"] for line in lines}
+    assert found["kling-ai/v3/video"]["min"] == 3 and found["kling-ai/v3/video"]["max"] == 15
+    by_other_spelling = run("--list-endpoints", "--field", "generateAudio")[1]["runs"]
+    assert by_other_spelling and all(line["field"]["path"] == "generate_audio" for line in by_other_spelling)
+    none = run("--list-endpoints", "--field", "durration")[1]
+    assert none["runs"] == [] and "duration" in none["nearest_fields"]
+
+
+def test_models_are_found_by_need(written):
+    event = run("--list-endpoints", "--search", "a video with sound", "--task", "t2v")[1]
+    assert any("generate_audio" in line["matches"] for line in event["runs"])
+    assert run("--list-endpoints", "--search", "sound nothing-says-this")[1]["runs"] == []
+    paths = {
+        "/a": {"post": {"summary": "Make", "requestBody": {"content": {"application/json": {"schema": BODY}}}}},
+        "/b": {"post": {"summary": "Lip sync"}},
+    }
+    path = written({"openapi": "3.1.0", "info": {}, "paths": paths})
+    assert run("--openapi", path, "--list-endpoints", "--search", "lipsync prompt")[1]["polling_endpoints"] == []
+    assert run("--openapi", path, "--list-endpoints", "--search", "sync")[1]["polling_endpoints"] == ["POST /b"]
+    found = run("--openapi", path, "--list-endpoints", "--field", "n")[1]
+    assert found["matches"] == [{"endpoint": "POST /a", "field": {"type": "integer", "default": 1}}]
+
+
+@pytest.mark.parametrize("service", catalogue.services())
+def test_every_model_that_runs_has_a_template_that_passes_its_own_check(service):
+    for entry in catalogue.models(service):
+        found = payloads.contract_of_model(service, entry["model"])
+        if found is not None:
             template, _, valid = found.template_and_validity()
             assert valid and found.check(template).ok, entry["model"]
+
+
+def test_a_model_named_in_the_body_has_its_own_parameters():
+    found = {row["name"]: row for row in payloads.contract_of_model("image-skill", "fal.flux-dev").fields()}
+    assert [row["name"] for row in found["model_parameters"]["fields"]] == ["image_size", "seed"]
 
 
 def test_a_model_that_is_only_listed_is_not_found():
@@ -195,28 +249,31 @@ def test_a_document_of_ones_own_comes_before_the_bundled_one(written):
     assert event["endpoint"] == "POST /x"
 
 
-def test_the_groups_of_a_docs_file_list_the_endpoints(written):
-    paths = {
-        "/generation/a": {"post": {}},
-        "/generation/sse/a": {"post": {}},
-        "/generation/b": {"post": {}},
-        "/generation/{id}": {"get": {}},
-    }
-    docs = {
-        "navigation": [
-            {
-                "group": "Videos",
-                "pages": ["POST /generation/a", {"group": "More", "pages": ["POST /generation/b", "GET /x"]}],
-            }
-        ]
-    }
-    event = run(
-        "--openapi",
-        written({"openapi": "3.1.0", "info": {}, "paths": paths}),
-        "--docs",
-        written(docs, "docs.json"),
-        "--list-endpoints",
-    )[1]
+PATHS = {
+    "/generation/a": {"post": {}},
+    "/generation/sse/a": {"post": {}},
+    "/generation/b": {"post": {}},
+    "/generation/{id}": {"get": {}},
+}
+DOCS = {
+    "groups in groups": [
+        {"group": "Videos", "pages": ["POST /generation/a", {"group": "More", "pages": ["POST /generation/b", "GET /x"]}]}
+    ],
+    "pages as objects": [{"group": "Videos", "pages": [{"page": "POST /generation/a"}, {"page": "POST /generation/b"}]}],
+    "a group that is a text": {"tabs": [{"tab": "videos", "pages": "POST /generation/a"}, {"Videos": "POST /generation/b"}]},
+    "paths with a version": [{"group": "Videos", "pages": ["POST /v1/generation/a", "post /v1/generation/b"]}],
+    "pages of streams": [{"group": "Videos", "pages": ["POST /generation/sse/a", "POST /generation/a", "POST /generation/b"]}],
+    "pages of a named file": [{"group": "Videos", "pages": ["openapi.json POST /generation/a", {"openapi": "POST /generation/b"}]}],
+    "method and path": [{"group": "Videos", "pages": [{"method": "POST", "path": "/generation/a"}, "POST /generation/b"]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("navigation", DOCS.values(), ids=DOCS)
+def test_the_groups_of_a_docs_file_list_the_endpoints(written, navigation):
+    document = written({"openapi": "3.1.0", "info": {}, "paths": PATHS})
+    event = run("--openapi", document, "--docs", written({"navigation": navigation}, "docs.json"), "--list-endpoints")[
+        1
+    ]
     assert event["polling_endpoints"] == ["POST /generation/a", "POST /generation/b"]
     assert event["default_endpoints"] == ["POST /generation/sse/a", "POST /generation/b"]
     assert (event["category"], event["poll_endpoint"], event["default_result_mode"]) == (
@@ -224,6 +281,20 @@ def test_the_groups_of_a_docs_file_list_the_endpoints(written):
         "/generation/{id}",
         "sse",
     )
+
+
+@pytest.mark.parametrize("asked", [(), ("--category", "videos"), ("--category", "images")])
+def test_the_category_follows_a_file_that_has_only_one(written, asked):
+    document = written({"openapi": "3.1.0", "info": {}, "paths": PATHS})
+    docs = written([{"group": "Images", "pages": ["POST /generation/b"]}], "docs.json")
+    event = run("--openapi", document, "--docs", docs, "--list-endpoints", *asked)[1]
+    assert (event["category"], event["polling_endpoints"]) == ("images", ["POST /generation/b"])
+
+
+def test_flags_of_the_list_are_accepted_beside_an_endpoint(written):
+    docs = written([{"group": "Videos", "pages": ["POST /x"]}], "docs.json")
+    asked = ("--openapi", written(api(BODY)), "--docs", docs, "--category", "videos", "--endpoint", "POST /x")
+    assert run(*asked)[1]["event"] == "contract"
 
 
 def test_a_contract_of_30_fields_is_short_and_verbose_gives_everything(written):

@@ -12,6 +12,17 @@ from mediakit.contracts import patterns
 WORDS = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
+@pytest.fixture
+def program(monkeypatch):
+    """A program of this test's own; what it started is kept, to see its end."""
+    started = []
+    real = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **more: started.append(real(*words, **more)) or started[-1])
+    monkeypatch.setattr(patterns, "_program", patterns._Program())
+    yield started
+    patterns._program._end()
+
+
 @pytest.mark.parametrize(
     ("pattern", "text", "found"),
     [
@@ -64,7 +75,7 @@ WORDS = r"^[a-z0-9]+(-[a-z0-9]+)*$"
         ("a" * 3000, "a", None),
     ],
 )
-def test_a_pattern_means_what_it_means_in_javascript(pattern, text, found):
+def test_a_pattern_means_what_it_means_in_javascript(program, pattern, text, found):
     assert patterns.matches(pattern, text) is found
 
 
@@ -83,17 +94,6 @@ EVIL = [
     (r"[a-z]{0,60}" * 12 + "!", "a" * 5_000),
     (r"((a{1,1000}){1,1000}){1,1000}b", "a" * 5_000),
 ]
-
-
-@pytest.fixture
-def program(monkeypatch):
-    """A program of this test's own; what it started is kept, to see its end."""
-    started = []
-    real = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda *words, **more: started.append(real(*words, **more)) or started[-1])
-    monkeypatch.setattr(patterns, "_program", patterns._Program())
-    yield started
-    patterns._program._end()
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_a_refreshed_list_may_hold_models_for_every_task(scripts, service):
     listing = {"models": [{"slug": slug, "type": word} for slug, word in words.items()]}
     service.answers["/api/v1/models"] = (200, listing)
     arguments = ("--provider", "modellix", "--list-endpoints", "--refresh", "--base-url", service.url)
-    run = scripts.run("inspect_openapi.py", *arguments, env={"MODELLIX_API_KEY": KEY})
+    run = scripts.run("inspect_openapi.py", *arguments, "--verbose", env={"MODELLIX_API_KEY": KEY})
     media = {model: entry["media"] for model, entry in listed(run, "listed_only").items() if model in words}
     assert media == dict(zip(words, ("audio", "text", "audio", "video")))
 

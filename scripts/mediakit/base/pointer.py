@@ -1,7 +1,7 @@
 """JSON Pointers (RFC 6901): where a thing stands in a JSON value. Pure.
 
 tokens  the names and numbers of a pointer
-escaped a name as it stands in one
+escaped, unescaped  a name as it stands in one, and back
 point   the value there, None for nothing
 first   the value at the first of several pointers that leads somewhere
 put     write a value there, with the objects and arrays on the way
@@ -15,7 +15,12 @@ from typing import Any
 
 def tokens(pointer: str) -> list[str]:
     """`/a~1b/0` is `["a/b", "0"]`; the empty pointer, the whole value, has none."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+    return [unescaped(token) for token in pointer.split("/")[1:]]
+
+
+def unescaped(token: str) -> str:
+    """The name that one token of a pointer is."""
+    return token.replace("~1", "/").replace("~0", "~")
 
 
 def escaped(name: str) -> str:

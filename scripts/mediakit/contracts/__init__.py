@@ -9,6 +9,8 @@
 Inside, each module imports only those below it:
 
     summary      an operation as the `contract` result, small enough to be read
+    listing      operations as a list
+    search       operations by what is needed of them (pure)
     operation    one operation
     document     the operations of a document, and how one is found
     template     a body that validates
@@ -25,6 +27,7 @@ Inside, each module imports only those below it:
     patterns     regular expressions in their dialect, and bounded in time
     match        the program that matches those which may take for ever
     schemas      a self-contained JSON Schema 2020-12 out of any dialect
+    conventions  what a service's paths mean where its document does not say so
     definitions  references inside one, and circles among them (pure)
     library      documents by where they lie, and `$ref` inside a fence
     reading      JSON and YAML, bounded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.pointer import escaped, unescaped
 from .errors import ContractError
 
 # Definitions that refer to each other about one and the same value.
@@ -18,12 +19,12 @@ PREFIX = "#/$defs/"
 
 def reference_to(name: str) -> str:
     """The `$ref` of a definition."""
-    return PREFIX + name.replace("~", "~0").replace("/", "~1")
+    return PREFIX + escaped(name)
 
 
 def name_of(reference: str) -> str:
     """The name of the definition that a `$ref` of `reference_to` means."""
-    return reference[len(PREFIX) :].replace("~1", "/").replace("~0", "~")
+    return unescaped(reference[len(PREFIX) :])
 
 
 def definition(root: dict, reference: str) -> tuple[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from .conventions import NONE, Conventions
 from .errors import ContractError
 from .library import Fetch, Library
 
@@ -54,8 +55,8 @@ def split_endpoint(text: str) -> tuple[str, str]:
 class Document:
     """An OpenAPI document that has been read; raises ContractError when it is none."""
 
-    def __init__(self, library: Library):
-        self.library = library
+    def __init__(self, library: Library, conventions: Conventions = NONE):
+        self.library, self.conventions = library, conventions
         self.root: dict = _as_openapi(library.read(library.root))
         self.is_swagger = str(self.root.get("swagger", "")).startswith("2")
 
@@ -87,8 +88,8 @@ class Document:
         """The operation that `endpoint` names: `POST /path`, a path, or a full URL of it.
 
         Accepted: with and without `/v1`, with the base path of a server in front, a path filled in
-        for a template (`/models/a/b` for `/models/{owner}/{name}`), and the `/generation/sse/`
-        spelling where only the plain one exists. ContractError `endpoint_not_found` names what is near.
+        for a template (`/models/a/b` for `/models/{owner}/{name}`), and a service's path of a stream
+        where only the plain one exists. ContractError `endpoint_not_found` names what is near.
         """
         method, wanted = split_endpoint(endpoint)
         candidates = self._spellings(wanted)
@@ -122,15 +123,16 @@ class Document:
 
     def _spellings(self, wanted: str) -> list[str]:
         path = wanted.partition("?")[0].partition("#")[0]
-        starts = [path]
+        # As it stands first: some documents tell operations apart by what follows ? or #.
+        starts = list(dict.fromkeys([wanted, path]))
         if re.match(r"https?://", path, re.IGNORECASE):
-            starts = [urlsplit(path).path, path]
-        found = []
+            starts = [_after_origin(wanted), _after_origin(path), wanted, path]
+        found: list[str] = []
         for start in starts:
             start = start if start.startswith(("/", "http")) else f"/{start}"
             found += [start, *(start[len(base) :] for base in self._base_paths() if start.startswith(base + "/"))]
         found += [path[3:] if path.startswith("/v1/") else f"/v1{path}" for path in found]
-        found += [path.replace("/generation/sse/", "/generation/", 1) for path in found]
+        found += [self.conventions.as_plain(path) for path in found]
         found += [path.rstrip("/") if path.endswith("/") else f"{path}/" for path in found]
         return list(dict.fromkeys(path for path in found if path))
 
@@ -184,18 +186,19 @@ class Document:
         return urljoin(self.library.root, url).rstrip("/") if self.library.is_web else url
 
 
-def load(source: str, fetch: Fetch | None = None) -> Document:
+def load(source: str, fetch: Fetch | None = None, conventions: Conventions = NONE) -> Document:
     """Read an OpenAPI document from a path or an http(s) URL.
 
-    fetch   (url) -> (final URL, bytes), for URLs; what it raises is the caller's
+    fetch        (url) -> (final URL, bytes), for URLs; what it raises is the caller's
+    conventions  of the service that it is about
     Raises ContractError, and ModuleNotFoundError when YAML has to be read without PyYAML.
     """
-    return Document(Library(source, fetch))
+    return Document(Library(source, fetch), conventions)
 
 
-def from_data(data: Any) -> Document:
+def from_data(data: Any, conventions: Conventions = NONE) -> Document:
     """A Document of what is already in memory; it may refer to no other document."""
-    return Document(Library.of(data))
+    return Document(Library.of(data), conventions)
 
 
 def _as_openapi(data: Any) -> dict:
@@ -220,6 +223,10 @@ def _as_openapi(data: Any) -> dict:
         "document_not_openapi",
         f"This is not an OpenAPI document but {what}; expected `openapi` or `swagger` and `paths`.",
     )
+
+
+def _after_origin(url: str) -> str:
+    return re.sub(r"^[A-Za-z]+://[^/?#]*", "", url)
 
 
 def _fills(template: str, path: str) -> bool:

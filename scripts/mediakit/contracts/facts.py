@@ -14,7 +14,7 @@ from typing import Any
 
 from .bounds import Work
 from .definitions import definition
-from .judge import distinct_key
+from .judge import Judge, distinct_key
 
 Facts = dict[str, Any]
 # id() of a list of branches -> the one branch that counts
@@ -61,8 +61,9 @@ _WIDEN = {name: widen for name, _, widen in _LIMITS.values()}
 class View:
     """A self-contained schema (see schemas.py) and what it says about a value."""
 
-    def __init__(self, root: dict):
-        self.root = root
+    def __init__(self, root: dict, given: dict | None = None):
+        """given: fields of the body whose values are known, which decides conditions about them."""
+        self.root, self._given = root, given
         self._work = Work("Reading a request body")
         # By id(); the schema is kept beside its facts, so that no other one can get its id.
         self._known: dict[int, tuple[Any, Facts]] = {}
@@ -101,6 +102,9 @@ class View:
         for key in ("oneOf", "anyOf"):
             if key in schema:
                 found = self._narrowed(found, self._branches(schema[key], choice or {}))
+        decided = self._decided(schema)
+        if decided is not None:
+            return self._narrowed(found, self._facts(schema.get(decided, {}), choice))
         conditional = [self.facts(branch, choice).get("properties") for branch in self._conditional(schema)]
         return self._narrowed(found, {"conditional": [properties for properties in conditional if properties]})
 
@@ -114,6 +118,15 @@ class View:
         sizes = [len(facts["properties"]) for facts in found if facts.get("properties")]
         self._work.step(len(found) + sum(sizes) * (1 + len(sizes) // 4))  # each is compared with those before it
         return widened(found)
+
+    def _decided(self, schema: dict) -> str | None:
+        """`then` or `else`, where what is given says which of them applies."""
+        condition = schema.get("if")
+        if not self._given or not isinstance(condition, dict) or not condition.keys() <= {"properties", "required"}:
+            return None
+        if not {*condition.get("properties", ()), *condition.get("required", ())} <= self._given.keys():
+            return None
+        return "then" if Judge(self.root, self._work).fits(self._given, condition) else "else"
 
     @staticmethod
     def _conditional(schema: dict) -> Iterable[Any]:

@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ..base import paths
+from ..base.pointer import unescaped
 from . import bounds, reading
 from .errors import ContractError
 
@@ -87,16 +88,16 @@ class Library:
 
     def _descend(self, location: str, fragment: str, reference: str) -> Place:
         value = self.read(location)
-        for token in unquote(fragment).split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, dict) and token not in value and "$ref" in value:
+        for raw in fragment.split("/")[1:]:
+            if isinstance(value, dict) and "$ref" in value and not any(token in value for token in _tokens(raw)):
                 value, location, _ = self.settle(value, location)
+            token = next((token for token in _tokens(raw) if isinstance(value, dict) and token in value), raw)
             if isinstance(value, dict) and token in value:
                 value = value[token]
-            elif isinstance(value, list) and token.isdigit() and int(token) < len(value):
+            elif isinstance(value, list) and token.isdigit() and len(token) < 9 and int(token) < len(value):
                 value = value[int(token)]
             else:
-                raise _broken(reference, f"there is no {_short(token)} there")
+                raise _broken(reference, f"there is no {_short(_tokens(raw)[0])} there")
         return Place(value, location, fragment)
 
     def _locate(self, target: str, location: str, reference: str) -> str:
@@ -174,9 +175,14 @@ class Library:
         return schema
 
 
-def pointer_token(text: str) -> str:
-    """One name as a JSON Pointer token (RFC 6901)."""
-    return text.replace("~", "~0").replace("/", "~1")
+def _tokens(raw: str) -> tuple[str, str]:
+    """What one part of a fragment can mean: percent-decoded as it should be, or a name that has the % itself."""
+    return unescaped(unquote(raw)), unescaped(raw)
+
+
+def last_name(reference: str) -> str:
+    """The name at the end of a `$ref`, as people write it."""
+    return _tokens(reference.rsplit("/", 1)[-1])[0]
 
 
 def _component_schemas(document: Any) -> list[dict]:

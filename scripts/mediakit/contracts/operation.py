@@ -15,6 +15,7 @@ from . import bounds
 from .document import Document, Found
 from .errors import ContractError
 from .facts import View
+from .library import last_name
 from .rows import row, rows
 from .schemas import SchemaBuilder
 from .variants import Variant, variants
@@ -26,7 +27,6 @@ MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
 EVENT_STREAM = "text/event-stream"
 
-_PREFERRED_POLL = ("/generation/{id}", "/v1/generation/{request_id}", "/v1/generation/{id}")
 _POLL_WORDS = (
     "generation",
     "generations",
@@ -39,7 +39,7 @@ _POLL_WORDS = (
     "request",
     "requests",
 )
-_SUBSCRIBE = re.compile(r"/predictions/\{[^}]+\}/subscribe$")
+_SUBSCRIBE = re.compile(r"/\{[^}]+\}/subscribe$")
 _STATUS_NAMES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
 _STATUS_SCHEMAS = {"prediction": ("PredictionStatus",), "queue": ("QueueState", "QueueStatus")}
 
@@ -47,11 +47,15 @@ _STATUS_SCHEMAS = {"prediction": ("PredictionStatus",), "queue": ("QueueState", 
 class Operation:
     """One operation of a document. Its schemas are read when they are first asked for."""
 
-    def __init__(self, document: Document, found: Found):
+    def __init__(self, document: Document, found: Found, given: dict | None = None):
         self.document = document
         self.method, self.path = found.method, found.path
-        self._found = found
+        self._found, self._given = found, given
         self._raw = found.raw
+
+    def given(self, values: dict) -> Operation:
+        """The same operation of a body in which these fields have these values (the model's name, say)."""
+        return Operation(self.document, self._found, values)
 
     @property
     def endpoint(self) -> str:
@@ -128,7 +132,7 @@ class Operation:
     @functools.cached_property
     def _view(self) -> View:
         schema, location = self._content[self.content_type] if self.content_type else ({}, self._found.location)
-        return View(SchemaBuilder(self.document.library).build(schema, location))
+        return View(SchemaBuilder(self.document.library).build(schema, location), self._given)
 
     @property
     def schema(self) -> dict:
@@ -140,7 +144,7 @@ class Operation:
         """The name that the document gives to the body's schema."""
         schema = self._content[self.content_type][0] if self.content_type else None
         reference = schema.get("$ref") if isinstance(schema, dict) else None
-        return reference.rsplit("/", 1)[-1] if isinstance(reference, str) else None
+        return last_name(reference) if isinstance(reference, str) else None
 
     @property
     def is_open(self) -> bool:
@@ -213,7 +217,7 @@ class Operation:
             return {}, [], True
         from . import template
 
-        return template.build(self._view, None if variant is None else self._variant(variant))
+        return template.build(self._view, None if variant is None else self._variant(variant), self._given)
 
     @bounds.ends_in_words
     def check(self, payload: Any) -> Check:
@@ -281,17 +285,16 @@ class Operation:
     @property
     def sse_create_endpoint(self) -> str | None:
         """Where the same request answers as a stream, only if the document says so."""
-        sibling = (
-            self.path if "/generation/sse/" in self.path else self.path.replace("/generation/", "/generation/sse/", 1)
-        )
-        if "/generation/sse/" in sibling and self.document.has(self.method, sibling):
-            return f"{self.method} {sibling}"
+        conventions = self.document.conventions
+        stream = conventions.as_stream(self.path)
+        if conventions.as_plain(stream) != stream and self.document.has(self.method, stream):
+            return f"{self.method} {stream}"
         return self.endpoint if self.answers_a_stream else None
 
     @property
     def polling_create_endpoint(self) -> str:
         """Where the same request is answered by an id to ask for."""
-        plain = self.path.replace("/generation/sse/", "/generation/", 1)
+        plain = self.document.conventions.as_plain(self.path)
         return f"{self.method} {plain if self.document.has(self.method, plain) else self.path}"
 
     @functools.cached_property
@@ -376,11 +379,13 @@ def _status_words(found: list[dict]) -> list[str] | None:
 
 
 def poll_endpoint(document: Document, path: str | None = None) -> str | None:
-    """The GET path for a job of the operation at `path`, by its place or else by its name."""
-    for known in _PREFERRED_POLL:
-        if document.has("GET", known):
-            return known
+    """The GET path for a job: the service's own, one below the operation at `path`, or the only one that is named so."""
     gets = [known for known in document.paths if "{" in known and document.has("GET", known)]
+    for read in document.conventions.reads:
+        forms = (_any_parameter(read), "/v1" + _any_parameter(read))
+        own = next((known for known in gets if _any_parameter(known) in forms), None)
+        if own:
+            return own
     below = [
         known
         for known in gets
@@ -389,8 +394,11 @@ def poll_endpoint(document: Document, path: str | None = None) -> str | None:
     if below:
         return max(below, key=lambda known: known.endswith("/status"))
     named = [known for known in gets if _names_a_job(known)]
-    generation = [known for known in named if re.search(r"/generation/\{[^}]+\}", known)]
-    return generation[0] if generation else named[0] if len(named) == 1 else None
+    return named[0] if len(named) == 1 else None
+
+
+def _any_parameter(path: str) -> str:
+    return re.sub(r"\{[^{}/]*\}", "{}", path)
 
 
 def _names_a_job(path: str) -> bool:

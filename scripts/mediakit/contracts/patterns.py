@@ -30,6 +30,7 @@ MAX_TEXT = 100_000
 MAX_WAYS = 1_000_000
 # Seconds for all patterns of one command that are matched by the program.
 PATIENCE = 2.0
+QUICK = 0.02
 
 _SPACE = r"\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _NOT_SPACE = (
@@ -257,10 +258,10 @@ class _Program:
             process.stdin.write(json.dumps([pattern, text]).encode() + b"\n")
             process.stdin.flush()
             line = self._answers.get(timeout=self._left)
-        except (OSError, queue.Empty):  # it may not be started here, has ended, or is still at it
-            line = b""
-        finally:
-            self._left -= time.monotonic() - began
+            # What is answered at once costs nothing, else a long batch would use up the time by itself.
+            self._left -= max(0.0, time.monotonic() - began - QUICK)
+        except (OSError, queue.Empty):  # it may not be started here, or is still at it
+            line, self._left = b"", 0.0
         if not line:
             self._end()
             return None

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from typing import Any, Callable
 
+from ..base.pointer import escaped
 from . import bounds
 from .definitions import IN_PLACE_LISTS, cut_circles, reference_to
 from .errors import ContractError
-from .library import Library, pointer_token
+from .library import Library, last_name
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 
@@ -210,7 +211,7 @@ class SchemaBuilder:
         place = self._library.follow(reference, location)
         key = (place.location, place.pointer)
         if key not in self._names:
-            wanted = place.pointer.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~").lstrip("#") or "root"
+            wanted = last_name(place.pointer).lstrip("#") or "root"
             name = wanted
             while name in self._taken:
                 self._taken[wanted] += 1
@@ -227,7 +228,7 @@ class SchemaBuilder:
             if not isinstance(target, str):
                 continue
             # The mapping is a hint and no constraint: a wrong entry loses a hint, nothing else.
-            for reference in (f"#/components/schemas/{pointer_token(target)}", target):
+            for reference in (f"#/components/schemas/{escaped(target)}", target):
                 try:
                     result[value] = self._define(reference, location)
                     break

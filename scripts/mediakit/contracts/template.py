@@ -26,19 +26,23 @@ MAX_ITEMS = 64
 MAX_TOLD = 5
 
 
-def build(view: View, variant: Variant | None = None) -> tuple[Any, list[dict], bool]:
+def build(view: View, variant: Variant | None = None, given: dict | None = None) -> tuple[Any, list[dict], bool]:
     """(template, fill_in, valid) of the view's root, for one variant of it or for the first.
+
+    given  fields of the root whose values are known already
 
     fill_in is a list of {path, why, placeholder?, example?}. The template is checked against the whole schema;
     valid is False only where no value was found that passes; what is wrong with it then ends fill_in.
     """
     maker = _Maker(view)
+    known = view.facts(view.root).get("properties", {})
+    given = {name: value for name, value in (given or {}).items() if name in known}
     found = variants(view, view.root)
     order = [variant] if variant else found or [None]
     last: Filled | None = None
     for wanted in order[:MAX_CHOICES]:
         schema = wanted.schema if wanted else view.root
-        filled = maker.best(schema, (), wanted.choice if wanted else {}, _constant(wanted))
+        filled = maker.best(schema, (), wanted.choice if wanted else {}, {**given, **_constant(wanted)})
         if filled is not None and maker.is_valid(view.root, filled.value):
             return filled.value, _fill_in(filled), True
         last = last or filled
@@ -121,21 +125,18 @@ class _Maker:
             yield from fillers.fixed(facts, fixed or facts["known_values"], path)
         elif facts.get("default") is not None and not isinstance(facts["default"], (dict, list)):
             yield Filled(facts["default"], {})
-        for kind in self._kinds(facts):
+        for kind in self._kinds(facts, is_body=not path):
             yield from self._of_kind(kind, facts, schema, path, given)
 
     @staticmethod
-    def _kinds(facts: Facts) -> list[str]:
+    def _kinds(facts: Facts, is_body: bool) -> list[str]:
         types = facts.get("types")
-        if not types:
-            implied = (
-                "object"
-                if "properties" in facts or facts.get("required")
-                else "array"
-                if "items" in facts
-                else "string"
-            )
-            types = [implied, "object"] if implied == "string" else [implied]
+        if not types and ("properties" in facts or facts.get("required")):
+            types = ["object"]
+        elif not types and "items" in facts:
+            types = ["array"]
+        elif not types:
+            types = ["object", "string"] if is_body else ["string", "object"]
         return sorted(types, key=lambda name: name == "null")
 
     def _of_kind(self, kind: str, facts: Facts, schema: Any, path: tuple, given: dict) -> Iterator[Filled]:

@@ -1,8 +1,10 @@
 """The services: data, and how it is read.
 
 actions     what can be done with an account, and the request of it (pure)
-payloads    the fields of a request: put together and checked
+listing     the models of the services as lists: for a task, by need, by field
 live        what a service itself says it offers
+payloads    the fields of a request: put together and checked
+conventions the contracts of the services, with their habits
 program     a service's own command-line program in place of its HTTP interface
 catalogue   the models of the services, and where their contracts are
 keys        where a service's key is found

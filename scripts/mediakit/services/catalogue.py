@@ -4,7 +4,6 @@ contract_path   the OpenAPI document of a service
 find, entry     one model: an error, or nothing, where it is not listed
 slip_of         the listed model that a name is a slip of the pen for
 only_task       the one task of a model
-menu            the models for a task: what can be run, and what is only listed
 """
 
 from __future__ import annotations
@@ -16,10 +15,6 @@ import re
 from ..base import documents, paths
 from . import providers
 from .providers import ASSETS
-
-# Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
-_UNITS = ("usd", "credits")
-_MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
 
 
 def services() -> tuple[str, ...]:
@@ -153,44 +148,3 @@ def only_task(service: str, model: str | None) -> str | None:
     """The task of a model that is listed with a single one; None for every other."""
     tasks = entry(service, model).get("tasks", [])
     return tasks[0] if len(tasks) == 1 else None
-
-
-def menu(service: str, task: str | None = None, category: str | None = None, search: str | None = None) -> dict:
-    """{default_models, runs, listed_only}: the models that fit, cheapest known price first, then by name."""
-    fitting = [entry for entry in models(service) if _fits(entry, task, category, search)]
-    chosen = defaults(service)
-    fitting.sort(key=_cost)
-    return {
-        "default_models": {name: model for name, model in chosen.items() if task in (None, name)} or None,
-        "runs": [_line(entry) for entry in fitting if _runs(entry)],
-        "listed_only": [_line(entry) for entry in fitting if not _runs(entry)],
-    }
-
-
-def _runs(entry: dict) -> bool:
-    """Whether a model can be run with its fields checked: its contract is known, and the service lists it."""
-    return entry["contract"] != "none" and entry.get("in_live_list", True)
-
-
-def _fits(entry: dict, task: str | None, category: str | None, search: str | None) -> bool:
-    text = " ".join([entry["model"], *entry.get("tasks", ()), *entry.get("modes", ()), entry.get("note", "")]).lower()
-    return (
-        (task is None or task in entry.get("tasks", ()))
-        and (category is None or entry.get("media") == _MEDIA_OF_CATEGORY[category])
-        and all(word in text for word in (search or "").lower().split())
-    )
-
-
-def _cost(entry: dict) -> tuple:
-    price = entry.get("price", {})
-    unit = _UNITS.index(price["unit"]) if price.get("unit") in _UNITS else len(_UNITS)
-    return unit, price.get("amount", 0), entry["model"]
-
-
-def _line(entry: dict) -> dict:
-    kept = {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
-    if "in_live_list" in entry:
-        kept["in_live_list"] = entry["in_live_list"]
-    if "price" in entry:
-        kept["price"] = {key: entry["price"][key] for key in ("amount", "unit", "per", "seen") if key in entry["price"]}
-    return kept

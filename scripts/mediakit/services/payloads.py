@@ -42,8 +42,9 @@ def contract_of(provider: providers.Provider, model: str | None, path: str | Non
     found = contract_of_model(provider.speaks, model) if model is not None else None
     if found is None and path is not None and provider.model_field and provider.speaks in catalogue.services():
         from .. import contracts
+        from . import conventions
 
-        document = contracts.load(catalogue.contract_path(provider.speaks))
+        document = conventions.document(provider.speaks)
         if any(document.has("POST", known) for known in (provider.base_path + path, path)):
             found = contracts.operation(document, f"POST {provider.base_path}{path}")
     return found
@@ -62,7 +63,11 @@ def contract_of_model(service: str, model: str):
     entry = catalogue.entry(service, model)
     if entry.get("contract", "none") == "none":
         return None
-    return contracts.operation(contracts.load(catalogue.contract_path(service)), f"POST {entry['path']}")
+    from . import conventions
+
+    found = contracts.operation(conventions.document(service), f"POST {entry['path']}")
+    model_field = providers.load(service).model_field
+    return found.given({model_field: model}) if model_field else found
 
 
 # -- building ----------------------------------------------------------------------------------------
@@ -429,7 +434,7 @@ def _check_without_contract(
     """Without a contract a slip of the pen is still told by the names that the service's other models have."""
     from ..contracts.names import near_miss
 
-    known = _names_of_service(provider)
+    known = names_of_service(provider)
     given = point(payload, route.fields)
     unknown = [name for name in (given if isinstance(given, dict) else ()) if name not in known]
     for name in unknown:
@@ -443,7 +448,7 @@ def _check_without_contract(
     return [("contract_missing", plain(told, 600))]
 
 
-def _names_of_service(provider: providers.Provider) -> list[str]:
+def names_of_service(provider: providers.Provider) -> list[str]:
     """Every field name of the service's known creates."""
     try:
         with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
