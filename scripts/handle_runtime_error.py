@@ -98,10 +98,10 @@ def _credits_check_command(provider, arguments):
     path = arguments.credits_endpoint or provider.balance_path
     base_url = provider.base_url
     if arguments.base_url is not None or arguments.credits_endpoint is not None:
-        from mediakit.http import transport
+        from mediakit.http import addresses
 
-        base_url = transport.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
-        path = base_url and transport.resolve_endpoint("--credits-endpoint", path, base_url)
+        base_url = addresses.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
+        path = base_url and addresses.resolve_endpoint("--credits-endpoint", path, base_url)
     if not (path and base_url and provider.key):
         return None
     header = '"{}: {}${}"'.format(provider.key["header"], provider.key["prefix"], provider.key["variable"])

@@ -66,13 +66,13 @@ def main() -> None:
 
     from mediakit.base import atomic
     from mediakit.console import Console, script
-    from mediakit.http import transport
+    from mediakit.http.exchange import Exchange
     from mediakit.ledger import store
 
     watch_transactions(store)
     around(http.client.HTTPConnection, "send")
-    around(transport.Exchange, "before_sending")
-    around(transport.Exchange, "report")
+    around(Exchange, "before_sending")
+    around(Exchange, "report")
     around(Console, "_write")
     around(atomic, "place")
     leave = script._leave

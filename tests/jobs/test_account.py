@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from conftest import KEY, ROOT
 from fake_service import FakeService, answer, cut_short, hang, page, reset
 from mediakit.base import errors
-from mediakit.http import transport
+from mediakit.http import addresses
 from mediakit.sandbox import Sandbox
 from mediakit.services import actions, providers
 
@@ -264,7 +264,7 @@ ABOVE = [
 
 @pytest.mark.parametrize("base_url, prefix, expected", ABOVE)
 def test_a_path_beside_the_prefix_stays_at_the_same_address(base_url, prefix, expected):
-    assert transport.above(base_url, prefix) == expected
+    assert addresses.above(base_url, prefix) == expected
 
 
 # -- a new key ---------------------------------------------------------------------------------------------

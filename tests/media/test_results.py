@@ -875,16 +875,16 @@ def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
     ],
 )
 def test_which_addresses_may_be_reached(host, public, private):
-    from mediakit.http import transport
+    from mediakit.http import addresses
 
-    assert (transport.is_public_peer(host), transport.is_private_peer(host)) == (public, private)
+    assert (addresses.is_public_peer(host), addresses.is_private_peer(host)) == (public, private)
 
 
 @pytest.mark.parametrize("host", ["①②⑦.0.0.1", "127。0。0。1", "127｡0｡0｡1", "１２７.0.0.1", "ⓛocalhost", "０x7f.1"])
 def test_a_private_host_is_known_in_letters_that_become_others_on_the_way(host):
-    from mediakit.http import transport
+    from mediakit.http import addresses
 
-    assert transport.is_private_literal(host)
+    assert addresses.is_private_literal(host)
 
 
 @POSIX

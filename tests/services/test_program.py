@@ -19,7 +19,8 @@ from fake_service import FakeService, answer
 from mediakit import console
 from mediakit.base import errors
 from mediakit.base.inbox import Inbox
-from mediakit.http import process, transport
+from mediakit.http import process
+from mediakit.http.answers import Lost
 from mediakit.jobs import connection, flags
 from mediakit.services import keys, program, providers
 
@@ -542,7 +543,7 @@ def test_the_least_answer_with_an_id_is_read_as_one():
 def test_no_output_is_too_strange_and_none_without_proof_says_what_became_of_a_create(code, output, stopped):
     found = program.Program(SERVICE, "/nowhere", "PATH", "http://127.0.0.1:9")
     seen = found.understand(process.Ended(code, output, b"", stopped), spends=True)
-    if isinstance(seen, transport.Lost):
+    if isinstance(seen, Lost):
         assert seen.sent is True
         return
     reading = SERVICE.reading(providers.read_json(seen.content)[0])

@@ -6,7 +6,8 @@ import time
 from urllib.parse import urljoin, urlsplit
 
 from ..contracts import ContractError
-from . import transport
+from . import addresses, faults, receiving, sessions
+from .exchange import Exchange
 
 TIMEOUT = 20.0
 # Seconds for the bytes of one document: a host that sends a byte now and then is never silent.
@@ -36,12 +37,12 @@ class Fetcher:
         except (ContractError, ModuleNotFoundError):
             raise
         except Exception as problem:
-            words = transport.reason(problem)
+            words = faults.reason(problem)
             raise ContractError(
                 "document_unreachable", f"{_host(url)} does not answer: {words}. Check the address."
             ) from None
         finally:
-            transport.watching(None)
+            sessions.watching(None)
 
     def _follow(self, url: str, roams: bool) -> tuple[str, bytes]:
         for _ in range(MAX_REDIRECTS):
@@ -56,8 +57,8 @@ class Fetcher:
         raise ContractError("document_unreachable", f"{_host(url)} redirects without end.")
 
     def _get(self, url: str):
-        transport.watching(transport.Exchange(None, self._reach.check(url)))
-        return transport.watched_session(transport.is_loopback(urlsplit(url).hostname)).get(
+        sessions.watching(Exchange(None, self._reach.check(url), seconds=LONGEST))
+        return sessions.watched_session(addresses.is_loopback(urlsplit(url).hostname)).get(
             url,
             auth=lambda request: request,  # keeps a ~/.netrc out
             headers={"Accept-Encoding": "gzip"},
@@ -81,9 +82,9 @@ class _Reach:
         """What the connected address must satisfy; raises ContractError for one that is written as a private one."""
         host = urlsplit(url).hostname or ""
         if self._allows is None:
-            self._allows = transport.is_private_peer if transport.is_private_literal(host) else transport.is_public_peer
+            self._allows = addresses.is_private_peer if addresses.is_private_literal(host) else addresses.is_public_peer
             return self._named
-        if self._allows is transport.is_public_peer and transport.is_private_literal(host):
+        if self._allows is addresses.is_public_peer and addresses.is_private_literal(host):
             raise ContractError(
                 "reference_forbidden",
                 "A public document is redirected to a private address.",
@@ -92,8 +93,8 @@ class _Reach:
         return self._allows
 
     def _named(self, address: str) -> bool:
-        if not transport.is_public_peer(address):
-            self._allows = transport.is_private_peer
+        if not addresses.is_public_peer(address):
+            self._allows = addresses.is_private_peer
         return True
 
 
@@ -105,7 +106,7 @@ def _read(answer) -> bytes:
             else "document_not_found"
         )
         raise ContractError(code, f"{_host(answer.url)} answers HTTP {answer.status_code}. Check the address.")
-    transport.refuse_layers(answer.headers)
+    receiving.refuse_layers(answer.headers)
     content, stop_at = bytearray(), time.monotonic() + LONGEST
     while chunk := answer.raw.read1(_CHUNK, decode_content=True):
         content += chunk

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from ..base.inbox import Inbox, Message, Signal
 from ..console import Console
 from ..http import addresses
-from ..http.transport import Answer, Exchange
+from ..http.answers import Answer
+from ..http.exchange import Exchange
 from ..ledger import entries
 from ..media import download, names, save
 from ..provenance import provenance

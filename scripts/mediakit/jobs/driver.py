@@ -17,7 +17,8 @@ from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
 from ..console import Console
 from ..http import bodies, documents, sse
-from ..http.transport import Answer, Exchange, Lost, StreamChunk, StreamEnded, StreamOpened
+from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
+from ..http.exchange import Exchange
 from ..ledger import entries
 from ..services import providers
 from ..services.answers import Reading

@@ -7,6 +7,7 @@ import secrets
 
 from ..base import atomic, paths
 from ..console import Console
+from ..http import held
 from ..http.answers import Answer
 
 
@@ -21,7 +22,7 @@ def keep(console: Console, job: str | None, answer: Answer) -> str | None:
     path = os.path.join(folder, "kept", f"{job or 'job'}-{secrets.token_hex(4)}.answer")
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        atomic.write(path, console.redactor.content(answer.content), mode=0o600)
+        atomic.write(path, console.redactor.content(b"".join(held.whole(answer.content))), mode=0o600)
     except OSError:
         return None  # what the answer says of the purchase counts without it
     return path

@@ -23,13 +23,14 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..http import held, transport
+from ..http import held
 from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
 from ..http.answers import retry_after
 from ..http.encodings import Decoding
 from ..http.exchange import Exchange
 from ..http.faults import is_final, reason
 from ..http.sessions import watched_session, watching
+from ..http.wire import LONGEST_CONNECT
 from . import links
 from .links import Link
 
@@ -287,7 +288,7 @@ class Download:
                 link.site,
                 auth=lambda request: request,  # so that ~/.netrc adds nothing
                 headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(link), **(key or {})},
-                timeout=(transport.LONGEST_CONNECT, _SILENCE),
+                timeout=(LONGEST_CONNECT, _SILENCE),
                 allow_redirects=False,
                 stream=True,
             )

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from ..base import errors
 from ..base.inbox import Message
 from ..base.retry import HEARTBEAT, Backoff
-from ..http import transport
+from ..http import faults
 from . import check, names, staging
 from .download import Budget, Credential, Download, Expired, Reach, Unsaved
 
@@ -213,10 +213,10 @@ class Saver:
             self._report(self._all())
         except OSError as problem:
             # A folder that cannot be written for one file cannot for the next.
-            words = problem.strerror or transport.reason(problem)
+            words = problem.strerror or faults.reason(problem)
             self._report(SavingEnded(f"{self._staging.folder}: {words}"))
         except Exception as problem:
-            self._report(SavingEnded(str(problem) if isinstance(problem, Unsaved) else transport.reason(problem)))
+            self._report(SavingEnded(str(problem) if isinstance(problem, Unsaved) else faults.reason(problem)))
 
     def _all(self) -> SavingEnded:
         os.makedirs(self._staging.folder, exist_ok=True)
@@ -254,9 +254,9 @@ class Saver:
         except Unsaved as problem:
             return _Trouble(number, str(problem))
         except OSError as problem:
-            return _Trouble(number, f"{self._staging.folder}: {problem.strerror or transport.reason(problem)}")
+            return _Trouble(number, f"{self._staging.folder}: {problem.strerror or faults.reason(problem)}")
         except Exception as problem:  # a fault of ours in one file
-            return _Trouble(number, transport.reason(problem))
+            return _Trouble(number, faults.reason(problem))
 
     # -- one file ------------------------------------------------------------------------------------
 

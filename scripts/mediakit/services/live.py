@@ -16,7 +16,9 @@ import time
 from urllib.parse import urlsplit
 
 from ..base import errors, paths
-from ..http import transport
+from ..http import addresses
+from ..http.answers import Lost
+from ..http.wire import ask
 from . import catalogue, keys, providers
 from .providers import point
 
@@ -34,12 +36,12 @@ _MEDIA_OF_TASK = {
 def refresh_models(console, service: str, base_url: str | None, trusted: bool) -> dict:
     """What catalogue.kept_models gives, fetched now. Raises Failure."""
     live = _live(service)
-    origin = transport.resolve_base_url(base_url, live["origin"], trusted)
+    origin = addresses.resolve_base_url(base_url, live["origin"], trusted)
     key = keys.find(providers.load(service).key) if "key" in live else None
     if key:
         console.redactor.protect(key.value)
     authorisation = ("Authorization", f"Bearer {key.value}") if key else None
-    answer = transport.ask(origin, authorisation, live["path"], _TIMEOUT)
+    answer = ask(origin, authorisation, live["path"], _TIMEOUT)
     listed = point(_body_of(answer, service, key), live["models"])
     if not isinstance(listed, list):
         raise _unreachable(service, "its answer holds no list of models")
@@ -60,7 +62,7 @@ def refresh_contract(service: str, model: str, base_url: str | None = None) -> s
     catalogue.find(service, model)  # a name that is known is one that may stand in a URL
     url = live["contract_url"].replace("{model}", model)
     if base_url is not None:
-        url = transport.resolve_base_url(base_url, None, True) + urlsplit(url).path
+        url = addresses.resolve_base_url(base_url, None, True) + urlsplit(url).path
     _, content = Fetcher()(url)
     found, words = providers.read_json(content)
     if found is None:
@@ -83,7 +85,7 @@ def _live(service: str) -> dict:
 
 
 def _body_of(answer, service: str, key):
-    if isinstance(answer, transport.Lost):
+    if isinstance(answer, Lost):
         raise _unreachable(service, answer.message)
     body, words = providers.read_json(answer.content)
     if 200 <= answer.status < 300 and body is not None:

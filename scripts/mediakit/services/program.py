@@ -2,7 +2,7 @@
 
     look_for      the Program of a service, or why there is none
     Program       one program at one address: what it says about itself
-    ProgramWire   the surface of transport.Wire: `post` and `get` run the program and report to an inbox
+    ProgramWire   the surface of Wire: `post` and `get` run the program and report to an inbox
 
 Once the program has been started for a create, only what it answers proves what became of it: however
 else it ends, the outcome is unknown.
@@ -15,9 +15,12 @@ import os
 import re
 import threading
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 from ..base import errors
-from ..http import process, transport
+from ..http import addresses, process
+from ..http.answers import Answer, Lost
+from ..http.exchange import Exchange
 from . import providers
 from .keys import Key
 from .providers import point
@@ -35,10 +38,10 @@ _SOME_2XX = 200
 def look_for(provider: providers.Provider, base_url: str) -> tuple[Program | None, str]:
     """`(program, "")`, or `(None, why there is none, in words)`.
 
-    base_url  from transport.resolve_base_url: the program gets the key, so the same rules hold
+    base_url  from addresses.resolve_base_url: the program gets the key, so the same rules hold
     """
     origin = base_url.removesuffix(provider.base_path)
-    if transport.urlsplit(origin).path or origin + provider.base_path != base_url:
+    if urlsplit(origin).path or origin + provider.base_path != base_url:
         return None, f"{provider.cli['program']} takes no base URL but an origin and {provider.base_path}"
     path, told = process.locate(provider.cli["program"], provider.cli["variable"])
     return (Program(provider, path, told, origin), "") if path else (None, told)
@@ -125,9 +128,9 @@ class Program:
 
     @property
     def misses_proxy(self) -> bool:
-        host = transport.origin_of(self._origin)[1]
+        host = addresses.origin_of(self._origin)[1]
         named = any(name.lower().endswith("_proxy") for name in os.environ)
-        if self.description["uses_proxies"] or transport.is_loopback(host) or not named:
+        if self.description["uses_proxies"] or addresses.is_loopback(host) or not named:
             return False
         from urllib.request import getproxies_environment, proxy_bypass_environment
 
@@ -136,22 +139,22 @@ class Program:
 
     # -- how its output is read --------------------------------------------------------------------
 
-    def understand(self, ended: process.Ended, spends: bool) -> transport.Answer | transport.Lost:
+    def understand(self, ended: process.Ended, spends: bool) -> Answer | Lost:
         """What a create (`spends`) or a read has come to: an answer where there is proof of one, else lost."""
         body, problem = providers.read_json(ended.output)
         if self.provider.reading(body).id:
-            return transport.Answer(_SOME_2XX, {}, ended.output)
+            return Answer(_SOME_2XX, {}, ended.output)
         said = self._said(body)
         failure = self.description["failure"]
         if spends and (found := re.search(failure["accepted"], said)):
-            return transport.Answer(_SOME_2XX, {}, json.dumps(self.provider.answer_of(found[1])).encode())
+            return Answer(_SOME_2XX, {}, json.dumps(self.provider.answer_of(found[1])).encode())
         if ended.exit_code and (found := re.search(failure["status"], said)):
             named = {name: re.search(pattern, said) for name, pattern in failure.get("headers", {}).items()}
             headers = {name: match[1] for name, match in named.items() if match}
-            return transport.Answer(int(found[1]), headers, said.encode())
+            return Answer(int(found[1]), headers, said.encode())
         if ended.exit_code == 0 and not problem:
-            return transport.Answer(_SOME_2XX, {}, ended.output)
-        return transport.Lost(self.words(ended), spends)
+            return Answer(_SOME_2XX, {}, ended.output)
+        return Lost(self.words(ended), spends)
 
     def words(self, ended: process.Ended) -> str:
         """Why it has not answered: how it ended, what that means, and its own words."""
@@ -166,7 +169,7 @@ class Program:
         return found[:_LONGEST_WORDS] if isinstance(found, str) else ""
 
 
-class _Exchange(transport.Exchange):
+class _Exchange(Exchange):
     """One run of the program that is under way; a create is not ended by being left."""
 
     def __init__(self, inbox, on_sending, spends: bool):
@@ -197,8 +200,8 @@ class ProgramWire:
         self._trace = trace or (lambda record: None)
         self._running: set[process.Process] = set()
 
-    def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None) -> transport.Exchange:
-        """Run the create once, as transport.Wire.post sends it; the payload goes in over standard input.
+    def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None) -> Exchange:
+        """Run the create once, as Wire.post sends it; the payload goes in over standard input.
 
         Raises Failure for a path that the program has no command for; then nothing was started.
         """
@@ -207,7 +210,7 @@ class ProgramWire:
         content = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         return self._start(self._program.argv("create", model=model), content, timeout, on_sending, spends=True)
 
-    def get(self, path: str, timeout: float) -> transport.Exchange:
+    def get(self, path: str, timeout: float) -> Exchange:
         """Read a job once; raises Failure for another path, or an id that the program does not take."""
         generation_id = self._program.provider.id_of(path)
         self._must_fit("read", "id", generation_id)
@@ -228,7 +231,7 @@ class ProgramWire:
             words = f"{self._program.name} has no command for this {name}; expected rest"
             raise errors.bad_argument("--transport", words)
 
-    def _start(self, argv, content: bytes, timeout: float, on_sending=None, spends=False) -> transport.Exchange:
+    def _start(self, argv, content: bytes, timeout: float, on_sending=None, spends=False) -> Exchange:
         exchange = _Exchange(self._inbox, on_sending, spends)
         self._running.add(exchange.process)
         threading.Thread(target=self._run, args=(exchange, argv, content, timeout), daemon=True).start()
@@ -241,23 +244,23 @@ class ProgramWire:
             seen = exchange.lost(problem)
         finally:
             self._running.discard(exchange.process)
-        self._trace({"answer" if isinstance(seen, transport.Answer) else "lost": _traced(seen)})
+        self._trace({"answer" if isinstance(seen, Answer) else "lost": _traced(seen)})
         exchange.report(seen)
 
-    def _come_to(self, exchange: _Exchange, argv, content, timeout) -> transport.Answer | transport.Lost:
+    def _come_to(self, exchange: _Exchange, argv, content, timeout) -> Answer | Lost:
         self._trace({"run": {"argv": argv, "input": content}})
         # From here on it counts as sent: what the program does before it sends is not seen.
         exchange.before_sending()
         try:
             exchange.process.start(argv, self._environment)
         except OSError as problem:
-            return transport.Lost(f"{self._program.name} could not be started: {problem.strerror or problem}", False)
+            return Lost(f"{self._program.name} could not be started: {problem.strerror or problem}", False)
         # The machine's clock decides what is too long; this is for a program that nobody waits for.
         ended = exchange.process.finish(content, timeout + _SPARE)
         return self._program.understand(ended, exchange.spends)
 
 
-def _traced(seen: transport.Answer | transport.Lost) -> dict:
-    if isinstance(seen, transport.Lost):
+def _traced(seen: Answer | Lost) -> dict:
+    if isinstance(seen, Lost):
         return asdict(seen)
     return {"status": seen.status, "headers": seen.headers, "body": seen.content}
