@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from mediakit.console import Console
 from mediakit.http import held
+from mediakit.http.answers import Answer
+from mediakit.jobs import kept
 
 LONG = base64.b64encode(random.Random(1).randbytes(600_000)).decode()
 
@@ -62,6 +65,14 @@ def test_an_answer_is_small_and_says_the_same(name, length, slashes):
 def test_a_stand_in_lives_through_what_a_text_goes_through():
     (text,) = json.loads(slimmed(json.dumps([LONG]).encode()))
     assert len(text) < 200 and "".join(held.pieces(f"data:image/png;base64,{text.strip()}")).endswith(LONG)
+
+
+def test_an_answer_that_does_not_fit_is_kept_with_all_that_is_held_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path))
+    raw = json.dumps({"odd": [LONG]}).encode()
+    path = kept.keep(Console("a test"), None, Answer(200, {}, slimmed(raw)))
+    with open(path, "rb") as file:
+        assert file.read() == raw
 
 
 def test_no_service_can_name_what_is_held():

@@ -310,6 +310,37 @@ def test_what_is_not_there_as_it_was_is_fetched(host, tmp_path, change):
     assert Path(again[0].asset["path"]).read_bytes() == content("png")
 
 
+def test_savers_that_work_in_one_folder_do_not_fail_each_other(host, tmp_path, monkeypatch):
+    from mediakit.media import staging
+
+    # What another saver has listed as its own is gone when this one looks at it.
+    monkeypatch.setattr(staging, "_STALE_SECONDS", -1)
+    listed = os.scandir
+
+    class Gone:
+        """A folder whose private files get their names between the listing and the look."""
+
+        def __init__(self, folder):
+            self._entries = listed(folder)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *problem):
+            self._entries.close()
+
+        def __iter__(self):
+            for entry in list(self._entries):
+                if entry.name.endswith(".part"):
+                    os.unlink(entry.path)
+                yield entry
+
+    (tmp_path / ".ai-media-x.part").write_bytes(b"half")
+    monkeypatch.setattr(os, "scandir", Gone)
+    _, _, ended = kept(host, tmp_path, "png", "image", answer(200, content("png")))
+    assert ended == save.SavingEnded(None)
+
+
 # -- files that are only given with the key ---------------------------------------------------------------
 
 
