@@ -142,7 +142,7 @@ def test_kitty_gets_the_picture_in_pieces(scripts):
     picture = kitty_picture(written)
     path = next(event["path"] for event in events if event["event"] == "asset")
     assert picture.size == (320, 320)  # 20 of 24 lines, of 16 pixels each
-    assert likeness(picture, path) < 5 and path.encode() not in written
+    assert likeness(picture, path) < 5
 
 
 def test_iterm2_gets_the_picture_as_a_file(scripts):
@@ -180,7 +180,7 @@ def test_a_video_is_a_path_everywhere(scripts):
 
 def test_nothing_is_shown_without_the_flag_or_into_a_pipe(scripts):
     _, written = make(scripts, env=KITTY)
-    assert b"\x1b_G" not in written and b"out/" not in written
+    assert b"\x1b_G" not in written
     arguments = ["--provider", "sandbox", "--task", "t2i", "--prompt", "x", "--output-dir", "out", "--show"]
     assert scripts.run("create_and_wait.py", *arguments, env=KITTY).stderr == ""
 
