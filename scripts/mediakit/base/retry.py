@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 HEARTBEAT = 15.0
+# Told within one HEARTBEAT: causes can take turns, and a message can have a number of its own.
+_MOST_CAUSES = 5
 
 
 class Backoff:
@@ -33,17 +35,19 @@ class Throttle:
 
     def __init__(self) -> None:
         self._cause: object = None
-        self._told_at = 0.0
+        self._told_at: list[float] = []
         self.count = 0
 
     def allows(self, cause: object, now: float) -> bool:
         """Whether to tell of `cause` at `now`, seconds on any monotonic clock."""
         self.count += 1
-        if cause == self._cause and now - self._told_at < HEARTBEAT:
+        self._told_at = [moment for moment in self._told_at if now - moment < HEARTBEAT]
+        if (cause == self._cause and self._told_at) or len(self._told_at) >= _MOST_CAUSES:
             return False
-        self._cause, self._told_at = cause, now
+        self._cause = cause
+        self._told_at.append(now)
         return True
 
     def forget(self) -> None:
         """What repeated itself is over: the next message is told."""
-        self._cause, self.count = None, 0
+        self._cause, self._told_at, self.count = None, [], 0

@@ -12,9 +12,16 @@ import re
 from ..base import codes, errors, paths
 from .events import Output
 
+# What reads like a name; a key has digits and capitals in between.
+_FLAG = re.compile(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
+
 
 class Parser(argparse.ArgumentParser):
-    """argparse that fails with a Failure and never repeats a value (it may be a key)."""
+    """argparse that fails with a Failure and never repeats a value (it may be a key).
+
+    field_names  (arguments) -> names of models' fields, which people take for flags
+    about        (arguments) -> what they say of the job that every result is to tell, as Console.about
+    """
 
     def __init__(self, description: str, examples: str, **options):
         super().__init__(
@@ -27,6 +34,8 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("--version", action="store_true", help="write a version event and stop")
         self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
+        self.field_names = lambda arguments: ()
+        self.about = lambda arguments: {}
         self._runs_jobs = False
 
     def add_output_flags(self, group) -> None:
@@ -61,22 +70,32 @@ class Parser(argparse.ArgumentParser):
         if self._runs_jobs and arguments.brief and arguments.verbose:
             raise errors.bad_argument("--brief", "expected without --verbose")
         if unknown:
-            # A short flag can have its value attached, a long one after an equals sign.
-            flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]
-            more = f", nor are {', '.join(flag[:60] for flag in flags[1:])}" if flags[1:] else ""
-            raise errors.bad_argument(
-                flags[0][:60] if flags else "arguments",
-                f"not a flag of this script{more}{self._meant(flags[0])}" if flags else "a value without a flag",
-                "What stands after it is not repeated here: it may be a secret.",
-                "Run the script with --help for its flags and examples.",
-                "A key is never taken from an argument: set the environment variable or use --key-stdin.",
-            )
+            raise self._unknown(unknown, arguments)
         return arguments
 
-    def _meant(self, flag: str) -> str:
+    def _unknown(self, words: list[str], arguments: argparse.Namespace) -> errors.Failure:
+        # A short flag can have its value attached, a long one after an equals sign. What does not look like the name
+        # of a flag may be a secret.
+        flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in words if word[:1] == "-"]
+        named = [flag for flag in flags if _FLAG.fullmatch(flag)]
+        more = f", nor are {', '.join(named[1:])}" if named[1:] else ""
+        told = f"not a flag of this script{more}" if flags else "a value without a flag"
+        return errors.bad_argument(
+            named[0] if named else "arguments",
+            told + (self._meant(named[0], arguments) if named else ""),
+            "What stands after it is not repeated here: it may be a secret.",
+            "Run the script with --help for its flags and examples.",
+            "A key is never taken from an argument: set the environment variable or use --key-stdin.",
+        )
+
+    def _meant(self, flag: str, arguments: argparse.Namespace) -> str:
         from difflib import get_close_matches
 
-        near = get_close_matches(flag[:60], self._option_string_actions, n=1, cutoff=0.75)
+        fields = {name.replace("_", "").lower(): name for name in self.field_names(arguments)}
+        field = fields.get(flag.replace("-", "").replace("_", "").lower())
+        if field:
+            return f"; a field of models is given as --param {field}=VALUE, a file as --input {field}=PATH"
+        near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.75)
         return f"; did you mean {near[0]}?" if near else ""
 
 

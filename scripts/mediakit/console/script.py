@@ -45,6 +45,7 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
             from .dependencies import require
 
             require(console.script)
+        console.about.update(reads.about(arguments))
         paths.choose_state(arguments.state_dir)
         return main(console, arguments)
     except SystemExit:  # argparse after --help

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 def add_connection_flags(parser) -> None:
     names = providers.names()
+    parser.about = _about
     group = parser.add_argument_group("service")
     group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")
     add_address_flags(group)
@@ -38,6 +39,11 @@ def add_connection_flags(parser) -> None:
     group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
         help="through the service's own command-line program or not; auto: if it is there and no --base-url is given",
     )  # fmt: skip
+
+
+def _about(given: argparse.Namespace) -> dict:
+    """Nothing that the sandbox makes is what was asked for, and a refusal of it is none of a service."""
+    return {"practice": True} if given.provider and providers.load(given.provider).embedded else {}
 
 
 def add_address_flags(group) -> None:
@@ -56,6 +62,14 @@ def add_address_flags(group) -> None:
     group.add_argument(
         "--trust-dotenv", action="store_true", help="take keys also from a ./.env that came with its repository"
     )
+
+
+def _field_names(given: argparse.Namespace) -> set[str]:
+    """The fields of the named service's models; of all services' where none is named."""
+    from ..services import payloads
+
+    names = [given.provider] if given.provider else providers.names()
+    return {field for name in names for field in payloads.names_of_service(providers.load(name))}
 
 
 def add_spending_flags(parser) -> None:
@@ -88,6 +102,7 @@ def _amount(text: str):
 
 def add_request_flags(parser) -> None:
     """What is asked for; `create_request` reads them."""
+    parser.field_names = _field_names
     what = parser.add_argument_group("what to make")
     tasks = ",".join(providers.TASKS)
     what.add_argument("--from", dest="source", metavar="FILE", help="the same again: the JSON file beside a result")
