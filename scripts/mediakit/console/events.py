@@ -142,10 +142,17 @@ class Console:
         except (OSError, ValueError, AttributeError) as problem:  # closed by the reader, or never open
             raise ClosedPipe from problem
 
+    def under_way(self) -> dict:
+        """What about_job says; nothing where just that is at fault."""
+        try:
+            return self.about_job()
+        except Exception:
+            return {}
+
     def failure(self, failure: errors.Failure, **more) -> int:
         """The `error` event of a Failure."""
         fields = {
-            **self.about_job(),
+            **self.under_way(),
             "error": failure.code,
             "category": failure.category,
             "message": failure.message,
@@ -173,6 +180,10 @@ class Console:
         """A line for people and for nobody else; never raises, and any thread may call it."""
         self.clear_status()
         self._show(plain(self.redactor.text(text), 2000) + "\n")
+
+    def show(self, text: str) -> None:
+        """Lines for whoever looks for a bug; never raises."""
+        self._show(self.redactor.text(text))
 
     @staticmethod
     def _show(text: str) -> None:

@@ -47,7 +47,7 @@ def _terminal(event: dict, _) -> list[str]:
 
 
 def _error(event: dict, _) -> list[str]:
-    return [f"error: {event['message']}", *(f"  {line}" for line in event["guidance"])]
+    return [f"error: {event['message']}", *(f"- {line}" for line in event["guidance"])]
 
 
 def _summary(event: dict, _) -> list[str]:

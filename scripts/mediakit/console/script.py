@@ -8,7 +8,6 @@ import warnings
 
 from .. import __version__
 from ..base import errors, paths
-from ..base.text import plain
 from . import signals
 from .events import ClosedPipe, Console
 
@@ -29,7 +28,17 @@ def run(script: str, parser, main, needs_packages=None) -> None:
     except ClosedPipe:
         _discard_stdout()
         code = 141
+    except BaseException as problem:  # telling of it has failed too: once more, with nothing that could be at fault
+        code = 1 if console.ended else _told_plainly(script, problem)
     _leave(code)
+
+
+def _told_plainly(script: str, problem: BaseException) -> int:
+    try:
+        return Console(script).failure(_bug(type(problem).__name__))
+    except ClosedPipe:
+        _discard_stdout()
+        return 141
 
 
 def _guarded(console: Console, parser, main, needs_packages) -> int:
@@ -38,7 +47,11 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
         console.redactor.protect_environment()
         reads = parser()
         console.output = reads.output(sys.argv[1:])
-        arguments = reads.parse(sys.argv[1:])
+        try:
+            arguments = reads.parse(sys.argv[1:])
+        except SystemExit:  # argparse after --help
+            signals.ignore()
+            return _flush_help()
         if arguments.version:
             return console.result("version", 0, version=__version__)
         if needs_packages and needs_packages(arguments):
@@ -48,15 +61,14 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
         console.about.update(reads.about(arguments))
         paths.choose_state(arguments.state_dir)
         return main(console, arguments)
-    except SystemExit:  # argparse after --help
-        signals.ignore()
-        return _flush_help()
     except errors.Failure as failure:
         return console.failure(failure)
     except errors.Interrupted as interruption:
         return console.result(
-            "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.about_job()}
+            "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.under_way()}
         )
+    except KeyboardInterrupt:  # before the signals were caught
+        return console.result("interrupted", 130, **{"outcome": "not_sent", **console.under_way()})
     except ClosedPipe:
         raise
     except BaseException as problem:
@@ -80,21 +92,28 @@ def _flush_help() -> int:
     return 0
 
 
+def _words(bug: BaseException) -> str:
+    try:
+        return f"{type(bug).__name__}: {bug}"
+    except Exception:  # its text is what fails
+        return type(bug).__name__
+
+
 def _internal_error(console: Console, bug: BaseException) -> int:
     if os.environ.get("AI_MEDIA_DEBUG") == "1":
         import traceback
 
-        sys.stderr.write(console.redactor.text("".join(traceback.format_exception(bug))))
-    if console.ended:
-        return 1
-    return console.failure(
-        errors.Failure(
-            "internal_error",
-            f"internal error: {plain(console.redactor.text(f'{type(bug).__name__}: {bug}'))}",
-            "internal",
-            guidance=["Set AI_MEDIA_DEBUG=1 to see where, and report it."],
-            retryable=False,
-        )
+        console.show("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)))
+    return 1 if console.ended else console.failure(_bug(console.plain(_words(bug))))
+
+
+def _bug(words: str) -> errors.Failure:
+    return errors.Failure(
+        "internal_error",
+        f"internal error: {words}",
+        "internal",
+        guidance=["Set AI_MEDIA_DEBUG=1 to see where, and report it."],
+        retryable=False,
     )
 
 

@@ -1,0 +1,117 @@
+"""At a terminal a person reads lines, and a pipe gets its JSON all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conftest import PATIENCE, SCRIPTS, read_events
+from fake_service import WITH_KEY, FakeService, answer, create_arguments, event, stream
+
+pty = pytest.importorskip("pty", reason="pseudo-terminals are a matter of POSIX systems")
+
+MADE = ["create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a boat", "--output-dir", "out"]
+CLEARED = "\r\x1b[K"
+
+
+class Terminal:
+    """A terminal, and all that was written to it."""
+
+    def __init__(self):
+        self._ours, self.theirs = pty.openpty()
+        self._written = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                piece = os.read(self._ours, 65536)
+            except OSError:  # the last one that had it open has closed it
+                return
+            self._written += piece
+
+    def close(self) -> str:
+        os.close(self.theirs)
+        self._reader.join(PATIENCE)
+        os.close(self._ours)
+        return self._written.decode()
+
+
+def at_terminal(scripts, *words: str, piped: bool = False) -> tuple[int, str, bytes]:
+    """The exit code, what the terminal got, and what the pipe got where stdout is one."""
+    terminal = Terminal()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / words[0]), *words[1:]],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if piped else terminal.theirs, stderr=terminal.theirs,
+        env=scripts.environment(**WITH_KEY), cwd=scripts.folder, timeout=PATIENCE,
+    )  # fmt: skip
+    return done.returncode, terminal.close(), done.stdout or b""
+
+
+def lines(told: str) -> list[str]:
+    """What stays on the screen: without the live line."""
+    shown = (line.rpartition(CLEARED)[2] for line in told.replace("\r\n", "\n").split("\n"))
+    return [line for line in shown if line]
+
+
+def test_a_person_reads_a_line_a_state_and_where_the_file_is(scripts):
+    code, told, _ = at_terminal(scripts, *MADE)
+    (saved,) = [line for line in lines(told) if line.startswith("saved: ")]
+    assert code == 0 and os.path.isfile(saved.removeprefix("saved: "))
+    assert lines(told)[0].startswith("sandbox ") and "(practice)" in lines(told)[0]
+    assert [line for line in lines(told) if line.startswith("IN_")] == ["IN_QUEUE", "IN_PROGRESS"]
+    assert lines(told)[-1].startswith("succeeded in ") and '{"event"' not in told
+
+
+def test_a_pipe_has_its_json_while_the_person_reads(scripts):
+    code, told, piped = at_terminal(scripts, *MADE, piped=True)
+    assert code == 0 and read_events(piped)[-1]["ok"] is True
+    assert "saved: " in told and '{"event"' not in told
+
+
+@pytest.mark.parametrize("flag", ["--json", "--verbose", "--brief"])
+def test_json_is_on_the_terminal_if_it_is_asked_for(scripts, flag):
+    code, told, _ = at_terminal(scripts, *MADE, flag)
+    events = [json.loads(line) for line in lines(told) if line.startswith('{"event"')]
+    assert code == 0 and events[-1]["event"] == "terminal" and (len(events) == 1) is (flag == "--brief")
+
+
+def test_a_result_that_was_asked_for_is_json_on_the_terminal_too(scripts):
+    code, told, _ = at_terminal(scripts, *MADE, "--dry-run")
+    assert code == 0 and json.loads(lines(told)[-1])["event"] == "plan"
+    code, told, _ = at_terminal(scripts, "preflight.py", "--provider", "sandbox")
+    assert json.loads(lines(told)[-1])["event"] == "preflight"
+
+
+def test_a_person_reads_why_and_how_to_go_on(scripts):
+    code, told, _ = at_terminal(scripts, *MADE, "--param", "no_such_field=1")
+    assert code == 22 and any(line.startswith("error: ") and "no_such_field" in line for line in lines(told))
+    assert any(line.startswith("- ") for line in lines(told))
+    with FakeService(create=stream(event()), read=answer(200, {"id": "gen_1", "status": "IN_PROGRESS"})) as service:
+        code, told, _ = at_terminal(scripts, "create_and_wait.py", *create_arguments(service), "--poll-timeout", "0")
+    assert code == 11 and lines(told)[-1].startswith("go on with: ") and "jobs.py resume job_" in lines(told)[-1]
+
+
+def test_a_person_with_several_jobs_reads_of_each(scripts):
+    code, told, _ = at_terminal(scripts, *MADE, "--copies", "2")
+    assert code == 0 and sum(line.startswith("saved: ") for line in lines(told)) == 2
+    assert "2 of 2 jobs succeeded" in lines(told) and '{"event"' not in told
+
+
+def test_what_a_service_says_moves_no_cursor(scripts):
+    with FakeService(create=answer(400, {"message": "a\x1b[2J\x07b\r\n\u202ec"})) as service:
+        code, told, _ = at_terminal(scripts, "create_and_wait.py", *create_arguments(service))
+    assert code == 22 and "\x1b[2J" not in told and "\x07" not in told and "\u202e" not in told
+
+
+def test_no_secret_is_on_the_terminal(scripts):
+    key = WITH_KEY["SKILLS_VIDEO_API_KEY"]
+    with FakeService(create=stream(event(f"S {key}"), event("FAILED", error={"message": f"m {key}"}))) as service:
+        code, told, _ = at_terminal(scripts, "create_and_wait.py", *create_arguments(service))
+    assert code == 10 and key not in told and "[redacted]" in told
