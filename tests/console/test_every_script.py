@@ -22,14 +22,18 @@ HAPPENINGS = {
     "a bug with words that are no text": ("raise Exception('\\udcff\\x00\\u202e')", 1, "error"),
     "a bug in telling the bug": ("raise type('Bug', (Exception,), {'__str__': lambda self: 1 / 0})", 1, "error"),
     "a bug in what is told of the job": (
-        "def main(): import gc, mediakit.console.events as e; "
-        "[setattr(c, 'about_job', lambda: 1 / 0) for c in gc.get_objects() if type(c) is e.Console]; 1 / 0",
+        (
+            "def main(): import gc, mediakit.console.events as e; "
+            "[setattr(c, 'about_job', lambda: 1 / 0) for c in gc.get_objects() if type(c) is e.Console]; 1 / 0"
+        ),
         1,
         "error",
     ),
     "a bug in telling of a failure": (
-        "import mediakit.console.events as e; really = e.Console.failure; "
-        "e.Console.failure = lambda self, failure: setattr(e.Console, 'failure', really) or 1 / 0; 1 / 0",
+        (
+            "import mediakit.console.events as e; really = e.Console.failure; "
+            "e.Console.failure = lambda self, failure: setattr(e.Console, 'failure', really) or 1 / 0; 1 / 0"
+        ),
         1,
         "error",
     ),

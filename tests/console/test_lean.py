@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 
 import pytest
 
-from conftest import KEY, SCRIPTS, read_events
-from fake_service import FakeService, answer, create, event, hang, job, stream
+from conftest import KEY
+from fake_service import FakeService, answer, create, event, job, stream
 from sandbox_job import flags
 
 BRIEF = ["event", "time", "ok", "provider", "model", "job", "generation_id", "state", "files", "usage", "error",
