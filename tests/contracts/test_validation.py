@@ -205,7 +205,8 @@ def body_for(model: str, task: str) -> dict:
 @pytest.mark.parametrize("model, task, media", RUNS, ids=[f"{task}-{model}" for model, task, _ in RUNS])
 def test_every_task_of_every_model_with_a_complete_contract_runs(scripts, sandbox, model, task, media):
     body = json.dumps(body_for(model, task))
-    run = create(scripts, sandbox, "--model", model, "--payload-file", "-", "--output-dir", "out", stdin=body)
+    files = ("--payload-file", "-", "--output-dir", "out", "--verbose")
+    run = create(scripts, sandbox, "--model", model, *files, stdin=body)
     assert run.code == 0, run.events
     assert run.first("asset")["media_type"].startswith(media)
     assert run.result["response"]["input"] == json.loads(body)

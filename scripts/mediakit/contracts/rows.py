@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .callbacks import is_callback
 from .facts import Choice, Facts, View
 from .files import takes_file
 
@@ -61,6 +62,7 @@ def _row(view: View, name: str, schema: Any, required: bool, path: tuple, budget
     if len(levels) > 1:
         result["items"] = _item_limits(levels[-1])
     result["takes_file"] = takes_file(name, levels)
+    result["callback"] = is_callback(name, facts.get("callback", False)) or None
     result["description"] = one_line(
         facts.get("description") or facts.get("title") or levels[-1].get("description") or ""
     )

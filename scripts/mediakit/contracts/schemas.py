@@ -166,9 +166,11 @@ class SchemaBuilder:
 
     @staticmethod
     def _take_own_words(schema: dict, result: dict) -> None:
-        """What the bundled contracts add: the kind of file, and values that are known not to be all."""
+        """What the bundled contracts add: kinds of files, callbacks, and values that are known not to be all."""
         if isinstance(schema.get("x-media"), str):
             result["x-media"] = schema["x-media"]
+        if schema.get("x-callback") is True:
+            result["x-callback"] = True
         stated = schema.get("x-file")
         if isinstance(stated, dict):
             limits = {
