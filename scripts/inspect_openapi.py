@@ -74,11 +74,11 @@ def main(console, given):
     if given.refresh:
         _refresh(console, given)
     if given.list_endpoints:
-        listed = _list(given)
+        listed = _list(console, given)
         if not (given.endpoint or given.model):
             return console.result("endpoints", 0, **listed)
         console.emit("endpoints", **listed)
-    operation = _operation(given)
+    operation = _operation(console, given)
     if payload is not None:
         return _validate(console, operation, payload[0])
     from mediakit.contracts.summary import summary
@@ -123,7 +123,7 @@ def _refresh(console, given):
     from mediakit.services import live
 
     if given.model:
-        live.refresh_contract(_service(given), given.model, given.base_url)
+        live.refresh_contract(console, _service(given), given.model, given.base_url)
     else:
         live.refresh_models(console, _service(given), given.base_url, given.trust_base_url)
 
@@ -134,34 +134,38 @@ def _service(given):
     return given.provider if given.provider in catalogue.services() else providers.load(given.provider).speaks
 
 
-def _document(given):
-    """The document that was named; a model's own comes before its platform's."""
+def _document(console, given):
+    """The document that was named; one that comes from another host than was named is told as such."""
     from mediakit import contracts
     from mediakit.services import conventions
 
     if not given.openapi:
         return conventions.document(_service(given))
-    from mediakit.http.fetching import Fetcher
+    from mediakit.http.fetching import Fetcher, elsewhere
 
-    return contracts.load(given.openapi, Fetcher(), conventions.of(*([_service(given)] if given.provider else [])))
+    document = contracts.load(given.openapi, Fetcher(), conventions.of(*([_service(given)] if given.provider else [])))
+    host = elsewhere(given.openapi, document.library.root)
+    if host:
+        console.warning("document_elsewhere", "it was redirected: the document comes from {}".format(host))
+    return document
 
 
-def _list(given):
+def _list(console, given):
     from mediakit.contracts import listing
 
     if given.docs:
-        return _list_pages(given)
+        return _list_pages(console, given)
     if not given.openapi:
         return _list_models(given)
     if given.category:
         from mediakit.base.errors import bad_argument
 
         raise bad_argument("--category", "needs --docs or --provider; a document alone has no categories")
-    told = listing.of_document(_document(given), given.task, given.search, given.field, given.verbose)
+    told = listing.of_document(_document(console, given), given.task, given.search, given.field, given.verbose)
     return dict(told, source=given.openapi)
 
 
-def _list_pages(given):
+def _list_pages(console, given):
     from mediakit.base.errors import bad_argument
     from mediakit.contracts import library, listing
 
@@ -169,7 +173,7 @@ def _list_pages(given):
         if getattr(given, flag):
             raise bad_argument("--" + flag, "is not known to a docs.json; use --category or --search")
     pages = library.Library(given.docs)
-    told = listing.of_pages(_document(given), pages.read(pages.root), given.category, given.search)
+    told = listing.of_pages(_document(console, given), pages.read(pages.root), given.category, given.search)
     return dict(told, source=pages.root)
 
 
@@ -184,13 +188,13 @@ def _list_models(given):
     return told
 
 
-def _operation(given):
+def _operation(console, given):
     from mediakit import contracts
 
     if given.endpoint:
-        return contracts.operation(_document(given), given.endpoint)
+        return contracts.operation(_document(console, given), given.endpoint)
     if given.openapi:
-        document = _document(given)
+        document = _document(console, given)
         return contracts.operation(document, _only_create(document))
     return _of_model(given)
 

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from conftest import KEY
+from mediakit.base import errors
+from mediakit.services import catalogue, listing, live, payloads
 
 MODELLIX = {
     "models": [
@@ -54,9 +56,12 @@ def service():
         def do_GET(self):
             self.server.seen.append((self.path, self.headers.get("Authorization")))
             status, body = self.server.answers.get(self.path, (404, {}))
+            location = body.get("Location") if isinstance(body, dict) else None
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
             self.wfile.write(content)
 
@@ -76,26 +81,85 @@ def listed(run, group: str) -> dict:
     return {entry["model"]: entry for entry in run.result[group]}
 
 
-def test_a_refreshed_list_says_what_runs_now_and_is_kept(scripts, service):
+class Told:
+    """What a Console would be told."""
+
+    def __init__(self):
+        self.warnings = []
+        self.redactor = self
+
+    def warning(self, code, message):
+        self.warnings.append(code)
+
+    def protect(self, secret):
+        pass
+
+
+@pytest.fixture
+def at_home(service, monkeypatch, tmp_path):
+    """The server is where the catalogue says that the service itself is; state is the test's own."""
+    live_rules = catalogue.document("modellix")["live"]
+    monkeypatch.setitem(live_rules, "origin", service.url)
+    monkeypatch.setitem(live_rules, "contract_url", service.url + "/models/{model}/api_schema")
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("MODELLIX_API_KEY", KEY)
+    monkeypatch.setattr(catalogue, "_now", {})
+    return service
+
+
+def test_a_refreshed_list_says_what_runs_now_and_is_kept(at_home):
+    at_home.answers["/api/v1/models"] = (200, MODELLIX)
+    console = Told()
+    live.refresh_models(console, "modellix", None, False)
+    assert at_home.seen == [("/api/v1/models", f"Bearer {KEY}")] and console.warnings == []
+    catalogue._now.clear()
+    found = listing.models(["modellix"], listing.Wish())
+    assert [line["model"] for line in found["runs"]] == ["bytedance/seedance-1.5-pro-t2v"]
+    others = {line["model"]: line for line in found["listed_only"]}
+    assert others["acme/new-model"]["tasks"] == ["t2i"] and not any(".." in model for model in others)
+
+
+def test_a_refreshed_contract_is_kept(at_home):
+    at_home.answers["/models/google/nano-banana-2/api_schema"] = (200, SCHEMA)
+    live.refresh_contract(Told(), "modellix", "google/nano-banana-2")
+    catalogue._now.clear()
+    found = payloads.contract_of_model("modellix", "google/nano-banana-2")
+    assert [row["name"] for row in found.fields()] == ["prompt", "brand_new"]
+
+
+def test_what_another_host_says_serves_this_run_and_is_told(scripts, service):
     service.answers["/api/v1/models"] = (200, MODELLIX)
     arguments = ("inspect_openapi.py", "--provider", "modellix", "--list-endpoints")
+    before = scripts.run(*arguments).result["runs"]
     run = scripts.run(*arguments, "--refresh", "--base-url", service.url, env={"MODELLIX_API_KEY": KEY})
     assert run.code == 0 and KEY not in run.stdout.decode()
-    assert service.seen == [("/api/v1/models", f"Bearer {KEY}")]
-    kept = scripts.run(*arguments)
-    for found in (run, kept):
-        assert set(listed(found, "runs")) == {"bytedance/seedance-1.5-pro-t2v"}
-        assert listed(found, "listed_only")["acme/new-model"]["tasks"] == ["t2i"]
-        assert not any(".." in model for model in listed(found, "listed_only"))
+    assert run.first("warning")["code"] == "document_elsewhere"
+    assert set(listed(run, "runs")) == {"bytedance/seedance-1.5-pro-t2v"}
+    assert scripts.run(*arguments).result["runs"] == before, "it was kept as the service's own"
 
 
-def test_a_list_that_cannot_be_kept_is_one_clear_error(scripts, service):
-    service.answers["/api/v1/models"] = (200, {"models": []})
-    (scripts.folder / "state").mkdir(mode=0o700)
-    (scripts.folder / "state" / "live").write_text("")
-    arguments = ("--provider", "modellix", "--list-endpoints", "--refresh", "--base-url", service.url)
-    run = scripts.run("inspect_openapi.py", *arguments, env={"MODELLIX_API_KEY": KEY})
-    assert (run.code, run.result["field"]) == (2, "--refresh"), run.result
+def test_a_redirect_to_another_host_is_told_and_not_kept(at_home):
+    away = at_home.url.replace("127.0.0.1", "localhost") + "/x"
+    at_home.answers["/models/google/nano-banana-2/api_schema"] = (302, {"Location": away})
+    at_home.answers["/x"] = (200, SCHEMA)
+    console = Told()
+    live.refresh_contract(console, "modellix", "google/nano-banana-2")
+    assert console.warnings == ["document_elsewhere"]
+    assert "brand_new" in [
+        row["name"] for row in payloads.contract_of_model("modellix", "google/nano-banana-2").fields()
+    ]
+    catalogue._now.clear()
+    names = [row["name"] for row in payloads.contract_of_model("modellix", "google/nano-banana-2").fields()]
+    assert "brand_new" not in names
+
+
+def test_a_list_that_cannot_be_kept_is_one_clear_error(at_home, tmp_path):
+    at_home.answers["/api/v1/models"] = (200, {"models": []})
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "live").write_text("")
+    with pytest.raises(errors.Failure) as raised:
+        live.refresh_models(Told(), "modellix", None, False)
+    assert raised.value.fields["field"] == "--refresh"
 
 
 def test_a_refreshed_list_may_hold_models_for_every_task(scripts, service):
@@ -118,17 +182,6 @@ def test_a_live_price_counts_and_what_cannot_be_executed_is_only_listed(scripts,
     assert service.seen == [("/v1/models", None)]
     assert listed(run, "runs")["fal.flux-dev"]["price"]["amount"] == 0.03
     assert listed(run, "listed_only")["fal.nano-banana-2"]["in_live_list"] is False
-
-
-def test_a_contract_that_the_service_publishes_replaces_the_bundled_one(scripts, service):
-    service.answers["/models/google/nano-banana-2/api_schema"] = (200, SCHEMA)
-    arguments = ("inspect_openapi.py", "--provider", "modellix", "--model", "google/nano-banana-2")
-    before = scripts.run(*arguments).result
-    run = scripts.run(*arguments, "--refresh", "--base-url", service.url)
-    after = scripts.run(*arguments)
-    names = [[row["name"] for row in result["fields"]] for result in (before, run.result, after.result)]
-    assert "brand_new" not in names[0] and names[1] == names[2] == ["prompt", "brand_new"]
-    assert service.seen == [("/models/google/nano-banana-2/api_schema", None)]
 
 
 # answer -> exit code

@@ -237,6 +237,11 @@ WARNINGS = {
         "service", "the model's contract cannot vouch for every field", "look at the service's own page of the model"
     ),
     "unknown_status": Warn("service", "the service reports a status that is not known here; waiting goes on", ""),
+    "document_elsewhere": Warn(
+        "service",
+        "a document or list comes from another host than it was asked of; it is not kept",
+        "check the address",
+    ),
     "foreign_event": Warn("service", "the stream told of another job; that was ignored", ""),
     "type_differs": Warn(
         "files", "a result is another kind of file than the service said; it is saved as what it is", ""

@@ -6,13 +6,13 @@ import time
 from urllib.parse import urljoin, urlsplit
 
 from ..contracts import ContractError
+from ..contracts.bounds import MAX_BYTES
 from . import addresses, faults, receiving, sessions
 from .exchange import Exchange
 
 TIMEOUT = 20.0
 # Seconds for the bytes of one document: a host that sends a byte now and then is never silent.
 LONGEST = 300.0
-MAX_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 5
 _CHUNK = 65536
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -66,6 +66,14 @@ class Fetcher:
             allow_redirects=False,
             stream=True,
         )
+
+
+def elsewhere(named: str, final: str) -> str | None:
+    """The host that a document came from, where that is another origin than the one that was named."""
+    try:
+        return None if addresses.origin_of(named) == addresses.origin_of(final) else _host(final)
+    except ValueError:
+        return None  # a file, or no address
 
 
 class _Reach:

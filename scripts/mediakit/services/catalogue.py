@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from typing import Any
 
 from ..base import documents, paths
 from . import providers
@@ -76,8 +77,19 @@ def defaults(service: str) -> dict[str, str]:
 # -- what was fetched from the service ------------------------------------------------------------
 
 
+# What was fetched from another host than the service's: for this process, never in a file.
+_now: dict[tuple[str, str], Any] = {}
+
+
+def use_now(service: str, name: str, value: dict) -> None:
+    """Let this process use a list ("models") or a model's contract in place of a kept one."""
+    _now[service, name] = value
+
+
 def kept_models(service: str) -> dict | None:
     """`{seen, source, models: [{model, tasks, media, price, runs}]}` as live.refresh_models kept it."""
+    if (service, "models") in _now:
+        return _now[service, "models"]
     path = kept_path(service, "models")
     try:
         with open(path, encoding="utf-8") as file:
@@ -87,10 +99,14 @@ def kept_models(service: str) -> dict | None:
         return None
 
 
-def kept_contract(service: str, model: str) -> str | None:
-    """The path of a model's contract that was fetched from its service, or None."""
+def kept_contract(service: str, model: str):
+    """The contracts.Document of a model that was fetched from its service, or None. Raises ContractError."""
+    from .. import contracts
+
+    if (service, model) in _now:
+        return contracts.from_data(_now[service, model])
     path = kept_path(service, model)
-    return path if path and os.path.exists(path) else None
+    return contracts.load(path) if path and os.path.exists(path) else None
 
 
 def kept_path(service: str, name: str) -> str | None:

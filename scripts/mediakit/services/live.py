@@ -4,7 +4,8 @@
     refresh_contract   fetch the contract that a service publishes of one model, and keep it
 
 Where a service publishes what is said under `live` in its catalogue. What comes from there is data:
-it is bounded, and a name in it never becomes a path.
+it is bounded, and a name in it never becomes a path. What comes from another host is told as such, serves
+this run, and is never kept as the service's own.
 """
 
 from __future__ import annotations
@@ -46,14 +47,15 @@ def refresh_models(console, service: str, base_url: str | None, trusted: bool) -
     if not isinstance(listed, list):
         raise _unreachable(service, "its answer holds no list of models")
     found = [entry for entry in (_entry(row, live) for row in listed[:_MOST_MODELS]) if entry]
-    kept = {"seen": time.strftime("%Y-%m-%d", time.gmtime()), "source": live["origin"] + live["path"], "models": found}
-    _keep(service, "models", kept)
+    kept = {"seen": time.strftime("%Y-%m-%d", time.gmtime()), "source": origin + live["path"], "models": found}
+    _take(console, service, "models", kept, origin, live["origin"])
     return kept
 
 
-def refresh_contract(service: str, model: str, base_url: str | None = None) -> str:
-    """The path of the contract of a model, fetched now, without a key. Raises Failure."""
+def refresh_contract(console, service: str, model: str, base_url: str | None = None) -> None:
+    """Fetch the contract of a model, without a key. Raises Failure."""
     from .. import contracts
+    from ..contracts import reading
     from ..http.fetching import Fetcher
 
     live = _live(service)
@@ -63,14 +65,22 @@ def refresh_contract(service: str, model: str, base_url: str | None = None) -> s
     url = live["contract_url"].replace("{model}", model)
     if base_url is not None:
         url = addresses.resolve_base_url(base_url, None, True) + urlsplit(url).path
-    _, content = Fetcher()(url)
-    found, words = providers.read_json(content)
-    if found is None:
-        raise _unreachable(service, words)
+    came_from, content = Fetcher()(url)
+    found = reading.parse(content, "The contract")
     document = contracts.from_data(found)  # raises for what is no contract
     if not any(listed.method == "POST" for listed in document.operations()):
         raise _unreachable(service, "what it publishes of that model has no POST")
-    return _keep(service, model, found)
+    _take(console, service, model, found, came_from, live["contract_url"])
+
+
+def _take(console, service: str, name: str, value: dict, came_from: str, own: str) -> None:
+    """Keep what was fetched from the service itself; use for this run what came from elsewhere, and say so."""
+    if addresses.origin_of(came_from) == addresses.origin_of(own):
+        _keep(service, name, value)
+        return
+    host, own_host = urlsplit(came_from).hostname, urlsplit(own).hostname
+    console.warning("document_elsewhere", f"it comes from {host} and not from {own_host}; it serves this run only")
+    catalogue.use_now(service, name, value)
 
 
 def _live(service: str) -> dict:
@@ -124,7 +134,7 @@ def _runs(row, live: dict) -> bool:
     return all(point(row, pointer) == wanted for pointer, wanted in live.get("runs_when", {}).items())
 
 
-def _keep(service: str, name: str, value: dict) -> str:
+def _keep(service: str, name: str, value: dict) -> None:
     path = catalogue.kept_path(service, name)
     if path is None:
         raise errors.bad_argument("--refresh", "there is no folder to keep it in; set AI_MEDIA_HOME to one")
@@ -133,7 +143,6 @@ def _keep(service: str, name: str, value: dict) -> str:
         _write(path, value)
     except OSError as problem:
         raise errors.bad_argument("--refresh", f"what was fetched cannot be kept: {problem.strerror}") from None
-    return path
 
 
 def _write(path: str, value: dict) -> None:

@@ -56,10 +56,7 @@ def contract_of_model(service: str, model: str):
 
     kept = catalogue.kept_contract(service, model)
     if kept is not None:
-        document = contracts.load(kept)
-        return contracts.operation(
-            document, next(row.endpoint for row in document.operations() if row.method == "POST")
-        )
+        return contracts.operation(kept, next(row.endpoint for row in kept.operations() if row.method == "POST"))
     entry = catalogue.entry(service, model)
     if entry.get("contract", "none") == "none":
         return None
