@@ -11,7 +11,7 @@ Inside, each module imports only those below it:
     summary      an operation as the `contract` result, small enough to be read
     listing      operations as a list
     search       operations by what is needed of them (pure)
-    operation    one operation
+    operations   one operation
     document     the operations of a document, and how one is found
     template     a body that validates
     fillers      values for what a contract leaves open (pure)
@@ -24,6 +24,7 @@ Inside, each module imports only those below it:
     files        which fields take a file (pure)
     facts        what a schema says about one value, merged (pure)
     judge        whether a value fits a schema
+    values       when JSON values are equal (pure)
     names        slips of the pen (pure)
     patterns     regular expressions in their dialect, and bounded in time
     match        the program that matches those which may take for ever
@@ -39,12 +40,32 @@ Inside, each module imports only those below it:
 
 from __future__ import annotations
 
-from .document import Document, from_data, load, split_endpoint
+from typing import TYPE_CHECKING, Any
+
 from .errors import ContractError
-from .operation import Operation, operation, poll_endpoint
-from .placeholders import is_placeholder, unfilled
+
+if TYPE_CHECKING:
+    from .document import Document, from_data, load, split_endpoint
+    from .operations import Operation, operation, poll_endpoint
+    from .placeholders import is_placeholder, unfilled
 
 __all__ = [
     "ContractError", "Document", "Operation", "from_data", "is_placeholder", "load", "operation", "poll_endpoint",
     "split_endpoint", "unfilled",
 ]  # fmt: skip
+
+_HOMES = {
+    **dict.fromkeys(("Document", "from_data", "load", "split_endpoint"), "document"),
+    **dict.fromkeys(("Operation", "operation", "poll_endpoint"), "operations"),
+    **dict.fromkeys(("is_placeholder", "unfilled"), "placeholders"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room when something of it is first asked for: most commands need the error alone."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value

@@ -13,7 +13,7 @@ from .errors import ContractError
 from .names import name_words
 
 if TYPE_CHECKING:
-    from .operation import Operation
+    from .operations import Operation
 
 _WORDS = frozenset(
     ("webhook", "webhooks", "callback", "callbacks", "notify", "notification", "notifications", "postback")

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from .facts import View
-from .judge import Fault, same
+from .judge import Fault
 from .names import closest
 from .placeholders import dotted
+from .values import same
 
 MAX_ECHO = 80
 MAX_ALLOWED = 40

@@ -14,7 +14,7 @@ from typing import Any
 
 from .bounds import Work
 from .definitions import definition
-from .judge import Judge, distinct_key
+from .values import distinct_key
 
 Facts = dict[str, Any]
 # id() of a list of branches -> the one branch that counts
@@ -126,6 +126,8 @@ class View:
             return None
         if not {*condition.get("properties", ()), *condition.get("required", ())} <= self._given.keys():
             return None
+        from .judge import Judge
+
         return "then" if Judge(self.root, self._work).fits(self._given, condition) else "else"
 
     @staticmethod

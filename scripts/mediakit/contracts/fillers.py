@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from . import bounds
 from .facts import Facts
 from .files import takes_file
-from .judge import same
 from .placeholders import FORMATS, is_placeholder
 from .rows import one_line
+from .values import same
 
 MAX_VALUES_TRIED = 12
 # Beyond this a float skips whole numbers.

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Callable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
 
 from . import patterns
 from .bounds import Work
 from .definitions import definition
+from .values import distinct_key, same
 
 
-@dataclass
-class Fault:
+class Fault(NamedTuple):
     """One keyword that a value does not fit.
 
     keyword   the keyword, None where the schema is `false`
@@ -35,8 +34,8 @@ class Fault:
     value: Any
     wanted: Any
     schema: Any
-    names: list[str] = field(default_factory=list)
-    branches: dict[int, list[Fault]] = field(default_factory=dict)
+    names: Sequence[str] = ()
+    branches: Mapping[int, list[Fault]] = {}
 
 
 class Judge:
@@ -231,15 +230,6 @@ class Judge:
 # --- values -----------------------------------------------------------------------------------------
 
 
-def same(one: Any, other: Any) -> bool:
-    """JSON equality: 1 and true are different, 1 and 1.0 are not."""
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -268,15 +258,6 @@ def is_multiple(value: float, step: float) -> bool:
     from fractions import Fraction
 
     return Fraction(str(value)) % Fraction(str(step)) == 0
-
-
-def distinct_key(value: Any) -> Any:
-    """Equal for values that are equal in JSON, and for no others; hashable."""
-    if isinstance(value, list):
-        return ("array", tuple(map(distinct_key, value)))
-    if isinstance(value, dict):
-        return ("object", frozenset((name, distinct_key(item)) for name, item in value.items()))
-    return (isinstance(value, bool), value)
 
 
 # --- formats ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from . import search
 from .document import Document, Listed, split_endpoint
 from .errors import ContractError
-from .operation import Operation, poll_endpoint
+from .operations import Operation, poll_endpoint
 
 MAX_LISTED = 200
 # Operations whose bodies are read for a list; each costs up to a tenth of a second.

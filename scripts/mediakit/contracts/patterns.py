@@ -17,12 +17,14 @@ import json
 import os
 import queue
 import re
-import subprocess
 import sys
 import threading
 import time
-import unicodedata
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 MAX_PATTERN = 2_000
 MAX_TEXT = 100_000
@@ -149,6 +151,8 @@ _LONG_NAMES = {
 
 @functools.lru_cache(maxsize=16)
 def _ranges(wanted: str, negated: bool) -> str:
+    import unicodedata
+
     found: list[list[int]] = []
     for code in range(sys.maxunicode + 1):
         if unicodedata.category(chr(code)).startswith(wanted) != negated:
@@ -268,6 +272,8 @@ class _Program:
         return json.loads(line)
 
     def _start(self) -> subprocess.Popen:
+        import subprocess
+
         command = [sys.executable, "-I", "-S", "-B", os.path.join(os.path.dirname(__file__), "match.py")]
         # Nothing of this process's environment is needed there, its keys least of all.
         environment = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}

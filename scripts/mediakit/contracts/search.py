@@ -11,7 +11,7 @@ from .errors import ContractError
 from .rows import one_line
 
 if TYPE_CHECKING:
-    from .operation import Operation
+    from .operations import Operation
 
 MAX_MATCHES = 4
 MAX_VALUES = 12

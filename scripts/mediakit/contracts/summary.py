@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Callable
 
-from .operation import Operation
+from .operations import Operation
 from .rows import one_line
 
 BUDGET = 6_000

@@ -15,8 +15,9 @@ from . import bounds, fillers
 from .explain import Check, explain
 from .facts import Choice, Facts, View
 from .fillers import Filled
-from .judge import Fault, Judge, same
+from .judge import Fault, Judge
 from .placeholders import dotted
+from .values import same
 from .variants import Variant, variants
 
 MAX_CHOICES = 24

@@ -12,8 +12,9 @@ from typing import Any
 from . import bounds
 from .explain import MAX_ALLOWED, Check, explain, problem
 from .facts import Facts, View
-from .judge import Fault, Judge, same
+from .judge import Fault, Judge
 from .names import closest, near_miss
+from .values import same
 from .variants import Variant, variants
 
 MAX_PROBLEMS = 20

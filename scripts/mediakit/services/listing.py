@@ -10,7 +10,7 @@ import json
 from typing import Any, NamedTuple
 
 from ..contracts import listing, search
-from . import catalogue, conventions, payloads, providers
+from . import catalogue, conventions, providers
 
 # Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
 _UNITS = ("usd", "credits")
@@ -72,7 +72,7 @@ def _fitting(service: str, wish: Wish) -> list[_Line]:
             continue
         if wish.category is not None and entry.get("media") != _MEDIA_OF_CATEGORY[wish.category]:
             continue
-        operation = payloads.contract_of_model(service, entry["model"]) if words or wish.field else None
+        operation = _contract_of(service, entry["model"]) if words or wish.field else None
         field = search.field_of(operation, wish.field) if wish.field and operation else None
         if wish.field and field is None:
             continue
@@ -80,6 +80,12 @@ def _fitting(service: str, wish: Wish) -> list[_Line]:
         if matches is not None:
             found.append(_Line(service, entry, matches, field))
     return found
+
+
+def _contract_of(service: str, model: str):
+    from .payloads import contract_of_model
+
+    return contract_of_model(service, model)
 
 
 def _own_words(entry: dict) -> str:
@@ -148,6 +154,8 @@ def _defaults(services: list[str], wish: Wish) -> dict:
 
 
 def _nearest_fields(services: list[str], field: str) -> list[str]:
+    from . import payloads
+
     names = dict.fromkeys(name for service in services for name in payloads.names_of_service(providers.load(service)))
     return search.nearest(field, names, _NEAREST)
 
