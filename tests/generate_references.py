@@ -44,6 +44,7 @@ TASK_PAGES = {
 SERVICES_PAGE = "services.md"
 EVENTS_PAGE = "events.md"
 CODES_PAGE = "codes.md"
+WARNINGS_PAGE = "warnings.md"
 EVENT_SCHEMA = ROOT / "assets" / "schemas" / "event.schema.json"
 # What a descriptor says about itself or about this program, and no service could leave unknown.
 NOT_OF_A_SERVICE = frozenset(
@@ -95,8 +96,12 @@ def render_pages() -> dict[Path, str]:
         "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
         "left out": render_left_out(services),
     }
-    listed = {"error codes": render_codes(codes.ERRORS), "warning codes": render_codes(codes.WARNINGS)}
-    marked = {**tasks, SERVICES_PAGE: tables, EVENTS_PAGE: {"exit codes": render_exit_codes()}, CODES_PAGE: listed}
+    listed = {
+        EVENTS_PAGE: {"exit codes": render_exit_codes()},
+        CODES_PAGE: {"error codes": render_codes(codes.ERRORS)},
+        WARNINGS_PAGE: {"warning codes": render_codes(codes.WARNINGS)},
+    }
+    marked = {**tasks, SERVICES_PAGE: tables, **listed}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
     return {**pages, **marked_pages, EVENT_SCHEMA: render_event_schema()}
 
