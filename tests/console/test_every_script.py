@@ -129,10 +129,11 @@ def test_a_signal_after_the_result_changes_nothing(scripts, script):
     """From the last line on the exit status is decided."""
     late = (
         "script._leave_really = script._leave; "
-        "script._leave = lambda code: (os.kill(os.getpid(), signal.SIGTERM), script._leave_really(code)); 1 / 0"
+        "script._leave = lambda code: (os.kill(os.getpid(), signal.SIGTERM), script._leave_really(code)); "
+        "from mediakit.base import errors; raise errors.bad_argument('x', 'y')"
     )
     run = run_with(scripts, script, late)
-    assert (run.code, run.result["error"]) == (1, "internal_error")
+    assert (run.code, run.result["error"], run.stderr) == (2, "invalid_arguments", "")
 
 
 def test_the_signals_are_those_of_the_table():
