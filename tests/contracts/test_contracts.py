@@ -246,6 +246,16 @@ def test_a_reference_finds_its_name_however_it_is_encoded(reference, name):
     assert found.template()[0] == {"prompt": "fill-in:prompt", "duration": 5}
 
 
+def test_a_field_that_is_required_and_never_described_is_a_field():
+    found = operation({"type": "object", "properties": {"a": {}}, "required": ["b"], "additionalProperties": False})
+    assert [row["name"] for row in found.fields()] == ["a", "b"]
+    assert not [one for one in found.check({"b": 1}).problems if "did you mean" in one["message"]]
+
+
+def test_a_field_may_have_no_name():
+    assert operation({"properties": {"": {"type": "string"}}}).fields()[0]["name"] == ""
+
+
 BODIES = [
     (True, {}),
     ({"type": "any"}, {}),

@@ -97,9 +97,9 @@ class Document:
             if self.has(method, path):
                 return self._found(method, path)
         for candidate in candidates:
-            path = self._templated(method, candidate)
-            if path is not None:
-                return self._found(method, path)
+            template = self._templated(method, candidate)
+            if template is not None:
+                return self._found(method, template)
         for path in candidates:  # a broken reference in what was asked for is an error of its own
             if path in self.paths:
                 self._item(path)
@@ -246,7 +246,8 @@ def _servers(level: dict) -> list[dict]:
 
 
 def _filled_in(server: dict) -> str:
-    variables = server.get("variables") if isinstance(server.get("variables"), dict) else {}
+    variables = server.get("variables")
+    variables = variables if isinstance(variables, dict) else {}
     defaults = {
         name: str(item["default"]) for name, item in variables.items() if isinstance(item, dict) and "default" in item
     }
@@ -254,9 +255,10 @@ def _filled_in(server: dict) -> str:
 
 
 def _swagger_server(root: dict) -> str:
-    base = root.get("basePath") if isinstance(root.get("basePath"), str) else ""
+    base, schemes = root.get("basePath"), root.get("schemes")
+    base = base if isinstance(base, str) else ""
     if not isinstance(root.get("host"), str):
         return base
-    schemes = root.get("schemes") if isinstance(root.get("schemes"), list) else []
+    schemes = schemes if isinstance(schemes, list) else []
     scheme = "https" if "https" in schemes or not schemes else str(schemes[0])
     return f"{scheme}://{root['host']}{base}".rstrip("/")

@@ -54,9 +54,9 @@ def explain(view: View, fault: Fault, result: Check) -> None:
         named = [problem((*fault.path, name), _NAMES[fault.keyword]) for name in fault.names]
         result.problems += [found for found in named if found["path"] not in told]
         return
-    say = _MESSAGES.get(fault.keyword)
+    say = _MESSAGES.get(fault.keyword or "")
     message = say(fault.value, fault.wanted) if say else "does not fit the contract"
-    allowed = {"enum": fault.wanted, "const": [fault.wanted]}.get(fault.keyword)
+    allowed = {"enum": fault.wanted, "const": [fault.wanted]}.get(fault.keyword or "")
     nearest = _nearest_value(fault.value, allowed)
     result.problems.append(problem(fault.path, message, allowed and allowed[:MAX_ALLOWED], nearest))
 

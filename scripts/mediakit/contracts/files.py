@@ -58,7 +58,7 @@ def takes_file(name: str, levels: list[Facts]) -> str | None:
 def _kind_named(words: list[str]) -> str | None:
     kinds = [_MEDIA_WORDS[word] for word in words if word in _MEDIA_WORDS]
     exact = [kind for kind in kinds if kind != "file"]
-    return (exact or kinds or [None])[0]
+    return next(iter(exact or kinds), None)
 
 
 def _is_media_itself(words: list[str]) -> bool:

@@ -281,7 +281,7 @@ def _is_date(text: str) -> bool:
 
 def _is_date_time(text: str) -> bool:
     found = _DATE_TIME.fullmatch(text)
-    return bool(found) and _is_date(found[1])
+    return found is not None and _is_date(found[1])
 
 
 _FORMATS: dict[str, Callable[[str], Any]] = {

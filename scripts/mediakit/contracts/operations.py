@@ -407,4 +407,4 @@ def _any_parameter(path: str) -> str:
 
 def _names_a_job(path: str) -> bool:
     found = re.search(r"/([^/{}]+)/\{[^}]+\}$", path)
-    return bool(found) and found[1].lower() in _POLL_WORDS and path.count("{") == 1
+    return found is not None and found[1].lower() in _POLL_WORDS and path.count("{") == 1

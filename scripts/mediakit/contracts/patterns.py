@@ -12,6 +12,7 @@ keeps look-arounds, which engines without backtracking do not have.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -21,7 +22,7 @@ import sys
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import subprocess
@@ -259,8 +260,9 @@ class _Program:
         began = time.monotonic()
         try:
             process = self._process or self._start()
-            process.stdin.write(json.dumps([pattern, text]).encode() + b"\n")
-            process.stdin.flush()
+            ask = cast(IO[bytes], process.stdin)
+            ask.write(json.dumps([pattern, text]).encode() + b"\n")
+            ask.flush()
             line = self._answers.get(timeout=self._left)
             # What is answered at once costs nothing, else a long batch would use up the time by itself.
             self._left -= max(0.0, time.monotonic() - began - QUICK)
@@ -288,7 +290,8 @@ class _Program:
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):  # what it has not read is lost with it
+                cast(IO[bytes], self._process.stdin).close()
             self._process.wait()
             self._process = None
             atexit.unregister(self._end)

@@ -67,7 +67,7 @@ def _row(view: View, name: str, schema: Any, required: bool, path: tuple, budget
         facts.get("description") or facts.get("title") or levels[-1].get("description") or ""
     )
     result.update(_nested(view, levels, path, budget))
-    return {key: value for key, value in result.items() if value not in (None, "", {}) or key == "default"}
+    return {key: value for key, value in result.items() if value not in (None, "", {}) or key in ("name", "default")}
 
 
 def _nested(view: View, levels: list[Facts], path: tuple, budget: _Budget) -> dict:

@@ -8,6 +8,7 @@ in their own way (`nullable`, `exclusiveMinimum: true`, `type: file`, `example`)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from ..base.pointer import escaped
@@ -85,6 +86,23 @@ _FILE_LIMITS = {
     "least_side": _is_positive,
     "ratio": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_positive, value)),
 }
+
+
+def parts(schema: Any) -> Iterator[tuple[str | None, Any]]:
+    """(field or None, schema) of every schema in one that SchemaBuilder built, itself and its `$defs` included."""
+    pending: list[tuple[str | None, Any]] = [(None, schema)]
+    while pending:
+        name, one = pending.pop()
+        yield name, one
+        if isinstance(one, dict):
+            pending += [(None, one[key]) for key in ONE_SCHEMA if key in one]
+            pending += [(None, inner) for key in SCHEMA_LISTS for inner in one.get(key, ())]
+            pending += [
+                (None, inner)
+                for key in ("$defs", "patternProperties", "dependentSchemas")
+                for inner in one.get(key, {}).values()
+            ]
+            pending += one.get("properties", {}).items()
 
 
 class SchemaBuilder:

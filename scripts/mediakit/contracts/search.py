@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ContractError
 from .rows import one_line
+from .schemas import parts
 
 if TYPE_CHECKING:
     from .operations import Operation
@@ -65,16 +66,9 @@ def _described(operation: Operation) -> dict[str, str]:
     except ContractError:
         return {}
     found: dict[str, str] = {}
-    pending: list[Any] = [schema]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            properties = node.get("properties")
-            for name, item in properties.items() if isinstance(properties, dict) else ():
-                found[name] = f"{found.get(name, '')} {_words(name, item)}"
-            pending += list(node.values())
-        elif isinstance(node, list):
-            pending += node
+    for name, item in parts(schema):
+        if name is not None:
+            found[name] = f"{found.get(name, '')} {_words(name, item)}"
     return found
 
 
@@ -104,7 +98,7 @@ def field_of(operation: Operation, name: str) -> dict | None:
     for key in ("allowed_values", "known_values"):
         if len(shown.get(key, ())) > MAX_VALUES:
             shown.update({"more_values": len(shown[key]) - MAX_VALUES, key: shown[key][:MAX_VALUES]})
-    more = {"required": True} if row["required"] else {}
+    more: dict[str, Any] = {"required": True} if row["required"] else {}
     if len(path) > 1 or path[0] != name:
         more["path"] = ".".join(path)
     says_all = shown.keys() & {"allowed_values", "known_values", "min", "max"} or shown.get("type") == "boolean"

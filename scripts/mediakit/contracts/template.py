@@ -39,7 +39,7 @@ def build(view: View, variant: Variant | None = None, given: dict | None = None)
     known = view.facts(view.root).get("properties", {})
     given = {name: value for name, value in (given or {}).items() if name in known}
     found = variants(view, view.root)
-    order = [variant] if variant else found or [None]
+    order: list[Variant | None] = [variant] if variant else [*found] or [None]
     last: Filled | None = None
     for wanted in order[:MAX_CHOICES]:
         schema = wanted.schema if wanted else view.root

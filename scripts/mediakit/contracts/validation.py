@@ -76,7 +76,8 @@ def _check_names(view: View, schema: Any, value: Any, path: tuple, closed: bool,
     if not isinstance(value, dict):
         return
     facts, elsewhere = _facts_for(view, schema, value)
-    known = facts.get("properties", {})
+    # Some documents require a field and forget to describe it.
+    known = {**{key: {} for key in facts.get("required", ())}, **facts.get("properties", {})}
     for name, item in value.items():
         if name in known:
             if view.facts(known[name]).get("read_only"):
@@ -114,7 +115,7 @@ def _facts_for(view: View, schema: Any, value: dict) -> tuple[Facts, dict[str, s
     if chosen is None:
         return _with_mapped(view, schema, found), {}
     facts = view.facts(chosen.schema, chosen.choice)
-    elsewhere = {}
+    elsewhere: dict[str, str] = {}
     for other in found:
         for name in view.facts(other.schema, other.choice).get("properties", {}):
             elsewhere.setdefault(name, f"{other.field}={str(other.value)[:60]}")
