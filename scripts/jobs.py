@@ -13,7 +13,7 @@
 
 list       newest first              show JOB       everything that is known of one
 resume     JOB or --all-undelivered  reconcile      JOB or --all-unknown
-download   JOB, also once more       spend          by day, service and model
+download   JOB, also once more       spend          by day, service and model, all or --since
 cancel JOB where the service can     forget         JOB or --older-than DAYS
 gallery    a page of the results in --output-dir
 
@@ -70,6 +70,8 @@ def build_parser():
         "--accept-unverified", action="store_true", help="download: take files as they are, also where they look broken"
     )
     parser.add_argument("--attach", metavar="ID", help="reconcile: the id that you found")
+    parser.add_argument("--accept-loss", action="store_true", help="forget: also what is paid for and not delivered")
+    parser.add_argument("--since", metavar="TIME", help="spend: from then on, such as 7d, 12h or 2026-01-31")
     parser.add_argument("--older-than", type=seconds(), metavar="DAYS", help="forget what is settled and older")
     parser.add_argument(
         "--outcome", type=one_of(*OUTCOMES), metavar="{" + ",".join(OUTCOMES) + "}", help="list: only these"
@@ -91,13 +93,13 @@ def main(console, given):
     _check(given)
     if given.action == "gallery":  # about files; it needs no ledger
         return _gallery(console, given)
-    ledger = fallbacks.open_ledger(console, required=True)
+    ledgers = fallbacks.open_to_look(console)
     actions = {
         "list": _list, "show": _show, "resume": _resume, "download": _download, "reconcile": _reconcile,
         "cancel": _cancel, "spend": _spend, "forget": _forget,
     }  # fmt: skip
     try:
-        return actions[given.action](console, given, ledger)
+        return actions[given.action](console, given, ledgers)
     except store.Unusable as problem:
         unusable = entries.unusable(problem)
     raise unusable
@@ -122,6 +124,10 @@ def _check(given):
         raise bad_argument("--key-stdin", "expected with one job: a key is for one service")
     if given.accept_unverified and given.action != "download":
         raise bad_argument("--accept-unverified", "expected with download")
+    if given.since is not None and given.action != "spend":
+        raise bad_argument("--since", "expected with spend")
+    if given.accept_loss and (given.action != "forget" or takes_many):
+        raise bad_argument("--accept-loss", "expected with forget and one job")
     if given.attach is not None and (given.action != "reconcile" or takes_many):
         raise bad_argument("--attach", "expected with reconcile and one job")
 
@@ -131,31 +137,34 @@ def _is_given(given, flag):
     return value is not None and value is not False  # 0 days are given
 
 
-def _found(given, ledger):
+def _found(given, ledgers):
     from mediakit.jobs import listing
 
-    return listing.entry_of(ledger, given.job, given.provider)
+    return listing.found(ledgers, given.job, given.provider)
 
 
 # -- looking -------------------------------------------------------------------------------------------
 
 
-def _list(console, given, ledger):
+def _list(console, given, ledgers):
     from mediakit.jobs import listing
 
-    return listing.list_jobs(console, ledger, given.provider, given.outcome, given.undelivered, given.limit)
+    return listing.list_jobs(console, ledgers, given.provider, given.outcome, given.undelivered, given.limit)
 
 
-def _show(console, given, ledger):
+def _show(console, given, ledgers):
     from mediakit.jobs import listing
 
-    return listing.show_job(console, ledger, _found(given, ledger))
+    return listing.show_job(console, ledgers, _found(given, ledgers))
 
 
-def _spend(console, given, ledger):
+def _spend(console, given, ledgers):
+    import time
+
     from mediakit.jobs import listing
 
-    return listing.show_spending(console, ledger, given.provider)
+    begin = None if given.since is None else listing.since("--since", given.since, time.time())
+    return listing.show_spending(console, ledgers, given.provider, begin)
 
 
 def _gallery(console, given):
@@ -169,52 +178,54 @@ def _gallery(console, given):
 # -- going on ------------------------------------------------------------------------------------------
 
 
-def _resume(console, given, ledger):
-    return _go_on(console, given, ledger, "accepted")
+def _resume(console, given, ledgers):
+    return _go_on(console, given, ledgers, "accepted")
 
 
-def _download(console, given, ledger):
+def _download(console, given, ledgers):
     """Like resume, but for delivered jobs as well, and always into a folder."""
-    return _go_on(console, given, ledger, None, ".")
+    return _go_on(console, given, ledgers, None, ".")
 
 
-def _reconcile(console, given, ledger):
+def _reconcile(console, given, ledgers):
     from mediakit.jobs import existing, flags
 
     if given.attach is None:
-        return _go_on(console, given, ledger, "unknown")
+        return _go_on(console, given, ledgers, "unknown")
+    found = _found(given, ledgers)
     return existing.attach(
-        console, ledger, _found(given, ledger), given.attach,
+        console, found.ledger, found.entry, given.attach,
         flags.connection(given), flags.existing_wait_policy(given), flags.saving(given),
     )  # fmt: skip
 
 
-def _go_on(console, given, ledger, outcome, folder=None):
+def _go_on(console, given, ledgers, outcome, folder=None):
     """Go on with the job that was named, else with every open one of this outcome."""
     from mediakit.jobs import existing, flags, listing
 
     if given.job:
-        found = [_found(given, ledger)]
-        folder = folder and (found[0].output_dir or folder)
+        found = [_found(given, ledgers)]
+        folder = folder and (found[0].entry.output_dir or folder)
     else:
-        found = listing.unfinished(ledger, outcome, given.provider)
+        found = listing.unfinished(ledgers, outcome, given.provider)
     saving = existing.into(folder, flags.saving(given))
-    return existing.go_on(console, ledger, found, flags.connection(given), flags.existing_wait_policy(given), saving)
+    return existing.go_on(console, found, flags.connection(given), flags.existing_wait_policy(given), saving)
 
 
 # -- settling ------------------------------------------------------------------------------------------
 
 
-def _cancel(console, given, ledger):
+def _cancel(console, given, ledgers):
     from mediakit.jobs import listing
 
-    raise listing.cannot_cancel(_found(given, ledger))
+    raise listing.cannot_cancel(_found(given, ledgers).entry)
 
 
-def _forget(console, given, ledger):
+def _forget(console, given, ledgers):
     from mediakit.jobs import listing
 
-    return listing.forget(console, ledger, _found(given, ledger) if given.job else None, given.older_than)
+    found = _found(given, ledgers) if given.job else None
+    return listing.forget(console, ledgers, found, given.older_than, given.accept_loss)
 
 
 if __name__ == "__main__":

@@ -107,9 +107,12 @@ class Scripts:
         }
         return {**clean, **own, **more}
 
-    def start(self, script: str, *arguments: str, env: dict | None = None, cwd=None, stdin=subprocess.DEVNULL):
+    def start(
+        self, script: str, *arguments: str, env: dict | None = None, cwd=None, stdin=subprocess.DEVNULL, prefix=()
+    ):
+        """prefix  words before the command"""
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / script), *arguments],
+            [*prefix, sys.executable, str(SCRIPTS / script), *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

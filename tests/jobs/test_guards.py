@@ -12,6 +12,7 @@ import pytest
 
 from conftest import KEY
 from fake_service import PNG, FakeService, answer, create, event, job, stream, wait
+from mediakit.base import amounts
 from mediakit.base.inbox import Inbox
 from mediakit.console import Console
 from mediakit.http.exchange import Exchange
@@ -95,7 +96,9 @@ def writers(folder, copies: int = 2) -> list[entries.Writer]:
     """So many purchases of the same by this process, all of them sent and without an answer."""
     ledger = store.Ledger(str(folder))
     orders = [
-        store.Order(f"fingerprint {copy}", "request", "a", "b", 0, "", "m", None, None, None, copy, "", "{}", None)
+        store.Order(
+            amounts.digest(copy), amounts.digest("request"), "a", "b", 0, "m", None, None, None, copy, "", "{}", None
+        )
         for copy in range(1, copies + 1)
     ]
     found = [entries.Writer(Console("test"), ledger, one.entry) for one in ledger.claim(orders, [])]

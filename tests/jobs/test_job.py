@@ -12,6 +12,7 @@ import pytest
 
 from conftest import KEY, PATIENCE
 from fake_service import PNG, FakeService, answer, job
+from mediakit.base import amounts
 from mediakit.base.inbox import Signal
 from mediakit.console import Console
 from mediakit.jobs.connection import Connection
@@ -177,7 +178,21 @@ def test_a_signal_ends_each_job_with_the_way_on(tmp_path, phase):
 
 def test_a_bought_job_is_delivered_in_the_ledger_once_its_files_are_there(tmp_path):
     ledger = store.Ledger(str(tmp_path))
-    order = store.Order("f", "request", "a", "b", 0, "", "m", None, None, None, 1, "", '{"prompt": "x"}', None)
+    order = store.Order(
+        amounts.digest("f"),
+        amounts.digest("request"),
+        "a",
+        "b",
+        0,
+        "m",
+        None,
+        None,
+        None,
+        1,
+        "",
+        '{"prompt": "x"}',
+        None,
+    )
     entry = ledger.claim([order], [])[0].entry
     with FakeService(media=[answer(418), answer(200, PNG, media_type="image/png")]) as service:
         done = job("COMPLETED", f"{service.origin}/media/1.png")

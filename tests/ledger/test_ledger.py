@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT, SCRIPTS
-from mediakit.base import amounts, errors
-from mediakit.ledger import store
+from mediakit.base import amounts, errors, times
+from mediakit.ledger import database, locks, spending, store
 
 CREDITS = amounts.Amount.of(12, "credits")
 
@@ -23,12 +25,14 @@ def ledger(tmp_path):
     return store.Ledger(str(tmp_path))
 
 
-def order(prompt="a", *, intent=None, copy=1, price=None, practice=0, account=""):
+def order(
+    prompt="a", *, intent=None, copy=1, price=None, practice=0, payload='{"prompt": "a"}', service="service", origin="o"
+):
     request = amounts.digest(["service", prompt])
     return store.Order(
-        fingerprint=amounts.fingerprint(request, intent, copy), request=request, service="service", origin="o",
-        practice=practice, account=account, model="m", base_url=None, output_dir=None, intent=intent, copy=copy,
-        command="create", payload='{"prompt": "a"}', price=price,
+        fingerprint=amounts.fingerprint(request, intent, copy), request=request, service=service, origin=origin,
+        practice=practice, model="m", base_url=None, output_dir=None, intent=intent, copy=copy,
+        command="create", payload=payload, price=price,
     )  # fmt: skip
 
 
@@ -78,9 +82,24 @@ def test_what_the_same_command_comes_to(ledger, fate):
 
 def test_a_purchase_delivered_after_the_command_began_is_its_own(ledger):
     first = buy(ledger)[0]
-    ledger.record(first.entry.key, "delivered", outcome="accepted", generation_id="g", delivered_at=100.0)
-    assert words(buy(ledger, began_at=99.0)) == ["resume"]
-    assert words(buy(ledger, began_at=101.0)) == ["buy"]
+    ledger.accepted(first.entry.key, "g", "answer")
+    before = times.now()
+    ledger.delivered(first.entry.key, 0)
+    assert words(buy(ledger, began=before)) == ["resume"]
+    assert words(buy(ledger, began=times.now())) == ["buy"]
+
+
+# what was done to the clock after the job was delivered, in seconds; the ticks go on
+@pytest.mark.parametrize("jump", [-86400.0, -60.0, 0.0, 60.0, 86400.0])
+def test_a_clock_that_is_set_makes_nothing_of_a_purchase_that_was_delivered_before(ledger, jump, monkeypatch):
+    first = buy(ledger)[0]
+    ledger.accepted(first.entry.key, "g", "answer")
+    before = times.now()
+    ledger.delivered(first.entry.key, 0)
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + jump)
+    assert words(ledger.look([order()], before)) == ["resume"]
+    assert words(buy(ledger, began=times.now())) == ["buy"]
 
 
 def test_another_intent_another_copy_and_another_prompt_are_other_purchases(ledger):
@@ -123,16 +142,32 @@ def test_retry_unknown_replaces_the_intent_and_its_cost_stays_counted(ledger):
 
 def test_one_id_is_one_job(ledger):
     first, second = buy(ledger, order("a"), order("b"))
-    assert ledger.accepted(first.entry.key, "g", "answer")
-    assert not ledger.accepted(second.entry.key, "g", "the list of running jobs")
+    assert ledger.accepted(first.entry.key, "g", "answer") is None
+    assert ledger.accepted(second.entry.key, "g", "the list of running jobs") == first.entry.key
     assert ledger.find(second.entry.key).generation_id is None
-    assert ledger.unclaimed("service", ["g", "h"]) == ["h"]
+    assert ledger.unclaimed("service", "o", ["g", "h"]) == ["h"]
+    assert ledger.unclaimed("service", "elsewhere", ["g", "h"]) == ["g", "h"]
+
+
+def test_an_id_that_the_service_gives_twice_leaves_both_entries_with_a_way_on(ledger):
+    first, second, there = buy(ledger, order("a"), order("b"), order("c", origin="elsewhere"))
+    assert ledger.accepted(first.entry.key, "1", "answer") is None
+    assert ledger.accepted(second.entry.key, "1", "answer") == first.entry.key
+    assert ledger.accepted(there.entry.key, "1", "answer") is None
+    for bought, prompt, origin, twin in (
+        (first, "a", "o", None), (second, "b", "o", first.entry.key), (there, "c", "elsewhere", None),
+    ):  # fmt: skip
+        found = ledger.find(bought.entry.key)
+        assert (found.generation_id, found.twin, found.closed) == ("1", twin, None)
+        assert words(buy(ledger, order(prompt, origin=origin))) == ["resume"]
 
 
 def test_a_key_is_kept_as_a_salted_hash(ledger, tmp_path):
     assert ledger.account(None) == ""
     assert ledger.account("your_api_key_here") == ledger.account("your_api_key_here") != ledger.account("another_key")
-    ledger.release(buy(ledger, order(account=ledger.account("your_api_key_here")))[0].entry.key)
+    bought = buy(ledger, key="your_api_key_here")[0]
+    assert bought.entry.account == ledger.account("your_api_key_here")
+    ledger.release(bought.entry.key)
     assert all(b"your_api_key_here" not in path.read_bytes() for path in tmp_path.glob("ledger*"))
 
 
@@ -153,7 +188,9 @@ def test_what_is_forgotten_is_gone_but_for_its_cost(ledger):
 
 
 def test_a_newer_ledger_is_left_alone(tmp_path):
-    store.Ledger(str(tmp_path))._database.execute("PRAGMA user_version=99")
+    store.Ledger(str(tmp_path)).close()
+    with sqlite3.connect(tmp_path / database.FILE) as connection:
+        connection.execute("PRAGMA user_version=99")
     with pytest.raises(store.Unusable) as problem:
         store.Ledger(str(tmp_path))
     assert problem.value.kind == "newer"
@@ -287,9 +324,9 @@ def test_the_file_system_of_a_folder_is_that_of_its_last_mount():
         "30 22 0:30 / /home rw shared:1 - nfs4 server:/home rw\n"
         "31 30 0:31 / /home/me/my\\040disk rw - tmpfs tmpfs rw\n"
     )
-    assert store.file_system_of("/home/me", mounts) == "nfs4"
-    assert store.file_system_of("/homestead", mounts) == "ext4"
-    assert store.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
+    assert locks.file_system_of("/home/me", mounts) == "nfs4"
+    assert locks.file_system_of("/homestead", mounts) == "ext4"
+    assert locks.file_system_of("/home/me/my disk/x", mounts) == "tmpfs"
 
 
 def test_a_command_that_ended_before_its_create_does_not_use_up_a_cap(ledger):
@@ -313,7 +350,7 @@ def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(ledger):
     from mediakit.ledger import entries
 
     late = entries.Writer(console.Console("test"), ledger, ledger.find(first.entry.key))
-    assert ledger.accepted(first.entry.key, "g", "answer")
+    assert ledger.accepted(first.entry.key, "g", "answer") is None
     with pytest.raises(store.Unusable):
         late.before_sending()
     late.note("unknown", None, None, None)
@@ -321,7 +358,7 @@ def test_an_id_that_one_process_has_found_is_not_unwritten_by_another(ledger):
 
 
 def test_an_id_is_looked_for_at_the_service_that_is_named(ledger):
-    jobs = buy(ledger, order("a")._replace(service="one"), order("b")._replace(service="other"))
+    jobs = buy(ledger, order("a", service="one"), order("b", service="other"))
     for job in jobs:
         ledger.accepted(job.entry.key, "7", "answer")
     assert [ledger.find("7", service).service for service in ("one", "other", None)] == ["one", "other", "other"]
@@ -348,6 +385,6 @@ ESTIMATES = [
 
 @pytest.mark.parametrize("payload, count, credits", ESTIMATES)
 def test_an_estimate_is_for_as_many_results_as_are_asked_for(ledger, payload, count, credits):
-    bought = buy(ledger, order()._replace(payload=payload))[0]
+    bought = buy(ledger, order(payload=payload))[0]
     ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
-    assert ledger.estimate("service", "m", "n", count).amount == amounts.Amount.of(credits, "credits")
+    assert spending.estimate(ledger.bills("service", "m"), "n", count).amount == amounts.Amount.of(credits, "credits")

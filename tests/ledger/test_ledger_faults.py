@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from conftest import PATIENCE, SCRIPTS, Run, posts
-from mediakit.ledger import store
+from mediakit.ledger import database, store
 from sandbox_job import flags
 
 
@@ -35,19 +35,17 @@ def test_a_locked_ledger_is_waited_for(scripts, sandbox, state):
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"\0" * 5000])
 def test_a_corrupt_ledger_refuses_and_says_how_to_mend_it(scripts, sandbox, state, content):
-    (state / store.FILE).write_bytes(content)
+    (state / database.FILE).write_bytes(content)
     run = scripts.run(*flags(sandbox))
     assert (run.code, run.result["error"], posts(sandbox)) == (27, "ledger_unusable", 0)
     assert "Move the file away" in run.result["guidance"][0]
-    assert (state / store.FILE).read_bytes() == content
+    assert (state / database.FILE).read_bytes() == content
 
 
 def test_a_ledger_with_broken_pages_refuses(scripts, sandbox, state):
-    ledger = store.Ledger(str(state))
-    ledger._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ledger._database.close()
-    size = (state / store.FILE).stat().st_size
-    with open(state / store.FILE, "r+b") as file:
+    store.Ledger(str(state)).close()
+    size = (state / database.FILE).stat().st_size
+    with open(state / database.FILE, "r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * (size - 4096))
     run = scripts.run(*flags(sandbox))
@@ -57,8 +55,7 @@ def test_a_ledger_with_broken_pages_refuses(scripts, sandbox, state):
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
 def test_a_full_disk_sends_nothing(scripts, sandbox, state):
     """A limit on the size of files stands for a full disk: both make a write fail."""
-    ledger = store.Ledger(str(state))
-    ledger._database.close()
+    store.Ledger(str(state)).close()
     program = (
         "import resource, runpy, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -89,8 +86,8 @@ def test_a_home_that_cannot_be_written_is_a_warning_before_spending(scripts, san
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root ignores mode bits")
 def test_a_read_only_ledger_is_a_warning_before_spending(scripts, sandbox, state):
-    store.Ledger(str(state))._database.close()
-    (state / store.FILE).chmod(0o400)
+    store.Ledger(str(state)).close()
+    (state / database.FILE).chmod(0o400)
     run = scripts.run(*flags(sandbox))
     assert run.code == 0 and run.first("warning")["code"] == "ledger_unavailable"
 
@@ -99,11 +96,11 @@ def test_a_read_only_ledger_is_a_warning_before_spending(scripts, sandbox, state
 def test_a_clock_that_jumps_changes_no_decision(scripts, sandbox, state, jump):
     scripts.run(*flags(sandbox, "--no-wait", prompt="open"))
     scripts.run(*flags(sandbox, "--stream", "never", prompt="fault:create-500"))
-    database = sqlite3.connect(state / store.FILE)
+    connection = sqlite3.connect(state / database.FILE)
     for column in ("created_at", "updated_at", "accepted_at"):
-        database.execute(f"UPDATE job SET {column} = {column} + ?", (jump,))
-    database.commit()
-    database.close()
+        connection.execute(f"UPDATE job SET {column} = {column} + ?", (jump,))
+    connection.commit()
+    connection.close()
     assert scripts.run(*flags(sandbox, "--no-wait", prompt="open")).code == 0
     assert scripts.run(*flags(sandbox, prompt="fault:create-500")).code == 27
     assert posts(sandbox) == 2

@@ -138,16 +138,38 @@ def test_a_silent_post_is_looked_for_while_it_is_open(scripts, sandbox):
     assert posts(sandbox) == 1
 
 
-def test_a_job_that_is_gone_is_closed_and_only_then_bought_again(scripts, sandbox):
-    first = scripts.run(*flags(sandbox, "--no-wait"))
+def lose_the_jobs_of(server) -> None:
     from contextlib import closing
 
-    with closing(sandbox.store._connect()) as database, database:
+    with closing(server.store._connect()) as database, database:
         database.execute("DELETE FROM job")
-    second = scripts.run(*flags(sandbox))
+
+
+def test_a_job_that_is_gone_is_closed_and_only_then_bought_again(scripts, sandbox):
+    slow = {"prompt": "fault:job-slow"}
+    first = scripts.run(*flags(sandbox, "--stream", "never", "--poll-timeout", "1", **slow))
+    assert first.code == 11
+    lose_the_jobs_of(sandbox)
+    second = scripts.run(*flags(sandbox, **slow))
     assert second.code == 23 and posts(sandbox) == 1
-    assert scripts.run(*flags(sandbox, "--no-wait")).result["generation_id"] != first.result["generation_id"]
+    assert scripts.run(*flags(sandbox, "--no-wait", **slow)).result["generation_id"] != first.result["generation_id"]
     assert posts(sandbox) == 2
+
+
+def test_a_job_that_was_never_once_readable_is_not_closed_by_a_404(scripts, sandbox):
+    first = scripts.run(*flags(sandbox, "--no-wait"))
+    lose_the_jobs_of(sandbox)
+    for _ in range(2):
+        again = scripts.run(*flags(sandbox))
+        assert (again.code, again.result["event"], posts(sandbox)) == (11, "timeout", 1), again.events
+        assert again.result["generation_id"] == first.result["generation_id"]
+        assert any("--accept-loss" in line for line in again.result["guidance"])
+    key = first.result["job"]
+    assert jobs(scripts, "resume", key).code == 11
+    assert jobs(scripts, "show", key).result["open"] is True
+    assert jobs(scripts, "forget", key).code == 27
+    assert jobs(scripts, "forget", key, "--accept-loss").code == 0
+    assert scripts.run(*flags(sandbox, "--no-wait")).code == 0 and posts(sandbox) == 2
 
 
 def test_a_deadline_ends_the_command_before_and_the_next_command_goes_on(scripts, sandbox):
@@ -273,7 +295,7 @@ def test_jobs_lists_shows_and_counts(scripts, sandbox):
         "planned", "sending",
     ]  # fmt: skip
     spent = jobs(scripts, "spend").first("spent")
-    assert (spent["jobs"], spent["measured"], spent["practice"]) == (2, {"amount": 12, "unit": "credits"}, True)
+    assert (spent["jobs"], spent["measured"], spent["practice"]) == (2, {"amount": 24, "unit": "credits"}, True)
 
 
 def test_jobs_resumes_everything_that_is_open(scripts, sandbox):

@@ -11,7 +11,7 @@ import pytest
 from conftest import KEY, SCRIPTS, at_sandbox, posts, validator
 from fake_service import FakeService, answer, job
 from mediakit.base import amounts
-from mediakit.ledger import store
+from mediakit.ledger import database, store
 from mediakit.services import catalogue, providers
 
 SERVICES = providers.spoken_by("sandbox")
@@ -353,13 +353,13 @@ def test_a_cap_in_credits_counts_in_the_unit_of_the_service():
 
 
 def test_a_ledger_of_the_first_version_is_carried_over(tmp_path):
-    path = tmp_path / store.FILE
-    with sqlite3.connect(path) as database:
-        database.executescript(f"PRAGMA journal_mode=WAL; {store._MIGRATIONS[0]} PRAGMA user_version=1;")
-        database.execute(
+    path = tmp_path / database.FILE
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"PRAGMA journal_mode=WAL; {database.MIGRATIONS[0]} PRAGMA user_version=1;")
+        connection.execute(
             "INSERT INTO job (key, purchase, fingerprint, request, service, origin, practice, account, copy, command, "
             "created_at, updated_at, outcome, generation_id) VALUES "
-            "('job_0123456789abcdef', 'p', 'f', 'r', 'skills-video', 'o', 0, '', 1, 'c', 1, 1, 'accepted', 'gen_1')"
+            f"('job_0123456789abcdef', 'job_0123456789abcdef', '{0:064}', '{0:064}', 'skills-video', 'o', 0, '', 1, 'c', 1, 1, 'accepted', 'gen_1')"
         )
     entry = store.Ledger(str(tmp_path)).find("job_0123456789abcdef")
     assert (entry.generation_id, entry.sent_with, entry.speaks) == ("gen_1", None, None)

@@ -179,6 +179,12 @@ ERRORS = {
         "run `next_command`; `--retry-unknown` accepts the risk of paying twice",
     ),
     "purchase_under_way": Error("guard", "another process is buying the same at this moment", "wait for it"),
+    "purchase_elsewhere": Error(
+        "guard", "the same is open in a ledger that cannot be written from here", "run `next_command` where it can"
+    ),
+    "job_undelivered": Error(
+        "guard", "a job that is paid for and not delivered would be forgotten", "run `next_command`, or `--accept-loss`"
+    ),
     "ledger_unusable": Error("guard", "the ledger cannot be trusted or written", "mend it as `guidance[]` says"),
     "ledger_required": Error(
         "guard", "there is no ledger, and one is asked for", "set `AI_MEDIA_HOME` to a writable folder"
@@ -214,6 +220,7 @@ ERRORS = {
 }
 
 WARNINGS = {
+    "same_id": Warn("money", "the service gave two jobs the same id: both are waited for under it", "`jobs.py show`"),
     "ledger_unavailable": Warn(
         "money", "no ledger can be kept: the same command again buys again", "set `AI_MEDIA_HOME`"
     ),

@@ -2,11 +2,15 @@
 
 rfc3339    a moment as every event, record and row tells it
 time_left  what is left of the time that a command was given
+Moment     one that a clock which is set does not move; now, process_start
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import time
+from typing import NamedTuple
 
 _STARTED_AT = time.monotonic()
 
@@ -25,3 +29,56 @@ def time_left(deadline: float | None) -> float | None:
     if deadline is None:
         return None
     return max(0.0, deadline - min(2.0, max(0.3, deadline / 10)) - (time.monotonic() - _STARTED_AT))
+
+
+class Moment(NamedTuple):
+    """wall  seconds since the epoch
+    tick  seconds on a clock that all processes of this machine share and nobody sets
+    boot  which run of the machine that clock counts in; "" where it does not say
+    """
+
+    wall: float
+    tick: float
+    boot: str
+
+    def is_after(self, other: Moment) -> bool:
+        """Whether this comes after the other, whatever was done to the clock on the wall."""
+        if self.boot or other.boot:
+            return self.boot == other.boot and self.tick > other.tick
+        # After a restart the ticks are small again; then the wall has the last word.
+        return self.tick > other.tick and self.wall > other.wall
+
+
+def now() -> Moment:
+    return Moment(time.time(), time.monotonic(), _boot())
+
+
+def process_start() -> Moment:
+    """When this process was started, never too early."""
+    age = _age()
+    found = now()
+    return Moment(found.wall - age, found.tick - age, found.boot)
+
+
+# The two figures of the system that tell when a process was started are each cut to hundredths of a second.
+_TICKS_APART = 0.1
+
+
+def _age() -> float:
+    try:
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return uptime - ticks / os.sysconf("SC_CLK_TCK") - _TICKS_APART
+    except (OSError, ValueError, IndexError, AttributeError):
+        return time.process_time()
+
+
+@functools.cache
+def _boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii", errors="replace") as file:
+            return file.read(64).strip()
+    except OSError:
+        return ""

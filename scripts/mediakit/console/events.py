@@ -51,6 +51,8 @@ class Console:
         self.output = Output()
         self.about: dict = {}
         self.ended = False
+        # Whether a signal has asked this process to stop.
+        self.is_stopping = False
         self.on_signal: Callable[[int], None] = self._raise_interrupted
         self.about_job: Callable[[], dict] = dict
         self._throttles: dict[str, Throttle] = {}

@@ -17,6 +17,7 @@ def _signals() -> list[int]:
 
 def catch(console) -> None:
     def arrived(number, frame):
+        console.is_stopping = True
         # A hang-up is a request to stop like any other; Ctrl-Break is Ctrl-C on Windows.
         console.on_signal(signal.SIGTERM if number == getattr(signal, "SIGHUP", None) else _as_interrupt(number))
 

@@ -3,7 +3,7 @@
 flags       flags that several scripts have, and what they come to
 create      a command that creates
 existing    going on with the jobs of the ledger
-listing     the jobs of the ledger, told and settled
+listing     the jobs of all ledgers, told and settled
 account     what else can be done with an account
 action      one of its actions, from its flags
 acting      the same, carried out

@@ -110,7 +110,7 @@ class Acting:
         spending = replace(self._spending, no_store_payload=True)
         decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0].decision
         if decision.word == "unknown":
-            raise entries.duplicate_unknown(decision.entry, self._provider.looking_guidance)
+            raise entries.duplicate_unknown(decision.job, self._provider.looking_guidance)
         if decision.word != "buy":
             raise errors.Failure(
                 "purchase_under_way",
@@ -118,10 +118,10 @@ class Acting:
                 "guard",
                 outcome="not_sent",
                 retryable=False,
-                job=decision.entry.key,
+                job=decision.job.key,
                 guidance=entries.another(),
             )
-        return entries.Writer(self._console, self._context.ledger, decision.entry)
+        return entries.Writer(self._console, decision.ledger, decision.entry)
 
     # -- sending -------------------------------------------------------------------------------------
 

@@ -49,10 +49,11 @@ def run(
     if action.issues_key:
         _check_store(flags, provider)
     connection = connect(console, where, provider, with_key=_sends_key(where, provider, action))
-    ledger = None
+    ledgers = None
     if action.effect == "spends":
-        ledger = fallbacks.open_ledger(console, spending.require_ledger, connection.embedded)
-    context = Context(console, connection, ledger, WaitPolicy(), save.Saving(folder=flags.output_dir))
+        ledgers = fallbacks.open_ledgers(console, spending.require_ledger, connection.embedded)
+    ledger = ledgers.own if ledgers else None
+    context = Context(console, connection, ledger, WaitPolicy(), save.Saving(folder=flags.output_dir), ledgers)
     return Acting(context, action, asked, flags, spending).run()
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from ..base import errors, paths
+from ..base import canonical, errors, paths
 from ..console import Console
 from ..http import addresses, process
 from ..services import keys, providers
@@ -125,6 +125,13 @@ class Connection:
         if self.embedded:
             default = providers.spoken_by(self.provider.name)[0]
             return "embedded" if self.provider.speaks == default else f"embedded {self.provider.speaks}"
+        return canonical.origin(self.base_url, self.provider.base_path)
+
+    @property
+    def former_origin(self) -> str:
+        """The same as ledgers of the first schemas hold it."""
+        if self.embedded:
+            return self.origin
         scheme, host, port = addresses.origin_of(self.base_url)
         return f"{scheme}://{host}:{port}{urlsplit(self.base_url).path}"
 

@@ -41,8 +41,8 @@ class Command:
     ):
         self._console = console
         connection = connect(console, flags, asked.provider, policy.deadline)
-        ledger = fallbacks.open_ledger(console, spending.require_ledger, connection.embedded)
-        self._context = Context(console, connection, ledger, policy, saving)
+        ledgers = fallbacks.open_ledgers(console, spending.require_ledger, connection.embedded, policy.deadline)
+        self._context = Context(console, connection, ledgers.own, policy, saving, ledgers)
         self._asked = asked
         self._spending = spending
         self._claims: list[purchase.Claim] = []
@@ -69,7 +69,7 @@ class Command:
         return run
 
     def _spent(self) -> list[amounts.Amount]:
-        return purchase.spent(self._context.ledger, self._claims)
+        return purchase.spent(self._claims)
 
     def _keys(self) -> list[str | None]:
         return [claim.decision.entry.key if claim.decision.entry else None for claim in self._claims]

@@ -175,6 +175,7 @@ class Delivery:
     def _finish(self, end: End, assets: list[dict] | None, ended: save.SavingEnded) -> int:
         if assets is not None:
             self._writer.saved(assets)
+        self._writer.about_to_end()
         code = self._report.terminal(end, self._outputs, assets, ended)
         # Exit 26 is not delivered: the same command again saves what is missing, and buys nothing.
         self._writer.ended(code, delivered=ended.problem is None)

@@ -151,7 +151,7 @@ class Driver:
     def abandon(self) -> None:
         if self._creating is not None and self.machine.awaits_answer and not self._creating.withhold():
             self.machine.outcome = "unknown"
-        self._note()
+        self._note(final=True)
 
     def leave(self) -> None:
         """Give up what is being read."""
@@ -243,7 +243,10 @@ class Driver:
         self.trace_id = self._provider.trace_id(body) or self.trace_id
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
+        self._bill(body)
         if not is_create:
+            if 200 <= answer.status < 300 and reading.status is not None:
+                self._writer.read()
             return self.machine.poll_answered(now, answer.status, reading, found.category, message, retry_after)
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
@@ -255,6 +258,10 @@ class Driver:
             now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
             None if candidate else found.outcome, found.repeatable, confirmed=candidate is None,
         )  # fmt: skip
+
+    def _bill(self, body) -> None:
+        """What the job costs may be told once only, in whatever answer."""
+        self._writer.billed(self._provider.cost(body), self._provider.usage(body))
 
     def _candidate(self, answer: Answer) -> str | None:
         """The id in an answer to a create whose envelope is not what it should be; a read of the job confirms it."""
@@ -326,6 +333,7 @@ class Driver:
             return self.machine.stream_said(now, event.name, None, self._console.plain(event.data, 100))
         actions: list = []
         for body in bodies_of_it or [None]:
+            self._bill(body)
             reading = self._provider.reading(body)
             message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
             actions += self.machine.stream_said(now, event.name, reading, message)
@@ -337,14 +345,14 @@ class Driver:
 
     # -- what to do ----------------------------------------------------------------------------------
 
-    def _note(self) -> None:
+    def _note(self, final: bool) -> None:
         machine = self.machine
-        self._writer.note(machine.outcome, machine.generation_id, machine.status, machine.state)
+        self._writer.note(machine.outcome, machine.generation_id, machine.status, machine.state, final)
 
     def _carry_out(self, actions: list) -> lifecycle.End | None:
         # While a POST is out, what the ledger says of it stands.
         if not self.machine.awaits_answer:
-            self._note()
+            self._note(final=self.machine.ended)
         for action in actions:
             if isinstance(action, lifecycle.End):
                 self.leave()

@@ -21,22 +21,22 @@ from .context import Context
 from .driver import Start
 from .job import Job
 from .lifecycle import WaitPolicy
+from .listing import Found
 
 
 def go_on(
     console: Console,
-    ledger: store.Ledger,
-    found: list[store.Entry],
+    found: list[Found],
     flags: ConnectionFlags,
     policy: WaitPolicy,
     saving: save.Saving,
 ) -> int:
     """Returns the exit code; raises Failure for a single job that nothing can be done for."""
 
-    def job(entry: store.Entry):
-        return lambda part: _go_on(part, ledger, entry, flags, policy, saving)
+    def job(one: Found):
+        return lambda part: _go_on(part, one.ledger, one.entry, flags, policy, saving)
 
-    return several.run(console, [job(entry) for entry in found], keys=lambda: [entry.key for entry in found])
+    return several.run(console, [job(one) for one in found], keys=lambda: [one.entry.key for one in found])
 
 
 def _go_on(
@@ -129,7 +129,7 @@ def attach(
     if ledger.outcome_of(entry) != "unknown":
         raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
     generation_id = request.generation_id(given)
-    if not ledger.unclaimed(entry.service, [generation_id]):
+    if not ledger.unclaimed(entry.service, entry.origin, [generation_id]):
         raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
     connection = _connected(console, ledger, entry, flags)
     context = Context(console, connection, ledger, policy, into(entry.output_dir, saving))

@@ -44,6 +44,7 @@ class Job:
             start.generation_id,
             unresolved=start.unresolved,
             age=start.age,
+            was_read=self._writer.was_readable,
         )
         self._driver = Driver(context.console, context.connection, self._writer, machine, start, self._inbox)
         self._report = Report(
@@ -92,6 +93,7 @@ class Job:
             return self._delivery.begin(end)
         if end.failure and end.failure.category == "not_found" and self._driver.machine.generation_id:
             self._writer.gone()
+        self._writer.about_to_end()
         code = self._report.early(end)
         self._writer.ended(code, delivered=False)
         return code

@@ -48,6 +48,7 @@ SILENT_PAUSE = 5.0
 # A deadline leaves so much time to reconcile in, but never more than a quarter of itself.
 RECONCILE_RESERVE = 5.0
 
+_NOT_THERE = frozenset((404, 410))
 # A read answered with one of these will not be answered otherwise by asking again.
 _RETRIED_READ_STATUSES = frozenset((408, 425, 429))
 
@@ -138,6 +139,7 @@ class Machine:
     generation_id  of a job that exists already: it is only waited for
     unresolved     of a job that may exist: how it ends when it is not found; it is only looked for
     age            seconds since the job was accepted, as the ledger knows it; None for one that it does not know
+    was_read       whether the service has told about the job before to somebody who asked by its id
     jitter         () -> number from 0 to 1
     """
 
@@ -150,6 +152,7 @@ class Machine:
         jitter=random.random,
         unresolved: errors.Failure | None = None,
         age: float | None = None,
+        was_read: bool = False,
     ):
         self.policy = policy
         self.rules = rules
@@ -163,7 +166,7 @@ class Machine:
         self.give_up_at = float("inf")
         self._unresolved = unresolved
         self._age = age
-        self._was_read = False
+        self._was_read = was_read
         self._hard_deadline = float("inf")
         self._list_at = float("inf")
         self._listings = 0
@@ -342,7 +345,7 @@ class Machine:
         if not 200 <= status < 300:
             if status in _RETRIED_READ_STATUSES or status >= 500:
                 return self._read_failed(now, status, message or f"HTTP {status}", retry_after)
-            if status == 404 and self._accepted_at is not None and not self._was_read:
+            if status in _NOT_THERE and self._accepted_at is not None and not self._was_read:
                 if now - self._accepted_at < NOT_FOUND_GRACE:
                     return self._read_failed(now, status, "the job is not visible yet", retry_after)
                 return self._end_never_read(now)
@@ -740,7 +743,9 @@ class Machine:
             "elapsed_seconds": round(now - self._began_at, 3),
             "last_status": self.status,
             "message": "the service accepted this job, and has not shown it once since",
-            "guidance": ["Ask for it again later. To give it up: jobs.py forget; then the same command buys anew."],
+            "guidance": [
+                "Ask for it again later. To give it up: jobs.py forget JOB --accept-loss; then the same command buys anew."
+            ],
         }
         return [Leave(), End("timeout", 11, fields)]
 

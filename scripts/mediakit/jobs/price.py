@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from ..base import amounts, errors
 from ..http.answers import Answer, Lost
-from ..ledger import spending
+from ..ledger import fallbacks, spending
 from ..services import catalogue, providers
 from .connection import Connection
 from .request import CheckedRequest
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
-    from ..ledger import store
+    pass
 
 PLAN_TIMEOUT = 60.0
 
@@ -46,7 +46,7 @@ class Spending:
     no_store_payload: bool = False
 
 
-def price_of(ledger: store.Ledger | None, asked: CheckedRequest) -> amounts.Price | None:
+def price_of(ledgers: fallbacks.Ledgers | None, asked: CheckedRequest) -> amounts.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     provider = asked.provider
     entry = catalogue.entry(provider.speaks, asked.model)
@@ -56,7 +56,8 @@ def price_of(ledger: store.Ledger | None, asked: CheckedRequest) -> amounts.Pric
         if stated:
             return stated
     count = asked.fields.get(asked.route.count, asked.payload.get(asked.route.count))
-    return ledger.estimate(provider.name, asked.model, asked.route.count, count) if ledger else None
+    bills = ledgers.bills(provider.name, asked.model) if ledgers else []
+    return spending.estimate(bills, asked.route.count, count)
 
 
 def planned_price(connection: Connection, asked: CheckedRequest, deadline: float) -> amounts.Price | None:

@@ -17,8 +17,8 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
-from ..base import amounts, errors
-from ..ledger import entries, store
+from ..base import amounts, canonical, errors, times
+from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
 from . import price, uploads
 from .connection import Connection
@@ -55,47 +55,42 @@ def claim(
     patience  seconds in which another process that buys the same must have an answer
     plans     whether a service that plans creates can plan this: without it nothing but the request is ever sent
     """
-    ledger, provider = context.ledger, asked.provider
+    ledgers, provider = context.ledgers, asked.provider
+    assert ledgers is not None, "what buys opens them"
     beside = [price.sent_with(spending, asked) for _ in range(spending.copies)]
-    caps = caps_and_prices.standing_caps()
-    if spending.max_spend is not None:
-        wanted = amounts.in_unit(spending.max_spend, provider.unit, provider.units)
-        caps.append(amounts.Cap(wanted, 0, "--max-spend"))
-    if ledger is None:
-        if caps:
-            raise errors.Failure(
-                "ledger_required",
-                "a cap on spending is set, and without a ledger nothing can be counted",
-                "guard",
-                outcome="not_sent",
-                retryable=False,
-                guidance=["Set AI_MEDIA_HOME to a folder that can be written."],
-            )
-        return [Claim(store.Decision("buy", None), one) for one in beside]
+    caps = caps_of(asked, spending)
     try:
         # A plan needs the files at the service, and they are brought only to buy.
         asks = plans and caps and provider.plan and not asked.attachments
         planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
-        orders = _orders(context, ledger, asked, spending, beside, planned or price.price_of(ledger, asked))
+        orders = _orders(context, asked, spending, beside, planned or price.price_of(ledgers, asked))
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
-    patience = min(patience + entries.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
-    decisions = entries.claim(
-        ledger,
+    patience = min(patience + fallbacks.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
+    decisions = ledgers.claim(
         orders,
         caps,
         patience,
-        began_at=_began_at(),
+        key=context.connection.account,
+        began=times.process_start(),
         allow_duplicate=spending.allow_duplicate,
         retry_unknown=spending.retry_unknown,
         accept_unknown_cost=spending.accept_unknown_cost,
     )
-    return [Claim(decision, one) for decision, one in zip(decisions, beside)]
+    return [Claim(decision, sent_with) for decision, sent_with in zip(decisions, beside)]
+
+
+def caps_of(asked: CheckedRequest, spending: Spending) -> list[amounts.Cap]:
+    """Every cap that counts for a purchase: the standing ones and --max-spend."""
+    caps = caps_and_prices.standing_caps()
+    if spending.max_spend is not None:
+        wanted = amounts.in_unit(spending.max_spend, asked.provider.unit, asked.provider.units)
+        caps.append(amounts.Cap(wanted, 0, "--max-spend"))
+    return caps
 
 
 def _orders(
     context: Context,
-    ledger: store.Ledger,
     asked: CheckedRequest,
     spending: Spending,
     beside: list[dict],
@@ -105,28 +100,33 @@ def _orders(
     connection, provider, folder = context.connection, asked.provider, context.saving.folder
     origin = connection.origin
     # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
-    request = amounts.digest([provider.name, origin, asked.model or asked.path, asked.payload])
-    common = {
-        "request": request,
-        "service": provider.name,
-        "origin": origin,
-        "practice": int(provider.embedded),
-        "account": ledger.account(connection.account),
-        "model": asked.model,
-        "base_url": None if connection.embedded else connection.base_url,
-        "output_dir": os.path.abspath(folder) if folder is not None else None,
-        "intent": spending.intent,
-        "command": _flags_given(),
-        "payload": None if spending.no_store_payload else store.as_json(asked.noted),
-        "speaks": provider.speaks if provider.embedded else None,
-        "price": price_of_one,
-    }
+    request = amounts.digest([provider.name, origin, asked.model or canonical.path(asked.path), asked.payload])
+    formerly = amounts.former_digest(
+        [provider.name, connection.former_origin, asked.model or asked.path, asked.payload]
+    )
+    one = store.Order(
+        fingerprint=request,
+        request=request,
+        service=provider.name,
+        origin=origin,
+        practice=int(provider.embedded),
+        model=asked.model,
+        base_url=None if connection.embedded else connection.base_url,
+        output_dir=os.path.abspath(folder) if folder is not None else None,
+        intent=spending.intent,
+        copy=1,
+        command=_flags_given(),
+        payload=None if spending.no_store_payload else store.as_json(asked.noted),
+        price=price_of_one,
+        speaks=provider.speaks if provider.embedded else None,
+    )
     return [
-        store.Order(
+        replace(
+            one,
             fingerprint=amounts.fingerprint(request, spending.intent, copy),
+            formerly=(formerly, amounts.former_digest([formerly, spending.intent, copy])),
             copy=copy,
             sent_with=store.as_json(sent_with),
-            **common,
         )
         for copy, sent_with in enumerate(beside, 1)
     ]
@@ -138,33 +138,15 @@ def _flags_given() -> str:
     return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
-def spent(ledger: store.Ledger | None, claims: list[Claim]) -> list[amounts.Amount]:
+def spent(claims: list[Claim]) -> list[amounts.Amount]:
     """What the jobs that this command bought have cost, as far as it was told; one Amount a unit."""
     sums: dict[str, int] = {}
     for claim in claims:
-        entry = ledger.find(claim.decision.entry.key) if ledger and claim.buys else None
-        if entry and entry.cost is not None:
+        decision = claim.decision
+        entry = decision.ledger.find(decision.job.key) if claim.buys and decision.ledger else None
+        if entry and entry.cost is not None and entry.cost_unit is not None:
             sums[entry.cost_unit] = sums.get(entry.cost_unit, 0) + entry.cost
     return [amounts.Amount(micro, unit) for unit, micro in sorted(sums.items())]
-
-
-# The two figures of the system that tell when a process was started are each cut to hundredths of a second.
-_TICKS_APART = 0.1
-
-
-def _began_at() -> float:
-    """When this process was started, in seconds since the epoch, never too early.
-
-    Too early would take a job that was delivered just before for one that this command was to share.
-    """
-    try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
-            ticks = int(file.read().rpartition(")")[2].split()[19])
-        with open("/proc/uptime", encoding="ascii") as file:
-            uptime = float(file.read().split()[0])
-        return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK")) + _TICKS_APART
-    except (OSError, ValueError, IndexError):
-        return time.time() - time.process_time()
 
 
 # -- buying ----------------------------------------------------------------------------------------------
@@ -172,18 +154,25 @@ def _began_at() -> float:
 
 def ready(context: Context, asked: CheckedRequest, claims: list[Claim]) -> uploads.Ready:
     """The inputs at their service, where something is bought; raises Failure, and then nothing is."""
-    return uploads.fulfil(context, asked) if any(claim.buys for claim in claims) else uploads.Ready(asked.payload)
+    if not any(claim.buys for claim in claims):
+        return uploads.Ready(asked.payload)
+    try:
+        return uploads.fulfil(context, asked)
+    except BaseException:
+        entries.withdraw([claim.decision for claim in claims], "its inputs could not be brought")
+        raise
 
 
 def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads.Ready) -> Job:
     """The Job of a Claim; `sent` is what is sent of a request that is bought. Raises Failure 27."""
     decision, entry = claim.decision, claim.decision.entry
-    writer = entries.Writer(context.console, context.ledger, entry)
+    context = replace(context, ledger=decision.ledger)
+    writer = _writer(context, entry)
     if decision.word == "resume":
-        return _resumed(context, entry, writer, asked.model, asked.warnings)
+        return _resumed(context, decision.job, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
-        failure = entries.duplicate_unknown(entry, asked.provider.looking_guidance)
-        return _looked_for(context, entry, writer, failure, asked.model, asked.path, asked.noted)
+        failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)
+        return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     start = Start(
         asked.model,
         Submission(asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds),
@@ -200,6 +189,12 @@ def _beside(entry: store.Entry) -> dict:
     return json.loads(entry.sent_with) if entry.sent_with else {}
 
 
+def _writer(context: Context, entry: store.Entry | None) -> entries.Writer:
+    if context.ledgers is None:
+        return entries.Writer(context.console, context.ledger, entry)
+    return entries.Writer(context.console, context.ledger, entry, context.ledgers.unclaimed)
+
+
 # -- going on --------------------------------------------------------------------------------------------
 
 
@@ -209,7 +204,7 @@ def _without_stream(context: Context) -> Context:
 
 def resume(context: Context, entry: store.Entry) -> Job:
     """Go on with a job that has an id."""
-    return _resumed(context, entry, entries.Writer(context.console, context.ledger, entry), entry.model)
+    return _resumed(context, entry, _writer(context, entry), entry.model)
 
 
 def _resumed(
@@ -233,7 +228,7 @@ def _resumed(
 
 def attach(context: Context, entry: store.Entry, generation_id: str) -> Job:
     """Go on with a job under the id that a person has found; a wrong id changes nothing."""
-    writer = entries.Writer(context.console, context.ledger, entry)
+    writer = _writer(context, entry)
     writer.attached_by_hand = True
     resumed = ("reconciled", "A person has found this job.")
     return Job(context, Start(entry.model, generation_id=generation_id, resumed=resumed), writer)
@@ -253,7 +248,7 @@ def reconcile(context: Context, entry: store.Entry) -> Job:
     )
     payload = json.loads(entry.payload) if entry.payload else None
     path = provider.create_path(entry.model, False, fields=payload or ())
-    writer = entries.Writer(context.console, context.ledger, entry)
+    writer = _writer(context, entry)
     return _looked_for(context, entry, writer, failure, entry.model, path, payload)
 
 
@@ -301,13 +296,16 @@ def _time_for_key(connection: Connection, ledger: store.Ledger | None, entry: st
     left = entry.created_at + rules["seconds"] - time.time()
     reasons = (
         (
-            rules["field"] not in _beside(entry),
+            rules["field"] not in _beside(entry) or not entry.is_as_sent,
             "Its idempotency key is not used again: the service's error forbids it.",
         ),
         (entry.closed, "It was given up for another purchase: sent again, it could be bought after all."),
         # One account's idempotency key is nothing to another account, nor to another address.
         (entry.account != account, "It was sent with another key of the service: only that one can find out."),
-        (entry.origin != connection.origin, "It was sent to another address: only that one can find out."),
+        (
+            entry.origin not in (connection.origin, connection.former_origin),
+            "It was sent to another address: only that one can find out.",
+        ),
         # More time than there ever was is a clock that was set back.
         (
             not 0 < left <= rules["seconds"],

@@ -68,7 +68,8 @@ class Report:
             words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
         if key and found:
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
-        if key and self._driver.machine.outcome == "unknown":
+        # Accepted without an id, it is found again like one of which nobody knows whether it was accepted.
+        if key and self._driver.machine.outcome in ("unknown", "accepted"):
             return {**known, **command_line("jobs.py", "reconcile", key, *words)}
         # An id that holds the key would carry it into a command line.
         if found and _PASTEABLE_ID.fullmatch(found) and self._console.redactor.text(found) == found:

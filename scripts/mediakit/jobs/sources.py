@@ -123,7 +123,7 @@ class Sources:
         except errors.Failure:
             return []
         answer = connection.ask(
-            connection.provider.read_path(entry.generation_id), min(ANSWER_TIMEOUT, self._time_left())
+            connection.provider.read_path(entry.generation_id or ""), min(ANSWER_TIMEOUT, self._time_left())
         )
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return []

@@ -1,20 +1,23 @@
-"""One purchase and the ledger: what is claimed before it, and what is written down while it runs.
+"""What one command writes of its jobs, and what it says where the ledger holds it back.
 
-claim         decide about the orders of a command; waits for another process that is at it
-Writer        one job's entry, as the runner writes it
+Writer        one job's entry, as the driver of the job writes it
+unusable, under_way, duplicate_unknown, held_elsewhere, undelivered   the refusals
+another, by_hand   the ways on, in words
+withdraw      what was claimed is not bought
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from ..base import amounts, errors
+from ..base.times import rfc3339
 from ..console import Console
-from . import store
-
-# How long a command waits for another process to be told an id, beyond the time for its POST.
-PATIENCE = 30.0
-_LOOK_EVERY = 0.1
+from ..console.commands import command_line
+from . import rows, store
+from .database import Unusable
 
 _MEND = {
     "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
@@ -23,41 +26,23 @@ _MEND = {
     "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
     "full": "Free some space, then run the same again. Nothing was sent.",
     "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",
+    "replaced": "Run the same again: it looks into the file that is there now. Nothing was sent.",
 }
 
 
-def unusable(problem: store.Unusable) -> errors.Failure:
+def unusable(problem: Unusable) -> errors.Failure:
     """A ledger that refuses to work, as the end of a command that has sent nothing."""
     return errors.Failure(
         "ledger_unusable",
         f"the ledger cannot be used: {problem.message}",
         "guard",
         outcome="not_sent",
-        retryable=problem.kind in ("busy", "full"),
+        retryable=problem.kind in ("busy", "full", "replaced"),
         guidance=[_MEND[problem.kind]] if problem.kind in _MEND else ["Set AI_MEDIA_HOME to another folder."],
     )
 
 
-def claim(ledger: store.Ledger, orders: list, caps: list, patience: float, **choices) -> list[store.Decision]:
-    """store.Ledger.claim, after waiting for another process that is buying the same and has no id yet.
-
-    patience  seconds to wait for it at most. Raises Failure 27.
-    """
-    give_up_at = time.monotonic() + patience
-    while True:
-        try:
-            decisions = ledger.claim(orders, caps, **choices)
-        except store.Unusable as problem:
-            raise unusable(problem) from None
-        waited_for = [decision.entry for decision in decisions if decision.word == "wait"]
-        if not waited_for:
-            return decisions
-        if time.monotonic() >= give_up_at:
-            raise under_way(waited_for[0])
-        time.sleep(_LOOK_EVERY)
-
-
-def under_way(entry: store.Entry) -> errors.Failure:
+def under_way(entry: rows.Entry) -> errors.Failure:
     """The refusal while another process has no answer yet."""
     return errors.Failure(
         "purchase_under_way",
@@ -75,10 +60,8 @@ def another() -> list[str]:
     return ["To buy another one on purpose, add --intent with a name of your own, or --allow-duplicate."]
 
 
-def duplicate_unknown(entry: store.Entry, guidance: list[str]) -> errors.Failure:
+def duplicate_unknown(entry: rows.Entry, guidance: list[str]) -> errors.Failure:
     """The refusal while an earlier purchase of the same is unknown."""
-    from ..base.times import rfc3339
-
     return errors.Failure(
         "duplicate_unknown",
         f"the same was asked for at {rfc3339(entry.created_at)}, and it is not known whether that was accepted",
@@ -92,13 +75,56 @@ def duplicate_unknown(entry: store.Entry, guidance: list[str]) -> errors.Failure
     )
 
 
-def by_hand(entry: store.Entry, guidance: list[str]) -> list[str]:
+def held_elsewhere(entry: rows.Entry, folder: str) -> errors.Failure:
+    """The refusal while the same is open in a ledger that this process cannot write."""
+    words = "is open" if entry.generation_id else "was asked for, and it is not known whether it was accepted,"
+    action = "resume" if entry.generation_id else "reconcile"
+    return errors.Failure(
+        "purchase_elsewhere",
+        f"the same {words} in the ledger in {folder}, which cannot be written from here",
+        "guard",
+        outcome="not_sent",
+        retryable=False,
+        job=entry.key,
+        generation_id=entry.generation_id,
+        guidance=["Go on with that job where its ledger can be written, outside of this sandbox.", *another()],
+        **command_line("jobs.py", action, entry.key, "--state-dir", folder, with_state=False),
+    )
+
+
+def by_hand(entry: rows.Entry, guidance: list[str]) -> list[str]:
     """How a person settles what no program can: `guidance` says where to look."""
     return [
         *guidance,
         f"If the job is there: jobs.py reconcile {entry.key} --attach ID.",
         f"If it is not: jobs.py forget {entry.key}, or the same again with --retry-unknown, at the risk of paying twice.",
     ]
+
+
+def undelivered(entry: rows.Entry) -> errors.Failure:
+    """The refusal to forget a job that is paid for, and whose result nobody has."""
+    return errors.Failure(
+        "job_undelivered",
+        "this job was accepted and is not delivered: forgotten, its result is lost, and the same command buys again",
+        "guard",
+        retryable=False,
+        outcome="accepted",
+        job=entry.key,
+        generation_id=entry.generation_id,
+        guidance=[
+            "Run `next_command`: it goes on with the job.",
+            f"To forget it all the same: jobs.py forget {entry.key} --accept-loss",
+        ],
+        **command_line("jobs.py", "resume", entry.key),
+    )
+
+
+def withdraw(decisions: list[rows.Decision], why: str) -> None:
+    """What was claimed to be bought is not bought after all; no byte of it has left."""
+    for decision in decisions:
+        if decision.ledger:
+            with suppress(Unusable):  # then nobody holds it any more, which comes to the same
+                decision.ledger.withdraw([decision], why)
 
 
 # Enough to tell of a file once more without fetching it.
@@ -108,24 +134,35 @@ _KEPT_OF_ASSET = (
 
 
 class Writer:
-    """What a runner writes down about one job.
+    """What is written down about one job while it runs.
 
-    ledger     the ledger, or None: then nothing is written
+    ledger   the ledger, or None: then nothing is written
     entry    the job's entry
+    unclaimed  (service, origin, ids) -> those that no other ledger has either
     attached_by_hand  the id is a person's word, and counts once the service has confirmed it
     refusal  why `before_sending` could not be written, if it could not
-    After the POST nothing here ends a command: a ledger that cannot be written any more is a warning.
+    After the POST nothing here ends a command: a ledger that cannot be written any more is a warning. What
+    could not be written for now is tried again each time and at the end.
     """
 
-    def __init__(self, console: Console, ledger: store.Ledger | None = None, entry: store.Entry | None = None):
+    def __init__(
+        self,
+        console: Console,
+        ledger: store.Ledger | None = None,
+        entry: rows.Entry | None = None,
+        unclaimed: Callable[[str, str, list[str]], list[str]] = lambda service, origin, ids: ids,
+    ):
         self._console = console
         self._ledger = ledger if entry else None
         self._entry = entry
-        self._known = (entry.outcome, entry.generation_id) if entry else None
+        self._unclaimed = unclaimed
+        self._known = (entry.outcome, entry.generation_id) if entry else ("", None)
+        self._state = (entry.status, entry.state) if entry else (None, None)
+        self._read = entry is not None and entry.read_at is not None
+        self._pending: list[Callable[[], object]] = []
+        self._has_warned = False
         self.attached_by_hand = False
-        self._state = (entry.status, entry.state) if entry else None
-        self._warned = False
-        self.refusal: store.Unusable | None = None
+        self.refusal: Unusable | None = None
 
     @property
     def ledger(self) -> store.Ledger | None:
@@ -133,7 +170,7 @@ class Writer:
         return self._ledger
 
     @property
-    def entry(self) -> store.Entry | None:
+    def entry(self) -> rows.Entry | None:
         """What the ledger knew of the job when this began."""
         return self._entry
 
@@ -142,109 +179,167 @@ class Writer:
         """The job's key in the ledger, where there is one."""
         return self._entry.key if self._entry else None
 
+    @property
+    def was_readable(self) -> bool:
+        """Whether the service has ever told about the job to somebody who asked by its id."""
+        return self._read
+
+    # -- what became of it -------------------------------------------------------------------------
+
     def before_sending(self) -> None:
-        """The first byte of the POST is about to leave; raises store.Unusable if that cannot be written down."""
-        if not self._ledger:
+        """The first byte of the POST is about to leave; raises Unusable if that cannot be written down."""
+        if not self._ledger or not self._entry:
             return
         try:
-            if not self._ledger.note_outcome(self.key, "sending"):
-                raise store.Unusable("busy", "another process has found this job meanwhile")
-        except store.Unusable as problem:
+            if not self._ledger.note_outcome(self._entry.key, "sending"):
+                raise Unusable("busy", "another process has found this job meanwhile")
+        except Unusable as problem:
             self.refusal = problem
             raise
         self._known = ("sending", None)
 
     def never_again(self) -> None:
         """The service's own error forbids to send this request once more, also under its idempotency key."""
-        if self._ledger:
-            self._write(self._ledger.record, self.key, "not to be repeated", sent_with=None)
+        self._record("not to be repeated", sent_with=None)
 
-    def note(self, outcome: str, generation_id: str | None, status: str | None, state: str | None) -> None:
-        """What is known of the job by now; written only where it has changed."""
+    def note(
+        self, outcome: str, generation_id: str | None, status: str | None, state: str | None, final: bool = True
+    ) -> None:
+        """What is known of the job by now; written only where it has changed.
+
+        final  False while the request may be sent again: then what proves that it bought nothing leaves the
+               job open and its price reserved, as before it was sent
+        """
         if not self._ledger or (self.attached_by_hand and not status):
             return
         if generation_id and self._known != ("accepted", generation_id):
             self._known = ("accepted", generation_id)
-            self._write(
-                self._ledger.accepted, self.key, generation_id, "a person" if self.attached_by_hand else "answer"
-            )
-        elif not generation_id and outcome != self._known[0]:
-            if not (outcome == "not_sent" and self._known[0] == "planned"):
-                self._write(self._ledger.note_outcome, self.key, outcome)
-            self._known = (outcome, None)
+            self._note_id(generation_id)
+        elif not generation_id:
+            self._note_outcome(outcome, final)
         if status and (status, state) != self._state:
             self._state = (status, state)
-            self._write(self._ledger.record, self.key, f"{state or 'running'} ({status})", status=status, state=state)
+            self._record(f"{state or 'running'} ({status})"[:200], status=status, state=state)
+
+    def _note_outcome(self, outcome: str, final: bool) -> None:
+        what = None
+        if outcome in ("not_sent", "rejected") and not final:
+            outcome, what = "planned", f"{outcome.replace('_', ' ')}; it may be sent again"
+        if outcome != self._known[0]:
+            self._known = (outcome, None)
+            ledger, key = self._ledger, self.key
+            self._write(lambda: ledger.note_outcome(key, outcome, what))
+
+    def _note_id(self, generation_id: str) -> None:
+        ledger, key = self._ledger, self.key
+        generation_id = self._console.redactor.text(generation_id)
+        source = "a person" if self.attached_by_hand else "answer"
+
+        def write() -> None:
+            twin = ledger.accepted(key, generation_id, source)
+            if twin and source == "answer":
+                words = f"the service gave this job the id of {twin}: it is waited for once more under that id"
+                self._warn("same_id", words)
+
+        self._write(write)
+
+    def read(self) -> None:
+        """The service has told about the job to this command, which asked by its id."""
+        if not self._read:
+            self._read = True
+            self._record("told of by the service", read_at=time.time())
 
     def billed(self, cost: amounts.Amount | None, usage) -> None:
         """What the service says the job has cost."""
-        if self._ledger and cost is not None:
-            self._write(
-                self._ledger.record,
-                self.key,
+        if cost is not None:
+            self._record(
                 f"billed {cost}",
                 cost=cost.micro,
                 cost_unit=cost.unit,
-                usage=store.as_json(self._console.redactor.value(usage)),
+                usage=rows.as_json(self._console.redactor.value(usage)),
             )
 
     def saved(self, assets: list[dict]) -> None:
         """Files of the job are on disk; each as its `asset` event told it."""
-        if self._ledger and assets:
-            saved = store.as_json([asset["path"] for asset in assets])
+        if assets:
+            saved = rows.as_json([asset["path"] for asset in assets])
             known = [{name: asset[name] for name in _KEPT_OF_ASSET if name in asset} for asset in assets]
-            what = f"{len(assets)} files saved"
-            self._write(self._ledger.record, self.key, what, paths=saved, assets=store.as_json(known))
+            self._record(f"{len(assets)} files saved", paths=saved, assets=rows.as_json(known))
+
+    def about_to_end(self) -> None:
+        """The result line is about to be written: what is wrong with the ledger is told before it."""
+        if self._ledger:
+            self._write(self._ledger.check_is_there)
 
     def ended(self, exit_code: int, delivered: bool) -> None:
         """The result line was written with this exit code; `delivered` if it was a `terminal` that ends the purchase."""
-        if self._ledger:
-            # Fetched once more, it is still a job that was delivered then.
-            columns = {"delivered_at": time.time()} if delivered and self._entry.delivered_at is None else {}
-            self._write(self._ledger.record, self.key, f"ended {exit_code}", exit_code=exit_code, **columns)
+        if not self._ledger or not self._entry:
+            return
+        # Fetched once more, it is still a job that was delivered then.
+        if delivered and self._entry.delivered_at is None:
+            ledger, key = self._ledger, self._entry.key
+            self._write(lambda: ledger.delivered(key, exit_code))
+        else:
+            self._record(f"ended {exit_code}", exit_code=exit_code)
 
     def gone(self) -> None:
         """The service does not know the job any more: it is closed, and the same command may buy again."""
-        if self._ledger and not self.attached_by_hand:
-            self._write(self._ledger.record, self.key, "gone", closed="gone")
+        if not self.attached_by_hand:
+            self._record("gone", closed="gone")
 
     def release(self) -> None:
         """This process is done with the job."""
-        if self._ledger:
-            self._ledger.release(self.key)
+        if self._ledger and self._entry:
+            self._ledger.release(self._entry.key)
 
     # -- reconciling -------------------------------------------------------------------------------
 
     def attach(self, matches: list[str]) -> list[str]:
         """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's."""
-        if not self._ledger:
+        if not self._ledger or not self._entry:
             return matches
-        free = self._try(self._ledger.unclaimed, self._entry.service, matches) or []
-        if len(free) != 1 or self._try(self._ledger.has_rival, self._entry) is not False:
-            return free if len(free) != 1 else []
-        if not self._try(self._ledger.accepted, self.key, free[0], "the list of running jobs"):
+        ledger, entry = self._ledger, self._entry
+        try:
+            free = self._unclaimed(entry.service, entry.origin, ledger.unclaimed(entry.service, entry.origin, matches))
+            if len(free) != 1 or ledger.has_rival(entry):
+                return free if len(free) != 1 else []
+            if ledger.accepted(entry.key, free[0], "the list of running jobs"):
+                return []
+        except Unusable as problem:
+            self._warn_of(problem)
             return []
         self._known = ("accepted", free[0])
         return free
 
-    def _try(self, call, *values):
-        try:
-            return call(*values)
-        except store.Unusable as problem:
-            self._warn(problem)
-            return None
+    # -- writing -----------------------------------------------------------------------------------
 
-    def _write(self, call, *values, **columns) -> None:
-        redacted = self._console.redactor.value
-        try:
-            call(*redacted(values), **redacted(columns))
-        except store.Unusable as problem:
-            self._warn(problem)
+    def _record(self, what: str, **columns) -> None:
+        """No key reaches the ledger, in whatever it is that a service tells."""
+        if self._ledger and self._entry:
+            ledger, key = self._ledger, self._entry.key
+            what, columns = self._console.redactor.value(what), self._console.redactor.value(columns)
+            self._write(lambda: ledger.record(key, what, **columns))
 
-    def _warn(self, problem: store.Unusable) -> None:
-        if not self._warned:
-            self._warned = True
-            self._console.warning(
-                "ledger_write_failed",
-                f"the ledger could not be written ({problem.message}): keep the id of this job",
-            )
+    def _write(self, call: Callable[[], object]) -> None:
+        self._pending.append(call)
+        while self._pending:
+            try:
+                self._pending[0]()
+            except Unusable as problem:
+                self._warn_of(problem)
+                if problem.kind not in ("busy", "full"):
+                    self._pending.clear()  # it will never work
+                return
+            del self._pending[0]
+
+    def _warn_of(self, problem: Unusable) -> None:
+        words = f"the ledger could not be written ({problem.message}): keep the id of this job"
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn("ledger_write_failed", words)
+
+    def _warn(self, code: str, words: str) -> None:
+        if self._console.ended:  # nothing follows the last line of stdout
+            self._console.say(f"warning: {words}")
+        else:
+            self._console.warning(code, words)

@@ -2,6 +2,7 @@
 
 standing_caps    the caps that count for every command of this user
 catalogue_price  what one request costs, where a source states it
+estimate         what it costs as far as earlier jobs tell
 """
 
 from __future__ import annotations
@@ -44,3 +45,25 @@ def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", c
     step = Decimal(str(charge["step"]))
     steps = (total / (1 - Decimal(str(charge["margin"]))) / step).to_integral_value(ROUND_CEILING)
     return amounts.Price(amounts.Amount.of(max(steps, Decimal(1)) * step, charge["unit"]), "catalogue")
+
+
+def estimate(
+    bills: list[tuple[amounts.Amount, dict | None]], count_field: str = "n", count=None
+) -> amounts.Price | None:
+    """The most that one of a model's latest jobs has cost, said to be an estimate; None without any.
+
+    bills  what they have cost and what they asked for, newest first
+    count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
+    """
+    if not bills:
+        return None
+    alike = [(amount, payload or {}) for amount, payload in bills if amount.unit == bills[0][0].unit]
+    past = [amount for amount, _ in alike]
+    if _is_count(count):
+        counts = [payload.get(count_field) for _, payload in alike]
+        past = [amount.times(Decimal(count) / (its if _is_count(its) else 1)) for amount, its in zip(past, counts)]
+    return amounts.Price(max(past), "estimate")
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

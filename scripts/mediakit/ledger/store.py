@@ -1,23 +1,13 @@
-"""The ledger: intent before the POST, outcome after, delivered at the end.
+"""The record of purchases: intent before the POST, outcome after, delivered at the end.
 
-A SQLite file in the state folder (WAL, every commit synchronous), for several processes at once.
-It knows neither HTTP nor services, and holds no key.
+A SQLite file in the state folder, for several processes at once. It knows neither HTTP nor services,
+and holds no key.
 
     Ledger    one open ledger
-    Order     what somebody wants to buy
-    Entry     one job in it
-    Decision  what a claim came to: buy, resume, wait, or unknown
-    Unusable  it cannot be trusted or written
 
-The outcome of a job:
-
-    planned   claimed; no byte of the POST has left
-    sending   the first byte is about to leave
-    not_sent, rejected, accepted, unknown   as codes.OUTCOMES
-
-Whoever claimed a job holds a lock on a file of its own for as long as the process lives; the system
-drops it with the process, however that ends. `planned` without such an owner was not sent, `sending`
-without one is unknown. No clock and no process id takes part in that.
+What a job's outcome can be: `planned` (claimed; no byte of the POST has left), `sending` (the first byte
+is about to leave), or one of errors.OUTCOMES. Whoever claimed a job holds its lock for as long as the
+process lives. `planned` without such an owner was not sent, `sending` without one is unknown.
 """
 
 from __future__ import annotations
@@ -25,236 +15,105 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import sqlite3
-import sys
-import threading
 import time
-from collections import namedtuple
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
+from dataclasses import asdict
 
-from ..base import amounts, errors, paths
+from ..base import amounts, errors, times
+from . import database, locks, rows
+from .database import Unusable, _translated
+from .rows import Decision, Entry, Order, as_json
 
-FILE = paths.LEDGER
-LOCK_PATIENCE = 15.0
-# Newest first, the estimate of a model's price looks at so many of its jobs.
+__all__ = ["Decision", "Entry", "Ledger", "Order", "Unusable", "as_json"]
+
+# Newest first, an estimate of a model's price looks at so many of its jobs.
 PAST_JOBS = 20
-
-_KEY = re.compile(r"job_[0-9a-f]{16}")
-_NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "ncpfs",
-        "afs",
-        "ceph",
-        "lustre",
-        "beegfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.s3fs",
-    ]
-)
-
-# Each script leads from the version of its index to the next; they are only ever appended.
-_MIGRATIONS = (
-    """
-    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    CREATE TABLE job (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        key TEXT NOT NULL UNIQUE,
-        purchase TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        request TEXT NOT NULL,
-        service TEXT NOT NULL,
-        origin TEXT NOT NULL,
-        practice INTEGER NOT NULL,
-        account TEXT NOT NULL,
-        model TEXT,
-        base_url TEXT,
-        output_dir TEXT,
-        intent TEXT,
-        copy INTEGER NOT NULL,
-        command TEXT NOT NULL,
-        payload TEXT,
-        created_at REAL NOT NULL,
-        updated_at REAL NOT NULL,
-        outcome TEXT NOT NULL,
-        generation_id TEXT,
-        accepted_at REAL,
-        status TEXT,
-        state TEXT,
-        reserved INTEGER,
-        reserved_unit TEXT,
-        reserved_by TEXT,
-        cost INTEGER,
-        cost_unit TEXT,
-        usage TEXT,
-        paths TEXT,
-        exit_code INTEGER,
-        delivered_at REAL,
-        closed TEXT
-    );
-    CREATE INDEX job_fingerprint ON job (fingerprint);
-    CREATE INDEX job_request ON job (request);
-    CREATE INDEX job_model ON job (service, model);
-    CREATE UNIQUE INDEX job_id ON job (service, account, generation_id) WHERE generation_id IS NOT NULL;
-    CREATE TABLE change (key TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL);
-    CREATE INDEX change_key ON change (key);
-    """,
-    # What is sent beside the payload, and whose contract an embedded service spoke.
-    """
-    ALTER TABLE job ADD COLUMN sent_with TEXT;
-    ALTER TABLE job ADD COLUMN speaks TEXT;
-    """,
-    # What was saved, to know it again; and the inputs that a service has, and under which name.
-    """
-    ALTER TABLE job ADD COLUMN assets TEXT;
-    CREATE TABLE upload (
-        service TEXT NOT NULL, origin TEXT NOT NULL, account TEXT NOT NULL, identity TEXT NOT NULL,
-        reference TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, origin, account, identity)
-    );
-    """,
-)
-
-# service     the provider's name         origin   where it is, or the embedded one
-# practice    nothing real is bought      account  a salted hash of the key, "" without one
-# request     digest of what is asked for, fingerprint the same with intent and copy
-# payload     as JSON text; None where it is not to be kept
-# price       amounts.Price, or None for an unknown one
-# sent_with   what is sent beside the payload, as JSON text: the idempotency key, the service's own guard
-# speaks      the contract that an embedded service has
-Order = namedtuple(
-    "Order",
-    "fingerprint request service origin practice account model base_url output_dir intent copy command payload "
-    "price sent_with speaks",
-    defaults=(None, None),
-)
-Entry = namedtuple(
-    "Entry",
-    "seq key purchase fingerprint request service origin practice account model base_url output_dir intent copy "
-    "command payload created_at updated_at outcome generation_id accepted_at status state reserved reserved_unit "
-    "reserved_by cost cost_unit usage paths exit_code delivered_at closed sent_with speaks assets",
-)
-# word is "buy", "resume", "wait" (its owner is alive and has no id yet) or "unknown"
-Decision = namedtuple("Decision", "word entry")
+# The newest jobs, as many as a claim looks at one by one.
+_LOOKED_AT = 50_000
 
 # Of several open jobs of one order, a command goes on with the first of these.
 _PREFERENCE = {"resume": 0, "wait": 1, "unknown": 2}
-_COLUMNS = ", ".join(Entry._fields)
+_COLUMNS = ", ".join(rows.COLUMNS)
 # A job that may have cost something: everything that is not proven to be free.
 _MAY_COST = "outcome IN ('sending', 'accepted', 'unknown', 'planned')"
 _OPEN = f"delivered_at IS NULL AND closed IS NULL AND {_MAY_COST}"
-
-
-class Unusable(Exception):
-    """The ledger cannot be used. `kind`: absent, foreign, corrupt, network, newer, full, busy."""
-
-    def __init__(self, kind: str, message: str):
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
+_KNOWN = "COALESCE(closed, '') <> 'forgotten'"
 
 
 class Ledger:
     """One ledger; raises Unusable.
 
-    folder       an existing folder that can be written
+    folder       an existing folder
     names_hosts  whether addresses in it are the user's own: not where the folder lies in a working
                  directory, which can come from anybody
+    read_only    it is only looked at
+    may_wait     as for database.Database
     """
 
-    def __init__(self, folder: str, names_hosts: bool = True):
+    def __init__(
+        self,
+        folder: str,
+        *,
+        names_hosts: bool = True,
+        read_only: bool = False,
+        may_wait: Callable[[float], bool] | None = None,
+    ):
         self.names_hosts = names_hosts
-        self.path = os.path.join(folder, FILE)
-        self._owners = os.path.join(folder, "owners")
-        self._lock = threading.RLock()
-        self._held: dict[str, int] = {}
-        if is_on_network(folder):
-            raise Unusable("network", f"{folder} is on a network file system, where locks cannot be relied on")
-        with _translated(self.path):
-            os.makedirs(self._owners, mode=0o700, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = sqlite3.connect(
-                self.path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            self._migrate()
-            self._database.execute("PRAGMA synchronous=FULL")
+        self.is_read_only = read_only
+        self.folder = folder
+        more = {"may_wait": may_wait} if may_wait else {}
+        self._database = database.Database(folder, read_only=read_only, **more)
+        self._owners = locks.Owners(self._database.owners)
+        if not read_only:
+            self._owners.sweep()
 
-    def _migrate(self) -> None:
-        if self._version() < len(_MIGRATIONS):
-            # Changing the ledger mode fails at once where another process does it too: one at a time.
-            with _locked_file(os.path.join(self._owners, "schema.lock")):
-                if self._version() == 0:
-                    self._database.execute("PRAGMA journal_mode=WAL")
-                for script in _MIGRATIONS[self._version() :]:
-                    self._database.executescript(
-                        f"BEGIN IMMEDIATE; {script} PRAGMA user_version={self._version() + 1}; COMMIT;"
-                    )
-        if self._version() > len(_MIGRATIONS):
-            raise Unusable("newer", f"{self.path} was written by a newer version of this program")
+    @property
+    def path(self) -> str:
+        return self._database.path
 
-    def _version(self) -> int:
-        return self._database.execute("PRAGMA user_version").fetchone()[0]
+    def close(self) -> None:
+        self._database.close()
+
+    def check_is_there(self) -> None:
+        """Raises Unusable where the file was removed or replaced since it was opened."""
+        self._database.check_is_there()
 
     @contextmanager
-    def _transaction(self):
-        with self._lock, _translated(self.path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> Iterator:
+        with self._database.transaction() as connection:
+            yield connection
 
-    def _rows(self, query: str, *values) -> list:
-        with self._lock, _translated(self.path):
-            return self._database.execute(query, values).fetchall()
+    def _rows(self, query: str, *values) -> list[tuple]:
+        return self._database.rows(query, *values)
 
-    def _entries(self, condition: str, *values) -> list[Entry]:
-        return [Entry(*row) for row in self._rows(f"SELECT {_COLUMNS} FROM job WHERE {condition}", *values)]
+    def _entries(self, condition: str, *values, indexed: bool = True) -> list[Entry]:
+        how = "" if indexed else "NOT INDEXED"
+        query = f"SELECT {_COLUMNS}, {database.IS_AS_SENT}, {database.IS_BROKEN} FROM job {how} WHERE {condition}"
+        return [self._entry(row) for row in self._rows(query, *values)]
+
+    def _entry(self, row: tuple) -> Entry:
+        try:
+            if row[-1]:
+                raise ValueError("seal")
+            return rows.entry_of(row[:-2], bool(row[-2]))
+        except ValueError as problem:
+            words = f"row {row[0]} holds what this program never writes ({problem})"
+            raise Unusable("corrupt", f"{self.path}: {words}") from None
 
     # -- who is at it ------------------------------------------------------------------------------
 
-    def _owner_file(self, key: str) -> str:
-        return os.path.join(self._owners, f"{key}.lock")
-
-    def _hold(self, key: str) -> None:
-        handle = os.open(self._owner_file(key), os.O_CREAT | os.O_RDWR, 0o600)
-        _lock(handle, exclusive=True)
-        self._held[key] = handle
-
     def release(self, key: str) -> None:
         """This process is done with a job."""
-        handle = self._held.pop(key, None)
-        if handle is not None:
-            os.close(handle)
-            _remove(self._owner_file(key))
+        self._owners.release(key)
 
     def has_owner(self, entry: Entry) -> bool:
         """Whether the process that claimed the job is alive and at it, this one included."""
-        if entry.key in self._held:
-            return True
-        try:
-            handle = os.open(self._owner_file(entry.key), os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            if not _lock(handle, exclusive=False):
-                return True
-        finally:
-            os.close(handle)
-        _remove(self._owner_file(entry.key))
-        return False
+        with _translated(self.path):
+            return self._owners.has(entry.key)
 
     def outcome_of(self, entry: Entry) -> str:
-        """A word of codes.OUTCOMES, or `under_way` while its owner has no answer."""
+        """A word of errors.OUTCOMES, or `under_way` while its owner has no answer."""
         if entry.outcome == "accepted" and entry.generation_id is None and entry.delivered_at is None:
             return "unknown"
         if entry.outcome not in ("planned", "sending", "unknown"):
@@ -265,112 +124,182 @@ class Ledger:
 
     # -- claiming ----------------------------------------------------------------------------------
 
+    def look(self, orders: list[Order], began: times.Moment | None = None) -> list[Decision | None]:
+        """For each order the job that it means already, if any. Nothing is written."""
+        return self._known(orders, began, False)[0]
+
     def claim(
         self,
         orders: list[Order],
         caps: list[amounts.Cap],
         *,
-        began_at: float = float("inf"),
+        key: str | None = None,
+        began: times.Moment | None = None,
         allow_duplicate: bool = False,
         retry_unknown: bool = False,
         accept_unknown_cost: bool = False,
+        spent_elsewhere: Callable[[str, bool, float | None], int] = lambda unit, practice, window: 0,
     ) -> list[Decision]:
         """Decide about every order of one command, and write the intents of those to buy, durably.
 
+        key              the service's key, of which a salted hash is kept beside the intent
+        began            a job that was delivered after this command began is its own: nobody who asked
+                         could know that it was there
+        spent_elsewhere  (unit, practice, window) -> millionths that other ledgers know of
+
         One transaction: two commands never both buy what one of them should resume, and no cap is
-        overdrawn by two at once. A job that was delivered after this command began (`began_at`,
-        seconds since the epoch) is its own: nobody who asked could know that it was there.
-        While a part is being bought by another process, only the decisions to wait come back, and
-        nothing is written. Raises Failure 27 where a cap refuses; then nothing is written either.
+        overdrawn by two at once. While a part is being bought by another process, only the decisions
+        to wait come back, and nothing is written. Raises Failure 27 where a cap refuses; then nothing
+        is written either.
         """
+        if not allow_duplicate:
+            waiting = _waiting(self._known(orders, began, retry_unknown)[0])
+            if waiting:  # seen without a lock: so many may wait
+                return waiting
+        account = self.account(key)
         keys = [f"job_{os.urandom(8).hex()}" for _ in orders]
-        with _translated(self.path):
-            for key in keys:
-                self._hold(key)
-        purchase = keys[0]
+        bought: set[str] = set()
         try:
-            with self._transaction() as database:
-                known = [None] * len(orders)
+            with _translated(self.path):
+                for held in keys:
+                    self._owners.hold(held)
+            with self._transaction():
+                known, settled = [None] * len(orders), []
                 if not allow_duplicate:
-                    known = self._known(orders, began_at, retry_unknown)
-                waiting = [found for found in known if found and found.word == "wait"]
-                to_buy = [order for order, found in zip(orders, known) if found is None and not waiting]
-                if to_buy:
-                    self._release_reservations()
-                    self._check_caps(to_buy, caps, accept_unknown_cost)
-                    purchase = next((found.entry.purchase for found in known if found), purchase)
-                decisions = []
-                for order, key, found in zip(orders, keys, known):
-                    if found is None and not waiting:
-                        self._insert(database, order, key, purchase)
-                        found = Decision("buy", self._entries("key = ?", key)[0])
-                    decisions.append(found)
-                decisions = waiting or decisions
-        except BaseException:
-            for key in keys:
-                self.release(key)
-            raise
-        claimed = {decision.entry.key for decision in decisions}
-        for key in keys:
-            if key not in claimed:
-                self.release(key)
+                    known, settled = self._known(orders, began, retry_unknown)
+                decisions = _waiting(known)
+                if not decisions:
+                    for settled_key, what, columns in settled:
+                        self._set(settled_key, what, **columns)
+                    to_buy = [order for order, found in zip(orders, known) if found is None]
+                    if to_buy:
+                        self._release_reservations()
+                        self._check_caps(to_buy, caps, accept_unknown_cost, spent_elsewhere)
+                    decisions = self._decisions(orders, keys, known, account)
+            bought = {decision.entry.key for decision in decisions if decision.entry and decision.word == "buy"}
+            return decisions
+        finally:
+            for held in keys:
+                if held not in bought:
+                    self.release(held)
+
+    def _decisions(self, orders, keys: list[str], known: list[Decision | None], account: str) -> list[Decision]:
+        """What is known goes on, the rest is bought; what one command buys is one purchase."""
+        purchase = next((found.entry.purchase for found in known if found and found.entry), keys[0])
+        decisions = []
+        for order, key, found in zip(orders, keys, known):
+            if found is None:
+                self._insert(order, key, purchase, account)
+                found = Decision("buy", self._entries("key = ?", key)[0], self)
+            decisions.append(found)
         return decisions
 
-    def _known(self, orders: list[Order], began_at: float, retry_unknown: bool) -> list[Decision | None]:
-        """For each order the job that it means already, if any."""
+    def _known(self, orders: list[Order], began, retry_unknown: bool) -> tuple[list[Decision | None], list[tuple]]:
+        """For each order the job that it means already, if any; and what is to be written of other jobs.
+
+        Every row is read, through no index: a damage to any of them could hide the job that was meant.
+        """
+        wanted = [fingerprint for order in orders for fingerprint in order.fingerprints]
+        marks = ", ".join("?" * len(wanted))
+        self._check_none_is_lost()
+        entries = self._entries(
+            f"seq > (SELECT MAX(seq) FROM job) - {_LOOKED_AT} AND (fingerprint IN ({marks}) OR {database.IS_BROKEN}) "
+            "ORDER BY seq DESC",
+            *wanted,
+            indexed=False,
+        )
+        settled: list[tuple] = []
         purchases: set[str] = set()
-        found = [self._open_job(order, began_at, retry_unknown, purchases) for order in orders]
+        found = [self._open_job(order, entries, began, retry_unknown, purchases, settled) for order in orders]
         # What one command bought together is delivered together: while a part of it is open, a part
         # that has been delivered is not bought again.
         for index, order in enumerate(orders):
-            if found[index] is None and purchases:
-                delivered = self._entries(
-                    "fingerprint = ? AND delivered_at IS NOT NULL AND closed IS NULL ORDER BY seq DESC LIMIT 1",
-                    order.fingerprint,
+            if found[index] is None:
+                found[index] = next(
+                    (
+                        Decision("resume", entry, self)
+                        for entry in entries
+                        if entry.fingerprint in order.fingerprints
+                        and entry.delivered_at is not None
+                        and not entry.closed
+                        and entry.purchase in purchases
+                        and entry.generation_id
+                    ),
+                    None,
                 )
-                if delivered and delivered[0].purchase in purchases and delivered[0].generation_id:
-                    found[index] = Decision("resume", delivered[0])
-        return found
+        return found, settled
 
-    def _open_job(self, order: Order, began_at: float, retry_unknown: bool, purchases: set) -> Decision | None:
+    def _check_none_is_lost(self) -> None:
+        """No job is ever removed: as many rows are there as numbers were given."""
+        query = "SELECT COUNT(*), COALESCE(MAX(seq), 0), (SELECT seq FROM sqlite_sequence WHERE name = 'job') FROM job"
+        count, newest, given = self._rows(query)[0]
+        if not count == newest == (given or 0):
+            raise Unusable("corrupt", f"{self.path} has lost some of its jobs")
+
+    def _open_job(self, order, entries, began, retry_unknown, purchases: set, settled: list) -> Decision | None:
         """The open job of an order that a command is to go on with; adds the purchases that have open jobs."""
         decisions = []
-        for entry in self._entries(
-            f"fingerprint = ? AND (({_OPEN}) OR (delivered_at > ? AND closed IS NULL)) ORDER BY seq DESC",
-            order.fingerprint,
-            began_at,
-        ):
+        for entry in entries:
+            if entry.fingerprint not in order.fingerprints or not (_is_open(entry) or _is_own(entry, began)):
+                continue
             purchases.add(entry.purchase)
             outcome = self.outcome_of(entry)
             if outcome == "not_sent":
-                self._set(entry.key, "found not sent", outcome="not_sent")
+                settled.append((entry.key, "found not sent", {"outcome": "not_sent"}))
             elif outcome == "unknown" and retry_unknown:
-                self._set(entry.key, "replaced by --retry-unknown", closed="replaced", outcome="unknown")
+                settled.append((entry.key, "replaced by --retry-unknown", {"closed": "replaced", "outcome": "unknown"}))
             else:
                 word = {"accepted": "resume", "under_way": "wait"}.get(outcome, "unknown")
-                decisions.append(Decision(word, entry))
+                decisions.append(Decision(word, entry, self))
         return min(decisions, key=lambda decision: _PREFERENCE[decision.word], default=None)
 
-    def _insert(self, database, order: Order, key: str, purchase: str) -> None:
-        now = time.time()
+    def _insert(self, order: Order, key: str, purchase: str, account: str) -> None:
+        at = time.time()
         price = order.price
+        asked = {name: value for name, value in asdict(order).items() if name not in ("price", "formerly")}
         row = {
-            **{name: value for name, value in order._asdict().items() if name != "price"},
+            **asked,
+            "account": account,
             "key": key,
             "purchase": purchase,
-            "created_at": now,
-            "updated_at": now,
+            "created_at": at,
+            "updated_at": at,
             "outcome": "planned",
             "reserved": price.amount.micro if price else None,
             "reserved_unit": price.amount.unit if price else None,
             "reserved_by": price.source if price else None,
         }
-        names = ", ".join(row)
         marks = ", ".join("?" * len(row))
-        database.execute(f"INSERT INTO job ({names}) VALUES ({marks})", tuple(row.values()))
+        self._rows(f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})", *row.values())
+        self._seal(key)
         self._note(key, "planned")
 
+    def withdraw(self, decisions: list[Decision], why: str) -> None:
+        """What was claimed to be bought is not: no byte of it has left, and none will."""
+        bought = [decision.entry for decision in decisions if decision.word == "buy" and decision.entry]
+        with self._transaction():
+            for entry in bought:
+                if self._entries("key = ? AND outcome = 'planned'", entry.key):
+                    self._set(entry.key, why, outcome="not_sent")
+        for entry in bought:
+            self.release(entry.key)
+
     # -- caps --------------------------------------------------------------------------------------
+
+    def reprice(self, decisions: list[Decision], price, caps, accept_unknown_cost: bool, spent_elsewhere) -> None:
+        """What is claimed costs so much each, as was found out since. Raises Failure 27 where a cap refuses."""
+        bought = [decision.entry for decision in decisions if decision.word == "buy" and decision.entry]
+        keys = ", ".join("?" * len(bought))
+        with self._transaction():
+            self._rows(f"UPDATE job SET reserved = NULL WHERE key IN ({keys})", *(entry.key for entry in bought))
+            orders = [_Priced(price, entry.practice) for entry in bought]
+            if orders:
+                self._check_caps(orders, caps, accept_unknown_cost, spent_elsewhere)
+            for entry in bought:
+                columns = {"reserved": None, "reserved_unit": None, "reserved_by": None}
+                if price:
+                    columns = dict(zip(columns, (price.amount.micro, price.amount.unit, price.source)))
+                self._set(entry.key, "priced", **columns)
 
     def _release_reservations(self) -> None:
         """What was reserved by commands that ended before their create is free again."""
@@ -378,9 +307,9 @@ class Ledger:
             if not self.has_owner(entry):
                 self._set(entry.key, "found not sent", outcome="not_sent")
 
-    def _check_caps(self, orders: list[Order], caps: list[amounts.Cap], accept_unknown_cost: bool) -> None:
+    def _check_caps(self, orders, caps: list[amounts.Cap], accept_unknown_cost: bool, spent_elsewhere) -> None:
         for cap in caps:
-            unit = cap.amount.unit
+            unit, practice = cap.amount.unit, bool(orders[0].practice)
             prices = [order.price.amount.micro if order.price and order.price.amount.unit == unit else None
                       for order in orders]  # fmt: skip
             if None in prices and not accept_unknown_cost:
@@ -389,10 +318,12 @@ class Ledger:
                     f"{cap.name} is {cap.amount}, and what this costs in {unit} is not known beforehand",
                     "Add --accept-unknown-cost to buy it all the same.",
                 )
-            wanted = sum(price or 0 for price in prices)
-            spent = self.spent(unit, orders[0].practice, cap.window)
+            known = [price for price in prices if price is not None]
+            wanted, spent = sum(known), 0
             if cap.window == 0:
-                wanted, spent = max(price or 0 for price in prices), 0
+                wanted = max(known, default=0)
+            else:
+                spent = self.spent(unit, practice, cap.window) + spent_elsewhere(unit, practice, cap.window)
             if spent + wanted > cap.amount.micro or (not wanted and spent >= cap.amount.micro):
                 raise _cap_refused(
                     "spend_cap",
@@ -406,46 +337,43 @@ class Ledger:
 
         What was measured counts as measured; what is not known to be free counts as reserved.
         """
+        if self._rows(f"SELECT 1 FROM job WHERE {database.IS_BROKEN} LIMIT 1"):
+            raise Unusable("corrupt", f"{self.path} holds amounts that this program never writes")
         since = time.time() - window if window is not None else -1e18
-        return self._rows(
-            f"""SELECT COALESCE(SUM(CASE WHEN cost_unit = ?1 THEN cost WHEN reserved_unit = ?1 THEN reserved END), 0)
-                FROM job WHERE practice = ?2 AND created_at > ?3 AND {_MAY_COST}""",
+        counted = "CASE WHEN cost_unit = ?1 THEN cost WHEN reserved_unit = ?1 THEN reserved END"
+        whole, rest = self._rows(
+            f"""SELECT {_sum(counted)} FROM job WHERE practice = ?2 AND created_at > ?3 AND {_MAY_COST}""",
             unit,
             int(practice),
             since,
-        )[0][0]
+        )[0]
+        return whole * amounts.MICRO + rest
 
-    def estimate(self, service: str, model: str | None, count_field: str = "n", count=None) -> amounts.Price | None:
-        """The most that one of this model's latest jobs has cost, said to be an estimate; None without any.
-
-        count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
-        """
-        rows = self._rows(
-            "SELECT cost, cost_unit, payload FROM job WHERE service = ? AND model IS ? AND cost > 0 "
-            "ORDER BY seq DESC LIMIT ?",
-            service,
-            model,
-            PAST_JOBS,
+    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+        """What the latest jobs of a model have cost, newest first, with what they asked for where that was kept."""
+        entries = self._entries(
+            "service = ? AND model IS ? AND cost > 0 ORDER BY seq DESC LIMIT ?", service, model, PAST_JOBS
         )
-        if not rows:
-            return None
-        unit = rows[0][1]
-        past = [amounts.Amount(cost, unit) for cost, its, _ in rows if its == unit]
-        if _is_count(count):
-            counts = [
-                (json.loads(payload) if payload else {}).get(count_field) for _, its, payload in rows if its == unit
-            ]
-            past = [amount.times(Decimal(count) / (its if _is_count(its) else 1)) for amount, its in zip(past, counts)]
-        return amounts.Price(max(past), "estimate")
+        return [
+            (amounts.Amount(entry.cost, entry.cost_unit), json.loads(entry.payload) if entry.payload else None)
+            for entry in entries
+            if entry.cost is not None and entry.cost_unit is not None
+        ]
 
     # -- what became of it -------------------------------------------------------------------------
 
     def _note(self, key: str, what: str) -> None:
-        self._database.execute("INSERT INTO change VALUES (?, ?, ?)", (key, time.time(), what))
+        self._rows("INSERT INTO change VALUES (?, ?, ?)", key, time.time(), what)
+
+    def _seal(self, key: str) -> None:
+        self._rows(database.RESEAL, key)
 
     def _set(self, key: str, what: str, **columns) -> None:
+        if not self._entries("key = ?", key):
+            raise Unusable("corrupt", f"{self.path} has lost a job")
         names = ", ".join(f"{name} = ?" for name in (*columns, "updated_at"))
-        self._database.execute(f"UPDATE job SET {names} WHERE key = ?", (*columns.values(), time.time(), key))
+        self._rows(f"UPDATE job SET {names} WHERE key = ?", *columns.values(), time.time(), key)
+        self._seal(key)
         self._note(key, what)
 
     def record(self, key: str, what: str, **columns) -> None:
@@ -453,64 +381,76 @@ class Ledger:
         with self._transaction():
             self._set(key, what, **columns)
 
-    def note_outcome(self, key: str, outcome: str) -> bool:
+    def note_outcome(self, key: str, outcome: str, what: str | None = None) -> bool:
         """An outcome as far as it is known without an id; False where the job was accepted meanwhile, which stands."""
         with self._transaction():
             if self._entries("key = ? AND outcome = 'accepted'", key):
                 return False
-            self._set(key, outcome, outcome=outcome)
+            self._set(key, what or outcome, outcome=outcome)
             return True
 
-    def accepted(self, key: str, generation_id: str, source: str) -> bool:
-        """The id of a job; False where another job in the ledger has it already.
+    def accepted(self, key: str, generation_id: str, source: str) -> str | None:
+        """The id of a job. Returns the key of an earlier job to which the service gave the same id, if any.
 
-        source  "answer", or how else it was found
+        source  "answer", or how else it was found: then an id that another job has is not taken
         """
-        try:
-            self.record(
-                key, f"accepted, by {source}", outcome="accepted", generation_id=generation_id, accepted_at=time.time()
-            )
-            return True
-        except sqlite3.IntegrityError:
-            if source == "answer":  # the service gave one id twice: that is one job, and it is the other entry's
-                self.record(key, "accepted under an id that another entry has", outcome="accepted", closed="same_id")
-            return False
+        with self._transaction():
+            mine = self._entries("key = ?", key)
+            if not mine:
+                raise Unusable("corrupt", f"{self.path} has lost a job")
+            condition = "service = ? AND origin = ? AND generation_id = ? AND key <> ? ORDER BY seq LIMIT 1"
+            found = self._entries(condition, mine[0].service, mine[0].origin, generation_id, key)
+            twin = found[0].key if found else None
+            if twin is None or source == "answer":
+                self._set(
+                    key,
+                    f"accepted, by {source}" + (f"; its id is that of {twin}" if twin else ""),
+                    outcome="accepted",
+                    generation_id=generation_id,
+                    accepted_at=time.time(),
+                    twin=twin,
+                )
+            return twin
+
+    def delivered(self, key: str, exit_code: int) -> None:
+        """The result line that ends the purchase was written, now."""
+        at = times.now()
+        self.record(
+            key, f"ended {exit_code}", exit_code=exit_code, delivered_at=at.wall, delivered_tick=at.tick,
+            delivered_boot=at.boot,
+        )  # fmt: skip
 
     # -- looking -----------------------------------------------------------------------------------
 
     def find(self, word: str, service: str | None = None) -> Entry | None:
         """A job by its key, else the newest one with that id; of one service where it is named."""
         of = "service = COALESCE(?, service)"
-        found = self._entries(f"key = ? AND {of}", word, service) if _KEY.fullmatch(word) else []
+        found = self._entries(f"key = ? AND {of}", word, service) if rows.KEY.fullmatch(word) else []
         # A service's own ids may look like our keys.
         found = found or self._entries(f"generation_id = ? AND {of} ORDER BY seq DESC LIMIT 1", word, service)
         return found[0] if found else None
 
     def newest(self, limit: int, **equal) -> list[Entry]:
         """The newest jobs whose columns have these values, but for forgotten ones."""
-        conditions = [f"{name} = ?" for name in equal]
-        where = " AND ".join(["COALESCE(closed, '') <> 'forgotten'", *conditions])
+        where = " AND ".join([_KNOWN, *(f"{name} = ?" for name in equal)])
         return self._entries(f"{where} ORDER BY seq DESC LIMIT ?", *equal.values(), limit)
 
     def count(self, **equal) -> int:
         """How many jobs `newest` could tell of."""
-        where = " AND ".join(["COALESCE(closed, '') <> 'forgotten'", *(f"{name} = ?" for name in equal)])
+        where = " AND ".join([_KNOWN, *(f"{name} = ?" for name in equal)])
         return self._rows(f"SELECT COUNT(*) FROM job WHERE {where}", *equal.values())[0][0]
 
     def open_jobs(self) -> list[Entry]:
         """Every job that is neither delivered nor settled, oldest first."""
-        return self._entries(f"{_OPEN} ORDER BY seq")
+        return self._entries(f"({_OPEN}) OR {database.IS_BROKEN} ORDER BY seq")
 
     def changes(self, key: str) -> list[tuple[float, str]]:
         return self._rows("SELECT at, what FROM change WHERE key = ? ORDER BY at, rowid", key)
 
-    def unclaimed(self, service: str, ids: list[str]) -> list[str]:
-        """Those ids that no job in the ledger has."""
-        return [
-            found
-            for found in ids
-            if not self._rows("SELECT 1 FROM job WHERE service = ? AND generation_id = ?", service, found)
-        ]
+    def unclaimed(self, service: str, origin: str, ids: list[str]) -> list[str]:
+        """Those ids that no job of that place has in this ledger."""
+        taken = "SELECT 1 FROM job WHERE service = ? AND origin = ? AND generation_id = ?"
+        return [found for found in ids if not self._rows(taken, service, origin, found)]
 
     def has_rival(self, entry: Entry) -> bool:
         """Whether a living process is buying the same at this moment, and has no id yet."""
@@ -519,48 +459,43 @@ class Ledger:
         )
         return any(self.has_owner(rival) for rival in rivals)
 
-    def totals(self) -> list[tuple]:
+    def totals(self, since: float = -1e18) -> list[tuple]:
         """`(day, service, model, practice, unit, jobs, measured, estimated, unknown)`, newest day first, UTC.
 
         measured and estimated are millionths of the unit; unknown counts jobs without any amount.
         """
-        with self._transaction():
-            self._release_reservations()
-        return self._rows(
-            f"""SELECT date(created_at, 'unixepoch') AS day, service, model, practice,
-                       COALESCE(cost_unit, reserved_unit) AS unit, COUNT(*),
-                       COALESCE(SUM(cost), 0),
-                       COALESCE(SUM(CASE WHEN cost IS NULL THEN reserved END), 0),
-                       SUM(cost IS NULL AND reserved IS NULL)
-                FROM job WHERE {_MAY_COST}
-                GROUP BY day, service, model, practice, unit ORDER BY day DESC, service, model"""
-        )
+        if not self.is_read_only:
+            with self._transaction():
+                self._release_reservations()
+        sums: dict[tuple, list[int]] = {}
+        for entry in self._entries(f"(created_at >= ? AND {_MAY_COST}) OR {database.IS_BROKEN}", since):
+            day = times.rfc3339(entry.created_at)[:10]
+            unit = entry.cost_unit or entry.reserved_unit
+            known = sums.setdefault((day, entry.service, entry.model, entry.practice, unit), [0, 0, 0, 0])
+            known[0] += 1
+            known[1] += entry.cost or 0
+            known[2] += (entry.reserved or 0) if entry.cost is None else 0
+            known[3] += entry.cost is None and entry.reserved is None
+        rows_of = [(*names, *counts) for names, counts in sums.items()]
+        rows_of.sort(key=lambda row: (row[1], row[2] or ""))
+        return sorted(rows_of, key=lambda row: row[0], reverse=True)
 
     def forget(self, key: str) -> None:
         """Take out what was asked for and where it went; what it cost stays counted."""
-        with self._transaction() as database:
-            database.execute("DELETE FROM change WHERE key = ?", (key,))
-            self._set(
-                key,
-                "forgotten",
-                payload=None,
-                output_dir=None,
-                paths=None,
-                assets=None,
-                command="",
-                intent=None,
-                closed="forgotten",
-            )
+        gone = dict.fromkeys(("payload", "output_dir", "paths", "assets", "intent"))
+        with self._transaction():
+            self._rows("DELETE FROM change WHERE key = ?", key)
+            self._set(key, "forgotten", **gone, command="", closed="forgotten")
 
     def settled_before(self, moment: float) -> list[Entry]:
         """Jobs from before `moment` that nothing is left to do for."""
-        return self._entries(f"created_at < ? AND NOT ({_OPEN}) AND COALESCE(closed, '') <> 'forgotten'", moment)
+        return self._entries(f"created_at < ? AND NOT ({_OPEN}) AND {_KNOWN}", moment)
 
     # -- inputs ------------------------------------------------------------------------------------
 
     def uploaded(self, service: str, origin: str, account: str, identity: str, since: float) -> str | None:
         """The name under which a service has had an input since `since`, in seconds since the epoch."""
-        rows = self._rows(
+        found = self._rows(
             "SELECT reference FROM upload WHERE service = ? AND origin = ? AND account = ? AND identity = ? AND at > ?",
             service,
             origin,
@@ -568,139 +503,69 @@ class Ledger:
             identity,
             since,
         )
-        return rows[0][0] if rows else None
+        return found[0][0] if found and isinstance(found[0][0], str) else None
 
     def note_upload(self, service: str, origin: str, account: str, identity: str, reference: str) -> None:
         """The service has the input with this identity (a hash of its bytes, say) under this name from now on."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO upload VALUES (?, ?, ?, ?, ?, ?)",
-                (service, origin, account, identity, reference, time.time()),
-            )
+        with self._transaction():
+            values = (service, origin, account, identity, reference, time.time())
+            self._rows("INSERT OR REPLACE INTO upload VALUES (?, ?, ?, ?, ?, ?)", *values)
 
     def forget_upload(self, reference: str) -> None:
         """The service does not take this name any more."""
-        with self._transaction() as database:
-            database.execute("DELETE FROM upload WHERE reference = ?", (reference,))
+        with self._transaction():
+            self._rows("DELETE FROM upload WHERE reference = ?", reference)
 
     def account(self, key: str | None) -> str:
         """A salted hash that tells one key from another and leads back to none; "" without a key."""
         if not key:
             return ""
-        salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
-        if not salt:
-            with self._transaction() as database:
-                database.execute("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", (os.urandom(32).hex(),))
-            salt = self._rows("SELECT value FROM setting WHERE name = 'salt'")
-        return hashlib.blake2b(key.encode(), key=bytes.fromhex(salt[0][0])).hexdigest()[:32]
+        salt = self._salt()
+        if salt is None and not self.is_read_only:
+            with self._transaction():
+                self._rows("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", os.urandom(32).hex())
+            salt = self._salt()
+        return hashlib.blake2b(key.encode(), key=salt or os.urandom(32)).hexdigest()[:32]
+
+    def _salt(self) -> bytes | None:
+        found = self._rows("SELECT value FROM setting WHERE name = 'salt'")
+        try:
+            salt = bytes.fromhex(found[0][0]) if found else None
+        except (ValueError, TypeError):
+            salt = b""
+        if salt is not None and len(salt) != 32:
+            raise Unusable("corrupt", f"{self.path} has lost what its accounts are told apart by")
+        return salt
 
 
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+class _Priced:
+    """What a cap asks of an order."""
+
+    def __init__(self, price: amounts.Price | None, practice: int):
+        self.price = price
+        self.practice = practice
+
+
+def _is_open(entry: Entry) -> bool:
+    may_cost = entry.outcome in ("sending", "accepted", "unknown", "planned")
+    return may_cost and entry.delivered_at is None and entry.closed is None
+
+
+def _is_own(entry: Entry, began: times.Moment | None) -> bool:
+    """Whether a job was delivered after a command began."""
+    if began is None or entry.delivered_at is None or entry.delivered_tick is None or entry.closed:
+        return False
+    return times.Moment(entry.delivered_at, entry.delivered_tick, entry.delivered_boot or "").is_after(began)
+
+
+def _waiting(known: list[Decision | None]) -> list[Decision]:
+    return [found for found in known if found and found.word == "wait"]
+
+
+def _sum(expression: str) -> str:
+    """Two sums, whole units and the rest: the sum of the millionths of absurd bills would be no whole number any more."""
+    return ", ".join(f"COALESCE(SUM(({expression}) {operation} {amounts.MICRO}), 0)" for operation in ("/", "%"))
 
 
 def _cap_refused(code: str, message: str, guidance: str) -> errors.Failure:
     return errors.Failure(code, message, "guard", outcome="not_sent", retryable=False, guidance=[guidance])
-
-
-# -- what can be wrong with the file -----------------------------------------------------------------
-
-# A part of SQLite's own message -> kind of Unusable; the first that fits.
-_PROBLEMS = (
-    ("locked", "busy"),
-    ("full", "full"),
-    ("disk i/o", "full"),
-    ("readonly", "absent"),
-    ("unable to open", "absent"),
-    ("not a database", "corrupt"),
-    ("malformed", "corrupt"),
-    ("no such table", "corrupt"),
-    ("no such column", "corrupt"),
-)
-
-
-@contextmanager
-def _translated(path: str):
-    """SQLite's and the system's errors as Unusable."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.Error as problem:
-        words = str(problem).lower()
-        kind = next((kind for part, kind in _PROBLEMS if part in words), "corrupt")
-        raise Unusable(kind, f"{path}: {problem}") from problem
-    except OSError as problem:
-        import errno
-
-        full = problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise Unusable("full" if full else "absent", f"{path}: {problem.strerror}") from problem
-
-
-def is_on_network(folder: str) -> bool:
-    """Whether a folder is on a file system that other machines share; False where that cannot be told."""
-    if sys.platform == "win32":
-        import ctypes
-
-        drive = os.path.splitdrive(os.path.abspath(folder))[0]
-        return drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-            return file_system_of(os.path.realpath(folder), file.read()) in _NETWORK_FILE_SYSTEMS
-    except OSError:
-        return False
-
-
-def file_system_of(folder: str, mountinfo: str) -> str:
-    """The type of the file system that holds an absolute path, as proc(5) lists the mounts; "" for none."""
-    best, found = -1, ""
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split()
-        if len(fields) < 5 or not right:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-        # A later mount over the same point hides the earlier one.
-        if len(point) >= best and (folder == point or folder.startswith(point.rstrip("/") + "/")):
-            best, found = len(point), right.split()[0]
-    return found
-
-
-# -- file locks that end with the process -------------------------------------------------------------
-
-
-def _lock(handle: int, exclusive: bool, wait: bool = False) -> bool:
-    """Lock a whole file for as long as it is open; whether it could be done."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
-        return True
-    except (BlockingIOError, PermissionError):
-        return False
-
-
-@contextmanager
-def _locked_file(path: str):
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        _lock(handle, exclusive=True, wait=True)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # gone already, or (on Windows) being looked at: an empty file that means nothing
-
-
-def as_json(value) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=True)
