@@ -20,7 +20,6 @@ pty = pytest.importorskip("pty", reason="pseudo-terminals are a matter of POSIX 
 
 KITTY = {"TERM": "xterm-kitty"}
 ITERM2 = {"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}
-SIXEL = {"TERM": "foot"}
 
 
 @pytest.mark.parametrize(
@@ -36,11 +35,10 @@ SIXEL = {"TERM": "foot"}
         (ITERM2, "iterm2"),
         ({"TERM_PROGRAM": "WezTerm"}, "iterm2"),
         ({"LC_TERMINAL": "iTerm2"}, "iterm2"),
-        (SIXEL, "sixel"),
-        ({"TERM": "foot-extra"}, "sixel"),
+        ({"TERM": "foot"}, None),
         ({**KITTY, "TMUX": "/tmp/tmux-0/default,1,0"}, None),
         ({"TERM": "screen-256color", "LC_TERMINAL": "iTerm2"}, None),
-        ({**SIXEL, "STY": "1.pts"}, None),
+        ({**KITTY, "STY": "1.pts"}, None),
     ],
 )
 def test_the_environment_tells_what_a_terminal_can(environment, expected):
@@ -103,31 +101,6 @@ def kitty_picture(written: bytes) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(b"".join(content for _, content in pieces))))
 
 
-def sixel_picture(written: bytes) -> Image.Image:
-    body = re.search(rb"\x1bPq(.*?)\x1b\\", written, re.S)[1]
-    width, height = map(int, re.match(rb'"1;1;(\d+);(\d+)', body).groups())
-    picture = Image.new("RGB", (width, height))
-    colours, colour, column, top = {}, None, 0, 0
-    for token in re.finditer(rb"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|(\$)|(-)", body):
-        number, red, green, blue, count, repeated, single, again, down = token.groups()
-        if number is not None:
-            colour = number
-            if red is not None:
-                colours[number] = tuple(round(int(value) * 255 / 100) for value in (red, green, blue))
-        elif again:
-            column = 0
-        elif down:
-            column, top = 0, top + 6
-        else:
-            bits = (repeated or single)[0] - 63
-            for _ in range(int(count or 1)):
-                for bit in range(6):
-                    if bits >> bit & 1:
-                        picture.putpixel((column, top + bit), colours[colour])
-                column += 1
-    return picture
-
-
 def likeness(one: Image.Image, path: str) -> float:
     """The mean difference of two pictures, from 0 to 255."""
     from PIL import ImageChops, ImageStat
@@ -150,12 +123,6 @@ def test_iterm2_gets_the_picture_as_a_file(scripts):
     head, content = re.search(rb"\x1b\]1337;File=([^:]*):([^\x07]*)\x07", written).groups()
     picture = Image.open(io.BytesIO(base64.b64decode(content)))
     assert b"inline=1" in head and f"width={picture.width}px".encode() in head and picture.size == (320, 320)
-
-
-def test_sixel_draws_the_picture(scripts):
-    events, written = make(scripts, "--show", env=SIXEL)
-    path = next(event["path"] for event in events if event["event"] == "asset")
-    assert likeness(sixel_picture(written), path) < 12
 
 
 def test_the_terminals_own_pixels_are_used_and_never_exceeded(scripts):
@@ -220,4 +187,3 @@ def test_only_the_decoder_of_its_own_type_is_asked(tmp_path, media_type):
 def test_a_picture_with_alpha_keeps_it_where_the_terminal_can():
     picture = Image.new("RGBA", (3, 7), (255, 0, 0, 128))
     assert kitty_picture(terminal_picture._kitty(picture)).mode == "RGBA"
-    assert sixel_picture(terminal_picture._sixel(picture)).getpixel((2, 6)) == (255, 0, 0)

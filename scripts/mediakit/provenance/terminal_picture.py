@@ -27,10 +27,6 @@ _TERMINALS = (
     ("TERM_PROGRAM", "WezTerm", "iterm2"),
     ("TERM_PROGRAM", "mintty", "iterm2"),
     ("LC_TERMINAL", "iTerm2", "iterm2"),
-    ("TERM", "foot", "sixel"),
-    ("TERM", "mlterm", "sixel"),
-    ("TERM", "contour", "sixel"),
-    ("TERM", "yaft", "sixel"),
 )
 # A multiplexer stands between, and passes none of it on as it is.
 _BETWEEN = (("TMUX", ""), ("STY", ""), ("TERM", "screen"), ("TERM", "tmux"))
@@ -39,11 +35,10 @@ _CELL = (8, 16)
 _LARGEST_SIDE = 1200
 _MOST_PIXELS = 100_000_000
 _KITTY_PIECE = 4096
-_SIXEL_COLOURS = 255
 
 
 def protocol(environment) -> str | None:
-    """`kitty`, `iterm2`, `sixel`, or None, by a mapping of environment variables."""
+    """`kitty`, `iterm2`, or None, by a mapping of environment variables."""
 
     def fits(name: str, beginning: str) -> bool:
         return bool(environment.get(name)) and environment[name].startswith(beginning)
@@ -134,39 +129,4 @@ def _iterm2(picture) -> bytes:
     return b"\x1b]1337;File=" + head.encode() + b":" + base64.standard_b64encode(content) + b"\x07"
 
 
-def _sixel(picture) -> bytes:
-    """https://vt100.net/docs/vt3xx-gp/chapter14.html ; bands of six lines, a colour at a time."""
-    picture = picture.convert("RGB").quantize(_SIXEL_COLOURS)
-    palette, pixels = picture.getpalette(), picture.tobytes()
-    width, height = picture.size
-    written = [b'\x1bPq"1;1;%d;%d' % (width, height)]
-    for colour in sorted(set(pixels)):
-        red, green, blue = (round(value * 100 / 255) for value in palette[3 * colour : 3 * colour + 3])
-        written.append(b"#%d;2;%d;%d;%d" % (colour, red, green, blue))
-    for top in range(0, height, 6):
-        written.append(_band([pixels[row * width : (row + 1) * width] for row in range(top, min(top + 6, height))]))
-    return b"".join([*written, b"\x1b\\"])
-
-
-def _band(rows: list[bytes]) -> bytes:
-    """Up to six lines: for each colour the columns where it stands, as bits."""
-    masks: dict[int, bytearray] = {}
-    for bit, row in enumerate(rows):
-        for column, colour in enumerate(row):
-            masks.setdefault(colour, bytearray(len(row)))[column] |= 1 << bit
-    lines = [b"#%d" % colour + _counted(mask) for colour, mask in masks.items()]
-    return b"$".join(lines) + b"-"
-
-
-def _counted(mask: bytearray) -> bytes:
-    """A line of sixels with repeats written as a count."""
-    from itertools import groupby
-
-    written = []
-    for bits, run in groupby(mask):
-        count, sixel = sum(1 for _ in run), bytes((63 + bits,))
-        written.append(b"!%d" % count + sixel if count > 3 else sixel * count)
-    return b"".join(written)
-
-
-_WRITERS = {"kitty": _kitty, "iterm2": _iterm2, "sixel": _sixel}
+_WRITERS = {"kitty": _kitty, "iterm2": _iterm2}
