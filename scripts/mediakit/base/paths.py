@@ -7,6 +7,7 @@ other_ledgers   further folders that may hold a ledger which counts
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
+small_file             the text of a small file, however an editor has encoded it
 is_skills_own          whether a path lies in the folder of this skill
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 import sys
 from collections import namedtuple
 
@@ -23,7 +25,7 @@ from .home import NAME, absolute, expand, platform_state, trouble
 __all__ = [
     "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "is_skills_own",
     "make_private_folder",
-    "other_ledgers", "settings_file", "state", "state_flags", "state_folder", "trouble",
+    "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
 
 # Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.
@@ -31,6 +33,7 @@ SKILL = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."
 LOCAL = f".{NAME}"
 # The ledger, in the state folder.
 LEDGER = "ledger.sqlite3"
+_LARGEST_SMALL_FILE = 65536
 _MOST_FOLDERS_UPWARD = 64
 
 _chosen: str | None = None
@@ -108,6 +111,30 @@ def other_ledgers() -> tuple[list[State], list[str]]:
         else:
             found.append(State(place, is_local=is_local))
     return found, warnings
+
+
+def small_file(path: str) -> str | None:
+    """The text of a regular file, its first 64 KiB; None where there is none."""
+    # It is opened before it is looked at, so that it cannot be swapped for a pipe in between.
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError):
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return text_of(os.read(handle, _LARGEST_SMALL_FILE))
+    finally:
+        os.close(handle)
+
+
+def text_of(content: bytes) -> str:
+    """UTF-8 with or without a byte order mark, or UTF-16 as Windows' editors and shells write it."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content[:2]:
+        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
+    return content.decode("utf-8-sig", "replace")
 
 
 def settings_file() -> str:

@@ -19,7 +19,6 @@ _SHORTEST_SECRET = 4
 # What only its name makes a secret must be longer, and is none where it is a number, a file or an address.
 _SHORTEST_GUESSED = 8
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
-_LARGEST_SETTINGS = 65536
 
 # The names that HTML has for printable characters which are neither letters nor digits.
 _ENTITIES = {
@@ -142,13 +141,8 @@ def _kept_by_the_user() -> list[tuple[str, str]]:
     """`(name, value)` of each line of the user's own store, however its values are quoted."""
     from . import paths
 
-    try:
-        with open(paths.settings_file(), "rb") as file:
-            lines = file.read(_LARGEST_SETTINGS).decode("utf-8-sig", "replace").splitlines()
-    except (OSError, ValueError):
-        return []
     pairs = []
-    for line in lines:
+    for line in (paths.small_file(paths.settings_file()) or "").splitlines():
         name, _, value = line.strip().partition("=")
         value = value.strip()
         if value[:1] in ("'", '"') and value[-1:] == value[:1]:

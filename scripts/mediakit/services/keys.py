@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import sys
 from collections import namedtuple
 from collections.abc import Iterator
@@ -130,7 +129,7 @@ def _saved_login(where: dict) -> str | None:
     """The key in the file of another program, which is read and never copied; None where there is none."""
     named = paths.expand(os.environ.get(where.get("variable", ""), ""))
     path = named or os.path.join(paths.configuration_folder(), where["path"])
-    text = _small_file(path)
+    text = paths.small_file(path)
     if text is None:
         return None
     from . import providers
@@ -151,7 +150,10 @@ def read_stdin(flag: str) -> str:
     else:
         # Piped from PowerShell it comes as UTF-16.
         value = (
-            _text_of(sys.stdin.buffer.read(_LARGEST_ENV_FILE) if sys.stdin else b"").strip().partition("\n")[0].strip()
+            paths.text_of(sys.stdin.buffer.read(_LARGEST_ENV_FILE) if sys.stdin else b"")
+            .strip()
+            .partition("\n")[0]
+            .strip()
         )
     if not value:
         raise errors.bad_argument(flag, "expected a key on standard input, and nothing came")
@@ -176,32 +178,8 @@ def _checked(value: str, source: str) -> str:
     return value
 
 
-def _small_file(path: str) -> str | None:
-    """The text of a regular file, its first 64 KiB; None where there is none."""
-    # The file is opened before it is looked at, so that it cannot be swapped for a pipe in between.
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        return _text_of(os.read(handle, _LARGEST_ENV_FILE))
-    finally:
-        os.close(handle)
-
-
-def _text_of(content: bytes) -> str:
-    """UTF-8 with or without a byte order mark, or UTF-16 as Windows' editors and shells write it."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace")
-    if b"\0" in content[:2]:
-        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
-    return content.decode("utf-8-sig", "replace")
-
-
 def _from_env_file(path: str, variable: str) -> str | None:
-    text = _small_file(path)
+    text = paths.small_file(path)
     if text is None or variable not in text:
         return None
     import io
