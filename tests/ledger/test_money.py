@@ -264,18 +264,14 @@ def test_ten_commands_at_once_do_not_overdraw_a_cap(scripts, sandbox):
     assert codes == [0, 0] + [27] * 8 and posts(sandbox) == 3
 
 
-def test_preflight_says_what_is_missing_and_what_is_waiting(scripts, sandbox):
-    key = {"SKILLS_VIDEO_API_KEY": KEY}
-    missing = scripts.run("preflight.py").result
-    assert (missing["state"], missing["effect"]) == ("key_required", "no_spend")
-    ready = scripts.run("preflight.py", env=key).result
-    assert (ready["state"], ready["effect"]) == ("prompt_required", "spends")
-    assert ready["alternative"]["effect"] == "no_spend" and "sandbox" in ready["alternative"]["next_argv"]
+def test_preflight_looks_at_the_ledger_without_making_one_and_settles_what_is_open(scripts, sandbox):
+    scripts.run("preflight.py", "--prompt", "x", env={"SKILLS_VIDEO_API_KEY": KEY})
     assert not (scripts.folder / "state" / "ledger.sqlite3").exists()
     scripts.run(*flags(sandbox, "--no-wait"))
     waiting = scripts.run("preflight.py", "--provider", "sandbox").result
-    assert (waiting["state"], waiting["effect"], waiting["undelivered_jobs"]) == ("ready", "no_spend", 1)
-    assert waiting["next_argv"][-2:] == ["--provider", "sandbox"]  # another service may have no key now
+    assert (waiting["stage"], waiting["effect"]) == ("settle_first", "no_spend")
+    at = waiting["next_argv"].index("--provider")
+    assert waiting["next_argv"][at + 1] == "sandbox"  # another service may have no key now
     script = waiting["next_argv"][1].rpartition("/")[2]
     assert scripts.run(script, *waiting["next_argv"][2:]).code == 0
 
