@@ -12,10 +12,10 @@ import venv
 from pathlib import Path
 
 import pytest
-from test_start import interpreter, run_with
 
 from conftest import KEY, PATIENCE, SCRIPTS, Run
 from fake_service import FakeService
+from interpreters import interpreter, run_with
 from mediakit.base import environment, packages
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and sh")

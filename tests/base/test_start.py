@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from conftest import PATIENCE, SCRIPTS, Run
+from conftest import SCRIPTS, Run
+from interpreters import interpreter, run_with
 
 ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 OLD = ("2.7", "3.6", "3.7", "3.8")
-
-
-def interpreter(version: str) -> str:
-    """A Python of that version, or the test is skipped."""
-    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    found = [*map(str, installed), shutil.which(f"python{version}")]
-    for path in filter(None, found):
-        if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:  # a shim may lead nowhere
-            return path
-    pytest.skip(f"no Python {version} here")
-
-
-def run_with(scripts, command: list[str], script: str, *arguments: str, env: dict | None = None, cwd=None) -> Run:
-    ended = subprocess.run(
-        [*command, str(SCRIPTS / script), *arguments],
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE,
-        env=scripts.environment(**(env or {})), cwd=cwd or scripts.folder,
-    )  # fmt: skip
-    return Run(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)

@@ -161,10 +161,6 @@ BARE = {
     "plain create": ("create_and_wait.py", lambda service: create_arguments(service, streams=False)),
     "wait": ("wait_generation.py", lambda service: ["--generation-id", "gen_1", "--base-url", service.base_url]),
     "sandbox": ("create_and_wait.py", lambda service: ["--provider", "sandbox", "--task", "t2i", "--prompt", "x"]),
-    "online": (
-        "preflight.py",
-        lambda service: ["--provider", "skills-video", "--online", "--base-url", service.base_url],
-    ),
 }
 
 

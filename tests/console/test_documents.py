@@ -172,3 +172,9 @@ def test_the_docstring_lists_every_room():
 def test_a_room_imports_only_rooms_below_it(room):
     listed = rooms()
     assert imported_by(room) <= set(listed[listed.index(room) + 1 :])
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports each by its name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
