@@ -34,7 +34,7 @@ def test_the_main_job_survives_or_tells(scripts, sandbox, fault):
     saved = [event for event in run.events if event["event"] == "asset"]
     assert len(saved) == (1 if code == 0 else 0)
     assert sorted(map(str, (scripts.folder / "out").glob("*"))) == sorted(
-        event[name] for event in saved for name in ("path", "provenance")
+        event["path"] + ending for event in saved for ending in ("", ".json")
     )
 
 
