@@ -195,6 +195,10 @@ def _model(create: CreateRequest, provider: providers.Provider, fields: dict) ->
     named = next((found for at in places if isinstance(found := point(fields, at), str)), None)
     if named is not None and create.model not in (None, named):
         raise errors.bad_argument("--model", "expected without: the payload names another")
+    exchanged = [at for at in places if create.content.parameters.get(at.lstrip("/"), create.model) != create.model]
+    if exchanged:
+        # Contract, price and ledger go by the model: a field must not exchange it behind them.
+        raise errors.bad_argument("--model", f"expected in place of --param {exchanged[0].lstrip('/')}")
     if create.model is not None:
         return create.model
     if named is not None:
