@@ -64,7 +64,8 @@ SYNCHRONOUS = {
     **dict.fromkeys(("create-500", "create-503", "create-storage-failed"), (PLAIN, 12, 1, "error", None)),
     # No answer that can be read, and a failure that may be repeated: the same key, once more.
     "create-502": (PLAIN, 12, 2, "error", None),
-    **dict.fromkeys(("create-lost", "create-truncated", "create-no-id"), (PLAIN, 0, 2, "terminal", "create")),
+    "create-truncated": EXPECTED["create-truncated"],
+    **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 0, 2, "terminal", "create")),
     "create-hang": (IMPATIENT, 0, 2, "terminal", "create"),
     "create-provider-failure": (PLAIN, 0, 2, "terminal", "create"),
     "create-redirect": EXPECTED["create-redirect"],
@@ -76,7 +77,7 @@ SYNCHRONOUS = {
 # Without a stream, and with nothing to ask what became of a request.
 POLLED = {
     **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
-    **dict.fromkeys(("create-lost", "create-truncated", "create-no-id"), (PLAIN, 12, 1, "error", None)),
+    **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 12, 1, "error", None)),
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "job-slow": EXPECTED["job-slow"],
 }
