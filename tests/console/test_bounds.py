@@ -130,6 +130,13 @@ def test_what_is_left_out_is_told(monkeypatch, capsys):
     assert found["outputs"][0]["url_omitted"] is True and found["outputs"][0]["url"].endswith("…")
 
 
+def test_a_services_own_name_for_the_answer_goes_first(monkeypatch, capsys):
+    response = {"x": "a" * 9000}
+    fields = {**TERMINAL, "response": response, "raw": response}
+    found = told(Console("test"), monkeypatch, capsys, "terminal", 10, **fields)
+    assert found["response"] == response and found["raw_omitted"] is True
+
+
 def test_what_fits_is_left_as_it_is(monkeypatch, capsys):
     response = {"id": "g", "nested": deep(10), "list": list(range(200)), "text": "ä" * 2000}
     found = told(Console("test"), monkeypatch, capsys, "terminal", 10, **{**TERMINAL, "response": response})

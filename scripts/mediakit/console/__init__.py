@@ -8,6 +8,9 @@ several       several jobs in one command, and the summary that ends it
 script        runs one script and keeps the promise of the last line
 dependencies  a missing package, and the command that installs it
 events        Console: one event a line, the result, warnings, the live line
+bounds        how long a line may be, and what is left out of it (pure)
+brief         what an event need not tell, and the one line of --brief (pure)
+people        what a person at a terminal reads (pure)
 signals       requests to stop
 flags         the parser and the types of flags
 inputs        what a flag names or holds: files, standard input, JSON

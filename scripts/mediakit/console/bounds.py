@@ -21,8 +21,11 @@ BRIEF_LINE = 4 * 1024
 # Bytes of the service's final answer that a `terminal` repeats at most.
 RESPONSE = 16 * 1024
 
-# Half of an answer says something else than the answer: it is there or it is not.
-WHOLE = ("response", "raw", "payload", "answer", "service_plan", "request_template")
+# Half of an answer says something else than the answer: it is there or it is not. Name -> its bytes at most.
+WHOLE = {
+    **dict.fromkeys(("response", "raw"), RESPONSE),
+    **dict.fromkeys(("payload", "answer", "service_plan", "request_template"), VERBOSE_LINE),
+}
 # What a reader goes on with: cut last of all.
 _KEPT = frozenset(
     ("event", "time", "ok", "practice", "exit_code", "error", "category", "outcome", "state", "job", "generation_id",
@@ -51,7 +54,10 @@ def line(event: dict, limit: int) -> str:
     if _fits(text, limit):
         return text
     event = dict(event)
-    for name in sorted((name for name in WHOLE if name in event), key=lambda name: -_size(event[name])):
+    # A service's own name for the response goes before it.
+    for name in sorted(
+        (name for name in WHOLE if name in event), key=lambda name: (name != "raw", -_size(event[name]))
+    ):
         if _fits(text := to_line(_without(event, name)), limit):
             return text
         event = _without(event, name)

@@ -86,7 +86,7 @@ class Console:
         """An event as it may be shown: without secrets, and without what cannot be seen."""
         told = {"event": event, "time": rfc3339(time.time())}
         for name, value in fields.items():
-            if name in bounds.WHOLE and not bounds.is_within(value, self._limit):
+            if name in bounds.WHOLE and not bounds.is_within(value, min(self._limit, bounds.WHOLE[name])):
                 name, value = f"{name}_omitted", True
             told[name] = self._field(name, value)
         told = {name: value for name, value in told.items() if value is not None}

@@ -27,7 +27,6 @@ from .context import Context
 from .delivery import Files
 from .judging import Judge
 from .price import Spending
-from .report import bounded_url
 from .request import CheckedRequest
 from .standing import READ_TIMEOUT, bounded
 
@@ -155,7 +154,7 @@ class Acting:
             wait = max(pauses.next(), wait or 0.0)
             if message is None or wait > _LONGEST_PAUSE:
                 return answer
-            self._console.emit("retry", what="read", attempt=attempt, retry_in_seconds=round(wait, 3), message=message)
+            self._console.retry("read", attempt, round(wait, 3), message)
             time.sleep(wait)
         return self._sent()
 
@@ -185,15 +184,11 @@ class Acting:
         """What must not be lost whatever goes wrong."""
         outcome, job = self._outcome if self._judge.pays else None, self._writer.key
         key = self._asked.idempotency_key
-        known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._shown_outputs}
+        known = {"outcome": outcome, "job": job, "idempotency_key": key, "outputs": self._outputs or None}
         way_on = {}
         if job and outcome == "unknown":
             way_on = command_line("jobs.py", "reconcile", job, *self._context.connection.chosen)
         return {**{name: value for name, value in known.items() if value}, **way_on}
-
-    @property
-    def _shown_outputs(self) -> list[dict] | None:
-        return [bounded_url(self._console, output) for output in self._outputs or ()] or None
 
     def _tell(self, answer: Answer, body) -> int:
         fields = self._keep_key(body) if self._action.issues_key else {}
@@ -212,7 +207,7 @@ class Acting:
             job=self._writer.key,
             idempotency_key=self._asked.idempotency_key,
             payment_url=handoff,
-            outputs=self._shown_outputs,
+            outputs=self._outputs or None,
             assets=assets,
             **bounded(body if told is None else told),
             trace_id=self._provider.trace_id(body),

@@ -69,10 +69,7 @@ class Files:
         elif isinstance(content, save.Noticed):
             self._console.warning(content.code, content.message)
         elif isinstance(content, save.Retrying):
-            self._console.emit(
-                "retry", what=content.what, attempt=content.attempt, retry_in_seconds=content.seconds,
-                message=content.message,
-            )  # fmt: skip
+            self._console.retry(content.what, content.attempt, content.seconds, content.message)
         elif isinstance(content, save.LinkExpired):
             self._renew()
         elif isinstance(content, save.SavingEnded):

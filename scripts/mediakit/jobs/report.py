@@ -1,7 +1,6 @@
 """The result line of one job: what became of it, and the command that goes on with it.
 
-Report        writes it
-bounded_url   an output as an event tells it
+Report  writes it
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ import os
 import re
 import time
 
-from ..base.text import to_line
-from ..console import Console
+from ..console import Console, bounds
 from ..console.commands import command_line
 from ..ledger import entries
 from ..media import save
@@ -19,9 +17,6 @@ from .connection import Connection
 from .driver import Driver
 from .lifecycle import End
 
-_LARGEST_RESPONSE = 16 * 1024
-_MOST_OUTPUTS = 100
-_LONGEST_URL = 4096
 # An id that may stand in a command line which somebody will paste into a shell.
 _PASTEABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
@@ -121,14 +116,13 @@ class Report:
             "job": self._writer.key,
             "status": end.fields["status"],
             "state": end.fields["state"],
-            "outputs": [bounded_url(self._console, output) for output in outputs[:_MOST_OUTPUTS]],
-            "outputs_omitted": len(outputs) - _MOST_OUTPUTS if len(outputs) > _MOST_OUTPUTS else None,
+            "outputs": outputs,
             "assets": assets,
             "usage": self._provider.usage(body),
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
             "trace_id": self._driver.trace_id,
-            **_response(body),
+            "response": body,
         }
         names = self._provider.names
         if names:
@@ -136,7 +130,7 @@ class Report:
         fields.update({name: fields[ours] for name, ours in names.items() if fields.get(ours) is not None})
         if problem and not ended.nothing_there:
             fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
-        elif end.fields["ok"] and assets is None and (outputs or "response_omitted" in fields):
+        elif end.fields["ok"] and assets is None and (outputs or not bounds.is_within(body, bounds.RESPONSE)):
             fields.update(self.way_on("download"))
         return self._console.result("terminal", 26 if problem else end.exit_code, **fields)
 
@@ -149,16 +143,3 @@ class Report:
             why = f"; it says: {self._console.plain(message or code)}" if message or code else ""
             return {"code": "saving_failed", "message": ended.problem + why}
         return {"code": code, "message": self._console.plain(message)} if code or message else None
-
-
-def bounded_url(console: Console, output: dict) -> dict:
-    """An output as an event tells it: without a URL that is longer than an event should be."""
-    if len(output["url"]) <= _LONGEST_URL:
-        return output
-    return {**output, "url": console.plain(output["url"], 64), "url_omitted": True}
-
-
-def _response(body) -> dict:
-    if len(to_line({"response": body}).encode()) > _LARGEST_RESPONSE:
-        return {"response_omitted": True}
-    return {"response": body}

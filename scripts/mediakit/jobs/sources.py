@@ -62,7 +62,7 @@ def failure(attachment, code: str, words: str, category: str, retryable: bool, *
 
 def tell_retry(console: Console, attempt: int, seconds: float, words: str) -> None:
     message = console.plain(words)
-    console.emit("retry", what="upload", attempt=attempt, retry_in_seconds=round(seconds, 3), message=message)
+    console.retry("upload", attempt, round(seconds, 3), message)
 
 
 class Sources:
