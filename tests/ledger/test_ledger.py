@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT, SCRIPTS
+from ledger_orders import buy, order, words
 from mediakit.base import amounts, errors, times
 from mediakit.ledger import database, locks, spending, store
 
@@ -23,25 +24,6 @@ CREDITS = amounts.Amount.of(12, "credits")
 @pytest.fixture
 def ledger(tmp_path):
     return store.Ledger(str(tmp_path))
-
-
-def order(
-    prompt="a", *, intent=None, copy=1, price=None, practice=0, payload='{"prompt": "a"}', service="service", origin="o"
-):
-    request = amounts.digest(["service", prompt])
-    return store.Order(
-        fingerprint=amounts.fingerprint(request, intent, copy), request=request, service=service, origin=origin,
-        practice=practice, model="m", base_url=None, output_dir=None, intent=intent, copy=copy,
-        command="create", payload=payload, price=price,
-    )  # fmt: skip
-
-
-def buy(ledger, *orders, **choices):
-    return ledger.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
-
-
-def words(decisions) -> list[str]:
-    return [decision.word for decision in decisions]
 
 
 def the_owner_dies(ledger, *decisions) -> None:
@@ -199,9 +181,9 @@ def test_a_newer_ledger_is_left_alone(tmp_path):
 def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
     program = (
         "import sys; sys.path[:0] = sys.argv[1:4]\n"
-        "import test_ledger; from mediakit.ledger import store\n"
+        "import ledger_orders; from mediakit.ledger import store\n"
         "ledger = store.Ledger(sys.argv[4])\n"
-        "decision = ledger.claim([test_ledger.order()], [])[0]\n"
+        "decision = ledger.claim([ledger_orders.order()], [])[0]\n"
         "print(decision.word, flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -413,7 +413,7 @@ def _translated(path: str) -> Iterator[None]:
     """SQLite's and the system's errors as Unusable."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as problem:
+    except (sqlite3.Error, OverflowError, UnicodeError) as problem:
         words = str(problem).lower()
         kind = next((kind for part, kind in _PROBLEMS if part in words), "corrupt")
         raise Unusable(kind, f"{path}: {problem}") from problem
