@@ -382,9 +382,10 @@ class Ledger:
             self._set(key, what, **columns)
 
     def note_outcome(self, key: str, outcome: str, what: str | None = None) -> bool:
-        """An outcome as far as it is known without an id; False where the job was accepted meanwhile, which stands."""
+        """An outcome as far as it is known without an id; False where the job was found meanwhile, which stands."""
         with self._transaction():
-            if self._entries("key = ? AND outcome = 'accepted'", key):
+            found = "(generation_id IS NOT NULL OR delivered_at IS NOT NULL)"
+            if self._entries(f"key = ? AND outcome = 'accepted' AND {found}", key):
                 return False
             self._set(key, what or outcome, outcome=outcome)
             return True
