@@ -143,22 +143,22 @@ def test_what_could_change_a_path_is_no_model(model):
     assert not trust.is_model(model)
 
 
-HOSTS = ("files.example.com", "*.media.example")
+HOSTS = ("uploads.example.com", "*.media.example")
 
 
 @pytest.mark.parametrize(
     "url, fits",
     [
-        ("https://files.example.com/put?signature=1", True),
+        ("https://uploads.example.com/put?signature=1", True),
         ("https://v3.media.example/put", True),
         ("https://a.b.media.example/put", True),
         ("https://media.example/put", False),
         ("https://evilmedia.example/put", False),
-        ("https://files.example.com.evil.example/put", False),
-        ("http://files.example.com/put", False),
-        ("https://files.example.com:8443/put", False),
-        ("https://u:p@files.example.com/put", False),
-        ("https://files.example.com/put#x", False),
+        ("https://uploads.example.com.evil.example/put", False),
+        ("http://uploads.example.com/put", False),
+        ("https://uploads.example.com:8443/put", False),
+        ("https://u:p@uploads.example.com/put", False),
+        ("https://uploads.example.com/put#x", False),
         ("https://127.0.0.1/put", False),
         ("https://other.example/put", False),
     ],
@@ -167,7 +167,7 @@ def test_a_file_goes_only_to_the_hosts_that_the_descriptor_names(url, fits):
     assert trust.is_told_host(url, HOSTS) is fits
 
 
-@pytest.mark.parametrize("host", ["files.example.com", "*.example.com", "*.fal.media"])
+@pytest.mark.parametrize("host", ["uploads.example.com", "*.example.com", "*.fal.media"])
 def test_a_host_of_a_descriptor_is_one_or_a_domain_of_its_own(host):
     assert trust.flaws_of_host(host) is None
 

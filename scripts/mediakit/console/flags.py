@@ -64,16 +64,16 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: list[str]) -> argparse.Namespace:
         if argv[:1] == ["--version"]:  # also for a script that must have a word first
             return argparse.Namespace(version=True)
-        arguments, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
-        if arguments.version:
-            return arguments
-        if self._runs_jobs and arguments.brief and arguments.verbose:
+        given, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
+        if given.version:
+            return given
+        if self._runs_jobs and given.brief and given.verbose:
             raise errors.bad_argument("--brief", "expected without --verbose")
         if unknown:
-            raise self._unknown(unknown, arguments)
-        return arguments
+            raise self._unknown(unknown, given)
+        return given
 
-    def _unknown(self, words: list[str], arguments: argparse.Namespace) -> errors.Failure:
+    def _unknown(self, words: list[str], given: argparse.Namespace) -> errors.Failure:
         # A short flag can have its value attached, a long one after an equals sign. What does not look like the name
         # of a flag may be a secret.
         flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in words if word[:1] == "-"]
@@ -82,16 +82,16 @@ class Parser(argparse.ArgumentParser):
         told = f"not a flag of this script{more}" if flags else "a value without a flag"
         return errors.bad_argument(
             named[0] if named else "arguments",
-            told + (self._meant(named[0], arguments) if named else ""),
+            told + (self._meant(named[0], given) if named else ""),
             "What stands after it is not repeated here: it may be a secret.",
             "Run the script with --help for its flags and examples.",
             "A key is never taken from an argument: set the environment variable or use --key-stdin.",
         )
 
-    def _meant(self, flag: str, arguments: argparse.Namespace) -> str:
+    def _meant(self, flag: str, given: argparse.Namespace) -> str:
         from difflib import get_close_matches
 
-        fields = {name.replace("_", "").lower(): name for name in self.field_names(arguments)}
+        fields = {name.replace("_", "").lower(): name for name in self.field_names(given)}
         field = fields.get(flag.replace("-", "").replace("_", "").lower())
         if field:
             return f"; a field of models is given as --param {field}=VALUE, a file as --input {field}=PATH"

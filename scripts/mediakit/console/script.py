@@ -17,8 +17,8 @@ def run(script: str, parser, main, needs_packages=None) -> None:
 
     script          its file name, for `start` and for error texts
     parser          () -> Parser
-    main            (console, arguments) -> exit code, having called `console.result`
-    needs_packages  (arguments) -> whether this run needs the packages of requirements.txt; None for never
+    main            (console, given) -> exit code, having called `console.result`
+    needs_packages  (given) -> whether this run needs the packages of requirements.txt; None for never
     """
     # Libraries warn in their own words, where only ours belong.
     warnings.simplefilter("default" if os.environ.get("AI_MEDIA_DEBUG") == "1" else "ignore")
@@ -48,19 +48,19 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
         reads = parser()
         console.output = reads.output(sys.argv[1:])
         try:
-            arguments = reads.parse(sys.argv[1:])
+            given = reads.parse(sys.argv[1:])
         except SystemExit:  # argparse after --help
             signals.ignore()
             return _flush_help()
-        if arguments.version:
+        if given.version:
             return console.result("version", 0, version=__version__)
-        if needs_packages and needs_packages(arguments):
+        if needs_packages and needs_packages(given):
             from .dependencies import require
 
             require(console.script)
-        console.about.update(reads.about(arguments))
-        paths.choose_state(arguments.state_dir)
-        return main(console, arguments)
+        console.about.update(reads.about(given))
+        paths.choose_state(given.state_dir)
+        return main(console, given)
     except errors.Failure as failure:
         return console.failure(failure)
     except errors.Interrupted as interruption:

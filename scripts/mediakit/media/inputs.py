@@ -19,6 +19,7 @@ import os
 import re
 import stat
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -57,7 +58,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Attachment:
+class Attachment(ABC):
     """One input.
 
     field     as messages name it
@@ -72,9 +73,9 @@ class Attachment:
     stand_in: str
 
     @property
+    @abstractmethod
     def note(self) -> dict:
         """What the ledger keeps in its place; `identity_of` reads it."""
-        raise NotImplementedError
 
     @property
     def shown(self) -> dict:
