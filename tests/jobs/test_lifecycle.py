@@ -371,7 +371,7 @@ def test_polling_starts_fast_and_slows_down_to_the_interval():
     assert pauses[0] <= 0.1 and pauses == sorted(pauses) and pauses[-1] == pytest.approx(3.0)
 
 
-def test_a_repeated_complaint_is_told_at_first_and_then_every_fifteen_seconds_with_a_count():
+def test_a_repeated_error_is_told_at_first_and_then_every_fifteen_seconds_with_a_count():
     job, now, said = waiting(poll_timeout=1e6), 0.0, []
     while now < 100:
         said += [action.fields for action in read(job, 503, now=now)]

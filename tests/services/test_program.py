@@ -137,7 +137,7 @@ CREATES = {
     "a rejection that ended well": ("fail('Modellix API error (400 Bad Request).', 0)", 12, "unknown"),
     "killed": ("os.kill(os.getpid(), signal.SIGKILL)", 12, "unknown"),
     "flood": ("while True: sys.stdout.write('x' * 65536)", 12, "unknown"),
-    "flood of complaints": ("for _ in range(500): sys.stderr.write('x' * 65536)\nsys.exit(1)", 12, "unknown"),
+    "flood of errors": ("for _ in range(500): sys.stderr.write('x' * 65536)\nsys.exit(1)", 12, "unknown"),
 }
 
 

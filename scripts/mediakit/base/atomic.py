@@ -1,6 +1,7 @@
 """Write a file whole or not at all, so that it survives the machine's sudden end.
 
 write          put content in place of whatever is there
+staged         a private file that is removed unless it got its name
 replace        put a finished file in place of whatever is there
 place          give a finished file a name that nothing has
 sync_file      the bytes of a file are on disk
@@ -9,7 +10,10 @@ sync_folder    the names in a folder are on disk
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from typing import IO
 
 PREFIX = ".ai-media-"
 SUFFIX = ".part"
@@ -20,19 +24,29 @@ def write(path: str, content: bytes, *, mode: int = 0o600) -> None:
 
     A link of that name is replaced, not followed.
     """
+    with staged(os.path.dirname(path)) as (file, staging):
+        if mode != 0o600 and hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.close()
+        replace(staging, path)
+
+
+@contextlib.contextmanager
+def staged(folder: str) -> Iterator[tuple[IO[bytes], str]]:
+    """A new file of a folder for this user alone, open for writing, and its path; raises OSError.
+
+    Close it before it is given its name: Windows renames no file that is open.
+    """
     import tempfile  # only for who writes
 
-    handle, staging = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX, dir=os.path.dirname(path) or ".")
+    handle, staging = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX, dir=folder or ".")
     try:
         with os.fdopen(handle, "wb") as file:
-            if mode != 0o600 and hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), mode)
-            file.write(content)
-        replace(staging, path)
-    except BaseException:
+            yield file, staging
+    finally:
         if os.path.lexists(staging):
             os.unlink(staging)
-        raise
 
 
 def replace(source: str, target: str) -> None:

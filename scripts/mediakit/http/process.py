@@ -18,7 +18,7 @@ from collections.abc import Collection
 from ..base import paths
 
 LARGEST_OUTPUT = 16 * 1024 * 1024
-LARGEST_COMPLAINT = 4096
+LARGEST_ERRORS = 4096
 _CHUNK = 65536
 # So long, in seconds, may a program take to end once it was asked to, before it is made to.
 _GRACE = 2.0
@@ -35,9 +35,9 @@ _NEEDED = frozenset(
 
 # exit_code  negative for a signal
 # output     what it wrote to its standard output, at most LARGEST_OUTPUT bytes
-# complaint  the beginning of what it wrote to its standard error
+# errors     the beginning of what it wrote to its standard error
 # stopped    why it was stopped, in words; None where it ended by itself
-Ended = namedtuple("Ended", "exit_code output complaint stopped")
+Ended = namedtuple("Ended", "exit_code output errors stopped")
 
 
 def locate(name: str, variable: str) -> tuple[str | None, str]:
@@ -125,7 +125,7 @@ class Process:
         alarm = _later(limit, self.stop, f"it did not end within {limit:g} s")
         too_much = f"it wrote more than {LARGEST_OUTPUT} bytes"
         output = _Reader(process.stdout, LARGEST_OUTPUT, lambda: self.stop(too_much))
-        complaint = _Reader(process.stderr, LARGEST_COMPLAINT, lambda: None)
+        errors = _Reader(process.stderr, LARGEST_ERRORS, lambda: None)
         _in_background(_write, process.stdin, content)
         try:
             code = process.wait()
@@ -135,7 +135,7 @@ class Process:
         finally:
             alarm.cancel()
         self._over.set()
-        return Ended(code, output.content(), complaint.content(), self._stopped)
+        return Ended(code, output.content(), errors.content(), self._stopped)
 
     def stop(self, reason: str) -> None:
         """Ask it to end, and make it a little later."""

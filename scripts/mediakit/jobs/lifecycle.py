@@ -296,7 +296,7 @@ class Machine:
         return [Say("sse_open", {"http_status": status}), *self._rest(now)]
 
     def stream_said(self, now: float, name: str, reading: Reading | None, message: str = "") -> list:
-        """One event of the stream. `reading` is None for data that is no JSON; `message` is a complaint in it."""
+        """One event of the stream. `reading` is None for data that is no JSON; `message` is an error in it."""
         if self._phase != "streaming":
             return []
         self._data_at = now

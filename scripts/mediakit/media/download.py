@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
 import threading
 import time
@@ -23,6 +22,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..base.retry import Backoff
 from ..http import held
 from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
 from ..http.answers import retry_after
@@ -39,6 +39,7 @@ MOST_REDIRECTS = 10
 # So many tries in a row may bring nothing worth mentioning: neither a mebibyte nor a twentieth of the file.
 MOST_TRIES = 5
 _WORTH_MENTIONING = 1024**2
+_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
 _SILENCE = 60.0
 _CHUNK = 1024**2
@@ -230,23 +231,24 @@ class Download:
             raise Unsaved(f"the result's data: URL is broken: {problem}") from None
 
     def _fetch(self, link: Link) -> None:
-        tries = 0
+        tries, pauses = 0, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             had = self.size
             try:
                 return self._follow(link)
             except _Cut as cut:
                 worth = min(_WORTH_MENTIONING, (self._total or _WORTH_MENTIONING * 20) // 20)
-                tries = 1 if self.size - had >= max(worth, 1) else tries + 1
+                tries += 1
+                if self.size - had >= max(worth, 1):
+                    tries, pauses = 1, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
                 is_patient = cut.is_told and time.monotonic() < self._patient_until
                 if (tries >= MOST_TRIES and not is_patient) or self._stopped.is_set():
                     raise GivenUp(f"{cut}, in {tries} tries") from None
-                self._pause(tries, cut)
+                self._pause(tries, max(pauses.next(), cut.seconds), str(cut))
 
-    def _pause(self, tries: int, cut: _Cut) -> None:
-        seconds = random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 0.5 * 2 ** min(tries - 1, 10))
-        seconds = round(min(max(seconds, cut.seconds), 60.0), 3)
-        self._retrying(tries, seconds, str(cut))
+    def _pause(self, tries: int, seconds: float, why: str) -> None:
+        seconds = round(min(seconds, 60.0), 3)
+        self._retrying(tries, seconds, why)
         if self._stopped.wait(seconds):
             raise Unsaved(_STOPPED)
 

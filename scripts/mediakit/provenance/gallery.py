@@ -15,12 +15,11 @@ import json
 import os
 import re
 import stat
-import tempfile
 from datetime import datetime
 from functools import cache
 from urllib.parse import quote
 
-from ..base import errors
+from ..base import atomic, errors
 from ..base.times import rfc3339
 from ..console.commands import command_line
 from ..media import formats
@@ -53,7 +52,7 @@ def write(folder: str) -> tuple[str, int, int]:
     try:
         _check_free(path)
         entries, omitted = _collect(os.path.dirname(path))
-        _replace(path, _page(os.path.basename(os.path.dirname(path)), entries))
+        atomic.write(path, _page(os.path.basename(os.path.dirname(path)), entries))
     except OSError as problem:
         words = problem.strerror or type(problem).__name__
         raise errors.bad_argument("--output-dir", f"expected a folder that can be read and written: {words}") from None
@@ -292,17 +291,3 @@ def _policy(template: str) -> str:
 
 def _hash(code: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() + "'"
-
-
-def _replace(path: str, content: bytes) -> None:
-    """Write a file for this user alone in place of the one that is there."""
-    handle, staging = tempfile.mkstemp(prefix=".ai-media-", suffix=".part", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(staging, path)
-    finally:
-        if os.path.lexists(staging):
-            os.unlink(staging)

@@ -21,9 +21,10 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import tempfile
 import zlib
 from collections import namedtuple
+
+from ..base import atomic
 
 # JPEG sets the limit: a segment holds 65,533 bytes, with the packet's frame and its escapes.
 LONGEST_TEXT = 48_000
@@ -325,19 +326,15 @@ def _extract_mp4(file) -> str | None:
 
 def _rewrite(path: str, file, pieces: list) -> None:
     """Replace a file by pieces: bytes as they are, or (from, to) of the file itself; None is its end."""
-    handle, staging = tempfile.mkstemp(prefix=".ai-media-", suffix=".part", dir=os.path.dirname(path) or ".")
-    try:
-        with os.fdopen(handle, "wb") as target:
-            for piece in pieces:
-                if isinstance(piece, bytes):
-                    target.write(piece)
-                else:
-                    _copy_range(file, target, *piece)
+    with atomic.staged(os.path.dirname(path)) as (target, staging):
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                target.write(piece)
+            else:
+                _copy_range(file, target, *piece)
+        target.close()
         file.close()  # Windows replaces no file that is open
-        os.replace(staging, path)
-    finally:
-        if os.path.lexists(staging):
-            os.unlink(staging)
+        atomic.replace(staging, path)
 
 
 def _copy_range(file, target, start: int, end: int | None) -> None:

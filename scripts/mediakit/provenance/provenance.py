@@ -15,7 +15,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import time
 from urllib.parse import urlsplit, urlunsplit
 
@@ -189,10 +188,9 @@ def _is_private(value) -> bool:
 
 def _write_beside(path: str, record: dict) -> str:
     """Write a record for this user alone, whole or not at all, and never over another file; returns its path."""
-    handle, staging = tempfile.mkstemp(prefix=atomic.PREFIX, suffix=atomic.SUFFIX, dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(record, indent=2) + "\n")
+    with atomic.staged(os.path.dirname(path)) as (file, staging):
+        file.write(json.dumps(record, indent=2).encode() + b"\n")
+        file.close()
         for counter in range(1, 1000):
             target = path + (f"-{counter}" if counter > 1 else "") + ENDING
             try:
@@ -201,9 +199,6 @@ def _write_beside(path: str, record: dict) -> str:
             except FileExistsError:
                 continue
         raise OSError(17, "no free file name")
-    finally:
-        if os.path.lexists(staging):
-            os.unlink(staging)
 
 
 # -- reading -------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ class Word(NamedTuple):
 class ErrorRules(NamedTuple):
     """What an answer that is no success says.
 
-    issues   a list of single complaints: {each, path, message}
+    issues   a list of single errors: {each, path, message}
     """
 
     code: tuple[Word, ...] = ()

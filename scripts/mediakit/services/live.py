@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from urllib.parse import urlsplit
 
-from ..base import errors, paths
+from ..base import atomic, errors, paths
 from ..http import addresses
 from ..http.answers import Lost
 from ..http.wire import ask
@@ -140,17 +139,6 @@ def _keep(service: str, name: str, value: dict) -> None:
         raise errors.bad_argument("--refresh", "there is no folder to keep it in; set AI_MEDIA_HOME to one")
     try:
         paths.make_private_folder(os.path.dirname(path))
-        _write(path, value)
+        atomic.write(path, json.dumps(value).encode())
     except OSError as problem:
         raise errors.bad_argument("--refresh", f"what was fetched cannot be kept: {problem.strerror}") from None
-
-
-def _write(path: str, value: dict) -> None:
-    handle, staging = tempfile.mkstemp(dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        os.replace(staging, path)
-    except BaseException:
-        os.unlink(staging)
-        raise

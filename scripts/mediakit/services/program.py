@@ -161,7 +161,7 @@ class Program:
         codes = self.description.get("exit_codes", {})
         how = ended.stopped or codes.get(str(ended.exit_code)) or f"it ended with exit code {ended.exit_code}"
         body, _ = providers.read_json(ended.output)
-        said = self._said(body) or ended.complaint.decode("utf-8", "replace").strip()
+        said = self._said(body) or ended.errors.decode("utf-8", "replace").strip()
         return f"{self.name}: {how}" + (f" ({said[:_LONGEST_WORDS]})" if said else "")
 
     def _said(self, body) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import errors
 from ..base.pointer import first, point, tokens
+from ..base.times import rfc3339
 from . import trust
 from .answers import Reading, Verdict, is_media_url, number, same
 
@@ -325,7 +326,7 @@ class Provider:
         from . import answers
 
         found, expires_at = answers.outputs(self.output_rules, body), self.expires_at(body)
-        return [{**output, "expires_at": _rfc3339(expires_at)} for output in found] if expires_at else found
+        return [{**output, "expires_at": rfc3339(expires_at)} for output in found] if expires_at else found
 
     def result(self, body):
         """The result itself, for jobs whose result is no file; None where the descriptor does not say where."""
@@ -505,12 +506,6 @@ def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
         if found:
             return [{**({"type": kind} if kind else {}), **output} for output in found[:1]]
     return []
-
-
-def _rfc3339(seconds: float) -> str:
-    import time
-
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 __all__ = ["Provider", "is_media_url", "outputs_at"]
