@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -29,8 +30,10 @@ def test_without_a_key_it_says_where_to_get_one_and_how_to_set_it(scripts):
     found = report(run, "skills-video")
     assert (found["ready"], found["key_found"], found["missing"]) == (False, False, [VARIABLE])
     setup = " ".join(found["setup"])
-    for part in ("https://skills.video/dashboard/developer", f"export {VARIABLE}=", f"$env:{VARIABLE}", "OpenClaw"):
+    for part in ("https://skills.video/dashboard/developer", f"export {VARIABLE}=", f"$env:{VARIABLE}"):
         assert part in setup
+    settings = json.loads(next(line for line in found["setup"] if "openclaw.json" in line).partition(": ")[2])
+    assert settings == {"skills": {"entries": {"ai-media": {"env": {VARIABLE: "your_api_key_here"}}}}}
 
 
 def test_the_sandbox_counts_only_when_it_is_named(scripts):

@@ -267,17 +267,17 @@ def test_a_model_with_an_open_question_about_its_fields_is_not_complete(service)
 def test_a_contract_stays_small_enough_to_read(service):
     for path in (CONTRACTS / f"{service}.json", CONTRACTS / f"{service}.catalogue.json"):
         text = path.read_text(encoding="utf-8")
-        assert len(text) < 120_000, path.name
+        assert len(text) < 150_000, path.name
         assert text.endswith("}\n") and "\t" not in text and " \n" not in text, path.name
 
 
 def test_the_number_of_models_is_that_of_the_sources():
     pages = [op for op in model_operations("skills-video").values() if "/api-reference/" in op["x-source"]["page"]]
-    assert len(pages) == 35
+    assert len(pages) == 35 + 13
     pages = [op for op in model_operations("modellix").values() if "copy" in op["x-source"]]
     assert len(pages) == 33
     listed = [m for m in CATALOGUES["skills-video"]["models"] if "list" in m["sources"]]
-    assert (len(listed), len(CATALOGUES["skills-video"]["models"])) == (61, 66)
+    assert (len(listed), len(CATALOGUES["skills-video"]["models"])) == (61, 68)
     index = {m["model"] for m in CATALOGUES["modellix"]["models"]} | {
         page["page"] for page in CATALOGUES["modellix"]["listed"]["pages"]
     }

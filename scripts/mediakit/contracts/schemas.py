@@ -257,10 +257,15 @@ class SchemaBuilder:
         return {"mapping": result} if result else {}
 
     def _drop_read_only(self, schema: dict, result: dict, location: str) -> None:
-        """A property that only the service sets is not required of a request (OpenAPI: readOnly)."""
+        """A property that only the service sets is not required of a request (OpenAPI: readOnly).
+
+        Nor is one that a page marks as required and calls optional in its text (`x-called-optional`).
+        """
         if "required" not in result:
             return
         read_only = self._read_only(schema, location, 0)
+        called_optional = schema.get("x-called-optional")
+        read_only |= set(called_optional) if _is_names(called_optional) else set()
         result["required"] = [name for name in result["required"] if name not in read_only]
         for branch in result.get("allOf", ()):
             if isinstance(branch, dict) and "required" in branch:

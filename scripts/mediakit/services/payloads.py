@@ -11,6 +11,7 @@ check         nor anything else that could not work
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -320,11 +321,29 @@ def _is_reference(one, roles: dict) -> bool:
     return isinstance(one, dict) and type(one.get(roles["number"])) is int
 
 
+# What a file's field says in its name: what opens a video, and what is no source by itself.
+_OPENS = re.compile(r"(first|start|opening)_?(frame|image|picture)", re.I)
+_IS_BESIDE = re.compile(r"mask|end_?(frame|image)|last_?(frame|image)|image_tail|reference|(^|_)refs?(_|$)", re.I)
+
+
 def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:
+    """The field that a file of a kind goes to, where nothing but its kind is said; raises Failure 2 for none or several.
+
+    Of several: the one that must be there; else the one that opens a video; else the one that is neither an end, a
+    mask nor a reference, and for a single file rather than a list.
+    """
     fitting = [row for row in rows if row.get("takes_file") == kind]
-    needed = [row for row in fitting if row["required"]]
-    if len(fitting) == 1 or len(needed) == 1:
-        return (needed or fitting)[0]
+    main = [row for row in fitting if not _IS_BESIDE.search(row["name"])]
+    choices = (
+        fitting,
+        [row for row in fitting if row["required"]],
+        [row for row in main if _OPENS.match(row["name"])],
+        main,
+        [row for row in main if not _is_list(row)],
+    )
+    chosen = next((rows[0] for rows in choices if len(rows) == 1), None)
+    if chosen is not None:
+        return chosen
     if not fitting:
         takes = ", ".join(f"{row['name']} ({row['takes_file']})" for row in rows if row.get("takes_file"))
         raise errors.bad_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -486,11 +487,12 @@ class Provider:
     def key_guidance(self) -> list[str]:
         """Where to get a key and how to set it, for each kind of shell and host."""
         variable = self.key["variable"]
+        settings = {"skills": {"entries": {"ai-media": {"env": {variable: "your_api_key_here"}}}}}
         return [
             *self.key.get("steps", ()),
             f"In a shell: export {variable}='your_api_key_here'",
             f"In PowerShell: $env:{variable} = 'your_api_key_here'",
-            f"In OpenClaw: set {variable} in the settings of the skill ai-media",
+            f"In OpenClaw, in ~/.openclaw/openclaw.json: {json.dumps(settings)}",
             f"To keep it: preflight.py --provider {self.name} --persist-key, with the key on standard input",
         ]
 
