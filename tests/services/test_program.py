@@ -17,7 +17,7 @@ from conftest import KEY, PATIENCE
 from fake_program import ANSWER, FakeProgram, is_running
 from fake_service import FakeService, answer
 from mediakit import console
-from mediakit.base import errors
+from mediakit.base import errors, redactor
 from mediakit.base.inbox import Inbox
 from mediakit.http import process
 from mediakit.http.answers import Lost
@@ -76,13 +76,15 @@ def test_the_payload_goes_in_over_standard_input_and_nothing_secret_is_in_its_wo
 def test_it_gets_what_every_process_needs_and_its_own_service_only(scripts, service):
     fake = FakeProgram(scripts.folder / "bin")
     env = {**OTHER_SECRETS, "HTTPS_PROXY": "http://proxy.invalid:8080", "LC_ALL": "C", "MODELLIX_PROFILE": "work"}
+    env |= {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere", "XDG_RUNTIME_DIR": "/nowhere"}
     create(scripts, service, fake, env=env)
     (run,) = fake.runs("create")
     own = {name: run["environment"].pop(name) for name in ("MODELLIX_API_KEY", "MODELLIX_BASE_URL")}
     assert own == {"MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": service.origin}
     needed = {"PATH", "HOME", "LC_ALL", "HTTPS_PROXY", "MODELLIX_PROFILE"}
     given_by_the_system = {"LC_CTYPE", "TMPDIR", "LANG", "__CF_USER_TEXT_ENCODING"}
-    assert needed <= set(run["environment"]) <= needed | given_by_the_system
+    keychain = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"}
+    assert needed | keychain <= set(run["environment"]) <= needed | keychain | given_by_the_system
     assert run["folder"] == os.path.abspath(os.sep)
 
 
@@ -321,28 +323,129 @@ def test_a_failed_job_is_a_result(scripts, service):
     assert (run.code, run.result["event"], run.result["source"]) == (10, "terminal", "cli")
 
 
+# What the program prints besides an answer, with `{}` for what is not to be seen.
+LONG = "q7Zk3Vn9Xw2Lp5Rt8Yb1Md4Gh6Jc0Fs"
+UNSEEN = {
+    "a bearer token": ("Authorization: Bearer {}", "an_easy_word"), "a key": ("using api_key={}", "an_easy_wOrd"),
+    "a long random word": ("sent {} and failed", LONG), "its own login": ("signed in as {}", "some.body@mail.example"),
+    "its own key": ("the key {} was refused", "plain_saved_word"), "hexadecimal": ("digest {}", "9f86d081884c7d659a2f"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_what_the_program_says_is_masked(scripts, service, kind):
+    sentence, secret = UNSEEN[kind]
+    said = sentence.format(secret)
+    login = "say({'configured': True, 'apiKey': 'plain_saved_word', 'email': 'some.body@mail.example'})"
+    ways = {
+        "refused": f"fail({'Modellix API error (400 Bad Request). ' + said!r})",
+        "unknown": f"fail({said!r})",
+        "complaint": f"sys.stderr.write({said!r})\nsys.exit(3)",
+        "answer": f"say({{**ANSWER, 'note': {said!r} if {secret != LONG and kind != 'hexadecimal'} else ''}})",
+    }
+    for name, lines in ways.items():
+        fake = FakeProgram(
+            scripts.folder / name, create=lines, login=login, read="say({**JOB, 'apiKey': 'easy_word_1'})"
+        )
+        run = create(
+            scripts, service, fake, "--verbose", "--trace", f"{name}.trace", env={"AI_MEDIA_HOME": str(fake.folder)}
+        )
+        written = b"".join(
+            path.read_bytes() for path in (*fake.folder.rglob("ledger*"), scripts.folder / f"{name}.trace")
+        )
+        seen = run.stdout.decode() + run.stderr + written.decode("utf-8", "replace")
+        # Only a name or `Bearer` shows a login of one plain word in JSON.
+        if not (name == "answer" and kind == "a key"):
+            assert secret not in seen, (name, seen)
+        assert "easy_word_1" not in seen
+
+
+def test_words_that_somebody_has_thought_of_are_left():
+    said = (
+        "Modellix API error (503 Service Unavailable): qwen-image-edit-plus-2025-10-30, MODELLIX_API_KEY is not set, "
+        "ModelInferenceTimeoutException, see /home/user/.config/modellix-cli/config.json; token: missing"
+    )
+    assert redactor.guessed(said) == said
+
+
 # -- where it is found -----------------------------------------------------------------------------
 
 
-def test_nothing_is_run_from_the_working_directory(monkeypatch, tmp_path):
-    fake = FakeProgram(tmp_path)
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def project(monkeypatch, tmp_path):
+    """A working directory with programs in it, and folders beside it."""
     monkeypatch.delenv("MODELLIX_CLI", raising=False)
-    (tmp_path / "link").symlink_to(tmp_path)
-    (tmp_path / "bin").mkdir()
-    FakeProgram(tmp_path / "bin")
-    for path in (".", "", "bin", "./bin", str(tmp_path), str(tmp_path / "link"), str(tmp_path / "bin" / "..")):
-        monkeypatch.setenv("PATH", os.pathsep.join([path, "/nowhere"]))
-        assert process.locate("modellix-cli", "MODELLIX_CLI")[0] is None, path
-        assert process.environment()["PATH"] == "/nowhere"
-    monkeypatch.setenv("PATH", os.pathsep.join([".", str(tmp_path), str(tmp_path / "bin")]))
-    assert process.locate("modellix-cli", "MODELLIX_CLI") == (str(tmp_path / "bin" / "modellix-cli"), "PATH")
-    for named in ("modellix-cli", "./modellix-cli", str(tmp_path), str(tmp_path / "missing")):
+    here, outside = tmp_path / "project", tmp_path / "outside"
+    for folder in (here, here / "node_modules" / ".bin", outside / "bin", outside / "linked", outside / "chain"):
+        folder.mkdir(parents=True)
+        FakeProgram(folder)
+    (here / "hop").symlink_to(outside / "bin")
+    (outside / "to_project").symlink_to(here)
+    (outside / "through").symlink_to(here / "hop")
+    for name, target in {"linked": here / "modellix-cli", "chain": here / "hop" / "modellix-cli"}.items():
+        (outside / name / "modellix-cli").unlink()
+        (outside / name / "modellix-cli").symlink_to(target)
+    monkeypatch.chdir(here)
+    return tmp_path
+
+
+# What a PATH may hold: `{here}` is the working directory. Whether the folder stays on the PATH of what is run.
+STRANGERS_ENTRIES = {
+    ".": False, "": False, "node_modules/.bin": False, "./node_modules/.bin": False, "{here}": False,
+    "{here}/node_modules/.bin": False, "{here}/node_modules/.bin/": False, "{here}/./node_modules//.bin": False,
+    "{here}/node_modules/..": False, "{here}/../project/node_modules/.bin": False,
+    "{here}/../outside/bin": True, "{here}/node_modules/../../outside/bin": False, "{outside}/to_project": False,
+    "{outside}/to_project/node_modules/.bin": False, "{outside}/through": False, "{outside}/linked": True,
+    "{outside}/chain": True,
+}  # fmt: skip
+FINE = ("{here}/../outside/bin",)
+
+
+@pytest.mark.parametrize("entry", STRANGERS_ENTRIES)
+def test_nothing_is_run_from_the_working_directory_or_through_it(monkeypatch, project, entry):
+    # `..` behind the working directory's own name leads through it, whatever it comes to.
+    stays = STRANGERS_ENTRIES[entry] and entry not in FINE
+    path = entry.format(here=project / "project", outside=project / "outside")
+    monkeypatch.setenv("PATH", os.pathsep.join([path, "/nowhere"]))
+    found, why = process.locate("modellix-cli", "MODELLIX_CLI")
+    assert found is None and "MODELLIX_CLI" in why, "the way on is told"
+    assert process.environment()["PATH"] == os.pathsep.join([path] * stays + ["/nowhere"])
+    good = str(project / "outside" / "bin")
+    monkeypatch.setenv("PATH", os.pathsep.join([path, good]))
+    assert process.locate("modellix-cli", "MODELLIX_CLI") == (os.path.join(good, "modellix-cli"), "PATH")
+
+
+def test_a_variable_names_any_program_by_its_absolute_path(monkeypatch, project):
+    monkeypatch.setenv("PATH", "/nowhere")
+    here = project / "project"
+    for named in ("modellix-cli", "./modellix-cli", str(here), str(here / "missing")):
         monkeypatch.setenv("MODELLIX_CLI", named)
         found, why = process.locate("modellix-cli", "MODELLIX_CLI")
         assert found is None and "MODELLIX_CLI" in why
-    monkeypatch.setenv("MODELLIX_CLI", str(fake.path))
-    assert process.locate("modellix-cli", "MODELLIX_CLI") == (str(fake.path), "MODELLIX_CLI")
+    monkeypatch.setenv("MODELLIX_CLI", str(here / "modellix-cli"))
+    assert process.locate("modellix-cli", "MODELLIX_CLI") == (str(here / "modellix-cli"), "MODELLIX_CLI")
+
+
+def test_a_program_that_every_user_could_have_put_there_is_not_run(monkeypatch, project):
+    folder = project / "outside" / "bin"
+    monkeypatch.setenv("PATH", str(folder))
+    fine = process.locate("modellix-cli", "MODELLIX_CLI")
+    assert fine[1] == "PATH"
+    for path, mode, found in ((folder, 0o777, None), (folder, 0o1777, fine[0]), (folder / "modellix-cli", 0o777, None)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        assert process.locate("modellix-cli", "MODELLIX_CLI")[0] == found
+        path.chmod(before)
+
+
+def test_a_program_that_is_passed_over_is_told(scripts):
+    (scripts.folder / "node_modules").mkdir()
+    fake = FakeProgram(scripts.folder / "node_modules" / ".bin")
+    path = os.pathsep.join([str(fake.folder), os.environ["PATH"]])
+    run = scripts.run("preflight.py", "--provider", "modellix", env={"PATH": path, "MODELLIX_API_KEY": KEY})
+    (told,) = run.result["providers"]
+    assert told["cli_available"] is False and "MODELLIX_CLI" in told["cli_problem"]
+    assert not (fake.folder / "runs").exists()
 
 
 def test_a_file_that_may_not_be_run_is_no_program(monkeypatch, tmp_path):
@@ -441,8 +544,10 @@ def test_a_choice_that_cannot_be_is_refused_and_says_why(
 
 
 def test_a_login_of_the_program_comes_before_what_is_kept_in_files(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text(f"MODELLIX_API_KEY={KEY}\n", encoding="utf-8")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / ".env").write_text(f"MODELLIX_API_KEY={KEY}\n", encoding="utf-8")
     found = choose(monkeypatch, capsys, tmp_path)
     assert found.key == keys.Key(None, "the login of modellix-cli")
     assert choose(monkeypatch, capsys, tmp_path, login=False).key.value == KEY

@@ -3,6 +3,7 @@
 start       how every script begins, whatever Python reads it
 packages    which packages are missing or too old
 environment an environment of our own that has them
+programs    programs by name, and none that a stranger's folder could hold
 home        where this user's own folder is, and whether what lies there is this user's alone
 amounts     sums of money or credits, and what makes two requests one purchase (pure)
 paths       where this user's state and settings live

@@ -10,7 +10,7 @@ In the syntax of Python 2.7: `start` needs it where this Python is too old.
 import os
 import sys
 
-from . import home
+from . import home, programs
 
 try:
     from shlex import quote
@@ -86,7 +86,7 @@ def recipe(interpreter):
     again = ["--clear"] if os.path.lexists(folder) else []
     inside = _interpreter(folder)
     install = ["install", "-q", "--disable-pip-version-check", "-r", REQUIREMENTS]
-    uv = program("uv")
+    uv = _program("uv")
     if interpreter and _has(interpreter, "ensurepip"):
         steps = [[interpreter, "-I", "-m", "venv"] + again + [folder], [inside, "-I", "-m", "pip"] + install]
     elif interpreter and _has(interpreter, "pip"):
@@ -131,7 +131,7 @@ def newer_python(oldest):
 
     code = "import sys; print(sys.executable if sys.version_info[:2] >= (%d, %d) else '')" % oldest
     for name in ["python3"] + ["python3.%d" % minor for minor in range(20, oldest[1] - 1, -1)]:
-        path = program(name)
+        path = _program(name)
         try:
             told = subprocess.check_output([path, "-I", "-c", code], stderr=subprocess.PIPE) if path else b""
         except (OSError, subprocess.CalledProcessError):
@@ -142,17 +142,6 @@ def newer_python(oldest):
     return None
 
 
-def program(name):
-    """The absolute path of a program on the PATH, never from the working directory or below it; None without one."""
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        path = os.path.join(folder, name + (".exe" if _ON_WINDOWS else ""))
-        if os.path.isabs(folder) and not _is_here(folder) and os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
-
-
-def _is_here(folder):
-    here = os.path.realpath(os.curdir)
-    if here in (os.path.realpath(os.path.expanduser("~")), os.path.dirname(here)):
-        return False  # the user's home or the root of all: no project's folder
-    return os.path.join(os.path.realpath(folder), "").startswith(os.path.join(here, ""))
+def _program(name):
+    # Whoever stands in their home has made these folders themselves: no project's lie in between.
+    return programs.find(name, trusts_home=True, endings=[".exe"])[0]

@@ -4,6 +4,11 @@ A key comes back from a service in an echoed URL, in JSON inside JSON, in an HTM
 was logged. So each of its characters is recognised as itself and as JSON, URLs and HTML write it, also where only
 some of them are written so, and also written so twice; and the key is recognised in base64, alone or as a part of
 something longer, such as `user:key`.
+
+Redactor        the secrets that are known
+guessed         words of another program without what looks like a login
+without_logins  the same of JSON, where only what is called a login is one
+is_secret       whether a name is one of a secret
 """
 
 from __future__ import annotations
@@ -36,6 +41,50 @@ _HASH = r"(?:#|%(?:25)*23)"
 _AMPERSAND = rf"(?:&|\\+u0026|%(?:25)*26)(?:amp{_SEMICOLON})*"
 # A spelling of a character begins with one of these, or is the character itself.
 _INTRODUCERS = re.compile(r"[\\%&]")
+
+
+# What says that a login follows, and the login: anything but one plain word.
+_BEARER = re.compile(r"(?i)\b(bearer\s+)([\w.~+/=-]{4,})")
+_ASSIGNED = re.compile(
+    r"(?i)((?:token|key|secret|password|passwd|credentials?|authorization|cookie)[\"']?\s*[:=]\s*[\"']?|\bbasic\s+)"
+    r"(?!(?-i:[a-z]{1,15})(?:[\s\"',;&.)]|$))([^\s\"',;&]{4,})"
+)
+_LONG_WORD = re.compile(r"[A-Za-z0-9_=+-]{20,}")
+# Parts of what people and programs call things: letters with a number behind them, a date, several words in one.
+_PLAIN_PART = re.compile(
+    r"(?:[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14})\d{0,4}|\d{1,8}[a-z]?|[A-Z]?[a-z]{2,14}(?:[A-Z][a-z]{2,14}){1,4}"
+)
+_LONGEST_ODD = 8
+
+
+def guessed(text: str) -> str:
+    """The words of another program without what may be a login: what follows `Bearer` or `token:`, and long random
+    words. Meant for words that people read: an id or a signed address does not outlive it."""
+    for said in (_BEARER, _ASSIGNED):
+        text = said.sub(lambda found: found[1] + REDACTED, text)
+    return _LONG_WORD.sub(lambda found: found[0] if _is_named(found[0]) else REDACTED, text)
+
+
+def without_logins(value, name: str = ""):
+    """JSON that another program printed without what its names, or the word `Bearer`, call a login; else as it is."""
+    if isinstance(value, str):
+        if is_secret(name) and len(value) >= _SHORTEST_GUESSED:
+            return REDACTED
+        return _BEARER.sub(lambda found: found[1] + REDACTED, value)
+    if isinstance(value, dict):
+        return {key: without_logins(item, key) for key, item in value.items()}
+    return [without_logins(item, name) for item in value] if isinstance(value, list) else value
+
+
+def is_secret(name: str) -> bool:
+    """Whether a name is one of a secret."""
+    return bool(_SECRET_NAME.search(name) or name.lower() in ("authorization", "cookie"))
+
+
+def _is_named(word: str) -> bool:
+    """Whether somebody has thought of a word: its parts are words and numbers, but for very little."""
+    odd = [part for part in re.split(r"[-_=+]+", word) if part and not _PLAIN_PART.fullmatch(part)]
+    return sum(map(len, odd)) <= _LONGEST_ODD and all(len(part) < _LONGEST_ODD for part in odd)
 
 
 class Redactor:

@@ -15,8 +15,10 @@ import threading
 from collections import namedtuple
 from collections.abc import Collection
 
-from ..base import paths
+from ..base import paths, programs
 
+# How `locate` ends its words where nothing is there, in contrast to what is there and must not be run.
+ABSENT = "is not installed, or not on the PATH"
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_ERRORS = 4096
 _CHUNK = 65536
@@ -25,12 +27,16 @@ _GRACE = 2.0
 # So long may a pipe stay open once its program has ended: a child of it can hold it.
 _PIPE_GRACE = 1.0
 
-# What a process needs to find its files, its words, its way out and whom to trust. Nothing else of the
-# environment is handed on: it can hold the keys of other services, or options of an interpreter.
+# What a process needs to find its files, its words, its way out, whom to trust and this user's keychain. Nothing
+# else of the environment is handed on: it can hold the keys of other services, or options of an interpreter.
 _NEEDED = frozenset(
     "PATH HOME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT "
     "XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME XDG_STATE_HOME TMPDIR TEMP TMP LANG LANGUAGE TZ "
-    "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS".split()
+    "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS "
+    # The keychain's daemon, and the window in which it asks for its password.
+    "USER LOGNAME USERNAME USERDOMAIN PROGRAMDATA DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XDG_CURRENT_DESKTOP "
+    "XDG_SESSION_TYPE DESKTOP_SESSION KDE_FULL_SESSION KDE_SESSION_VERSION GNOME_KEYRING_CONTROL DISPLAY "
+    "WAYLAND_DISPLAY XAUTHORITY".split()
 )
 
 # exit_code  negative for a signal
@@ -45,32 +51,17 @@ def locate(name: str, variable: str) -> tuple[str | None, str]:
 
     variable  an environment variable that can hold its absolute path
 
-    A working directory is anybody's: nothing is run from it because a PATH says so.
+    A working directory is anybody's: nothing is run from it, or from below it, because a PATH says so.
     """
     named = paths.expand(os.environ.get(variable, ""))
     if named:
         if os.path.isabs(named) and _is_program(named):
             return named, variable
         return None, f"{variable} is set, but not to the absolute path of a program"
-    for folder in _trusted_folders():
-        for ending in _endings():
-            path = os.path.join(folder, name + ending)
-            if _is_program(path):
-                return path, "PATH"
-    return None, f"{name} is not installed, or not on the PATH"
-
-
-def _trusted_folders() -> list[str]:
-    """The entries of the PATH that lead to the same place from everywhere, and not to where we are."""
-    here = os.path.realpath(os.curdir)
-    entries = os.environ.get("PATH", "").split(os.pathsep)
-    return [entry for entry in entries if os.path.isabs(entry) and os.path.realpath(entry) != here]
-
-
-def _endings() -> list[str]:
-    if os.name != "nt":
-        return [""]
-    return [ending for ending in os.environ.get("PATHEXT", ".EXE;.CMD").split(";") if ending]
+    path, why = programs.find(name)
+    if path is None:
+        return None, f"{why}; {variable} can name it" if why else f"{name} {ABSENT}"
+    return path, "PATH"
 
 
 def _is_program(path: str) -> bool:
@@ -85,7 +76,7 @@ def environment(names: Collection[str] = (), **more: str) -> dict[str, str]:
         if name.upper() in _NEEDED or name.startswith("LC_") or name in names
     }
     # A program that starts another by name must not find it in the working directory either.
-    return {**kept, "PATH": os.pathsep.join(_trusted_folders()), **more}
+    return {**kept, "PATH": os.pathsep.join(programs.folders()), **more}
 
 
 class Process:

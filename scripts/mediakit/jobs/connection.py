@@ -278,7 +278,7 @@ def _program_of(
     if is_forced:
         guidance = [f"To install it: {provider.cli['install']}", "Or without it: --transport rest"]
         raise errors.bad_argument("--transport", console.plain(problem), *guidance)
-    if found or os.environ.get(provider.cli["variable"]):
+    if not problem.endswith(process.ABSENT):
         console.warning("cli_unusable", console.plain(problem))
     return None
 

@@ -14,10 +14,11 @@ import json
 import os
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from ..base import errors
+from ..base import errors, redactor
 from ..http import addresses, process
 from ..http.answers import Answer, Lost
 from ..http.exchange import Exchange
@@ -30,6 +31,9 @@ QUESTION_TIMEOUT = 20.0
 _SPARE = 5.0
 _LONGEST_WORDS = 2000
 _MOST_CHECKS = 20
+# What names an account, and how long it must be to be found in other words without harm.
+_ACCOUNT = frozenset("account accountid email login mail phone user userid username".split())
+_SHORTEST_LOGIN = 6
 _ENDING_GRACE = 0.5
 # What the program printed is the body of a 2xx answer; which one it was, it does not tell.
 _SOME_2XX = 200
@@ -64,6 +68,7 @@ class Program:
         self.source = source
         self.is_logged_in = False
         self._origin = origin
+        self._own = redactor.Redactor()
 
     def environment(self, key: Key | None) -> dict[str, str]:
         """What it gets of this process's environment, and nothing of another service."""
@@ -88,6 +93,8 @@ class Program:
         if not isinstance(found, bool):
             return f"{self.name} is installed, but it does not work: {self._ending(ended)}"
         self.is_logged_in = found
+        for value in _logins(body):
+            self._own.protect(value)
         return ""
 
     def saved_login(self) -> Key | None:
@@ -99,7 +106,7 @@ class Program:
         _, ended = self._ask("version", None)
         words = ended.output.decode("utf-8", "replace").strip() if ended else ""
         found = re.search(self.description["version"]["pattern"], words)
-        return found[1][:60] if found else None
+        return self._shown(found[1])[:60] if found else None
 
     def doctor(self, key: Key | None) -> dict:
         """What its own check of itself, the key and the network says; reads only."""
@@ -110,7 +117,9 @@ class Program:
             return {"cli_doctor": "no_answer", "cli_checks": [{"ok": False, "detail": self._ending(ended)}]}
         listed = point(body, wanted["checks"])
         checks = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-        told = [{name: entry.get(name) for name in ("name", "ok", "detail")} for entry in checks[:_MOST_CHECKS]]
+        told = [
+            {name: self._shown(entry.get(name)) for name in ("name", "ok", "detail")} for entry in checks[:_MOST_CHECKS]
+        ]
         return {"cli_doctor": "passed" if passed else "failed", "cli_checks": told}
 
     def _ask(self, command: str, key: Key | None, limit: float = QUESTION_TIMEOUT):
@@ -122,6 +131,10 @@ class Program:
             return None, None
         ended = asked.finish(b"", limit)
         return providers.read_json(ended.output)[0], ended
+
+    def _shown(self, value):
+        """What it printed as it may be seen: without its own login, and what looks like one."""
+        return redactor.guessed(self._own.text(value)) if isinstance(value, str) else value
 
     def _ending(self, ended: process.Ended | None) -> str:
         return "it could not be started" if ended is None else self.words(ended)
@@ -142,6 +155,9 @@ class Program:
     def understand(self, ended: process.Ended, spends: bool) -> Answer | Lost:
         """What a create (`spends`) or a read has come to: an answer where there is proof of one, else lost."""
         body, problem = providers.read_json(ended.output)
+        if body is not None:
+            kept = self._own.value(redactor.without_logins(body))
+            ended = ended._replace(output=json.dumps(kept).encode()) if kept != body else ended
         if self.provider.reading(body).id:
             return Answer(_SOME_2XX, {}, ended.output)
         said = self._said(body)
@@ -151,7 +167,7 @@ class Program:
         if ended.exit_code and (found := re.search(failure["status"], said)):
             named = {name: re.search(pattern, said) for name, pattern in failure.get("headers", {}).items()}
             headers = {name: match[1] for name, match in named.items() if match}
-            return Answer(int(found[1]), headers, said.encode())
+            return Answer(int(found[1]), headers, self._shown(said)[:_LONGEST_WORDS].encode())
         if ended.exit_code == 0 and not problem:
             return Answer(_SOME_2XX, {}, ended.output)
         return Lost(self.words(ended), spends)
@@ -162,11 +178,22 @@ class Program:
         how = ended.stopped or codes.get(str(ended.exit_code)) or f"it ended with exit code {ended.exit_code}"
         body, _ = providers.read_json(ended.output)
         said = self._said(body) or ended.errors.decode("utf-8", "replace").strip()
-        return f"{self.name}: {how}" + (f" ({said[:_LONGEST_WORDS]})" if said else "")
+        return f"{self.name}: {how}" + (f" ({self._shown(said)[:_LONGEST_WORDS]})" if said else "")
 
     def _said(self, body) -> str:
         found = point(body, self.description["failure"]["message"])
-        return found[:_LONGEST_WORDS] if isinstance(found, str) else ""
+        # Twice as much as is shown: a login that a cut has shortened would not be known for one.
+        return found[: 2 * _LONGEST_WORDS] if isinstance(found, str) else ""
+
+
+def _logins(value, name: str = "") -> Iterator[str]:
+    """What the answer about its login says of the login itself: key, account, address."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _logins(item, key)
+    elif isinstance(value, str) and (redactor.is_secret(name) or name.lower().replace("_", "") in _ACCOUNT):
+        if len(value) >= _SHORTEST_LOGIN:
+            yield value
 
 
 class _Exchange(Exchange):
