@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Everything else that can be done with an account: balance, credits, models, files, activity, a new key.
@@ -40,7 +41,7 @@ def build_parser():
     from mediakit.jobs import flags
     from mediakit.services import providers
 
-    names = providers.names()
+    names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("service", nargs="?", type=one_of(*names), metavar="SERVICE", help=", ".join(names))
     parser.add_argument("action", nargs="?", metavar="ACTION", help="what to do; left out: list what there is")

@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Say what a service's HTTP error means and what to do about it.
@@ -35,7 +36,7 @@ def build_parser():
     from mediakit.console.flags import one_of
     from mediakit.services import providers
 
-    names = providers.names()
+    names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("--status", type=_status, metavar="N", help="the HTTP status, 100 to 599")
     parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")

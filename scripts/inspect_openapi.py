@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Say what an endpoint takes, from its OpenAPI document: fields, a template, a check of a payload.
@@ -37,7 +38,7 @@ def build_parser():
     from mediakit.console.flags import one_of
     from mediakit.services import catalogue, providers
 
-    names = tuple(dict.fromkeys(list(catalogue.services()) + list(providers.names())))
+    names = tuple(dict.fromkeys(list(catalogue.services()) + list(providers.known())))
     tasks = providers.TASKS
     parser = Parser(__doc__, EXAMPLES)
     where = parser.add_argument_group("which document")

@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Look at, go on with and settle the jobs that were bought. Nothing here ever buys.

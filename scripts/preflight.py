@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Say which services are ready to use, what is missing, and what to run next.
@@ -37,7 +38,7 @@ def build_parser():
     from mediakit.jobs import flags
     from mediakit.services import providers
 
-    names = providers.names()
+    names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument(
         "--provider", type=one_of(*names), metavar="{{{}}}".format(",".join(names)), help="default: all"
@@ -66,13 +67,14 @@ def build_parser():
 
 def main(console, given):
     from mediakit.console import dependencies
-    from mediakit.jobs import guide, keeping, readiness
+    from mediakit.jobs import guide, keeping, own_services, readiness
     from mediakit.jobs.connection import ConnectionFlags
     from mediakit.services import providers
 
     _check(given)
     where = ConnectionFlags(given.provider, None, given.base_url, given.trust_base_url, trust_dotenv=given.trust_dotenv)
     named = [providers.load(given.provider)] if given.provider else []
+    own_services.warn_of_disabled(console)
     missing = dependencies.prefer("preflight.py")  # its guide checks the request as the main job would
     if given.persist_key:
         keeping.persist(console, where, named[0], tries=given.online, unseen=given.no_check)

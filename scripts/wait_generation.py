@@ -7,6 +7,7 @@
 #   "python-dotenv>=1.0,<2",
 #   "PyYAML>=6.0,<7",
 #   "Pillow>=10.1,<13",
+#   "jsonschema>=4.18,<5",
 # ]
 # ///
 """Wait for a job that exists already, by its id, and save its results.

@@ -96,6 +96,14 @@ ERRORS = {
         "the user's own store holds a key already, which would be lost",
         "use it, or `--replace-key` to give it up",
     ),
+    "service_disabled": Error(
+        "guard",
+        "a service of your own was changed since it was added, or could be somebody else's",
+        "`services.py check FILE`, then `services.py add FILE --confirm`",
+    ),
+    "invalid_descriptor": Error(
+        "validation", "a descriptor cannot be added as it is", "mend what `problems[]` names, by path and line"
+    ),
     "untrusted_destination": Error(
         "guard",
         "the key would have gone to a host that is not its service's",
@@ -229,6 +237,11 @@ WARNINGS = {
     ),
     "state_folder": Warn(
         "settings", "state is kept in another folder than the user's own, or nowhere", "set `AI_MEDIA_HOME`"
+    ),
+    "service_disabled": Warn(
+        "settings",
+        "a service of your own is not used: it was changed since it was added, or could be somebody else's",
+        "`services.py check FILE`, then `services.py add FILE --confirm`",
     ),
     "key_hidden": Warn(
         "settings", "another key comes before the stored one and is used", "unset the variable that is named"

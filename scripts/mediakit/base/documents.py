@@ -1,9 +1,15 @@
-"""JSON files that come with the skill, each read once a process."""
+"""JSON files: those that come with the skill, each read once a process, and where in a file a value stands.
+
+load     the value in a file
+line_of  the line of one part of a JSON text
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterable
 from typing import Any
 
 _read: dict[str, tuple[tuple[int, int, int], Any]] = {}
@@ -22,3 +28,49 @@ def load(path: str) -> Any:
             known = stamp, json.load(file)
         _read[path] = known
     return known[1]
+
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+def line_of(text: str, path: Iterable[str | int]) -> int:
+    """The line, counted from 1, on which a part of a JSON text begins: a member's name, or an item of a list.
+
+    path  names and numbers from the outside in; where it leads nowhere, the last part that is there counts
+    """
+    begin = at = _after_blank(text, 0)
+    for step in path:
+        found = _part(text, at, step)
+        if found is None:
+            break
+        begin, at = found
+    return text.count("\n", 0, begin) + 1
+
+
+def _part(text: str, at: int, step: str | int) -> tuple[int, int] | None:
+    """Where a part of the object or list at `at` begins, and where its value does; None where it is not there."""
+    opening = text[at]
+    if opening not in "{[":
+        return None
+    at, number = _after_blank(text, at + 1), 0
+    while text[at] not in "}]":
+        begin: int = at
+        name: str | int = number
+        if opening == "{":
+            name, at = _decoder.raw_decode(text, at)
+            at = _after_blank(text, _after_blank(text, at) + 1)
+        if name == step:
+            return begin, at
+        _, at = _decoder.raw_decode(text, at)
+        at, number = _after_blank(text, at), number + 1
+        if text[at] == ",":
+            at = _after_blank(text, at + 1)
+    return None
+
+
+def _after_blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
+
+
+_decoder = json.JSONDecoder()

@@ -4,6 +4,7 @@ flags       flags that several scripts have, and what they come to
 create      a command that creates
 existing    going on with the jobs of the ledger
 listing     the jobs of all ledgers, told and settled
+own_services  the services that the user adds and gives up
 account     what else can be done with an account
 action      one of its actions, from its flags
 acting      the same, carried out

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def add_connection_flags(parser) -> None:
-    names = providers.names()
+    names = providers.known()
     parser.about = _about
     group = parser.add_argument_group("service")
     group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")

@@ -12,5 +12,8 @@ providers   which services there are
 provider    one service: its descriptor, and what follows from it
 answers     what a service's answers say, by the rules of its descriptor (pure)
 descriptor  a descriptor, read into frozen values (pure)
+own         the services that this user has added
+examine     what is wrong with a descriptor, and what it leaves out
+examples    the documented answers in a descriptor (pure)
 trust       what of an answer or a descriptor may become an address, a path or a header (pure)
 """

@@ -30,15 +30,32 @@ def contract_path(service: str) -> str:
     return os.path.join(ASSETS, "contracts", f"{service}.json")
 
 
+def has_contracts(service: str) -> bool:
+    """Whether contracts of a service's models come with the skill."""
+    return os.path.exists(contract_path(service))
+
+
 def document(service: str) -> dict:
-    """The bundled catalogue of a service, as it is."""
+    """The bundled catalogue of a service, as it is; of one without, what its descriptor says of models.
+
+    Raises ContractError for a service that there is not.
+    """
     path = os.path.join(ASSETS, "contracts", f"{service}.catalogue.json")
     try:
         return documents.load(path)
     except FileNotFoundError:
+        if service in providers.names():
+            return _document_of_defaults(providers.load(service).defaults)
         from ..contracts import ContractError
 
         raise ContractError("document_not_found", f"there is no catalogue of {service}") from None
+
+
+def _document_of_defaults(defaults: dict[str, str]) -> dict:
+    tasks: dict[str, list[str]] = {}
+    for task, model in defaults.items():
+        tasks.setdefault(model, []).append(task)
+    return {"models": [{"model": model, "tasks": does, "contract": "none"} for model, does in tasks.items()]}
 
 
 def models(service: str) -> list[dict]:

@@ -162,6 +162,9 @@ def _nearest_fields(services: list[str], field: str) -> list[str]:
 
 def modes(service: str, result: dict, is_long: bool) -> dict:
     """How a service's creates answer, as `endpoints` tells it; each endpoint by itself with `is_long`."""
+    if not catalogue.has_contracts(service):
+        read = providers.load(service).job.read
+        return {"default_result_mode": "polling", "poll_endpoint": f"GET {read.path}"} if read else {}
     document = conventions.document(service)
     paths = dict.fromkeys(entry["path"] for entry in catalogue.models(service) if _runs(entry))
     shown = dict.fromkeys(line["path"] for line in result["runs"]) if is_long else paths

@@ -67,7 +67,6 @@ class Provider:
         self.units: dict = data.get("money", {}).get("units", {})
         self.unit: str | None = data.get("money", {}).get("unit")
         self.names: dict = data.get("names", {})
-        self.examples: dict = data.get("examples", {})
         self.ending_events = frozenset(data.get("stream", {}).get("ending_events", ()))
         self.result_lifetime: float | None = data.get("result_lifetime")
         self.result_at: str | None = data.get("result")
@@ -83,6 +82,13 @@ class Provider:
         from . import descriptor
 
         return descriptor
+
+    @cached_property
+    def examples(self) -> dict:
+        """Documented answers, see examples.normal."""
+        from . import examples
+
+        return examples.normal(self._data)
 
     @cached_property
     def routes(self) -> tuple[rules.Route, ...]:

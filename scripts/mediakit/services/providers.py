@@ -1,6 +1,8 @@
-"""The services, as data: one descriptor each in assets/providers.
+"""The services, as data: one descriptor each in assets/providers, and those that the user has added.
 
-names()          every service there is a descriptor for
+names()          every service that can be used
+known()          those of the user's own besides that cannot, which load() says why
+bundled()        those that come with the skill
 load(name)       one Provider; load(name, speaks) an embedded one with the contract of another service
 TASKS            what can be asked for
 """
@@ -38,18 +40,41 @@ TASKS = {
 }
 # What runs inside this process; no descriptor is read to know it.
 _EMBEDDED = ("sandbox",)
+_is_embedded = _EMBEDDED.__contains__
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origins", "key", "optional_headers", "links", "homepage", "sources", "cli", "guidance")
 
 
 def names() -> tuple[str, ...]:
-    """Every service, the real ones first."""
+    """Every service that can be used: the real ones that come with the skill, the user's own, the embedded ones."""
+    from . import own
+
+    return tuple(sorted((*bundled(), *(name for name in own.names() if not own.trouble(name))), key=_is_embedded))
+
+
+def known() -> tuple[str, ...]:
+    """Every service that --provider may name, also one that was changed since the user added it."""
+    from . import own
+
+    return tuple(sorted((*bundled(), *own.names()), key=_is_embedded))
+
+
+def bundled() -> tuple[str, ...]:
+    """Every service that comes with the skill, the real ones first."""
     found = sorted(name[:-5] for name in os.listdir(os.path.join(ASSETS, "providers")) if name.endswith(".json"))
-    return tuple(sorted(found, key=_EMBEDDED.__contains__))
+    return tuple(sorted(found, key=_is_embedded))
+
+
+def bundled_path(name: str) -> str:
+    """The descriptor of a service that comes with the skill."""
+    return os.path.join(ASSETS, "providers", f"{name}.json")
 
 
 def load(name: str, speaks: str | None = None) -> Provider:
-    """The Provider of one service; an embedded one has the contract of `speaks`, else of the first it lists."""
+    """The Provider of one service; an embedded one has the contract of `speaks`, else of the first it lists.
+
+    Raises Failure for one of the user's own that cannot be used, see own.load.
+    """
     descriptor = _descriptor(name)
     spoken = speaks or descriptor.get("speaks", [None])[0]
     if spoken:
@@ -61,8 +86,16 @@ def load(name: str, speaks: str | None = None) -> Provider:
 
 def spoken_by(name: str) -> tuple[str, ...]:
     """The services whose contracts an embedded service can have, its default first; empty for a real one."""
-    return tuple(_descriptor(name).get("speaks", ())) if name in _EMBEDDED else ()
+    return tuple(_descriptor(name).get("speaks", ())) if _is_embedded(name) else ()
 
 
 def _descriptor(name: str) -> dict:
-    return documents.load(os.path.join(ASSETS, "providers", f"{name}.json"))
+    try:
+        return documents.load(bundled_path(name))
+    except FileNotFoundError:
+        from . import own
+
+        found = own.load(name)
+        if found is None:
+            raise
+        return found

@@ -1,0 +1,99 @@
+"""The examples of a descriptor: documented answers with placeholders. Pure.
+
+normal  every example in one form, however short it was written
+new_id  an id of the form that a service's own have
+filled  an answer with its placeholders replaced
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+# The letters that a pattern begins with and that every text of its form begins with too.
+_HEAD = re.compile(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
+
+_ANSWER = frozenset(("http", "headers", "body", "file", "tasks"))
+_TASKS = re.compile(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
+
+
+def normal(data: Mapping[str, Any]) -> dict:
+    """The examples of a descriptor: name -> answers `{http?, headers?, body | file, tasks?}`; "refused": status -> one.
+
+    Written, an answer can also be its body alone, an object of task words -> body (`*` for the rest), and have its
+    status and headers beside it in NAME_http and NAME_headers. Under a create's path stands what answers it.
+    """
+    found = data.get("examples", {})
+    result: dict[str, Any] = {}
+    for name, example in found.items():
+        if name == "refused":
+            result[name] = {status: _answer(one) for status, one in example.items()}
+        elif name.startswith("/"):
+            tasks = [
+                task for route in data.get("create", ()) if route["path"] == name for task in route.get("tasks", ())
+            ]
+            result.setdefault("done", []).extend({**one, **_some(tasks=tasks)} for one in _answers(example))
+        elif not name.endswith(("_http", "_headers")):
+            beside = _some(http=found.get(name + "_http"), headers=found.get(name + "_headers"))
+            result.setdefault(name, []).extend({**beside, **one} for one in _answers(example))
+    return result
+
+
+def _answers(example: Any) -> list[dict]:
+    if isinstance(example, list) and all(isinstance(one, dict) and _is_answer(one) for one in example):
+        return example
+    if isinstance(example, dict) and example and all(_TASKS.fullmatch(name) for name in example):
+        if all(isinstance(one, dict) for one in example.values()) and not _is_answer(example):
+            return [
+                {**_answer(one), **_some(tasks=[] if tasks == "*" else tasks.split())} for tasks, one in example.items()
+            ]
+    return [_answer(example)]
+
+
+def _answer(example: Any) -> dict:
+    if not isinstance(example, dict) or _is_answer(example):
+        return example if isinstance(example, dict) else {"body": example}
+    if isinstance(example.get("http"), int):
+        return {"http": example["http"], "body": {name: item for name, item in example.items() if name != "http"}}
+    return {"body": example}
+
+
+def _is_answer(example: dict) -> bool:
+    return example.keys() <= _ANSWER and not example.keys().isdisjoint(("body", "file"))
+
+
+def _some(**members: Any) -> dict:
+    return {name: value for name, value in members.items() if value}
+
+
+def new_id(like: str | None) -> str | None:
+    """A new id that fits the pattern of `job.id.like`; None where none is found that does."""
+    if like is None:
+        return secrets.token_hex(12)
+    found = _HEAD.match(like)
+    heads = ("", found[1] if found else "")
+    tails = (
+        secrets.token_hex(12), str(uuid.uuid4()), secrets.token_hex(8), secrets.token_hex(16), secrets.token_hex(4),
+        str(secrets.randbelow(10**8) + 10**8), secrets.token_hex(20), secrets.token_hex(32),
+    )  # fmt: skip
+    return next((head + tail for head in heads for tail in tails if re.fullmatch(like, head + tail)), None)
+
+
+def filled(value: Any, words: Mapping[str, Any]) -> Any:
+    """A JSON value with its placeholders replaced: `{media}` by `words["media"]`.
+
+    A text that is nothing but a placeholder takes the type of what replaces it; an unknown one stays.
+    """
+    if isinstance(value, dict):
+        return {name: filled(item, words) for name, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, words) for item in value]
+    if not isinstance(value, str):
+        return value
+    alone = re.fullmatch(r"\{(\w+)\}", value)
+    if alone and alone[1] in words:
+        return words[alone[1]]
+    return re.sub(r"\{(\w+)\}", lambda found: str(words.get(found[1], found[0])), value)
