@@ -25,6 +25,20 @@ def test_a_callback_is_known_by_its_name(name, is_one):
     assert callbacks.is_callback(name) is is_one
 
 
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("accept_unknown_cost", True), ("acceptTerms", True), ("i_agree", True), ("consent", True), ("confirm", True),
+        ("max_estimated_usd_per_image", True), ("maxCost", True), ("spend_limit", True), ("budget", False),
+        ("thinking_budget", False), ("credit_limit", True), ("acknowledged", True), ("min_credits", True),
+        ("max_images", False), ("max_tokens", False), ("prompt", False), ("cost_unit", False), ("agreement", False),
+        ("guidance_scale", False), ("negative_prompt", False), ("limit", False), ("max_resolution", False),
+    ],
+)  # fmt: skip
+def test_a_consent_is_known_by_its_name(name, is_one):
+    assert callbacks.is_consent(name) is is_one
+
+
 def test_a_payload_is_had_without_them_however_deep_they_lie():
     payload = {"prompt": "a", "webhook": "https://a.example", "input": [{"callback_url": "https://b.example", "n": 1}]}
     assert callbacks.without(payload) == (
@@ -42,7 +56,7 @@ def test_a_contract_marks_what_its_name_does_not_tell():
     found = contracts.operation(contracts.from_data(document), "/x")
     assert found.fields()[1]["fields"][0]["callback"] is True
     payload = {"prompt": "to", "deliver": {"to": "https://a.example", "n": 1}}
-    assert found.without_callbacks(payload) == ({"prompt": "to", "deliver": {"n": 1}}, ["/deliver/to"])
+    assert callbacks.without(payload, found) == ({"prompt": "to", "deliver": {"n": 1}}, ["/deliver/to"])
 
 
 @pytest.mark.parametrize("service", catalogue.services())

@@ -111,8 +111,9 @@ def test_a_record_does_not_make_a_drawing_something_that_is_opened(tmp_path):
     # A drawing that is opened by itself runs its code.
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     for number, said in enumerate(("image/png", "text/plain", "model/x", "IMAGE/SVG+XML")):
-        put(tmp_path, f"x-{number}.png", file={"name": f"{number}.SVG", "media_type": said})
+        record = put(tmp_path, f"x-{number}.png", file={"name": f"{number}.SVG", "media_type": said})
         (tmp_path / f"{number}.SVG").write_bytes(drawing)
+        (tmp_path / f"{number}.SVG.json").write_text(json.dumps(record))
     shown = [entry for entry in entries(tmp_path) if entry["name"].endswith(".SVG")]
     assert len(shown) == 4 and all((entry["type"], entry["kind"]) == ("image/svg+xml", "image") for entry in shown)
 
@@ -207,6 +208,28 @@ def test_a_record_without_its_file_is_counted_and_leads_nowhere_else(tmp_path):
     assert (files, omitted) == (1, 8) and "secret" not in json.dumps(data_of(tmp_path / "out"))
 
 
+def test_a_record_speaks_for_the_file_beside_it_and_for_no_other(tmp_path):
+    put(tmp_path, "mine.png", "my own words")
+    put(tmp_path, "bare.png")
+    (tmp_path / "bare.png.json").unlink()
+    stranger = {**put_nothing(), "payload": {"prompt": "a stranger's words"}}
+    for number, its_file in enumerate(("mine.png", "bare.png", "x.png")):
+        for name in (f"{number}.json", f"a{number}.png.json", f"mine.png.{number}.json", f"{its_file}x.json"):
+            (tmp_path / name).write_text(json.dumps({**stranger, "file": {"name": its_file, "bytes": len(PNG)}}))
+    shown = {entry["name"]: entry for entry in entries(tmp_path)}
+    assert {name: entry["prompt"] for name, entry in shown.items()} == {"mine.png": "my own words", "bare.png": ""}
+    # What lies beside a file speaks for it under whatever name both came here.
+    (tmp_path / "bare.png.json").write_text(json.dumps({**stranger, "file": {"name": "before.png"}}))
+    assert {entry["prompt"] for entry in entries(tmp_path)} == {"my own words", "a stranger's words"}
+
+
+def test_of_two_records_beside_a_file_the_one_about_it_speaks(tmp_path):
+    ours = put(tmp_path, "x-1.png", "ours", file={"name": "x-1.png", "bytes": len(PNG)})
+    (tmp_path / "x-1.png-2.json").write_text(json.dumps(ours))
+    put(tmp_path, "x-1.png", "planted before", file={"name": "x-1.png", "bytes": 5})
+    assert [entry["prompt"] for entry in entries(tmp_path)] == ["ours"]
+
+
 @POSIX
 def test_links_and_devices_are_not_followed(tmp_path):
     put(tmp_path, "x-1.png")
@@ -227,7 +250,16 @@ def test_a_broken_record_is_no_record(tmp_path, content):
 def test_a_page_of_ours_is_written_anew_and_no_other(scripts, tmp_path):
     put(tmp_path, "x-1.png")
     assert len(entries(tmp_path)) == len(entries(tmp_path)) == 1
-    for content in (b"", b"<html>my own page</html>"):
+    ours = (tmp_path / "gallery.html").read_bytes()
+    mark = b'<meta name="generator" content="ai-media gallery">'
+    own = (
+        b"",
+        b"<html>my own page</html>",
+        mark,
+        ours.replace(b"Contact sheet", b"My holidays"),
+        ours + b"<!-- mine -->",
+    )
+    for content in (*own, ours.replace(b"ai-media gallery ", b"ai-media gallery 0"), b"\n" + ours):
         (tmp_path / "gallery.html").write_bytes(content)
         run = scripts.run("jobs.py", "gallery")
         assert (run.code, run.result["field"]) == (2, "--output-dir")
@@ -253,9 +285,11 @@ def test_a_page_with_code_is_no_medium_whatever_a_record_says(tmp_path):
 
 
 def test_no_signature_reaches_the_page(tmp_path):
+    put(tmp_path, "y-1.png", "like https://m.example/1.png?X-Amz-Signature=secret&w=5, but blue")
     private = {"image": "https://m.example/1.png?token=secret", "prompt": "x", "mask": "data:image/png;base64,secret"}
     put(tmp_path, "x-1.png", payload=private)
-    assert entries(tmp_path)[0]["prompt"] == "x" and "secret" not in (tmp_path / "gallery.html").read_text()
+    assert {entry["prompt"] for entry in entries(tmp_path)} == {"x", "like https://m.example/1.png, but blue"}
+    assert "secret" not in (tmp_path / "gallery.html").read_text()
 
 
 def test_everything_is_bounded(tmp_path):

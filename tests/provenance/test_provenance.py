@@ -19,7 +19,7 @@ from mediakit import __version__
 from mediakit.base.redactor import Redactor
 from mediakit.console import Console
 from mediakit.media import save
-from mediakit.provenance import metadata, provenance
+from mediakit.provenance import metadata, provenance, signatures
 
 PICTURE = answer(200, PNG, media_type="image/png")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and named pipes are a matter of POSIX systems")
@@ -313,6 +313,47 @@ def test_a_question_in_a_prompt_is_no_reason_to_leave_it_out():
     assert provenance.travelling(record)["payload"] == payload
 
 
+# A text, and what a record keeps of it; None where a whole field is nothing without what it may not hold.
+SIGNED = {
+    "https://m.example/1.png?X-Amz-Signature=hidden&X-Amz-Expires=60": None,
+    "https://m.example/1.png?w=5&sig=hidden": None, "https://m.example/1.png#access_token=hidden": None,
+    "https://user:hidden@m.example/1.png": None, "ftp://user:hidden@m.example/1.png": None,
+    "//m.example/1.png?Signature=hidden": None, "m.example/1.png?token=hidden": None,
+    "https://m.example/x;jsessionid=1?Policy=hidden": None, "https://m.example/1.png?9f86d081884c7hidden5a2feaa": None,
+    "https://proxy.example/?u=https%3A%2F%2Fm.example%2F1.png%3Ftoken%3Dhidden": None,
+    "https://m.example/1.png?w=1\\u0026X-Goog-Credential=hidden": None, " https://m.example/1.png?Key=hidden": None,
+    "https://m.example/1.png?w=1&amp;AccessKeyId=hidden": None,
+    "https://m.example/1.png?w=100&h=20": "https://m.example/1.png?w=100&h=20",
+    "https://m.example/watch?v=3#part": "https://m.example/watch?v=3#part",
+    "like (https://m.example/a?token=hidden) or https://m.example/b?w=1.": "like (https://m.example/a) or https://m.example/b?w=1.",
+    "![x](https://m.example/a?X-Oss-Signature=hidden), blue": "![x](https://m.example/a), blue",
+    "see <https://u:hidden@m.example/a> now": "see <https://m.example/a> now",
+    "who? a; b #1 x=1, e@mail.example 50% c:\\d": "who? a; b #1 x=1, e@mail.example 50% c:\\d",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SIGNED)
+@pytest.mark.parametrize("place", ["prompt", "deep", "usage"])
+def test_no_signature_is_in_a_record_wherever_its_address_stands(text, place):
+    values = {"prompt": text, "deep": [{"x": [text]}], "usage": {"note": text}}
+    facts = {"provider": "sandbox", "payload": {"seed": 1}}
+    if place == "usage":
+        facts["usage"] = values["usage"]
+    else:
+        facts["payload"][place] = values[place]
+    record = provenance._record(facts, True)
+    assert "hidden" not in json.dumps(record)
+    if place != "usage":
+        assert record.get("left_out", []) == ([] if SIGNED[text] else [place])
+        assert SIGNED[text] is None or SIGNED[text] in json.dumps(record["payload"]).encode().decode("unicode_escape")
+
+
+def test_a_long_text_is_searched_for_signatures_in_no_time():
+    for text in ("a" * 400_000, "a." * 200_000, "//" * 200_000, "%25" * 130_000, "?a=b&" * 80_000, "@/" * 200_000):
+        signatures.unsigned("https://" + text)
+        signatures.unsigned(text + "?")
+
+
 # -- making it again ----------------------------------------------------------------------------------
 
 
@@ -405,6 +446,68 @@ def test_a_payload_from_a_file_is_checked_like_any_other(scripts, tmp_path):
     for payload in ({"prompt": "x", "aspect_ration": "1:1"}, {"prompt": 5}, {}):
         run = planned(scripts, "--from", told(tmp_path, payload=payload, **model))
         assert run.code == 22, (payload, run.events)
+
+
+# What a stranger's payload agrees to, bounds or calls, at several services and depths; what is left of it.
+CONSENTS = {
+    "image-skill": (
+        {"accept_unknown_cost": True, "max_estimated_usd_per_image": 99, "webhook_url": "https://elsewhere.example"},
+        {"prompt": "a tin boat", "aspect_ratio": "1:1"},
+    ),
+    "skills-video": (
+        {"callbackUrl": "https://elsewhere.example", "deep": {"a": [{"notify_url": "x", "kept": 1}]}, "max_cost": 5},
+        {"prompt": "a tin boat", "seed": 7, "deep": {"a": [{"kept": 1}]}},
+    ),
+    "modellix": (
+        {"confirm": True, "i_agree": True, "budget_limit_usd": 1, "webhook": {"url": "x"}},
+        {"prompt": "a tin boat", "max_images": 3, "acceptance": "kept"},
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", CONSENTS)
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_record_gives_no_consent(scripts, tmp_path, provider, checked):
+    dropped, kept = CONSENTS[provider]
+    payload = {**kept, **{name: value for name, value in dropped.items() if name not in kept}}
+    if "deep" in dropped:
+        payload["deep"] = dropped["deep"]
+    source = told(tmp_path, provider=provider, payload=payload)
+    flags = [] if checked and provider == "skills-video" else ["--no-validate"]  # it has no contract of this model
+    run = planned(scripts, "--from", source, *flags)
+    body = run.result["request"]["body"]
+    assert {name: body.get(name) for name in kept} == kept and not set(dropped) - set(kept) & set(body), body
+    (warning,) = [event for event in run.events if event.get("code") == "consent_left_out"]
+    for name in dropped:
+        assert name in warning["message"] or name == "deep"
+    assert "elsewhere" not in json.dumps(run.events)
+
+
+def test_a_consent_of_ones_own_stays(scripts, tmp_path):
+    source = told(tmp_path, provider="image-skill", payload={"prompt": "x", "accept_unknown_cost": True})
+    run = planned(
+        scripts, "--from", source, "--no-validate", "--accept-unknown-cost", "--param", "webhook=https://mine.example"
+    )
+    body = run.result["request"]["body"]
+    assert body["accept_unknown_cost"] is True and "https://mine.example" in json.dumps(body)
+    own = [
+        "--provider",
+        "skills-video",
+        "--model",
+        "owner/model",
+        "--no-validate",
+        "--payload",
+        '{"prompt":"x","webhook":"https://mine.example"}',
+    ]
+    assert planned(scripts, *own).result["request"]["body"]["webhook"] == "https://mine.example"
+
+
+def test_a_record_is_sent_without_its_consents(scripts, tmp_path):
+    payload = {"prompt": "a tin boat", "webhook": "https://elsewhere.example", "accept_terms": True}
+    with FakeService(create=stream(event("COMPLETED"))) as service:
+        run = made_again(scripts, service, told(tmp_path, payload=payload))
+        assert run.code == 0 and "consent_left_out" in [event.get("code") for event in run.events]
+        assert json.loads(service.requests[0].body) == {"prompt": "a tin boat"}
 
 
 def test_what_the_file_leaves_out_has_to_be_given(scripts, tmp_path):

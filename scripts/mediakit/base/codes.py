@@ -257,6 +257,11 @@ WARNINGS = {
         "service", "the model's contract cannot vouch for every field", "look at the service's own page of the model"
     ),
     "unknown_status": Warn("service", "the service reports a status that is not known here; waiting goes on", ""),
+    "consent_left_out": Warn(
+        "settings",
+        "fields of a record or list that only whoever pays may set (consents, limits, callbacks) are left out",
+        "give them by flags where they are meant",
+    ),
     "document_elsewhere": Warn(
         "service",
         "a document or list comes from another host than it was asked of; it is not kept",

@@ -9,6 +9,7 @@ Redactor        the secrets that are known
 guessed         words of another program without what looks like a login
 without_logins  the same of JSON, where only what is called a login is one
 is_secret       whether a name is one of a secret
+is_named        whether somebody has thought of a word
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def guessed(text: str) -> str:
     words. Meant for words that people read: an id or a signed address does not outlive it."""
     for said in (_BEARER, _ASSIGNED):
         text = said.sub(lambda found: found[1] + REDACTED, text)
-    return _LONG_WORD.sub(lambda found: found[0] if _is_named(found[0]) else REDACTED, text)
+    return _LONG_WORD.sub(lambda found: found[0] if is_named(found[0]) else REDACTED, text)
 
 
 def without_logins(value, name: str = ""):
@@ -81,7 +82,7 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name) or name.lower() in ("authorization", "cookie"))
 
 
-def _is_named(word: str) -> bool:
+def is_named(word: str) -> bool:
     """Whether somebody has thought of a word: its parts are words and numbers, but for very little."""
     odd = [part for part in re.split(r"[-_=+]+", word) if part and not _PLAIN_PART.fullmatch(part)]
     return sum(map(len, odd)) <= _LONGEST_ODD and all(len(part) < _LONGEST_ODD for part in odd)

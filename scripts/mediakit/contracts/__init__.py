@@ -19,7 +19,7 @@ Inside, each module imports only those below it:
     explain      what is wrong with a payload, in words (pure)
     placeholders the values of a template that stand for what is still missing (pure)
     variants     the shapes that a body can have (pure)
-    callbacks    fields that make a service call somewhere (pure)
+    callbacks    fields that only whoever pays may set: calls to somewhere, consents, limits (pure)
     rows         the fields of a body as plain dictionaries (pure)
     files        which fields take a file (pure)
     facts        what a schema says about one value, merged (pure)

@@ -1,11 +1,13 @@
-"""Fields that make a service call an address somewhere: webhooks and the like. Pure.
+"""Fields that only whoever pays may set. Pure.
 
-Whoever can set one learns what was made, and where. So they are taken from a flag, and never from a record
-or a list that a stranger may have written.
+is_callback  one that makes a service call an address somewhere: whoever sets it learns what was made, and where
+is_consent   one that agrees to something, or says how much may be spent
+without      a payload without them, for a record or a list that a stranger may have written
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..base.pointer import escaped
@@ -28,27 +30,43 @@ def is_callback(name: str, marked: bool = False) -> bool:
     return marked or bool(_WORDS.intersection(words)) or any(word in together for word in _RUN_TOGETHER)
 
 
-def without(payload: Any, operation: Operation | None = None) -> tuple[Any, list[str]]:
+_AGREEING = frozenset(
+    "accept accepted accepts agree agreed approve approved consent consents confirm confirmed acknowledge "
+    "acknowledged".split()
+)
+_LIMITING = frozenset("max maximum limit cap ceiling budget min minimum".split())
+_MONEY = frozenset("charge charges cost costs credit credits dollar dollars eur price spend spending usd".split())
+
+
+def is_consent(name: str) -> bool:
+    """Whether a field agrees to something or bounds what is spent, by its name."""
+    words = set(name_words(name))
+    return bool(_AGREEING & words or (_LIMITING & words and _MONEY & words))
+
+
+def without(payload: Any, operation: Operation | None = None, own: Iterable[str] = ()) -> tuple[Any, list[str]]:
     """A payload without such fields, and JSON Pointers to those that were in it.
 
-    operation  whose contract may mark more of them than their names tell
+    operation  whose contract may mark more callbacks than their names tell
+    own        further names of such fields, as the service's descriptor knows them
     """
     dropped: list[str] = []
-    return _without(payload, _marked(operation), (), "", dropped), dropped
+    marked: set[tuple] = _marked(operation)
+    return _without(payload, marked, frozenset(own), (), "", dropped), dropped
 
 
-def _without(value: Any, marked: set[tuple], names: tuple, at: str, dropped: list[str]) -> Any:
+def _without(value: Any, marked: set[tuple], own: frozenset[str], names: tuple, at: str, dropped: list[str]) -> Any:
     if isinstance(value, list):
-        return [_without(item, marked, names, f"{at}/{number}", dropped) for number, item in enumerate(value)]
+        return [_without(item, marked, own, names, f"{at}/{number}", dropped) for number, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     kept = {}
     for name, item in value.items():
         here = f"{at}/{escaped(name)}"
-        if is_callback(name, (*names, name) in marked):
+        if name in own or is_callback(name, (*names, name) in marked) or is_consent(name):
             dropped.append(here)
         else:
-            kept[name] = _without(item, marked, (*names, name), here, dropped)
+            kept[name] = _without(item, marked, own, (*names, name), here, dropped)
     return kept
 
 

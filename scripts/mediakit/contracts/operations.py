@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import bounds, callbacks
+from . import bounds
 from .document import Document, Found
 from .errors import ContractError
 from .facts import View
@@ -174,10 +174,6 @@ class Operation:
     @functools.cached_property
     def _variants(self) -> list[Variant]:
         return variants(self._view, self.schema)
-
-    def without_callbacks(self, payload: Any) -> tuple[Any, list[str]]:
-        """A payload without the fields that make the service call somewhere, and JSON Pointers to them."""
-        return callbacks.without(payload, self)
 
     @bounds.ends_in_words
     def variants(self) -> list[dict]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ..base import errors
 from ..base.pointer import point
+from ..base.text import plain
 from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
@@ -111,7 +112,7 @@ def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateReq
         payload.pop(rules["field"], None)
     is_named = create.model or create.task or create.endpoint
     model = create.model if is_named else record.get("model")
-    return replace(create, content=replace(content, payload=payload), model=model, source=None), flags
+    return replace(create, content=replace(content, payload=payload, of_others=True), model=model, source=None), flags
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,19 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
         target = _of_model(create, provider, policy)
     contract = payloads.contract_of(provider, target.model, target.path)
     if target.streams and not create.endpoint and contract and contract.sse_create_endpoint is None:
-        plain = provider.path_of(target.route, target.model, False)  # this model has no stream
-        target = replace(target, path=plain, streams=False)
+        # This model has no stream.
+        target = replace(target, path=provider.path_of(target.route, target.model, False), streams=False)
+    content, dropped = payloads.without_consents(content, provider, contract)
     built = payloads.build(content, provider, contract, target.model, target.route)
     rules = provider.idempotency
     if rules is not None and built.payload.get(rules["field"]) and copies > 1:
         raise errors.bad_argument(rules["field"], "expected without --copies: one key is one job")
     warnings = _checked(create, provider, target, contract, built.shaped) if content.validates else []
+    if dropped:
+        named = plain(", ".join(at[1:] for at in dropped), 300)
+        warnings.append(
+            ("consent_left_out", f"not taken over from a file that somebody else may have written: {named}")
+        )
     for attachment in built.attachments.values():
         if isinstance(attachment, inputs.File) and attachment.warning:
             warnings.append(("unknown_format", f"--input: {attachment.warning}"))

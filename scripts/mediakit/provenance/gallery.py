@@ -29,7 +29,9 @@ from . import provenance
 NAME = "gallery.html"
 MOST_FILES = 10_000
 
-_MARK = b'<meta name="generator" content="ai-media gallery">'
+_NO_SEAL = b"{{seal}}"
+_SEAL = re.compile(rb'<meta name="generator" content="ai-media gallery ([0-9a-f]{64})">')
+_HEAD, _LARGEST_PAGE = 4096, 256 * 1024 * 1024
 _UNKNOWN = "application/octet-stream"
 _TYPES = formats.MEDIA_TYPES
 _KINDS = ("image", "video", "audio", "model")
@@ -50,24 +52,45 @@ def write(folder: str) -> tuple[str, int, int]:
     """
     path = os.path.join(os.path.abspath(folder), NAME)
     try:
-        _check_free(path)
+        is_there = _is_ours(path)
         entries, omitted = _collect(os.path.dirname(path))
-        atomic.write(path, _page(os.path.basename(os.path.dirname(path)), entries))
+        page = _page(os.path.basename(os.path.dirname(path)), entries)
+        with atomic.staged(os.path.dirname(path)) as (file, staging):
+            file.write(page)
+            file.close()
+            (atomic.replace if is_there else atomic.place)(staging, path)
+    except FileExistsError:
+        raise _not_ours() from None
     except OSError as problem:
         words = problem.strerror or type(problem).__name__
         raise errors.bad_argument("--output-dir", f"expected a folder that can be read and written: {words}") from None
     return path, len(entries), omitted
 
 
-def _check_free(path: str) -> None:
+def _is_ours(path: str) -> bool:
+    """Whether a page is there, ours to the last byte; False where there is none. Raises Failure 2 for any other."""
     if not os.path.lexists(path):
-        return
-    ours = False
-    if stat.S_ISREG(os.lstat(path).st_mode):
-        with open(path, "rb") as file:
-            ours = _MARK in file.read(4096)
-    if not ours:
-        raise errors.bad_argument("--output-dir", f"expected a folder without a {NAME} that is not from here")
+        return False
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_PAGE:
+        raise _not_ours()
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+        seal = _SEAL.search(head)
+        page = head + file.read() if seal else b""
+    if seal is None or _sealed(page.replace(seal[1], _NO_SEAL, 1)) != page:
+        raise _not_ours()
+    return True
+
+
+def _not_ours() -> errors.Failure:
+    words = f"expected a folder without a {NAME} that somebody else has made or changed"
+    return errors.bad_argument("--output-dir", words, "Give it another name, or remove it.")
+
+
+def _sealed(page: bytes) -> bytes:
+    """A page with the hash of what it says in its head: who changes a word of it makes it their own."""
+    return page.replace(_NO_SEAL, hashlib.sha256(page).hexdigest().encode(), 1)
 
 
 # -- what is in the folder -----------------------------------------------------------------------------
@@ -107,13 +130,26 @@ def _records(folder: str, files: dict) -> tuple[dict, int]:
         record = _read(os.path.join(folder, name))
         if record is None or not isinstance(record.get("file"), dict):
             continue
-        its_file = record["file"].get("name")
-        # A record makes nothing a medium that is none: a page with code in it, say.
-        if isinstance(its_file, str) and its_file in files and _type_by_name(its_file):
-            found.setdefault(its_file, (name, record))
-        else:
+        its_file = _file_of(name)
+        # A record speaks for the file that it lies beside, whatever it says, and makes no medium of what is none.
+        if its_file not in files or not _type_by_name(its_file):
             lost += 1
+        elif its_file not in found or _is_about(record, files[its_file]) > _is_about(
+            found[its_file][1], files[its_file]
+        ):
+            found[its_file] = (name, record)
     return found, lost
+
+
+def _file_of(name: str) -> str:
+    """`x-1.png` of `x-1.png.json`, and of `x-1.png-2.json` where that name was taken."""
+    plain = name[: -len(provenance.ENDING)]
+    counted = re.fullmatch(r"(.+\.[A-Za-z0-9]+)-\d{1,3}", plain)
+    return counted[1] if counted else plain
+
+
+def _is_about(record: dict, file: os.stat_result) -> bool:
+    return record["file"].get("bytes") == file.st_size
 
 
 def _read(path: str) -> dict | None:
@@ -229,7 +265,7 @@ def _note(record: dict) -> str:
     if "payload" not in record:
         return "What was asked for was not kept."
     if record.get("left_out"):
-        return f"Too large to be kept beside the file: {', '.join(record['left_out'])}."
+        return f"Too large or too private to be kept beside the file: {', '.join(record['left_out'])}."
     service = _services().get(record["provider"])
     return "It is bought anew." if service and not service.embedded else ""
 
@@ -269,7 +305,7 @@ def _page(title: str, entries: list[dict]) -> bytes:
     data = json.dumps({"title": _shown(title), "results": entries}, ensure_ascii=False, separators=(",", ":"))
     # Inside a script element nothing but `<` can end the element or begin a comment.
     page = template.replace("{{policy}}", _policy(template)).replace("{{data}}", data.replace("<", "\\u003c"))
-    return page.encode()
+    return _sealed(page.encode())
 
 
 def _policy(template: str) -> str:

@@ -4,8 +4,8 @@
     read        the record in a file, or None
     recorded    the record in a file that is named to make its result again; payload_again what to send for that
 
-A record is one JSON object (assets/schemas/provenance.schema.json). It holds no key and no signature
-of a URL. Whoever hands over a file with a record can set a payload with it, and nothing else: no
+A record is one JSON object (assets/schemas/provenance.schema.json). It holds no key, and no signature
+of a URL wherever one stands. Whoever hands over a file with a record can set a payload with it, and nothing else: no
 address, no path that would be opened.
 """
 
@@ -25,7 +25,7 @@ from ..base.times import rfc3339
 from ..console import Console
 from ..media import formats, inputs, save
 from ..services import providers
-from . import metadata, terminal_picture
+from . import metadata, signatures, terminal_picture
 
 FORMAT = "ai-media/provenance"
 VERSION = 1
@@ -110,7 +110,9 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
         "times": moments,
     }
+    record = signatures.unsigned(record)
     if asset is not None:
+        moments = record["times"]
         moments["saved_at"] = rfc3339(time.time())
         record["output"] = asset["number"]
         record["source"] = _source(output)
@@ -120,10 +122,14 @@ def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict |
 
 
 def _told_payload(payload: dict | None) -> dict:
-    """The payload without its largest fields, whose names are told."""
+    """The payload without its largest fields and those whose address only a signature opens; their names are told."""
     if payload is None:
         return {"payload_omitted": True}
-    kept = {name: value for name, value in payload.items() if _size(value) <= _LARGEST_FIELD}
+    kept = {
+        name: value
+        for name, value in payload.items()
+        if _size(value) <= _LARGEST_FIELD and not signatures.holds_one(value)
+    }
     while kept and _size(kept) > LARGEST_RECORD // 2:
         kept.pop(max(kept, key=lambda name: _size(kept[name])))
     return _with_left_out(kept, [name for name in payload if name not in kept])
@@ -172,9 +178,10 @@ def travelling(record: dict) -> dict:
 def for_others(payload: dict) -> dict:
     """A payload without the fields that hold a signed URL or the bytes of a file.
 
-    Such a field is left out as a whole: a part of it would be paid for and could not work.
+    Such a field is left out as a whole: a part of it would be paid for and could not work. Of words in which a
+    signed URL stands, a prompt for one, the signature alone goes.
     """
-    return {name: value for name, value in payload.items() if not _is_private(value)}
+    return signatures.unsigned({name: value for name, value in payload.items() if not _is_private(value)})
 
 
 def _is_private(value) -> bool:

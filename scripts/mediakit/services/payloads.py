@@ -80,6 +80,7 @@ class Content:
     parameters  name -> value of single fields
     inputs      (field, path or address or job:KEY or -) of each file, in their order
     validates   whether files and fields must be what the contract states
+    of_others   whether the payload comes from a file that a stranger may have written: it gives no consent
     """
 
     payload: dict | None = None
@@ -87,6 +88,7 @@ class Content:
     parameters: dict = field(default_factory=dict)
     inputs: tuple[tuple[str, str], ...] = ()
     validates: bool = True
+    of_others: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -141,6 +143,18 @@ def build(content: Content, provider: providers.Provider, contract, model: str |
         builder.add_input(name, source)
     builder.add_constants()
     return Built(_sendable(builder.payload), builder.attachments, builder.shapes)
+
+
+def without_consents(content: Content, provider: providers.Provider, contract) -> tuple[Content, list[str]]:
+    """A stranger's Content without what only whoever pays may set, and pointers to that; any other as it is."""
+    if not content.of_others or content.payload is None:
+        return content, []
+    from ..contracts import callbacks
+
+    guard = provider.guard or {}
+    own = [guard[name] for name in ("field", "accept_unknown_field") if name in guard]
+    payload, dropped = callbacks.without(content.payload, contract, own)
+    return replace(content, payload=payload), dropped
 
 
 class _Builder:
