@@ -170,7 +170,7 @@ KINDS = ["raw", "JSON, one sign escaped", "JSON in JSON, escaped slashes", "URL,
 @pytest.mark.parametrize("place", PLACES)
 def test_no_way_out_of_a_real_run_tells_the_key(scripts, tmp_path, place, kind):
     with FakeService(**PLACES[place](SPELLINGS[kind])) as service:
-        flags = ["--verbose", "--trace", "trace.jsonl", "--poll-timeout", "1", "--output-dir", "out"]
+        flags = ["--verbose", "--trace", "trace.jsonl", "--poll-timeout", "1", "--deadline", "5", "--output-dir", "out"]
         run = create(scripts, service, *flags, env={**ENV, "AI_MEDIA_DEBUG": "1"})
         assert run.code != 1, run.events
         assert KEY in service.requests[0].headers["authorization"]

@@ -239,7 +239,7 @@ def test_a_key_that_the_service_echoes_is_never_written(scripts, tmp_path, name)
 @pytest.mark.parametrize("name", [name for name in ECHOES if "id" not in name])
 def test_a_key_that_the_service_echoes_is_in_no_file(scripts, tmp_path, name):
     with FakeService(**ECHOES[name]) as service:
-        create(scripts, service, "--poll-timeout", "1", "--output-dir", "out", "--embed-metadata")
+        create(scripts, service, "--poll-timeout", "1", "--deadline", "5", "--output-dir", "out", "--embed-metadata")
     for path in filter(os.path.isfile, tmp_path.rglob("*")):
         assert KEY[:12].encode() not in path.read_bytes(), path
 
