@@ -31,7 +31,8 @@ def commands_of(page) -> list[str]:
     """The commands of a page's `sh` blocks, which cost nothing and need no key."""
     text = page.read_text(encoding="utf-8")
     lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
-    return [line for line in lines if line.startswith("python3 scripts/")]
+    lines = [line.replace('"{baseDir}/scripts/', '"scripts/') for line in lines]
+    return [line for line in lines if re.match('python3 "?scripts/', line)]
 
 
 COMMANDS = [(page.name, command) for page in PAGES for command in commands_of(page)]
@@ -91,11 +92,15 @@ def test_the_front_matter_is_what_all_installers_accept():
     assert not re.search(r"[{}\[\]]", head), "block YAML only"
 
 
-def test_every_variable_that_is_read_is_declared():
-    declared = {entry["name"] for entry in front_matter()["metadata"]["openclaw"]["envVars"]}
+def test_every_variable_is_declared_by_its_first_name():
+    """A service's other spellings are in its page: an agent pays for this list in each of its conversations."""
+    found = front_matter()["metadata"]["openclaw"]
+    assert all(entry["required"] is False for entry in found["envVars"]), "a required one would hide the skill"
+    declared = {entry["name"] for entry in found["envVars"]}
+    assert found["primaryEnv"] in declared
     services = [providers.load(name) for name in providers.names()]
     wanted = [found.key for found in services if found.key]
-    keys = {name for key in wanted for name in (key["variable"], *key.get("other_variables", ()))}
+    keys = {key["variable"] for key in wanted}
     keys |= {key["saved_login"]["variable"] for key in wanted if "saved_login" in key}
     programs = {found.cli["variable"] for found in services if found.cli}
     listed = {

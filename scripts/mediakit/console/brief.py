@@ -30,9 +30,10 @@ def _submitted(fields: dict) -> dict:
 
 
 def _asset(fields: dict) -> dict:
-    """The record beside a result is named after it."""
+    """The record beside a result is named after it, and the first result is the only one mostly."""
     beside = fields.get("provenance") == f"{fields['path']}.json"
-    return {**fields, "provenance": None} if beside else fields
+    shown = {**fields, "number": None} if fields.get("number") == 1 else fields
+    return {**shown, "provenance": None} if beside else shown
 
 
 def _terminal(fields: dict) -> dict:

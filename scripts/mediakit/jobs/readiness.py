@@ -66,8 +66,13 @@ def examine(
         "recommended_mode": "none" if blocked else "cli" if cli else "rest",
         "missing": [wanted["variable"]] if wanted and blocked else [],
     }
-    if not in_full:
-        report = {name: value for name, value in report.items() if name not in ("cli_problem", "cli_install")}
+    if not in_full:  # one of many: only what could decide for it
+        nothing = (("cli_available", False), ("recommended_mode", "none"))
+        report = {
+            name: value
+            for name, value in report.items()
+            if name not in ("cli_problem", "cli_install") and not (blocked and (name, value) in nothing)
+        }
     elif blocked and wanted:
         passed_over = keys.passed_over(wanted, trusts_dotenv=where.trust_dotenv)
         report["setup"] = [*passed_over, *provider.key_guidance]
