@@ -289,7 +289,7 @@ def test_yaml_says_what_json_would(tmp_path):
     found = contracts.operation(contracts.load(str(path)), "/x")
     assert {row["name"] for row in found.fields()} == {"on", "n"}
     assert found.fields()[0]["allowed_values"] == ["on", "off", "yes", "2024-01-01", "1:30"]
-    assert found.error_status_codes == [422]
+    assert found.answers.error_status_codes == [422]
 
 
 def test_yaml_that_multiplies_itself_is_bounded(tmp_path):
@@ -345,14 +345,16 @@ def test_an_endpoint_is_found_by_what_people_call_it(asked, expected):
 def test_endpoint_facts_are_only_those_of_the_document():
     read = contracts.from_data(PATHS, HABITS)
     streams, polls = contracts.operation(read, "/generation/a/b"), contracts.operation(read, "/generation/c")
-    assert streams.sse_create_endpoint == "POST /generation/sse/a/b" and polls.sse_create_endpoint is None
-    assert streams.poll_endpoint == "/generation/{id}" and streams.server_url == "https://eu.h.example/api/v1"
-    assert polls.error_status_codes == [402] and polls.error_status_ranges == ["4XX", "default"]
+    assert (
+        streams.answers.sse_create_endpoint == "POST /generation/sse/a/b" and polls.answers.sse_create_endpoint is None
+    )
+    assert streams.answers.poll_endpoint == "/generation/{id}" and streams.server_url == "https://eu.h.example/api/v1"
+    assert polls.answers.error_status_codes == [402] and polls.answers.error_status_ranges == ["4XX", "default"]
 
 
 def test_no_service_s_paths_are_known_without_its_habits():
     found = contracts.operation(contracts.from_data(PATHS), "/generation/a/b")
-    assert found.sse_create_endpoint is None and found.polling_create_endpoint == "POST /generation/a/b"
+    assert found.answers.sse_create_endpoint is None and found.answers.polling_create_endpoint == "POST /generation/a/b"
     prefixes = {
         path.partition("{")[0]
         for service in catalogue.services()

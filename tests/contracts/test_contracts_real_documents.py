@@ -102,7 +102,14 @@ def test_no_operation_crashes(path):
         found = contracts.operation(document, listed.endpoint)
         value, fill_in, _ = found.template_and_validity()
         assert json.dumps(
-            [found.fields(), found.variants(), found.parameters(), value, fill_in, found.status_values("prediction")]
+            [
+                found.fields(),
+                found.variants(),
+                found.parameters(),
+                value,
+                fill_in,
+                found.answers.status_values("prediction"),
+            ]
         )
         assert all(
             found.fields(item.get("value", item.get("title")))
@@ -110,7 +117,11 @@ def test_no_operation_crashes(path):
             if "value" in item or "title" in item
         )
         found.check({"promt": 1, "x": [{}]})
-        assert found.sse_create_endpoint is None or "sse" in found.sse_create_endpoint or found.answers_a_stream
+        assert (
+            found.answers.sse_create_endpoint is None
+            or "sse" in found.answers.sse_create_endpoint
+            or found.answers.answers_a_stream
+        )
 
 
 def test_templates_validate_against_the_real_schemas(capsys):

@@ -8,10 +8,12 @@
 
 Inside, each module imports only those below it:
 
+    outline      what a descriptor of the service has to say of an operation, as far as its document tells
     summary      an operation as the `contract` result, small enough to be read
     listing      operations as a list
     search       operations by what is needed of them (pure)
     operations   one operation
+    answers      its answers, and how the job that it begins is read
     document     the operations of a document, and how one is found
     template     a body that validates
     fillers      values for what a contract leaves open (pure)
@@ -26,7 +28,8 @@ Inside, each module imports only those below it:
     judge        whether a value fits a schema
     values       when JSON values are equal (pure)
     names        slips of the pen (pure)
-    patterns     regular expressions in their dialect, and bounded in time
+    patterns     regular expressions, bounded in time
+    dialect      what they mean to Python (pure)
     match        the program that matches those which may take for ever
     schemas      a self-contained JSON Schema 2020-12 out of any dialect
     conventions  what a service's paths mean where its document does not say so
@@ -45,8 +48,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import ContractError
 
 if TYPE_CHECKING:
+    from .answers import poll_endpoint
     from .document import Document, from_data, load, split_endpoint
-    from .operations import Operation, operation, poll_endpoint
+    from .operations import Operation, operation
     from .placeholders import is_placeholder, unfilled
 
 __all__ = [
@@ -56,7 +60,8 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("Document", "from_data", "load", "split_endpoint"), "document"),
-    **dict.fromkeys(("Operation", "operation", "poll_endpoint"), "operations"),
+    **dict.fromkeys(("Operation", "operation"), "operations"),
+    "poll_endpoint": "answers",
     **dict.fromkeys(("is_placeholder", "unfilled"), "placeholders"),
 }
 

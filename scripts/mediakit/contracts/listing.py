@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import search
+from .answers import poll_endpoint
 from .document import Document, Listed, split_endpoint
 from .errors import ContractError
-from .operations import Operation, poll_endpoint
+from .operations import Operation
 
 MAX_LISTED = 200
 # Operations whose bodies are read for a list; each costs up to a tenth of a second.

@@ -1,4 +1,4 @@
-"""One operation: what it takes, what it answers, and a template and a check of its body.
+"""One operation: what it takes, and a template and a check of its body.
 
 The body is the JSON one where there is one, else multipart, else a URL-encoded form. Swagger 2.0's
 `body` and `formData` parameters become the same.
@@ -7,11 +7,11 @@ The body is the JSON one where there is one, else multipart, else a URL-encoded 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import bounds
+from .answers import Answers
 from .document import Document, Found
 from .errors import ContractError
 from .facts import View
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
 
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"
-EVENT_STREAM = "text/event-stream"
-
-_POLL_WORDS = (
-    "generation",
-    "generations",
-    "prediction",
-    "predictions",
-    "task",
-    "tasks",
-    "job",
-    "jobs",
-    "request",
-    "requests",
-)
-_SUBSCRIBE = re.compile(r"/\{[^}]+\}/subscribe$")
-_STATUS_NAMES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
-_STATUS_SCHEMAS = {"prediction": ("PredictionStatus",), "queue": ("QueueState", "QueueStatus")}
 
 
 class Operation:
@@ -242,102 +225,10 @@ class Operation:
                 found.append({**row(View(built), parameter["name"], built, required), "in": parameter["in"]})
         return found
 
-    @property
-    def error_status_codes(self) -> list[int]:
-        """The documented HTTP statuses from 400 up."""
-        return sorted(int(code) for code in self._responses if code.isdigit() and int(code) >= 400)
-
-    @property
-    def error_status_ranges(self) -> list[str]:
-        """`4XX`, `5XX`, and `default` where a success is documented beside it."""
-        ranges = [code.upper() for code in self._responses if re.fullmatch(r"[45][xX]{2}", code)]
-        has_success = any(code.startswith("2") for code in self._responses)
-        return ranges + (["default"] if "default" in self._responses and has_success else [])
-
     @functools.cached_property
-    def _responses(self) -> dict[str, Any]:
-        responses = self._raw.get("responses")
-        return {str(code): response for code, response in responses.items()} if isinstance(responses, dict) else {}
-
-    def _success(self) -> Iterable[tuple[str, Any, str]]:
-        """(content type, schema, location) of every documented success."""
-        for code, response in self._responses.items():
-            if not (code.startswith("2") or code == "default"):
-                continue
-            place = self.document.library.settle(response, self._found.location)
-            answer = place.value if isinstance(place.value, dict) else {}
-            if self.document.is_swagger:
-                kinds = self._raw.get("produces", self.document.root.get("produces"))
-                kinds = kinds if isinstance(kinds, list) and kinds else ["application/json"]
-                yield from ((kind, answer.get("schema", {}), place.location) for kind in kinds if isinstance(kind, str))
-            content = answer.get("content")
-            for kind, media in content.items() if isinstance(content, dict) else ():
-                yield kind, media.get("schema", {}) if isinstance(media, dict) else {}, place.location
-
-    @property
-    def answers_a_stream(self) -> bool:
-        """Whether a documented success is a stream of Server-Sent Events."""
-        try:
-            return any(kind.startswith(EVENT_STREAM) for kind, _, _ in self._success())
-        except ContractError:
-            return False
-
-    @property
-    def sse_create_endpoint(self) -> str | None:
-        """Where the same request answers as a stream, only if the document says so."""
-        conventions = self.document.conventions
-        stream = conventions.as_stream(self.path)
-        if conventions.as_plain(stream) != stream and self.document.has(self.method, stream):
-            return f"{self.method} {stream}"
-        return self.endpoint if self.answers_a_stream else None
-
-    @property
-    def polling_create_endpoint(self) -> str:
-        """Where the same request is answered by an id to ask for."""
-        plain = self.document.conventions.as_plain(self.path)
-        return f"{self.method} {plain if self.document.has(self.method, plain) else self.path}"
-
-    @functools.cached_property
-    def poll_endpoint(self) -> str | None:
-        """The path that tells how a job is doing, or None where the document shows none."""
-        return poll_endpoint(self.document, self.path)
-
-    @property
-    def sse_subscribe_endpoint(self) -> str | None:
-        """The path of a stream about a job that exists, or None."""
-        return next(
-            (path for path in self.document.paths if _SUBSCRIBE.search(path) and self.document.has("GET", path)), None
-        )
-
-    def status_values(self, kind: str) -> list[str] | None:
-        """The words for a job's state: `prediction` or `queue`, None where none are declared.
-
-        From the schema of that name; for `prediction` else from a status property with an enum in
-        this operation's own answer, else in the answer of its poll endpoint.
-        """
-        for name in _STATUS_SCHEMAS[kind]:
-            reference = f"#/definitions/{name}" if self.document.is_swagger else f"#/components/schemas/{name}"
-            values = _declared_words(self.document, reference)
-            if values:
-                return values
-        return self._answered_status_values() if kind == "prediction" else None
-
-    def _answered_status_values(self) -> list[str] | None:
-        values = self._own_status_values()
-        if values is None and self.poll_endpoint and self.poll_endpoint != self.path:
-            values = Operation(self.document, self.document.find(f"GET {self.poll_endpoint}"))._own_status_values()
-        return values
-
-    def _own_status_values(self) -> list[str] | None:
-        try:
-            for _, schema, location in self._success():
-                view = View(SchemaBuilder(self.document.library).build(schema, location))
-                values = _status_words(rows(view, view.root))
-                if values:
-                    return values
-        except ContractError:
-            return None  # the answer's own flaws are not what was asked about
-        return None
+    def answers(self) -> Answers:
+        """What the document says of the operation's answers, and of the job that it begins."""
+        return Answers(self.document, self._found)
 
 
 def operation(document: Document, endpoint: str) -> Operation:
@@ -352,55 +243,3 @@ def _rank(kind: str) -> int | None:
         return 0
     ranks = {"*/*": 2, MULTIPART: 3, FORM: 4, "application/*": 2}
     return 1 if plain.endswith("+json") else ranks.get(plain)
-
-
-def _declared_words(document: Document, reference: str) -> list[str] | None:
-    try:
-        place = document.library.follow(reference, document.library.root)
-        view = View(SchemaBuilder(document.library).build(place.value, place.location))
-    except ContractError:
-        return None
-    return _words(view.facts(view.root).get("allowed_values")) or _status_words(rows(view, view.root))
-
-
-def _words(values: Any) -> list[str] | None:
-    return values if values and all(isinstance(value, str) for value in values) else None
-
-
-def _status_words(found: list[dict]) -> list[str] | None:
-    """The enum of the outermost status property."""
-    level = found
-    while level:
-        for item in level:
-            if _STATUS_NAMES.match(item["name"]) and _words(item.get("allowed_values")):
-                return item["allowed_values"]
-        level = [inner for item in level for inner in item.get("fields", ())]
-    return None
-
-
-def poll_endpoint(document: Document, path: str | None = None) -> str | None:
-    """The GET path for a job: the service's own, one below the operation at `path`, or the only one that is named so."""
-    gets = [known for known in document.paths if "{" in known and document.has("GET", known)]
-    for read in document.conventions.reads:
-        forms = (_any_parameter(read), "/v1" + _any_parameter(read))
-        own = next((known for known in gets if _any_parameter(known) in forms), None)
-        if own:
-            return own
-    below = [
-        known
-        for known in gets
-        if path is not None and re.fullmatch(re.escape(path.rstrip("/")) + r"(/requests)?/\{[^}]+\}(/status)?", known)
-    ]
-    if below:
-        return max(below, key=lambda known: known.endswith("/status"))
-    named = [known for known in gets if _names_a_job(known)]
-    return named[0] if len(named) == 1 else None
-
-
-def _any_parameter(path: str) -> str:
-    return re.sub(r"\{[^{}/]*\}", "{}", path)
-
-
-def _names_a_job(path: str) -> bool:
-    found = re.search(r"/([^/{}]+)/\{[^}]+\}$", path)
-    return found is not None and found[1].lower() in _POLL_WORDS and path.count("{") == 1

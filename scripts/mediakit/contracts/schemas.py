@@ -265,7 +265,7 @@ class SchemaBuilder:
             return
         read_only = self._read_only(schema, location, 0)
         called_optional = schema.get("x-called-optional")
-        read_only |= set(called_optional) if _is_names(called_optional) else set()
+        read_only |= set(called_optional) if isinstance(called_optional, list) and _is_names(called_optional) else set()
         result["required"] = [name for name in result["required"] if name not in read_only]
         for branch in result.get("allOf", ()):
             if isinstance(branch, dict) and "required" in branch:

@@ -31,13 +31,14 @@ def summary(operation: Operation, include_template: bool = False, verbose: bool 
 
 
 def _facts(operation: Operation, variant: Any, verbose: bool) -> dict:
-    sse = operation.sse_create_endpoint
+    answers = operation.answers
+    sse = answers.sse_create_endpoint
     return {
         "endpoint": operation.endpoint,
         "default_result_mode": "sse" if sse else "polling",
-        "default_create_endpoint": sse or operation.polling_create_endpoint,
+        "default_create_endpoint": sse or answers.polling_create_endpoint,
         "sse_create_endpoint": sse,
-        "polling_create_endpoint": operation.polling_create_endpoint,
+        "polling_create_endpoint": answers.polling_create_endpoint,
         "summary": operation.summary and one_line(operation.summary),
         "server_url": operation.server_url,
         "content_types": operation.content_types or None,
@@ -45,12 +46,12 @@ def _facts(operation: Operation, variant: Any, verbose: bool) -> dict:
         "parameters": operation.parameters() or None,
         "variants": _variants(operation, verbose) or None,
         "fields": operation.fields(variant),
-        "prediction_status_values": operation.status_values("prediction"),
-        "queue_status_values": operation.status_values("queue"),
-        "sse_subscribe_endpoint": operation.sse_subscribe_endpoint,
-        "poll_endpoint": operation.poll_endpoint,
-        "error_status_codes": operation.error_status_codes,
-        "error_status_ranges": operation.error_status_ranges or None,
+        "prediction_status_values": answers.status_values("prediction"),
+        "queue_status_values": answers.status_values("queue"),
+        "sse_subscribe_endpoint": answers.sse_subscribe_endpoint,
+        "poll_endpoint": answers.poll_endpoint,
+        "error_status_codes": answers.error_status_codes,
+        "error_status_ranges": answers.error_status_ranges or None,
         "accepts_other_fields": operation.is_open or None,
         "verified": {"source": operation.source, "complete": operation.complete}
         if operation.source

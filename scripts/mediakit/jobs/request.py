@@ -137,7 +137,7 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
     else:
         target = _of_model(create, provider, policy)
     contract = payloads.contract_of(provider, target.model, target.path)
-    if target.streams and not create.endpoint and contract and contract.sse_create_endpoint is None:
+    if target.streams and not create.endpoint and contract and contract.answers.sse_create_endpoint is None:
         # This model has no stream.
         target = replace(target, path=provider.path_of(target.route, target.model, False), streams=False)
     content, dropped = payloads.without_consents(content, provider, contract)

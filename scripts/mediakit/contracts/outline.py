@@ -1,0 +1,100 @@
+"""What a descriptor of a service has to say of one operation, as far as its document tells it.
+
+A document shows where things stand, and not what they mean: each list holds candidates, the likeliest first,
+and an empty one is for a person to fill in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..base.pointer import escaped
+from .answers import Answers, poll_endpoint
+from .errors import ContractError
+from .operations import Operation
+
+_PROMPTS = ("prompt", "text", "input", "text_prompt", "script", "description", "query")
+_IDS = re.compile(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
+_STATES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
+_RESULTS = re.compile(r"(url|uri|urls|output|b64_json|base64)$", re.IGNORECASE)
+_ERRORS = re.compile(r"^(error|errors|message|detail|failure_?(reason|code)?|fail_?(reason|msg))$", re.IGNORECASE)
+
+
+class Place(NamedTuple):
+    """A field: where (a JSON Pointer, `-` for each item of a list), of what type, with which known values."""
+
+    at: str
+    type: str | None
+    values: tuple = ()
+
+
+class Outline(NamedTuple):
+    """Candidates for the parts of a descriptor.
+
+    endpoint, server_url, content_type  of the create
+    read       the path that tells how the job is doing, None where the document shows none
+    prompts    texts of the body that say what is wanted
+    files      (place, kind) of the body's fields that take a file
+    ids        of the create's answer
+    states     of the answer of `read`, else of the create's
+    results    addresses or contents of results there
+    errors     words about a failure there
+    """
+
+    endpoint: str
+    server_url: str | None
+    content_type: str | None
+    read: str | None
+    prompts: tuple[Place, ...]
+    files: tuple[tuple[Place, str], ...]
+    ids: tuple[Place, ...]
+    states: tuple[Place, ...]
+    results: tuple[Place, ...]
+    errors: tuple[Place, ...]
+
+
+def outline(operation: Operation) -> Outline:
+    """Raises ContractError where the operation's own body cannot be read."""
+    body = list(_places(operation.fields(), ""))
+    created = list(_places(operation.answers.fields(), ""))
+    read = poll_endpoint(operation.document, operation.path)
+    answered = list(_places(_read_fields(operation, read), "")) or created
+    texts = [(place, name) for place, name, row in body if "string" in (place.type or "") and not row.get("takes_file")]
+    return Outline(
+        operation.endpoint,
+        operation.server_url,
+        operation.content_type,
+        read,
+        tuple(place for wanted in _PROMPTS for place, name in texts if name.lower() == wanted),
+        tuple((place, row["takes_file"]) for place, _, row in body if row.get("takes_file")),
+        _named(created, _IDS),
+        _named(answered, _STATES),
+        _named(answered, _RESULTS),
+        _named(answered, _ERRORS),
+    )
+
+
+def _read_fields(operation: Operation, read: str | None) -> list[dict]:
+    try:
+        return Answers(operation.document, operation.document.find(f"GET {read}")).fields() if read else []
+    except ContractError:
+        return []
+
+
+def _named(places: list[tuple[Place, str, dict]], names: re.Pattern) -> tuple[Place, ...]:
+    """The places of such names, those nearest to the root first."""
+    found = [place for place, name, _ in places if names.search(name)]
+    return tuple(sorted(found, key=lambda place: place.at.count("/")))
+
+
+def _places(rows: list[dict], above: str) -> Iterator[tuple[Place, str, dict]]:
+    for row in rows:
+        if row["name"] == "*":
+            continue
+        here = f"{above}/{escaped(row['name'])}"
+        values = row.get("allowed_values") or row.get("known_values") or ()
+        yield Place(here, row.get("type"), tuple(values)), row["name"], row
+        inner = here + "/-" * str(row.get("type", "")).count("array<")
+        yield from _places(row.get("fields", []), inner)
