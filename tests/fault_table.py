@@ -78,6 +78,8 @@ SYNCHRONOUS = {
 POLLED = {
     **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
     **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 12, 1, "error", None)),
+    # Its own clients send nothing again after this, although nothing was bought.
+    **dict.fromkeys(("create-429", "create-429-once"), (PLAIN, 24, 1, "error", None)),
     "create-hang": (IMPATIENT, 12, 1, "error", None),
     "job-slow": EXPECTED["job-slow"],
 }

@@ -89,6 +89,8 @@ CATALOGUE_SCHEMA = {
                 "sources": {"type": "array", "items": {"type": "string"}, "minItems": 1},
                 "price": {"$ref": "#/$defs/price"},
                 "note": {"type": "string"},
+                "featured": {"const": True},
+                "off_sale": {"$ref": "#/$defs/seen"},
                 "inputs": {
                     "type": "object",
                     "propertyNames": {"enum": ["image", "video", "audio"]},
@@ -113,6 +115,7 @@ CATALOGUE_SCHEMA = {
             "additionalProperties": False,
             "properties": {
                 "amount": {"type": "number", "exclusiveMinimum": 0},
+                "least": {"type": "number", "exclusiveMinimum": 0},
                 "unit": {"enum": ["usd", "credits"]},
                 "per": {"enum": ["image", "second", "output", "request"]},
                 "basis": {"const": "provider"},
@@ -281,8 +284,8 @@ def test_the_number_of_models_is_that_of_the_sources():
     index = {m["model"] for m in CATALOGUES["modellix"]["models"]} | {
         page["page"] for page in CATALOGUES["modellix"]["listed"]["pages"]
     }
-    # 221 pages in the index, and four models that it lacks: one video model and three for speech
-    assert len(index) == 221 + 4
+    # 221 pages in the index, four models that it lacks (a video model and three for speech), and 20 newer ones
+    assert len(index) == 221 + 4 + 20
     assert len(CATALOGUES["image-skill"]["models"]) == 31
 
 

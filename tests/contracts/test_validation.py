@@ -10,6 +10,7 @@ import pytest
 
 from conftest import posts
 from mediakit import contracts
+from mediakit.base import errors
 from mediakit.services import catalogue, payloads, providers
 
 KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
@@ -180,10 +181,56 @@ def test_of_several_fields_for_a_kind_the_one_that_opens_the_work_is_meant(model
     assert built.payload in ({"prompt": "x", field: URL}, {"prompt": "x", field: [URL]})
 
 
-def test_a_field_that_a_page_marks_as_required_and_calls_optional_is_not_required():
-    contract = payloads.contract_of(providers.load("skills-video"), "wan/wan-v2.7-video")
-    assert contract.check({"prompt": "a tin boat"}).ok
-    assert not any(row["required"] for row in contract.fields())
+# service, model, a body without a field that one source requires and another leaves out
+DOUBTFUL = [
+    ("skills-video", "wan/wan-v2.7-video", {"prompt": "a tin boat"}, "audio_url"),
+    ("modellix", "bytedance/seedance-2.0-fast-v2v", {"video_urls": [URL]}, "prompt"),
+    ("modellix", "bytedance/seedance-2.0-v2v", {"video_urls": [URL]}, "prompt"),
+]
+
+
+@pytest.mark.parametrize("service, model, body, field", DOUBTFUL)
+def test_a_field_that_one_source_requires_and_another_leaves_out_is_a_warning(service, model, body, field):
+    contract = payloads.contract_of(providers.load(service), model)
+    checked = contract.check(body)
+    assert checked.ok and field in [warning["path"] for warning in checked.warnings]
+    assert not next(row for row in contract.fields() if row["name"] == field)["required"]
+    assert field not in [warning["path"] for warning in contract.check({**body, field: URL}).warnings]
+
+
+# model with an incomplete contract, field -> the field of its siblings that is meant; None where none is
+SLIPS = [
+    ("google/nano-banana-2-lite", "aspect_ratio", "aspectRatio"),
+    ("google/nano-banana-2-lite-edit", "image_size", "imageSize"),
+    ("bytedance/seedance-2.0-mini-t2v", "resolutoin", "resolution"),
+    ("bytedance/seedance-2.0-mini-t2v", "resolution", None),
+    ("bytedance/seedance-2.0-mini-t2v", "brightness", None),
+]
+
+
+@pytest.mark.parametrize("model, field, meant", SLIPS)
+def test_an_incomplete_contract_knows_the_slips_in_the_names_that_its_siblings_have(model, field, meant):
+    provider = providers.load("modellix")
+    contract, route = payloads.contract_of(provider, model), provider.route(model)
+    body = {"prompt": "x", "image": [URL], field: "1"} if "edit" in model else {"prompt": "x", field: "1"}
+    if meant is None:
+        assert payloads.check(provider, model, contract, body, route)[0][0] == "contract_incomplete"
+        return
+    with pytest.raises(errors.Failure) as raised:
+        payloads.check(provider, model, contract, body, route)
+    assert [problem["nearest"] for problem in raised.value.fields["problems"]] == [meant]
+
+
+def test_a_model_that_is_off_sale_is_told_and_the_default_models_are_on_sale(monkeypatch):
+    provider = providers.load("modellix")
+    off = next(entry for entry in catalogue.models("modellix") if "off_sale" in entry)
+    assert payloads.check_model(provider, off["model"])[0][0] == "model_off_sale"
+    for model in provider.defaults.values():
+        assert payloads.check_model(provider, model) == []
+    # What the service's own list says today comes first.
+    listed = {"model": off["model"], "tasks": [], "runs": True}
+    monkeypatch.setitem(catalogue._now, ("modellix", "models"), {"seen": "", "source": "", "models": [listed]})
+    assert payloads.check_model(provider, off["model"]) == []
 
 
 AMBIGUOUS = [

@@ -158,11 +158,11 @@ def test_a_rejection_keeps_the_words_and_the_status(scripts, service):
     assert run.result["http_status"] == 400 and "Check required parameters" in run.result["message"]
 
 
-def test_a_passing_rejection_is_tried_again_through_the_program(scripts, service):
+def test_a_rate_limit_is_not_tried_again_through_the_program_either(scripts, service):
     lines = "say(ANSWER) if not first('refused') else " + REJECTED.format(429, "Too Many Requests", "")
     fake = FakeProgram(scripts.folder / "bin", create=lines)
     run = create(scripts, service, fake)
-    assert (run.code, run.names.count("retry"), len(fake.runs("create"))) == (0, 1, 2)
+    assert (run.code, run.result["retryable"], len(fake.runs("create"))) == (24, True, 1)
     assert service.requests == []
 
 

@@ -129,7 +129,7 @@ def test_a_result_has_the_names_that_its_own_clients_use(scripts, sandbox):
     assert {"mode_used", "task_id", "status", "model_id", "resources", "raw"} <= set(
         validator("result").schema["properties"]
     )
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", result["outputs"][0]["expires_at"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", result["outputs"][0]["expires_at"])
 
 
 @MODELLIX

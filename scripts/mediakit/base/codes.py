@@ -250,6 +250,7 @@ WARNINGS = {
     "cli_unusable": Warn("service", "the service's own program is there and cannot be used; REST is", "see `message`"),
     "no_service_plan": Warn("service", "the service made no plan of its own", ""),
     "model_not_listed": Warn("service", "no list of the service's models has this one; it may be new", ""),
+    "model_off_sale": Warn("service", "the model was no longer on sale; whether it still answers is not known", ""),
     "contract_missing": Warn(
         "service", "no contract of the model is known; its fields are sent unchecked", "`--dry-run` shows what is sent"
     ),

@@ -73,8 +73,8 @@ class View:
         """Everything that `schema` says in place about one value, merged.
 
         Keys: those of `_LIMITS` and `_WORDS`, `types`, `allowed_values`, `known_values`,
-        `properties` {name: schema}, `required` [names], `items` (schema), `additional` (schema or
-        bool), `names` (definitions that took part), `impossible`.
+        `properties` {name: schema}, `required` [names], `doubtful` [names that only one source requires],
+        `items` (schema), `additional` (schema or bool), `names` (definitions that took part), `impossible`.
         """
         found = dict(self._facts(schema, choice))
         for properties in found.pop("conditional", ()):
@@ -159,6 +159,8 @@ def _own(schema: dict) -> Facts:
     for key in ("properties", "required"):
         if key in schema:
             found[key] = schema[key]
+    if "x-required-doubtful" in schema:
+        found["doubtful"] = schema["x-required-doubtful"]
     if "additionalProperties" in schema or "unevaluatedProperties" in schema:
         found["additional"] = schema.get("additionalProperties", schema.get("unevaluatedProperties"))
     for pattern_schema in schema.get("patternProperties", {}).values():

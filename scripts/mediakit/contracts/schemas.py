@@ -75,6 +75,7 @@ PLAIN: dict[str, Callable[[Any], bool]] = {
     "multipleOf": _is_positive,
     "pattern": _is_text,
     "required": _is_names,
+    "x-required-doubtful": _is_names,
     "dependentRequired": _is_names_by_name,
 }
 
@@ -259,13 +260,13 @@ class SchemaBuilder:
     def _drop_read_only(self, schema: dict, result: dict, location: str) -> None:
         """A property that only the service sets is not required of a request (OpenAPI: readOnly).
 
-        Nor is one that a page marks as required and calls optional in its text (`x-called-optional`).
+        Nor is one that one source requires and another leaves out (`x-required-doubtful`): to lack it is a warning.
         """
         if "required" not in result:
             return
         read_only = self._read_only(schema, location, 0)
-        called_optional = schema.get("x-called-optional")
-        read_only |= set(called_optional) if isinstance(called_optional, list) and _is_names(called_optional) else set()
+        doubtful = schema.get("x-required-doubtful")
+        read_only |= set(doubtful) if isinstance(doubtful, list) and _is_names(doubtful) else set()
         result["required"] = [name for name in result["required"] if name not in read_only]
         for branch in result.get("allOf", ()):
             if isinstance(branch, dict) and "required" in branch:

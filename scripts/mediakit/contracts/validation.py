@@ -36,6 +36,12 @@ def check(view: View, payload: Any, closed: bool) -> Check:
         result.problems.append(problem((), f"is nested more than {MAX_LEVELS} levels deep"))
         return result
     _check_names(view, view.root, payload, (), closed, result)
+    if isinstance(payload, dict):
+        result.warnings += [
+            problem((name,), "is required by one source and left out by another; it was not given")
+            for name in view.facts(view.root).get("doubtful", ())
+            if name not in payload
+        ]
     judge = Judge(view.root)
     for fault in sorted(itertools.islice(judge.faults(payload), MAX_FAULTS), key=_is_consequence):
         if not (_is_consequence(fault) and result.problems):

@@ -131,4 +131,5 @@ def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
         reconciles=provider.lists_running and start.sought is not None,
         repeats_for=start.repeats_for,
         sending_time=start.submission.seconds if start.submission else 0.0,
+        final_statuses=provider.final_statuses,
     )

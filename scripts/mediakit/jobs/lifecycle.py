@@ -85,12 +85,14 @@ class ServiceRules:
     reconciles     whether the service can be asked what became of a POST without an answer
     repeats_for    for how many seconds after `begin` the same may be sent again under its idempotency key; 0 without
     sending_time   seconds that the answer to the POST may take longer, where it carries files
+    final_statuses HTTP statuses after which a POST is not sent again by itself, although nothing was bought
     """
 
     ending_events: frozenset = frozenset()
     reconciles: bool = False
     repeats_for: float = 0.0
     sending_time: float = 0.0
+    final_statuses: frozenset = frozenset()
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ class Machine:
             retryable=category == "transient",
             http_status=status,
         )
-        if category == "transient":
+        if category == "transient" and status not in self.rules.final_statuses:
             return self._send_again(now, f"HTTP {status}", retry_after, failure)
         return self._end(failure)
 

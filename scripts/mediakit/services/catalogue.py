@@ -86,6 +86,11 @@ def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
     return entry
 
 
+def is_on_sale(entry: dict) -> bool:
+    """Whether a model is offered: what the service's own list says comes before what a source once said."""
+    return entry.get("in_live_list", "off_sale" not in entry)
+
+
 def defaults(service: str) -> dict[str, str]:
     """Task -> the model that --task picks; empty where none is chosen."""
     return providers.load(service).defaults

@@ -16,7 +16,7 @@ from . import catalogue, conventions, providers
 _UNITS = ("usd", "credits")
 _MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
 # Bytes of all lines of a list; what a whole event has around them is some 300 more.
-_BUDGET, _BUDGET_OF_TASK = 4_000, 1_150
+_BUDGET, _BUDGET_OF_TASK = 3_900, 1_150
 _NEAREST = 5
 
 
@@ -35,14 +35,14 @@ class Wish(NamedTuple):
 
 
 def models(services: list[str], wish: Wish, is_long: bool = False) -> dict:
-    """{default_models, runs, listed_only, more?, nearest_fields?}: the cheapest known price first, then by name.
+    """{default_models, runs, listed_only, more?, nearest_fields?}: what is on sale and has the cheapest known price first.
 
     runs         models whose contract is known and that the service offers
     listed_only  models that are only listed
     more         how many lines were left out
     """
     found = [line for service in services for line in _fitting(service, wish)]
-    found.sort(key=lambda line: _cost(line.entry))
+    found.sort(key=lambda line: (not catalogue.is_on_sale(line.entry), _cost(line.entry)))
     several = len(services) > 1
     budget = None if is_long else _BUDGET_OF_TASK if wish.task else _BUDGET
     lines = [_told(line, wish, several, is_long) for line in found]
@@ -95,8 +95,8 @@ def _own_words(entry: dict) -> str:
 
 
 def _runs(entry: dict) -> bool:
-    """Whether a model can be run with its fields checked: its contract is known, and the service lists it."""
-    return entry["contract"] != "none" and entry.get("in_live_list", True)
+    """Whether a model can be run with its fields checked: its contract is known, and it is on sale."""
+    return entry["contract"] != "none" and catalogue.is_on_sale(entry)
 
 
 def _cost(entry: dict) -> tuple:
@@ -112,10 +112,11 @@ def _told(line: _Line, wish: Wish, several: bool, is_long: bool) -> dict:
         told.update(
             {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
         )
-        told.update({"in_live_list": entry["in_live_list"]} if "in_live_list" in entry else {})
+        told.update({key: entry[key] for key in ("in_live_list", "off_sale") if key in entry})
     else:
         told["model"] = entry["model"]
         told.update({} if entry.get("in_live_list", True) else {"in_live_list": False})  # no longer sold, perhaps
+        told.update({"off_sale": entry["off_sale"]} if not catalogue.is_on_sale(entry) and "off_sale" in entry else {})
         told.update({"tasks": entry["tasks"]} if entry.get("tasks") and not wish.task else {})
     if "price" in entry:
         words = ("amount", "unit", "per", "seen") if is_long else ("amount", "unit", "per")

@@ -383,8 +383,13 @@ def check_model(provider: providers.Provider, model: str | None) -> list[tuple[s
     """Raise Failure 23 for a slip in the name of a known model; `(code, message)` of one that is not listed."""
     from . import catalogue
 
-    if model is None or provider.speaks not in catalogue.services() or catalogue.entry(provider.speaks, model):
+    if model is None or provider.speaks not in catalogue.services():
         return []
+    entry = catalogue.entry(provider.speaks, model)
+    if entry:
+        since = f" on {entry['off_sale']}" if "off_sale" in entry else " when its list was fetched"
+        words = f"{model} was not on sale at {provider.title}{since}; whether it still answers is not known"
+        return [] if catalogue.is_on_sale(entry) else [("model_off_sale", words)]
     told, meant = plain(model, 80), catalogue.slip_of(provider.speaks, model)
     if meant is None:
         return [
@@ -442,6 +447,7 @@ def check(
     if contract is None:
         return _check_without_contract(provider, model, payload, route)
     checked = contract.check(payload)
+    _find_slips(provider, model, checked, route)
     if checked.problems:
         first = checked.problems[0]
         raise _refused(
@@ -456,6 +462,35 @@ def check(
         return []
     told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
     return [("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")]
+
+
+def _find_slips(provider: providers.Provider, model: str | None, checked, route: Route) -> None:
+    """Make a problem of a field that an incomplete contract lacks and that is a slip for one of its siblings' fields.
+
+    Siblings are the service's models of the same maker, who call one thing by one name.
+    """
+    from ..contracts.names import near_miss
+
+    names: list[str] | None = None
+    for warning in [one for one in checked.warnings if one["message"].endswith("it is sent as it is")]:
+        *above, name = warning["path"].split(".")
+        if model is None or above != list(tokens(route.fields)):
+            continue
+        names = _names_of_siblings(provider, model, route) if names is None else names
+        nearest = None if name in names else near_miss(name, names)
+        if nearest:
+            told = f"is not a field of its siblings; did you mean {nearest}?"
+            checked.problems.append({**warning, "message": told, "nearest": nearest})
+            checked.warnings.remove(warning)
+
+
+def _names_of_siblings(provider: providers.Provider, model: str, route: Route) -> list[str]:
+    maker = re.split(r"[/.]", model)[0]
+    siblings = [
+        one["model"] for one in catalogue.models(provider.speaks) if re.split(r"[/.]", one["model"])[0] == maker
+    ]
+    contracts = filter(None, (contract_of_model(provider.speaks, one) for one in siblings))
+    return sorted({row["name"] for one in contracts for row in rows_at(one.fields(), route.fields)})
 
 
 def _check_without_contract(

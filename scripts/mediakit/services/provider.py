@@ -69,6 +69,7 @@ class Provider:
         self.names: dict = data.get("names", {})
         self.ending_events = frozenset(data.get("stream", {}).get("ending_events", ()))
         self.result_lifetime: float | None = data.get("result_lifetime")
+        self.final_statuses = frozenset(data.get("final_statuses", ()))
         self.result_at: str | None = data.get("result")
 
     def says(self, name: str) -> Any:

@@ -137,10 +137,6 @@ def models(service: str) -> dict[str, dict]:
     return {entry["model"]: entry for entry in catalogue.document(service)["models"]}
 
 
-def default_models(service: str) -> set[str]:
-    return set(catalogue.defaults(service).values())
-
-
 @functools.cache
 def _contract(service: str, model: str):
     return payloads.contract_of_model(service, model)

@@ -208,8 +208,7 @@ def _list_models(sandbox, http, content: bytes) -> None:
     asked = common.query(http)
     entries = list(common.models(SERVICE).values())
     if asked.get("featured") == "true":
-        chosen = common.default_models(SERVICE)
-        entries = [entry for entry in entries if entry["model"] in chosen]
+        entries = [entry for entry in entries if entry.get("featured")]
     if "category" in asked:
         entries = [entry for entry in entries if _category(entry) == asked["category"]]
     if "page" in asked or "page_size" in asked:
