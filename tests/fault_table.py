@@ -5,8 +5,9 @@ from __future__ import annotations
 STREAM = ()
 PLAIN = ("--stream", "never")
 IMPATIENT = ("--sse-request-timeout", "1")
+BRIEF = ("--deadline", "3")
 
-# fault -> (flags, exit code, POSTs, last event, where a terminal answer came from)
+# fault -> (flags, exit code, POSTs (2 where it is sent again: or more), last event, where a terminal answer came from)
 EXPECTED = {
     "stream-drop": (STREAM, 0, 1, "terminal", "poll"),
     "stream-reset": (STREAM, 0, 1, "terminal", "poll"),
@@ -62,8 +63,8 @@ SYNCHRONOUS = {
     **{f"create-{status}": EXPECTED[f"create-{status}"] for status in (400, 401, 402, 403, 404, 422)},
     **dict.fromkeys(("create-429", "create-429-once"), (PLAIN, 20, 1, "error", None)),
     **dict.fromkeys(("create-500", "create-503", "create-storage-failed"), (PLAIN, 12, 1, "error", None)),
-    # No answer that can be read, and a failure that may be repeated: the same key, once more.
-    "create-502": (PLAIN, 12, 2, "error", None),
+    # No answer that can be read, and a failure that may be repeated: the same key, for as long as there is time.
+    "create-502": (BRIEF, 12, 2, "error", None),
     "create-truncated": EXPECTED["create-truncated"],
     **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 0, 2, "terminal", "create")),
     "create-hang": (IMPATIENT, 0, 2, "terminal", "create"),
@@ -71,7 +72,7 @@ SYNCHRONOUS = {
     "create-redirect": EXPECTED["create-redirect"],
     **dict.fromkeys(("create-budget", "create-hostile-recovery"), (PLAIN, 22, 1, "error", None)),
     **dict.fromkeys(("job-failed", "job-canceled"), (PLAIN, 12, 1, "error", None)),
-    "job-slow": (IMPATIENT, 12, 2, "error", None),
+    "job-slow": ((*IMPATIENT, "--deadline", "4"), 12, 2, "error", None),
     "result-expired": (PLAIN, 26, 1, "terminal", "create"),
 }
 # Without a stream, and with nothing to ask what became of a request.

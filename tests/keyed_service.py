@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conftest import KEY
+from fake_service import answer
 
 MADE = {
     "ok": True,
@@ -17,6 +18,15 @@ MADE = {
 
 def refusal(code: str, **more) -> dict:
     return {"ok": False, "data": None, "error": {"code": code, "message": "no", **more}}
+
+
+def failing(retry_after: int):
+    """A failure that may be sent again under the same key, after so many seconds."""
+    return answer(502, refusal("PROVIDER_FAILURE", retryable=True), {"Retry-After": str(retry_after)})
+
+
+# Sent again at once; and one that nobody can wait for: it is left to the next command.
+PASSING, LASTING = failing(0), failing(700)
 
 
 def create(scripts, service, *more: str, key: str = KEY, **options):

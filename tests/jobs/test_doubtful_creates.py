@@ -13,7 +13,10 @@ import pytest
 
 from conftest import KEY, PATIENCE, SCRIPTS, Run
 from fake_service import Exchange, FakeService, answer, reset
-from keyed_service import MADE, create, flags, jobs, refusal
+from keyed_service import LASTING, MADE, PASSING, create, failing, flags, jobs, refusal
+from mediakit.ledger.store import Ledger
+
+DONE = MADE | {"data": {**MADE["data"], "status": "completed"}}
 
 
 def bodies(service) -> list[dict]:
@@ -39,13 +42,11 @@ def state(scripts) -> sqlite3.Connection:
         (answer(401, refusal("AUTH_REQUIRED")), 12),
         (answer(500, refusal("INTERNAL")), 12),
         (answer(307, b"", {"Location": "https://elsewhere.invalid/"}), 12),
-        (answer(200, b""), 12),
         (answer(200, refusal("INVALID_ARGUMENTS")), 12),
-        (reset, 12),
     ],
 )
-def test_whatever_the_repetition_is_answered_there_is_one_of_it(scripts, second, code):
-    with FakeService(create=[reset, second]) as service:
+def test_the_repetition_ends_with_an_answer_that_is_not_to_be_repeated(scripts, second, code):
+    with FakeService(create=[PASSING, second]) as service:
         run = create(scripts, service)
         assert (run.code, service.posts(), len(keys(service))) == (code, 2, 1), run.events
         assert run.result.get("outcome", "unknown") == "unknown"
@@ -53,8 +54,7 @@ def test_whatever_the_repetition_is_answered_there_is_one_of_it(scripts, second,
 
 @pytest.mark.parametrize("wait", ["700", "4"])
 def test_a_service_that_asks_for_more_patience_than_there_is_is_not_asked_again(scripts, wait):
-    failed = answer(502, refusal("PROVIDER_FAILURE", retryable=True), {"Retry-After": wait})
-    with FakeService(create=failed) as service:
+    with FakeService(create=failing(wait)) as service:
         run = create(scripts, service, *(["--deadline", "4"] if wait == "4" else []))
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
 
@@ -68,47 +68,92 @@ def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_eithe
 
 
 def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):
-    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+    with FakeService(create=[LASTING, answer(200, MADE)]) as service:
         assert create(scripts, service).code == 12
-        assert (create(scripts, service, key="another_key_of_it").code, service.posts()) == (27, 2)
+        assert (create(scripts, service, key="another_key_of_it").code, service.posts()) == (27, 1)
         again = create(scripts, service)
-        assert (again.code, service.posts(), len(keys(service))) == (0, 3, 1), again.events
+        assert (again.code, service.posts(), len(keys(service))) == (0, 2, 1), again.events
 
 
 def test_what_was_replaced_is_not_bought_after_all(scripts):
-    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+    with FakeService(create=[LASTING, answer(200, MADE)]) as service:
         old = create(scripts, service).result["job"]
         assert create(scripts, service, "--retry-unknown").code == 0
         assert len(keys(service)) == 2
         found = jobs(scripts, "reconcile", old)
-        assert (found.code, found.result["outcome"], service.posts()) == (12, "unknown", 3), found.events
+        assert (found.code, found.result["outcome"], service.posts()) == (12, "unknown", 2), found.events
         assert jobs(scripts, "show", old).result["closed"] == "replaced"
 
 
 def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settled_by_its_own(scripts):
     other = {**MADE, "data": {**MADE["data"], "job_id": "job_5"}}
-    with FakeService(create=[reset, reset, answer(200, MADE), answer(200, other)]) as service:
+    with FakeService(create=[LASTING, answer(200, MADE), answer(200, other)]) as service:
         old = create(scripts, service).result["job"]
         assert create(scripts, service, "--allow-duplicate").result["generation_id"] == "job_4"
         assert jobs(scripts, "reconcile", old).result["generation_id"] == "job_5"
-        first, again, duplicate, settled = bodies(service)
-        assert first == again == settled != duplicate
+        first, duplicate, settled = bodies(service)
+        assert first == settled != duplicate
 
 
 def test_an_address_that_it_was_not_sent_to_is_not_asked_to_make_it(scripts):
-    with FakeService(create=reset) as service, FakeService(create=answer(200, MADE)) as elsewhere:
+    with FakeService(create=LASTING) as service, FakeService(create=answer(200, MADE)) as elsewhere:
         old = create(scripts, service).result["job"]
         found = jobs(scripts, "reconcile", old, "--base-url", f"{elsewhere.origin}/v1")
         assert (found.code, elsewhere.posts()) == (12, 0), found.events
 
 
 def test_without_its_payload_the_way_on_is_the_command_itself(scripts):
-    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+    with FakeService(create=[LASTING, answer(200, MADE)]) as service:
         old = create(scripts, service, "--no-store-payload").result["job"]
         asked = jobs(scripts, "reconcile", old)
-        assert (asked.code, service.posts()) == (12, 2)
+        assert (asked.code, service.posts()) == (12, 1)
         assert "the same command again" in asked.result["guidance"][0]
         assert (create(scripts, service, "--no-store-payload").code, len(keys(service))) == (0, 1)
+
+
+# -- the wait for it -------------------------------------------------------------------------------------
+
+
+def test_what_got_no_answer_is_sent_again_before_the_deadline(scripts):
+    with FakeService(create=[reset, reset, answer(200, MADE)]) as service:
+        run = create(scripts, service, "--deadline", "4")
+        assert (run.code, service.posts(), len(keys(service))) == (12, 2, 1), run.events
+        again = create(scripts, service)
+        assert (again.code, service.posts(), len(keys(service))) == (0, 3, 1), again.events
+
+
+def test_while_it_waits_it_is_open_and_its_price_is_reserved(scripts):
+    with FakeService(create=[failing(60), answer(200, MADE)], other=answer(200, MADE)) as service:
+        process = scripts.start(*flags(service), env={"IMAGE_SKILL_TOKEN": KEY})
+        while b'"retry"' not in (line := process.stdout.readline()):
+            assert line
+        assert json.loads(line)["retry_in_seconds"] == 60
+        row = jobs(scripts, "list").first("job")
+        assert (row["outcome"], row["open"]) == ("under_way", True) and row["reserved"], row
+        refused = create(scripts, service, "--deadline", "2")
+        assert (refused.code, refused.result["error"], service.posts()) == (27, "purchase_under_way", 1)
+        process.kill()
+        assert jobs(scripts, "show", row["job"]).result["outcome"] == "unknown"
+
+
+def test_a_replayed_answer_is_counted_once(scripts):
+    """The service gives the job of an earlier purchase to whoever comes with its key, and charges nothing."""
+    replayed = answer(200, MADE | {"warnings": ["idempotent replay: job_4"]})
+    with FakeService(create=[PASSING, replayed]) as service:
+        own = ["--param", "idempotency_key=mine-1"]
+        first, second = create(scripts, service, *own), create(scripts, service, *own, "--allow-duplicate")
+        assert (first.code, second.code, len(keys(service))) == (0, 0, 1), second.events
+        assert "same_id" in [event.get("code") for event in second.events]
+        (total,) = jobs(scripts, "spend").result["totals"]
+        assert (total["measured"], total["jobs"]) == (0.04, 1)
+        assert Ledger(str(scripts.folder / "state"), read_only=True).spent("usd", False) == 40_000
+
+
+@pytest.mark.parametrize("inner", [{"status": "completed", "job": {"status": "failed"}}, {"status": "failed"}])
+def test_a_failure_within_an_answer_of_success_is_one(scripts, inner):
+    with FakeService(create=answer(200, MADE | {"data": {**MADE["data"], **inner}})) as service:
+        run = create(scripts, service)
+        assert (run.code, run.result["state"], service.posts()) == (10, "failed", 1), run.events
 
 
 # -- what happens on the way -----------------------------------------------------------------------------
@@ -135,8 +180,7 @@ def test_a_ledger_that_fails_before_the_repetition_does_not_make_the_first_unsen
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, number):
-    failed = answer(502, refusal("PROVIDER_FAILURE", retryable=True), {"Retry-After": "60"})
-    with FakeService(create=[failed, answer(200, MADE)]) as service:
+    with FakeService(create=[failing(60), answer(200, MADE)]) as service:
         process = scripts.start(*flags(service), env={"IMAGE_SKILL_TOKEN": KEY})
         while b'"retry"' not in process.stdout.readline():
             pass
@@ -150,7 +194,7 @@ def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, numb
 
 
 def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
-    with FakeService(create=[reset, reset, answer(200, MADE)], other=answer(200, MADE)) as service:
+    with FakeService(create=[LASTING, answer(200, MADE)], other=answer(200, DONE)) as service:
         old = create(scripts, service).result["job"]
         running = [scripts.start("jobs.py", "reconcile", old, env={"IMAGE_SKILL_TOKEN": KEY}) for _ in range(4)]
         codes = {(process.communicate(), process.returncode)[1] for process in running}
@@ -162,7 +206,7 @@ def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
 
 
 def test_a_key_of_the_users_own_is_the_one_that_is_sent(scripts):
-    with FakeService(create=[reset, answer(200, MADE)]) as service:
+    with FakeService(create=[PASSING, answer(200, MADE)]) as service:
         run = create(scripts, service, "--param", "idempotency_key=mine-1")
         assert (run.code, keys(service)) == (0, {"mine-1"}), run.events
 

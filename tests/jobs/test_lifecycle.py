@@ -629,3 +629,81 @@ def test_a_doubtful_create_is_not_repeated_when_the_time_is_over():
     assert words(job.begin(0)) == ["Create"]
     job = new_job(unresolved=unresolved, deadline=0.0, repeats_for=60.0)
     assert words(job.begin(0))[-1] == "End:12" and job.outcome == "unknown"
+
+
+# -- the same again under an idempotency key ---------------------------------------------------------------
+
+
+def failing_for_ever(job: Machine, fail) -> tuple[list[float], End]:
+    """When each POST was sent whose answer `fail` makes of (job, now), and how it ended."""
+    now, sent, actions = 0.0, [], job.begin(0)
+    while not job.ended:
+        if Create() in actions:
+            sent.append(now)
+            actions = fail(job, now)
+            continue
+        now = job.wake_at
+        actions = job.tick(now)
+    return sent, end_of(actions)
+
+
+# what each POST comes to -> the seconds before the second one
+FAILURES = {
+    "no answer": (lambda job, now: job.create_lost(now, "reset", True), 30.0),
+    "an answer": (lambda job, now: answered(job, 502, now=now, repeatable=True), 5.0),
+    "an answer that says when": (lambda job, now: answered(job, 502, now=now, repeatable=True, retry_after=12.0), 12.0),
+    "a success without an id": (lambda job, now: answered(job, 200, now=now, repeatable=True), 5.0),
+    "not sent, once it was": (
+        lambda job, now: job.create_not_sent(now, "refused") if now else job.create_lost(now, "reset", True),
+        30.0,
+    ),
+}
+
+
+def keyed(**settings) -> Machine:
+    job = new_job(stream=False, repeats_for=600.0, **settings)
+    job.rules = ServiceRules(repeats_for=600.0, repeat_pauses=(5.0, 30.0))
+    return job
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_the_same_is_sent_again_for_ten_minutes_after_growing_pauses(name):
+    fail, first = FAILURES[name]
+    sent, end = failing_for_ever(keyed(), fail)
+    pauses = [later - earlier for earlier, later in zip(sent, sent[1:])]
+    assert pauses[0] == first and pauses[:-1] == sorted(pauses[:-1]) and max(pauses) == 60.0
+    assert 8 <= len(sent) <= 20 and 570.0 < sent[-1] < 600.0
+    assert end.exit_code == 12 and end.failure.fields["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("deadline", [8.0, 40.0])
+def test_it_ends_before_the_deadline_and_is_tried_once_more_before_that(name, deadline):
+    fail, first = FAILURES[name]
+    sent, end = failing_for_ever(keyed(deadline=deadline), fail)
+    assert sent[-1] < deadline and end.exit_code == 12
+    assert len(sent) > 1 or first == 12.0, "only a pause that the service asked for is not cut short"
+
+
+def test_whoever_only_asks_says_for_how_long():
+    unresolved = errors.Failure("outcome_unknown", "?", "outcome_unknown", outcome="unknown")
+    job = new_job(unresolved=unresolved, repeats_for=500.0, poll_timeout=20.0)
+    sent, end = failing_for_ever(job, FAILURES["no answer"][0])
+    assert len(sent) > 2 and sent[-1] < 20.0 and end.exit_code == 12
+
+
+def test_the_pause_before_it_is_told_and_can_be_interrupted():
+    job = keyed()
+    job.begin(0)
+    _, said = job.create_lost(1.0, "reset", True)
+    assert (said.event, said.fields["retry_in_seconds"], said.fields["attempt"]) == ("retry", 30.0, 2)
+    assert job.outcome == "unknown"
+    assert end_of(job.interrupted(2.0, 2, False)).fields["outcome"] == "unknown"
+
+
+def test_an_error_that_is_not_to_be_repeated_ends_it():
+    job = keyed()
+    job.begin(0)
+    job.create_lost(1.0, "reset", True)
+    assert words(job.tick(31.0)) == ["Create"]
+    assert words(answered(job, 500, now=32.0)) == ["End:12"]

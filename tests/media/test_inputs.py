@@ -794,7 +794,7 @@ def test_a_lost_create_with_a_file_is_never_attached_to_another_job(scripts, san
 
 def test_a_lost_create_is_repeated_under_its_key_with_the_same_asset(scripts, files):
     with speaking("image-skill") as server:
-        server.fault = "create-lost"
+        server.fault = "create-provider-failure"
         run = bought(scripts, "image-skill", server.base_url, "--input", "image=image.png")
         assert run.code == 0, run.events
         edits = [json.loads(one.body) for one in server.exchanges if one.path.endswith("/edit")]

@@ -243,9 +243,9 @@ def test_a_key_is_not_used_after_its_time(scripts, sandbox):
 def test_a_refused_repetition_leaves_the_outcome_unknown(scripts, sandbox):
     """The first create was lost; that the second is refused does not prove that nothing was bought."""
     envelope = {"ok": False, "error": {"code": "AUTH_REQUIRED", "message": "no", "retryable": False}}
-    from fake_service import reset
+    from keyed_service import PASSING
 
-    with FakeService(create=[reset, answer(401, envelope)]) as service:
+    with FakeService(create=[PASSING, answer(401, envelope)]) as service:
         where = ["--provider", "image-skill", "--base-url", f"{service.origin}/v1"]
         run = scripts.run(
             "create_and_wait.py", *where, "--task", "t2i", "--prompt", "a", env={"IMAGE_SKILL_TOKEN": KEY}

@@ -18,7 +18,8 @@ from .brief import brief, lean
 # Built by our own code: a short key that happens to be a word in a path must not break them.
 _COMMANDS = frozenset(("next_command", "next_argv"))
 _OWN_FIELDS = _COMMANDS | {"path", "provenance", "script", "files"}
-# What a result tells of the job although an earlier event said it first.
+# What a result tells of the job although an earlier event said it first; rows of a list are about many jobs.
+_ROWS = ("job", "spent")
 _ABOUT = ("provider", "model", "job", "generation_id", "practice")
 
 # The flags of the same names: one line in place of all, everything, and never lines for people in place of JSON.
@@ -90,7 +91,8 @@ class Console:
                 name, value = f"{name}_omitted", True
             told[name] = self._field(name, value)
         told = {name: value for name, value in told.items() if value is not None}
-        self.about.update((name, told[name]) for name in _ABOUT if name in told)
+        if event not in _ROWS:
+            self.about.update((name, told[name]) for name in _ABOUT if name in told)
         return told
 
     def _field(self, name: str, value):

@@ -218,7 +218,7 @@ class Driver:
         if self._writer.refusal and not lost.sent:
             if self.machine.outcome != "unknown":
                 raise entries.unusable(self._writer.refusal)
-            message = self._console.plain(self._writer.refusal.message)
+            return self.machine.create_not_sent(now, self._console.plain(self._writer.refusal.message), True)
         if lost.sent and begun is not None and 200 <= begun.status < 300:
             self.kept = keep(self._console, self._writer.key, begun)
         if lost.sent:
@@ -376,7 +376,7 @@ class Driver:
     def _create(self) -> lifecycle.End | None:
         if self.machine.outcome == "unknown" and not self._key_lives:
             words = "the time of its idempotency key is over"
-            return self._carry_out(self.machine.create_not_sent(time.monotonic(), words))
+            return self._carry_out(self.machine.create_not_sent(time.monotonic(), words, True))
         submission, policy = self._start.submission, self.machine.policy
         assert submission is not None, "the machine sends only what there is to send"
         self._decoder = sse.Decoder()

@@ -130,6 +130,7 @@ def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
         ending_events=provider.ending_events,
         reconciles=provider.lists_running and start.sought is not None,
         repeats_for=start.repeats_for,
+        repeat_pauses=provider.repeat_pauses,
         sending_time=start.submission.seconds if start.submission else 0.0,
         final_statuses=provider.final_statuses,
     )

@@ -35,6 +35,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 # However long a service asks for: it may have meant something else, and its job may be done.
 LONGEST_READ_PAUSE = 60.0
+# What is sent again under its idempotency key needs so much time for an answer.
+LEAST_REPEAT = 1.0
 FIRST_POLL_PAUSE = 0.1
 POLL_PAUSE_GROWTH = 1.6
 NOT_FOUND_GRACE = 30.0
@@ -84,6 +86,7 @@ class ServiceRules:
     ending_events  names of stream events that end the stream
     reconciles     whether the service can be asked what became of a POST without an answer
     repeats_for    for how many seconds after `begin` the same may be sent again under its idempotency key; 0 without
+    repeat_pauses  seconds before that at the least where the answer names none: after an answer, and after none
     sending_time   seconds that the answer to the POST may take longer, where it carries files
     final_statuses HTTP statuses after which a POST is not sent again by itself, although nothing was bought
     """
@@ -91,6 +94,7 @@ class ServiceRules:
     ending_events: frozenset = frozenset()
     reconciles: bool = False
     repeats_for: float = 0.0
+    repeat_pauses: tuple[float, float] = (0.0, 0.0)
     sending_time: float = 0.0
     final_statuses: frozenset = frozenset()
 
@@ -188,14 +192,15 @@ class Machine:
         self._poll_pause = FIRST_POLL_PAUSE
         self._read_pauses: Backoff | None = None
         self._create_pauses = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter)
+        self._repeat_pauses = Backoff(FIRST_PAUSE, LONGEST_READ_PAUSE, jitter)
         self._throttle = Throttle()
         self._warned: set[str] = set()
         self._seen_states: set[str] = set()
         self._last_words = ""
         self._interrupted_by: int | None = None
         # A POST has been sent of which nobody knows what became; the one that repeats it proves nothing against it.
-        self._is_doubtful = unresolved is not None
-        self._repeated = False
+        self._is_doubtful = self._is_only_asked = unresolved is not None
+        self._is_last_repeat = False
 
     @property
     def awaits_answer(self) -> bool:
@@ -212,15 +217,15 @@ class Machine:
             return self._start_polling(now)
         if self._unresolved and self.rules.reconciles:
             return self._start_reconciling(now)
-        if self._unresolved and not self._may_repeat(now, 0.0):
+        if self._unresolved and now >= self._repeat_until:
             return self._end_unresolved()
-        self._repeated = self._is_doubtful
         return self._send(now)
 
     def create_not_sent(self, now: float, message: str, final: bool = False) -> list:
         """The transport recorded that no byte of the POST left. `final`: another try would end the same."""
         if self._is_doubtful:
-            return self._end_unknown("outcome_unknown", f"it could not be sent again: {message}", now)
+            words = f"it could not be sent again: {message}"
+            return self._unknown_or_repeat("outcome_unknown", words, now, not final, self.rules.repeat_pauses[1])
         self.outcome = "not_sent"
         failure = errors.Failure(
             "request_not_sent",
@@ -241,7 +246,7 @@ class Machine:
         if self._phase == "streaming":
             return self.stream_ended(now, "reset", message)
         self.outcome = "unknown"
-        return self._unknown_or_repeat("outcome_unknown", message, now, repeatable)
+        return self._unknown_or_repeat("outcome_unknown", message, now, repeatable, self.rules.repeat_pauses[1])
 
     def create_answered(
         self,
@@ -269,13 +274,13 @@ class Machine:
         if self.outcome == "accepted" or (200 <= status < 300 and reading.state in TERMINAL_STATES):
             return self._accepted_by_answer(now, status, reading, confirmed)
         if self.outcome == "unknown":
+            code, words, found = "outcome_unknown", f"HTTP {status}{_detail(message)}", {}
             if 200 <= status < 300:
-                words = f"HTTP {status} without the id of a job{_detail(message)}"
-                return self._unknown_or_repeat("missing_generation_id", words, now, repeatable, retry_after)
-            # An id in such an answer proves nothing, but a person can ask about it.
-            found = {"candidates": [reading.id]} if reading.id else {}
-            words = f"HTTP {status}{_detail(message)}"
-            return self._unknown_or_repeat("outcome_unknown", words, now, repeatable, retry_after, **found)
+                code, words = "missing_generation_id", f"HTTP {status} without the id of a job{_detail(message)}"
+            elif reading.id:  # it proves nothing, but a person can ask about it
+                found = {"candidates": [reading.id]}
+            least = self.rules.repeat_pauses[0]
+            return self._unknown_or_repeat(code, words, now, repeatable, least, retry_after, **found)
         if status in errors.REDIRECTED_STATUSES:
             return self._end(redirected(status, location))
         failure = errors.Failure(
@@ -459,26 +464,54 @@ class Machine:
         message = f"no answer within {self.policy.create_timeout + self.rules.sending_time:g} s"
         return self.create_lost(now, message, True) if sent else self.create_not_sent(now, message)
 
-    def _may_repeat(self, now: float, pause: float) -> bool:
-        over_at = min(self._began_at + self.rules.repeats_for, self._deadline)
-        return self.rules.repeats_for > 0 and not self._repeated and now + pause < over_at
+    @property
+    def _repeat_until(self) -> float:
+        """Until when the same may be sent again; somebody who only asks what became of it says for how long."""
+        asked_for = self._began_at + self.policy.poll_timeout if self._is_only_asked else float("inf")
+        return min(self._began_at + self.rules.repeats_for, self._deadline, asked_for)
+
+    def _repeat_pause(self, now: float, least: float, retry_after: float | None) -> float | None:
+        """Seconds until the same is sent again, a growing number; None where its time is over.
+
+        A pause that nobody asked for is cut in half where the time would not suffice for it, once.
+        """
+        told, left = retry_after or 0.0, self._repeat_until - now
+        pause = max(self._repeat_pauses.next(), least if retry_after is None else told)
+        if pause < left:
+            return pause
+        if self._is_last_repeat or left < LEAST_REPEAT or told > left / 2:
+            return None
+        self._is_last_repeat = True
+        return left / 2
 
     def _unknown_or_repeat(
-        self, code: str, what: str, now: float, repeatable: bool, retry_after: float | None = None, **more
+        self,
+        code: str,
+        what: str,
+        now: float,
+        repeatable: bool,
+        least: float,
+        retry_after: float | None = None,
+        **more,
     ) -> list:
-        """The outcome is unknown: send the same once more under its idempotency key where that may be, else end."""
-        pause = max(self._create_pauses.next(), retry_after or 0.0)
-        if not repeatable or self._interrupted_by is not None or not self._may_repeat(now, pause):
+        """The outcome is unknown: send the same again under its idempotency key while that may be, else end."""
+        pause = self._repeat_pause(now, least, retry_after) if repeatable and self._interrupted_by is None else None
+        if pause is None:
             return self._end_unknown(code, what, now, **more)
-        self._repeated = self._is_doubtful = True
+        self.outcome = "unknown"
+        self._is_doubtful = True
         self._phase = "pausing"
         self.wake_at = now + pause
+        if not self._throttle.allows(("repeat", what), now):
+            return [Leave()]
         fields = {
             "what": "create",
             "attempt": self._attempt + 1,
             "retry_in_seconds": round(pause, 3),
             "message": f"{what}; it is sent again under the same idempotency key, and so charged once",
         }
+        if self._throttle.count > 1:
+            fields["count"] = self._throttle.count
         return [Leave(), Say("retry", fields)]
 
     def _accepted_by_answer(self, now: float, status: int, reading: Reading, confirmed: bool) -> list:

@@ -154,7 +154,7 @@ def show_spending(console: Console, ledgers: Ledgers, provider: str | None, begi
             day=day,
             provider=service,
             model=model,
-            practice=bool(practice),
+            practice=True if practice else None,
             jobs=jobs,
             measured=amounts.Amount(measured, unit).shown if measured else None,
             estimated=amounts.Amount(estimated, unit).shown if estimated else None,

@@ -37,6 +37,8 @@ _PREFERENCE = {"resume": 0, "wait": 1, "unknown": 2}
 _COLUMNS = ", ".join(rows.COLUMNS)
 # A job that may have cost something: everything that is not proven to be free.
 _MAY_COST = "outcome IN ('sending', 'accepted', 'unknown', 'planned')"
+# A job that an earlier purchase has the id of is one job, and was paid for once.
+_COUNTS = f"{_MAY_COST} AND twin IS NULL"
 _OPEN = f"delivered_at IS NULL AND closed IS NULL AND {_MAY_COST}"
 _KNOWN = "COALESCE(closed, '') <> 'forgotten'"
 
@@ -342,7 +344,7 @@ class Ledger:
         since = time.time() - window if window is not None else -1e18
         counted = "CASE WHEN cost_unit = ?1 THEN cost WHEN reserved_unit = ?1 THEN reserved END"
         whole, rest = self._rows(
-            f"""SELECT {_sum(counted)} FROM job WHERE practice = ?2 AND created_at > ?3 AND {_MAY_COST}""",
+            f"""SELECT {_sum(counted)} FROM job WHERE practice = ?2 AND created_at > ?3 AND {_COUNTS}""",
             unit,
             int(practice),
             since,
@@ -469,7 +471,7 @@ class Ledger:
             with self._transaction():
                 self._release_reservations()
         sums: dict[tuple, list[int]] = {}
-        for entry in self._entries(f"(created_at >= ? AND {_MAY_COST}) OR {database.IS_BROKEN}", since):
+        for entry in self._entries(f"(created_at >= ? AND {_COUNTS}) OR {database.IS_BROKEN}", since):
             day = times.rfc3339(entry.created_at)[:10]
             unit = entry.cost_unit or entry.reserved_unit
             known = sums.setdefault((day, entry.service, entry.model, entry.practice, unit), [0, 0, 0, 0])

@@ -72,6 +72,14 @@ class Provider:
         self.final_statuses = frozenset(data.get("final_statuses", ()))
         self.result_at: str | None = data.get("result")
 
+    @property
+    def repeat_pauses(self) -> tuple[float, float]:
+        """Seconds before the same is sent again under its key at the least: after an answer, and after none."""
+        if self.embedded or self.idempotency is None:  # nobody waits for a network that is not there
+            return 0.0, 0.0
+        pauses = self.idempotency.get("pauses", {})
+        return pauses.get("answer", 0.0), pauses.get("no_answer", 0.0)
+
     def says(self, name: str) -> Any:
         """What the descriptor itself says under a key, as JSON; all of it under the empty name. None for nothing."""
         return self._data.get(name) if name else self._data
