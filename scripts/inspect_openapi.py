@@ -31,6 +31,7 @@ EXAMPLES = """\
   inspect_openapi.py --list-endpoints --task t2v --search "sound" --field generate_audio
   inspect_openapi.py --provider skills-video --model kling-ai/v3/video --include-template
   inspect_openapi.py --openapi openapi.yaml --endpoint "POST /v1/videos" --validate @payload.json
+  inspect_openapi.py --openapi openapi.yaml --endpoint "POST /v1/videos" --descriptor
   inspect_openapi.py --openapi openapi.json --docs docs.json --list-endpoints --category images"""
 
 
@@ -63,6 +64,7 @@ def build_parser():
     what.add_argument("--endpoint", metavar="ENDPOINT", help='"POST /path", or only the path')
     what.add_argument("--variant", metavar="VALUE", help="one variant of a body that has several")
     what.add_argument("--include-template", action="store_true", help="a body that validates, and what to fill in")
+    what.add_argument("--descriptor", action="store_true", help="the draft of a file for services.py, marks included")
     what.add_argument("--validate", metavar="JSON|@FILE", help="check a payload; problems end with 22")
     parser.add_argument("--json-indent", metavar="N", help="accepted and ignored: one line an object")
     parser.add_argument("--verbose", action="store_true", help="everything, however long")
@@ -82,6 +84,8 @@ def main(console, given):
     operation = _operation(console, given)
     if payload is not None:
         return _validate(console, operation, payload[0])
+    if given.descriptor:
+        return _draft(console, operation, given.openapi)
     from mediakit.contracts.summary import summary
 
     told = summary(operation, given.include_template, given.verbose, given.variant)
@@ -104,6 +108,8 @@ def _check(given):
         raise bad_argument("--base-url", "belongs to --refresh")
     if filters and not (given.list_endpoints or (given.endpoint and filters == ["category"])):
         raise bad_argument("--" + filters[0], "belongs to --list-endpoints")
+    if given.descriptor and not (given.openapi and given.validate is None):
+        raise bad_argument("--descriptor", "belongs to --openapi and --endpoint")
     if given.docs and not (given.openapi and (given.list_endpoints or given.endpoint)):
         raise bad_argument("--docs", "belongs to --openapi and --list-endpoints")
 
@@ -235,10 +241,21 @@ def _validate(console, operation, payload):
     )
 
 
+def _draft(console, operation, source):
+    import json
+
+    from mediakit.services import draft, examine
+
+    descriptor = draft.draft(operation, source)
+    flaws = examine.flaws(json.dumps(descriptor, indent=2).encode())
+    open_points = [{"path": flaw.path, "message": flaw.message} for flaw in flaws]
+    return console.result("descriptor", 0, endpoint=operation.endpoint, descriptor=descriptor, to_do=open_points)
+
+
 def _needs_packages(given):
     """For the network and for YAML; JSON in a file, the bundled contracts among it, needs nothing."""
     source = given.openapi or ""
-    return given.refresh or "://" in source or source.lower().endswith((".yaml", ".yml"))
+    return given.descriptor or given.refresh or "://" in source or source.lower().endswith((".yaml", ".yml"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..base.pointer import escaped
+from ..base.pointer import escaped, tokens
 from .answers import Answers, poll_endpoint
 from .errors import ContractError
 from .operations import Operation
@@ -18,7 +18,13 @@ from .operations import Operation
 _PROMPTS = ("prompt", "text", "input", "text_prompt", "script", "description", "query")
 _IDS = re.compile(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
 _STATES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
-_RESULTS = re.compile(r"(url|uri|urls|output|b64_json|base64)$", re.IGNORECASE)
+_RESULTS = re.compile(r"(url|uri|urls|outputs?|b64_json|base64)$", re.IGNORECASE)
+# Addresses about the job itself.
+_NO_RESULTS = re.compile(
+    r"^(status|cancel|response|result|get|poll(ing)?|web|stream|webhook|callback)_?ur[il]s?$", re.IGNORECASE
+)
+# Also what a service calls the id of one HTTP request, for its support.
+_LATER_IDS = re.compile(r"^request_?(id|uuid)$", re.IGNORECASE)
 _ERRORS = re.compile(r"^(error|errors|message|detail|failure_?(reason|code)?|fail_?(reason|msg))$", re.IGNORECASE)
 
 
@@ -69,9 +75,9 @@ def outline(operation: Operation) -> Outline:
         read,
         tuple(place for wanted in _PROMPTS for place, name in texts if name.lower() == wanted),
         tuple((place, row["takes_file"]) for place, _, row in body if row.get("takes_file")),
-        _named(created, _IDS),
+        tuple(sorted(_named(created, _IDS), key=lambda place: bool(_LATER_IDS.search(tokens(place.at)[-1])))),
         _named(answered, _STATES),
-        _named(answered, _RESULTS),
+        tuple(place for place in _named(answered, _RESULTS, _NO_RESULTS) if _is_content(place)),
         _named(answered, _ERRORS),
     )
 
@@ -83,9 +89,16 @@ def _read_fields(operation: Operation, read: str | None) -> list[dict]:
         return []
 
 
-def _named(places: list[tuple[Place, str, dict]], names: re.Pattern) -> tuple[Place, ...]:
-    """The places of such names, those nearest to the root first."""
-    found = [place for place, name, _ in places if names.search(name)]
+def _is_content(place: Place) -> bool:
+    """A text or a list of them; what has parts of its own is told by these."""
+    return place.type is None or "string" in place.type or "array" in place.type
+
+
+def _named(
+    places: list[tuple[Place, str, dict]], names: re.Pattern, others: re.Pattern | None = None
+) -> tuple[Place, ...]:
+    """The places of such names and not of `others`, those nearest to the root first."""
+    found = [place for place, name, _ in places if names.search(name) and not (others and others.search(name))]
     return tuple(sorted(found, key=lambda place: place.at.count("/")))
 
 

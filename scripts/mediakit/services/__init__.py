@@ -14,6 +14,7 @@ answers     what a service's answers say, by the rules of its descriptor (pure)
 descriptor  a descriptor, read into frozen values (pure)
 own         the services that this user has added
 examine     what is wrong with a descriptor, and what it leaves out
+draft       a descriptor drafted from an OpenAPI document
 examples    the documented answers in a descriptor (pure)
 trust       what of an answer or a descriptor may become an address, a path or a header (pure)
 """
