@@ -156,6 +156,14 @@ def sandbox(request):
         yield server
 
 
+@pytest.fixture
+def batch(tmp_path, monkeypatch):
+    """Runs create_batch.py in this process: `(lines, *flags) -> batch_runs.Ran`. Lines are dictionaries or raw text."""
+    from batch_runs import runner
+
+    return runner(tmp_path, monkeypatch)
+
+
 def at_sandbox(server) -> list[str]:
     """The flags that lead a script to such a sandbox."""
     from mediakit.services import providers

@@ -11,6 +11,7 @@ redactor    takes secrets out of what is shown or stored
 private     a file that others cannot read, for what is appended to it
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)
 inbox       where threads put what happens, and one waits for it
+workers     threads that take turns at many pieces of work
 retry       pauses between tries, and how often one is told of
 documents   JSON files that come with the skill, each read once
 pointer     JSON Pointers: find and write (pure)

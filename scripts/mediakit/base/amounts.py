@@ -22,8 +22,9 @@ DAY = 24 * 3600.0
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
 
 # window is the seconds that a cap counts over, None for all time, 0 for each job by itself; name is the
-# flag or variable that it comes from.
-Cap = namedtuple("Cap", "amount window name")
+# flag or variable that it comes from; `of` is what the intents of the purchases that it counts begin with, None for
+# all purchases.
+Cap = namedtuple("Cap", "amount window name of", defaults=(None,))
 # source is "service" (its own plan), "catalogue" or "estimate".
 Price = namedtuple("Price", "amount source")
 

@@ -203,6 +203,22 @@ ERRORS = {
         "a cap on spending is set, and the cost is not known beforehand",
         "`--accept-unknown-cost`, or a model with a price",
     ),
+    # many jobs
+    "lines_invalid": Error(
+        "validation", "lines of a batch cannot be used; nothing was sent", "change what `problems[]` names, all at once"
+    ),
+    "too_many_jobs": Error(
+        "guard", "a batch would buy more jobs than `--max-jobs` allows", "look with `--dry-run`, then `--max-jobs N`"
+    ),
+    "balance_too_low": Error(
+        "insufficient_credits", "a batch would cost more than its service says is left", "add credits, or ask for less"
+    ),
+    "held_back": Error(
+        "guard",
+        "a line was not bought, for the outcome of another one at its service is unknown",
+        "run the same again, or `--continue-on-unknown`",
+    ),
+    "parent_failed": Error("validation", "a line takes the output of a line that has none", "see what that line says"),
     "job_not_found": Error("not_found", "the ledger has no such job", "`jobs.py list` shows what it has"),
     # documents
     "source_invalid": Error("bad_arguments", "a document is named in a way that is not read", "a path or a URL"),
@@ -256,6 +272,9 @@ WARNINGS = {
     ),
     "contract_incomplete": Warn(
         "service", "the model's contract cannot vouch for every field", "look at the service's own page of the model"
+    ),
+    "balance_low": Warn(
+        "money", "a batch may cost more than its service says is left, as far as earlier jobs tell", "add credits"
     ),
     "unknown_status": Warn("service", "the service reports a status that is not known here; waiting goes on", ""),
     "consent_left_out": Warn(

@@ -2,6 +2,8 @@
 
 run    one job as it is, several side by side
 Part   the console of one of several jobs
+Begun  what their `start` lines have told
+gravest, counted  the exit code of the command from those of its jobs, and how many ended how
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _UNFINISHED = frozenset((11, 130, 143))
 _PROGRESS = frozenset(("sse_open", "sse_event", "fallback_polling_start", "poll"))
 
 
-class _Begun:
+class Begun:
     """What the jobs of one command share: who may write, and what their `start` lines have told."""
 
     def __init__(self) -> None:
@@ -43,7 +45,7 @@ class _Begun:
 class Part(Console):
     """Writes through the console of the whole command; its results are not the last line."""
 
-    def __init__(self, whole: Console, begun: _Begun, key: str | None = None):
+    def __init__(self, whole: Console, begun: Begun, key: str | None = None):
         super().__init__(whole.script)
         self.redactor = whole.redactor
         self.output = whole.output
@@ -93,7 +95,7 @@ def run(console: Console, jobs: list, spent=list, keys=list) -> int:
     """
     if len(jobs) == 1:
         return jobs[0](console)
-    begun = _Begun()
+    begun = Begun()
     parts = [Part(console, begun, key) for key in (keys() or [None] * len(jobs))]
     codes = _Side(console, jobs, parts, begun.lock).run() if jobs else []
     files = [path for part in parts for path in part.files]

@@ -8,13 +8,13 @@ Wire       one service: `post` and `get` run in threads and report to an inbox
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 
 from ..base.inbox import Inbox
+from ..base.workers import in_a_thread
 from . import bodies, documents
 from .addresses import is_loopback, origin_of, untrusted
 from .answers import Answer, Lost
@@ -38,6 +38,7 @@ class Wire:
     headers      what every request carries besides
     origins      further origins that may be asked, by a whole URL in place of a path
     allows_peer  (address) -> whether a connected address may be talked to; None for any
+    begin        (work) -> begin a piece of work in another thread
     source       what a result is said to come from; None where that is the job's own affair
     """
 
@@ -52,6 +53,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         origins: Iterable[str] = (),
         allows_peer: Callable[[str], bool] | None = None,
+        begin: Callable[[Callable[[], None]], None] = in_a_thread,
     ):
         # A package that is missing must be told before anything is sent, and not by a thread.
         for package in ("requests", "urllib3"):
@@ -64,6 +66,7 @@ class Wire:
         self._headers = dict(headers or {})
         self._origins = {origin_of(one) for one in (base_url, *origins)}
         self._allows_peer = allows_peer
+        self._begin = begin
 
     def post(self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None) -> Exchange:
         """Send a body once, over a connection of its own; never repeated here.
@@ -117,8 +120,7 @@ class Wire:
         allows_peer = _is_loopback_peer if is_local else self._allows_peer
         exchange = Exchange(self._inbox, allows_peer, on_sending, seconds=seconds)
         headers = {**self._headers, **headers}
-        arguments = (exchange, method, url, headers, content, timeout, stream, is_local)
-        threading.Thread(target=self._run, args=arguments, daemon=True).start()
+        self._begin(lambda: self._run(exchange, method, url, headers, content, timeout, stream, is_local))
         return exchange
 
     def _run(self, exchange, method, url, headers, content, timeout, stream, is_local) -> None:

@@ -1,6 +1,7 @@
 """One job, from the flags to the files.
 
 flags       flags that several scripts have, and what they come to
+batch       many jobs: a file of lines, from what it asks for to the results of all
 create      a command that creates
 existing    going on with the jobs of the ledger
 listing     the jobs of all ledgers, told and settled

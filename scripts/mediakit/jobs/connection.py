@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ..base import canonical, errors, paths
+from ..base.workers import in_a_thread
 from ..console import Console
 from ..http import addresses, process
 from ..services import keys, providers
@@ -58,6 +59,7 @@ class Connection:
     embedded  whether its server was started in this process
     through   the program that requests go through; None for HTTP
     trace     where every request and answer is told; None for nowhere
+    begin     (work) -> begin a request of a job in another thread
     """
 
     provider: providers.Provider
@@ -67,20 +69,26 @@ class Connection:
     embedded: bool = False
     through: program.Program | None = None
     trace: Trace | None = None
+    begin: Callable[[Callable[[], None]], None] = in_a_thread
 
     def wire(self, inbox) -> Wire | program.ProgramWire:
         """What sends the requests of one job; what comes of them is put into `inbox`."""
         if self.through:
             from ..services import program
 
-            return program.ProgramWire(self.through, self.key, inbox, self._recorder())
-        return self.http(inbox)
+            return program.ProgramWire(self.through, self.key, inbox, self._recorder(), self.begin)
+        return self._http(inbox, self.begin)
 
     def http(self, inbox) -> Wire:
         """The same over HTTP in any case: a service's program does nothing but jobs."""
+        return self._http(inbox, in_a_thread)
+
+    def _http(self, inbox, begin) -> Wire:
         from ..http.wire import Wire
 
-        return Wire(self.base_url, self.authorisation, inbox, self._recorder(), self.headers, self.site.origins)
+        return Wire(
+            self.base_url, self.authorisation, inbox, self._recorder(), self.headers, self.site.origins, begin=begin
+        )
 
     def elsewhere(self, url: str, inbox) -> Wire:
         """What brings a file to an address that the service told: without the key, and not into a private network."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from ..base.workers import in_a_thread
 from ..console import Console
 from ..ledger import fallbacks, store
 from ..media import save
@@ -15,6 +18,8 @@ from .lifecycle import WaitPolicy
 class Context:
     """ledger   that has, or is to have, these jobs; None where none can be kept
     ledgers  all that count; None where nothing is bought
+    saves    (work) -> begin to save results in another thread
+    inbox    where a job's threads report to whoever drives many; None for an inbox of its own
     """
 
     console: Console
@@ -23,3 +28,5 @@ class Context:
     policy: WaitPolicy
     saving: save.Saving
     ledgers: fallbacks.Ledgers | None = None
+    saves: Callable[[Callable[[], None]], None] = in_a_thread
+    inbox: Any = None

@@ -192,10 +192,11 @@ class Delivery:
             model=self._start.model or "job",
             task=saving.task,
             job=self._writer.key,
+            line=saving.line,
         )
         return save.Saver(
             folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing, self._saved_before(),
-            self._credential(),
+            self._credential(), self._context.saves,
         )  # fmt: skip
 
     def _credential(self) -> download.Credential | None:

@@ -3,7 +3,8 @@
 add_connection_flags, add_request_flags, add_spending_flags, add_creating_flags, add_waiting_flags, add_reading_flags
                                                                                  definitions, for a parser
 add_address_flags, add_purchase_flags, add_saving_flags                          parts of them
-connection, spending, saving, action, wait_policy, existing_wait_policy, create_request  what the parsed flags mean
+connection, spending, saving, action, wait_policy, existing_wait_policy, create_request, content, model
+                                                                                 what the parsed flags mean
 
 Only this room and the scripts know argparse.
 """
@@ -20,6 +21,7 @@ from ..services import providers
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from ..media import save
+    from ..services.payloads import Content
     from .acting import ActionFlags
     from .connection import ConnectionFlags
     from .lifecycle import WaitPolicy
@@ -77,24 +79,30 @@ def add_spending_flags(parser) -> None:
     group.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     group.add_argument("--copies", type=whole(1, 100), default=1, metavar="N", help="buy N of them on purpose")
     add_purchase_flags(group)
+    add_privacy_flag(group)
+
+
+def add_privacy_flag(group) -> None:
     group.add_argument("--no-store-payload", action="store_true", help="do not keep what was asked for")
 
 
-def add_purchase_flags(group) -> None:
-    """What a purchase is called, and what it may cost."""
+def add_purchase_flags(group, cap: bool = True) -> None:
+    """What a purchase is called, and what it may cost; `cap` for a limit of a single job."""
     group.add_argument("--intent", type=word(200), metavar="KEY", help="this purchase's own name")
     group.add_argument("--allow-duplicate", action="store_true", help="buy one more, whatever was bought before")
     group.add_argument("--retry-unknown", action="store_true", help="risk paying twice for an unknown outcome")
-    add_cap_flag(group)
+    if cap:
+        add_cap_flag(group)
     group.add_argument("--accept-unknown-cost", action="store_true", help="buy under a cap what has no known price")
     group.add_argument("--require-ledger", action="store_true", help="refuse to buy where nothing can be remembered")
 
 
 def add_cap_flag(group) -> None:
-    group.add_argument("--max-spend", type=_amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
+    group.add_argument("--max-spend", type=amount, metavar="AMOUNT", help="a job's limit, such as 200credits or 5usd")
 
 
-def _amount(text: str):
+def amount(text: str):
+    """An argparse type: an amount with its unit."""
     from ..base import amounts
 
     return amounts.parse_amount("--max-spend", text)
@@ -102,10 +110,16 @@ def _amount(text: str):
 
 def add_request_flags(parser) -> None:
     """What is asked for; `create_request` reads them."""
-    parser.field_names = _field_names
     what = parser.add_argument_group("what to make")
-    tasks = ",".join(providers.TASKS)
     what.add_argument("--from", dest="source", metavar="FILE", help="the same again: the JSON file beside a result")
+    what.add_argument("--sse-endpoint", metavar="PATH", help="the create endpoint, in place of a model")
+    add_content_flags(parser, what)
+
+
+def add_content_flags(parser, what) -> None:
+    """The parts of it that can be said of many requests at once; `content` reads them."""
+    parser.field_names = _field_names
+    tasks = ",".join(providers.TASKS)
     what.add_argument("--model", metavar="OWNER/NAME", help="the model")
     what.add_argument("--model-slug", metavar="OWNER/NAME", help="the same, and means Modellix")
     what.add_argument(
@@ -114,7 +128,6 @@ def add_request_flags(parser) -> None:
         metavar=f"{{{tasks}}}",
         help="what is made from what, as text to image; without --model its default model",
     )
-    what.add_argument("--sse-endpoint", metavar="PATH", help="the create endpoint, in place of a model")
     what.add_argument("--prompt", metavar="TEXT", help="what to make, to change or to say")
     what.add_argument("--prompt-file", metavar="PATH", help="a file with the prompt; - for standard input")
     what.add_argument(
@@ -185,7 +198,7 @@ def add_saving_flags(group) -> None:
         "--output-name",
         type=_template,
         metavar="TEMPLATE",
-        help="their names, such as {date}-{model}-{n}; also {service} {task} {job} {time}",
+        help="their names, such as {date}-{model}-{n}; also {service} {task} {job} {line} {time}",
     )
     group.add_argument("--max-file-size", type=size, metavar="SIZE", help="of one result, default 4GiB")
     group.add_argument("--max-total-size", type=size, metavar="SIZE", help="of all results, default 20GiB")
@@ -275,9 +288,16 @@ def action(given: argparse.Namespace) -> ActionFlags:
     return _of_same_name(ActionFlags, given)
 
 
-def saving(given: argparse.Namespace) -> save.Saving:
-    """How results are saved; one for a whole command, whose files it counts."""
+def saving(given: argparse.Namespace, jobs: int = 1, template: str | None = None) -> save.Saving:
+    """How results are saved; one for a whole command, whose files it counts.
+
+    jobs      how many it has at most
+    template  the names where none are given
+    """
     from ..media import check, download, names, save
+
+    usual = download.LIMITS
+    usual = usual._replace(total_bytes=usual.total_bytes * jobs, files=usual.files * jobs)
 
     limits = {
         "file_bytes": given.max_file_size,
@@ -288,9 +308,9 @@ def saving(given: argparse.Namespace) -> save.Saving:
     limits = {name: value for name, value in limits.items() if value is not None}
     return save.Saving(
         folder=given.output_dir,
-        template=given.output_name or names.DEFAULT,
+        template=given.output_name or template or names.DEFAULT,
         task=getattr(given, "task", None),
-        budget=download.Budget(download.LIMITS._replace(**limits)),
+        budget=download.Budget(usual._replace(**limits)),
         most_pixels=given.max_pixels or check.MOST_PIXELS,
         accepts_unverified=getattr(given, "accept_unverified", False),
         allows_private=given.allow_private_network,
@@ -318,35 +338,57 @@ def _flag(name: str) -> str:
 def create_request(given: argparse.Namespace) -> CreateRequest:
     """What create_and_wait.py is asked for. Files and standard input are read here; raises Failure 2."""
     from ..base import errors
-    from ..console import inputs
-    from ..services.payloads import Content
     from .request import CreateRequest
 
+    if given.source is not None and not (given.payload is None and given.payload_file is None):
+        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
+    found = content(given)
+    return CreateRequest(
+        found,
+        model=model(given),
+        task=given.task,
+        endpoint=given.sse_endpoint or None,
+        implies="skills-video" if given.sse_endpoint else implied(given),
+        source=given.source,
+    )
+
+
+def content(given: argparse.Namespace, *, also_reads: tuple[str, bool] = ("", False)) -> Content:
+    """What the flags of add_content_flags put into a request. Files and standard input are read; raises Failure 2.
+
+    also_reads  another flag of the script, and whether it reads standard input
+    """
+    from ..console import inputs
+    from ..services.payloads import Content
+
     inputs.one_standard_input(
+        also_reads,
         ("--key-stdin", given.key_stdin),
         ("--payload-file", given.payload_file == "-"),
         ("--prompt-file", given.prompt_file == "-"),
         *(("--input", one.partition("=")[2] == "-") for one in given.input),
     )
-    if given.source is not None and not (given.payload is None and given.payload_file is None):
-        raise errors.bad_argument("--from", "expected without --payload and --payload-file")
-    if given.model_slug is not None and given.model is not None:
-        raise errors.bad_argument("--model-slug", "expected without --model: it says the same")
-    content = Content(
+    return Content(
         payload=_payload(given),
         prompt=_prompt(given),
         parameters=_parameters(given.param),
         inputs=tuple(inputs.read_pair("--input", pair) for pair in given.input),
         validates=not given.no_validate,
     )
-    return CreateRequest(
-        content,
-        model=given.model if given.model_slug is None else given.model_slug,
-        task=given.task,
-        endpoint=given.sse_endpoint or None,
-        implies="skills-video" if given.sse_endpoint else "modellix" if given.model_slug else None,
-        source=given.source,
-    )
+
+
+def model(given: argparse.Namespace) -> str | None:
+    """The model, by either of its flags; raises Failure 2."""
+    from ..base import errors
+
+    if given.model_slug is not None and given.model is not None:
+        raise errors.bad_argument("--model-slug", "expected without --model: it says the same")
+    return given.model if given.model_slug is None else given.model_slug
+
+
+def implied(given: argparse.Namespace) -> str | None:
+    """The service that is meant where none is named."""
+    return "modellix" if given.model_slug else None
 
 
 def _payload(given: argparse.Namespace) -> dict | None:

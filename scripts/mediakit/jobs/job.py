@@ -36,7 +36,7 @@ class Job:
         context.saving.check()
         self._context = context
         self._start = start
-        self._inbox = inbox or Inbox()
+        self._inbox = inbox or context.inbox or Inbox()
         self._writer = writer or entries.Writer(context.console)
         machine = lifecycle.Machine(
             context.policy,
@@ -51,6 +51,16 @@ class Job:
             context.console, context.connection, context.saving, self._writer, self._driver, start.model
         )
         self._delivery: Delivery | None = None
+
+    @property
+    def is_submitting(self) -> bool:
+        """Whether a create of it is out that nobody knows the outcome of."""
+        return self._driver.machine.awaits_answer
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether it has reached its end at the service, and its files are on their way."""
+        return self._delivery is not None
 
     @property
     def wake_at(self) -> float:

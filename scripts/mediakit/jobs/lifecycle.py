@@ -64,6 +64,7 @@ class WaitPolicy:
     create_timeout  for the answer to a POST, and for data on an open stream
     stream_timeout  for a stream in all, from when it opened
     poll_timeout    for polling, from when it began
+    first_poll      before the first poll of a job that was just accepted
     deadline        for everything: a moment on the clock of `now`
     verbose         whether every answer is told, and not only each new state
     """
@@ -75,6 +76,7 @@ class WaitPolicy:
     poll_timeout: float = 900.0
     poll_interval: float = 3.0
     poll_request_timeout: float = 20.0
+    first_poll: float = 0.0
     deadline: float = float("inf")
     verbose: bool = False
 
@@ -577,6 +579,10 @@ class Machine:
         self._deadline = min(self._hard_deadline, now + self.policy.poll_timeout)
         if now >= self._deadline:
             return self._end_out_of_time(now, True)
+        if self.policy.first_poll and not self._age:
+            self._poll_pause = max(self._poll_pause, self.policy.first_poll / 2)
+            self._pause_reading(now, self.policy.first_poll)
+            return []
         return self._poll(now)
 
     def _poll(self, now: float) -> list:

@@ -1,5 +1,6 @@
 """From a checked request, or from an entry of the ledger, to a job that can be driven.
 
+orders_of   a request as the orders of the ledger, one for each copy
 claim       what the ledger makes of a request: a Claim for each copy
 ready       its files at the service, where something is bought
 claimed     the Job of a Claim
@@ -63,7 +64,7 @@ def claim(
         # A plan needs the files at the service, and they are brought only to buy.
         asks = plans and caps and provider.plan and not asked.attachments
         planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
-        orders = _orders(context, asked, spending, beside, planned or price.price_of(ledgers, asked))
+        orders = orders_of(context, asked, spending, beside, planned or price.price_of(ledgers, asked))
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
     patience = min(patience + fallbacks.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
@@ -89,7 +90,7 @@ def caps_of(asked: CheckedRequest, spending: Spending) -> list[amounts.Cap]:
     return caps
 
 
-def _orders(
+def orders_of(
     context: Context,
     asked: CheckedRequest,
     spending: Spending,

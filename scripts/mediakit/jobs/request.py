@@ -3,6 +3,7 @@
 CreateRequest    as it was given
 made_again       with what the file of --from says filled in
 check            the CheckedRequest that it comes to
+service_of       the service that is meant where none is named
 CheckedRequest   complete and checked; nothing about it needs a key or the network
 generation_id    an id as it was given, checked
 """
@@ -130,7 +131,7 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
     """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent."""
     if create.endpoint and (create.model or create.task):
         raise errors.bad_argument("--sse-endpoint", "expected without --model and --task: it names the model itself")
-    provider = provider_of(flags, _service_of(create, flags))
+    provider = provider_of(flags, service_of(create, flags))
     content = create.content
     if create.endpoint:
         target = _of_endpoint(create.endpoint, flags, provider, policy)
@@ -219,7 +220,7 @@ def _model(create: CreateRequest, provider: providers.Provider, fields: dict) ->
     return model
 
 
-def _service_of(create: CreateRequest, flags: ConnectionFlags) -> str:
+def service_of(create: CreateRequest, flags: ConnectionFlags) -> str:
     """--provider, else what the other flags imply, else the one service whose key is found."""
     named = flags.provider or create.implies
     if named:

@@ -160,6 +160,7 @@ class Writer:
         self._state = (entry.status, entry.state) if entry else (None, None)
         self._read = entry is not None and entry.read_at is not None
         self._pending: list[Callable[[], object]] = []
+        self._bill: tuple = (None, None)
         self._has_warned = False
         self.attached_by_hand = False
         self.refusal: Unusable | None = None
@@ -251,7 +252,8 @@ class Writer:
 
     def billed(self, cost: amounts.Amount | None, usage) -> None:
         """What the service says the job has cost."""
-        if cost is not None:
+        if cost is not None and (cost, usage) != self._bill:
+            self._bill = (cost, usage)
             self._record(
                 f"billed {cost}",
                 cost=cost.micro,

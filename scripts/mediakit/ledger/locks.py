@@ -48,6 +48,17 @@ class Owners:
             time.sleep(0.01)
         raise BlockingIOError(11, "another process holds the lock of a new job")
 
+    def take(self, key: str) -> bool:
+        """The same for a job that was left; False where another process is at it."""
+        if key in self._held:
+            return True
+        handle = os.open(self._path(key), os.O_CREAT | os.O_RDWR | _PLAINLY, 0o600)
+        if _lock(handle, exclusive=True) and _is_at(self._path(key), handle):
+            self._held[key] = handle
+            return True
+        os.close(handle)
+        return False
+
     def release(self, key: str) -> None:
         """This process is done with the job."""
         handle = self._held.pop(key, None)

@@ -31,6 +31,8 @@ __all__ = ["Decision", "Entry", "Ledger", "Order", "Unusable", "as_json"]
 PAST_JOBS = 20
 # The newest jobs, as many as a claim looks at one by one.
 _LOOKED_AT = 50_000
+# So many values one statement takes in every SQLite.
+_AT_ONCE = 900
 
 # Of several open jobs of one order, a command goes on with the first of these.
 _PREFERENCE = {"resume": 0, "wait": 1, "unknown": 2}
@@ -108,6 +110,17 @@ class Ledger:
     def release(self, key: str) -> None:
         """This process is done with a job."""
         self._owners.release(key)
+
+    def take(self, entry: Entry) -> bool:
+        """From now on this process is at a job that exists; False where another process is, or has ended it by now."""
+        with _translated(self.path):
+            if not self._owners.take(entry.key):
+                return False
+        now = self._entries("key = ?", entry.key)
+        if now and now[0].delivered_at is None:
+            return True
+        self.release(entry.key)
+        return False
 
     def has_owner(self, entry: Entry) -> bool:
         """Whether the process that claimed the job is alive and at it, this one included."""
@@ -325,7 +338,9 @@ class Ledger:
             if cap.window == 0:
                 wanted = max(known, default=0)
             else:
-                spent = self.spent(unit, practice, cap.window) + spent_elsewhere(unit, practice, cap.window)
+                spent = self.spent(unit, practice, cap.window, cap.of)
+                # What a batch has bought is in the ledger that it goes on with.
+                spent += spent_elsewhere(unit, practice, cap.window) if cap.of is None else 0
             if spent + wanted > cap.amount.micro or (not wanted and spent >= cap.amount.micro):
                 raise _cap_refused(
                     "spend_cap",
@@ -334,8 +349,10 @@ class Ledger:
                     "See what was spent with jobs.py spend.",
                 )
 
-    def spent(self, unit: str, practice: bool, window: float | None = None) -> int:
+    def spent(self, unit: str, practice: bool, window: float | None = None, of: str | None = None) -> int:
         """Millionths of `unit` that were spent or are reserved, in the last `window` seconds or in all.
+
+        of  counted are only purchases whose intent begins so
 
         What was measured counts as measured; what is not known to be free counts as reserved.
         """
@@ -344,10 +361,12 @@ class Ledger:
         since = time.time() - window if window is not None else -1e18
         counted = "CASE WHEN cost_unit = ?1 THEN cost WHEN reserved_unit = ?1 THEN reserved END"
         whole, rest = self._rows(
-            f"""SELECT {_sum(counted)} FROM job WHERE practice = ?2 AND created_at > ?3 AND {_COUNTS}""",
+            f"""SELECT {_sum(counted)} FROM job WHERE practice = ?2 AND created_at > ?3 AND {_COUNTS}
+            AND (?4 IS NULL OR substr(intent, 1, length(?4)) = ?4)""",
             unit,
             int(practice),
             since,
+            of,
         )[0]
         return whole * amounts.MICRO + rest
 
@@ -432,6 +451,14 @@ class Ledger:
         # A service's own ids may look like our keys.
         found = found or self._entries(f"generation_id = ? AND {of} ORDER BY seq DESC LIMIT 1", word, service)
         return found[0] if found else None
+
+    def of_fingerprints(self, fingerprints: list[str]) -> list[Entry]:
+        """Every job of these purchases, the newest first. Nothing is bought on this word: `claim` looks for itself."""
+        found: list[Entry] = []
+        for at in range(0, len(fingerprints), _AT_ONCE):
+            some = fingerprints[at : at + _AT_ONCE]
+            found += self._entries(f"fingerprint IN ({', '.join('?' * len(some))})", *some)
+        return sorted(found, key=lambda entry: -entry.seq)
 
     def newest(self, limit: int, **equal) -> list[Entry]:
         """The newest jobs whose columns have these values, but for forgotten ones."""

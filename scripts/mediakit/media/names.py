@@ -14,7 +14,9 @@ import time
 import unicodedata
 
 DEFAULT = "{service}-{model}-{time}-{n}"
-PLACEHOLDERS = ("service", "model", "task", "job", "time", "date", "n")
+# Where many jobs of one model end in the same second.
+OF_LINES = "{line}-{service}-{model}-{n}"
+PLACEHOLDERS = ("service", "model", "task", "job", "line", "time", "date", "n")
 LONGEST_TEMPLATE = 200
 
 # In bytes of UTF-8; file systems take 255, and a counter, an ending and that of a file beside it follow.

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from ..base import errors
 from ..base.inbox import Message
 from ..base.retry import HEARTBEAT, Backoff
+from ..base.workers import in_a_thread
 from ..http import faults
 from . import check, names, staging
 from .download import Budget, Credential, Download, Expired, Reach, Unsaved
@@ -98,6 +99,7 @@ class Saving:
     folder              where they are saved; None for nowhere
     template            the names of the files, as names.check gives it
     task                the task of the command, where it was named
+    line                the id of the job's line, in a batch
     budget              what all its files may take together
     most_pixels         of one picture that is looked at
     allows_private      whether private addresses may be contacted
@@ -111,6 +113,7 @@ class Saving:
     folder: str | None = None
     template: str = names.DEFAULT
     task: str | None = None
+    line: str | None = None
     budget: Budget = field(default_factory=Budget)
     most_pixels: int = check.MOST_PIXELS
     allows_private: bool = False
@@ -148,6 +151,7 @@ class Saver:
                    file once its content was checked, before it gets its name: what it leaves in the
                    file is what `asset` tells the size and sha256 of
     credential     what an output that says `with_key` is fetched with; every other one is fetched without
+    begin          (work) -> begin a piece of work in another thread
     earlier        assets that an earlier command has saved of the same job: what is still there is not
                    fetched again
     """
@@ -162,6 +166,7 @@ class Saver:
         finishing=None,
         earlier: list[dict] | None = None,
         credential: Credential | None = None,
+        begin=in_a_thread,
     ):
         self._name = name
         self._saving = saving or Saving()
@@ -169,6 +174,7 @@ class Saver:
         self._inbox = inbox
         self._finishing = finishing
         self._credential = credential
+        self._begin = begin
         self._earlier = {asset["number"]: asset for asset in earlier or [] if "number" in asset}
         self._staging = staging.Staging(folder)
         self._outputs: list[dict] = []
@@ -184,7 +190,7 @@ class Saver:
         """`outputs` as providers.Provider.outputs gives them."""
         self._outputs = outputs
         self._links.begin(self._saving.budget.limits.seconds)
-        threading.Thread(target=self._run, daemon=True).start()
+        self._begin(self._run)
 
     def renew(self, outputs: list[dict] | None) -> None:
         """The outputs as the job tells them now, or None; the answer to LinkExpired."""

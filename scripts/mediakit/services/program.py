@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from ..base import errors, redactor
+from ..base.workers import in_a_thread
 from ..http import addresses, process
 from ..http.answers import Answer, Lost
 from ..http.exchange import Exchange
@@ -216,15 +216,17 @@ class ProgramWire:
     key    keys.Key; one without a value is the program's own
     inbox  where what arrives is put
     trace  a callable (dict) for every run and how it ended, or None
+    begin  (work) -> begin a piece of work in another thread
     """
 
     source = "cli"
 
-    def __init__(self, program: Program, key: Key | None, inbox, trace=None):
+    def __init__(self, program: Program, key: Key | None, inbox, trace=None, begin=in_a_thread):
         self._program = program
         self._environment = program.environment(key)
         self._inbox = inbox
         self._trace = trace or (lambda record: None)
+        self._begin = begin
         self._running: set[process.Process] = set()
 
     def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None) -> Exchange:
@@ -261,7 +263,7 @@ class ProgramWire:
     def _start(self, argv, content: bytes, timeout: float, on_sending=None, spends=False) -> Exchange:
         exchange = _Exchange(self._inbox, on_sending, spends)
         self._running.add(exchange.process)
-        threading.Thread(target=self._run, args=(exchange, argv, content, timeout), daemon=True).start()
+        self._begin(lambda: self._run(exchange, argv, content, timeout))
         return exchange
 
     def _run(self, exchange: _Exchange, argv: list[str], content: bytes, timeout: float) -> None:

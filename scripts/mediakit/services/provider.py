@@ -68,6 +68,7 @@ class Provider:
         self.unit: str | None = data.get("money", {}).get("unit")
         self.names: dict = data.get("names", {})
         self.ending_events = frozenset(data.get("stream", {}).get("ending_events", ()))
+        self.limits: dict = data.get("limits", {})
         self.result_lifetime: float | None = data.get("result_lifetime")
         self.final_statuses = frozenset(data.get("final_statuses", ()))
         self.result_at: str | None = data.get("result")

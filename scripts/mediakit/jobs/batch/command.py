@@ -1,0 +1,269 @@
+"""The whole of a batch, as a table of contents.
+
+BatchFlags  what the flags say about the batch as a whole
+Wanted      everything that they say
+run         from the lines to the summary
+expanded    only the lines, as --expand-only writes them
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from ...base import amounts, errors
+from ...console import Console
+from ...console.commands import command_line
+from ...ledger import fallbacks
+from ...media import save
+from ..connection import ConnectionFlags, connect, provider_of
+from ..context import Context
+from ..lifecycle import WaitPolicy
+from ..price import Spending
+from . import chains, lines, plan
+from .lines import Line, Problem
+from .outcomes import Outcomes
+from .pace import Limits, Pace
+from .part import Telling
+from .purchases import Purchases
+from .requests import Defaults, Requests
+from .results import Results
+from .scheduler import Scheduler
+from .source import Source
+from .task import Service, Task
+
+# Seconds before a new job is read for the first time: most take longer, and every read counts against a rate.
+FIRST_POLL = 1.0
+# Files that each job holds open, and what everything else takes.
+_FILES_A_JOB, _OTHER_FILES = 2, 200
+
+
+@dataclass(frozen=True)
+class BatchFlags:
+    """Each field is the flag of the same name.
+
+    max_spend  of the whole batch, what earlier runs of it have bought included; max_spend_job of each job
+    rate       requests a minute to each service
+    shard      (number from 1, how many)
+    """
+
+    max_jobs: int | None = None
+    max_spend: amounts.Amount | None = None
+    max_spend_job: amounts.Amount | None = None
+    in_flight: int | None = None
+    rate: float | None = None
+    shard: tuple[int, int] = (1, 1)
+    continue_on_unknown: bool = False
+    summary_only: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Everything that the flags say."""
+
+    source: Source
+    batch: BatchFlags
+    defaults: Defaults
+    connection: ConnectionFlags
+    spending: Spending
+    policy: WaitPolicy
+    saving: save.Saving
+
+
+def expanded(console: Console, source: Source) -> int:
+    """Write the lines; returns the exit code."""
+    if source.problems:
+        raise _invalid(source.problems)
+    for line in source.lines:
+        console.emit("line", **lines.as_object(line))
+    return console.result("expanded", 0, lines=len(source.lines))
+
+
+def run(console: Console, wanted: Wanted) -> int:
+    """Returns the exit code; raises Failure, and then nothing was bought."""
+    batch = wanted.batch
+    policy = replace(wanted.policy, stream=False, first_poll=FIRST_POLL)
+    wanted = replace(wanted, policy=policy, spending=replace(wanted.spending, max_spend=batch.max_spend_job))
+    wanted.saving.check()
+    requests = Requests(wanted.defaults, wanted.connection, policy)
+    chosen = _checked(wanted.source, requests, batch, policy)
+    if batch.dry_run:
+        return _shown(console, wanted, requests, chosen)
+    tasks, ledgers = _tasks(console, wanted, requests, chosen)
+    spending, cap = wanted.spending, _share(batch)
+    purchases = Purchases(requests, ledgers, wanted.source.name, spending, cap)
+    planned = plan.made(tasks, purchases)
+    plan.check(console, planned, batch.max_jobs, purchases.has_caps, spending.accept_unknown_cost)
+    results = Results(os.path.abspath(wanted.saving.folder or os.curdir), [line.id for line in wanted.source.lines])
+    outcomes = Outcomes(console, results, Telling(batch.summary_only), tasks)
+    scheduler = Scheduler(
+        console,
+        tasks,
+        purchases,
+        outcomes,
+        continues_on_unknown=batch.continue_on_unknown,
+        deadline=policy.deadline,
+    )
+    return _told(console, wanted, outcomes, scheduler.run())
+
+
+# -- before anything is sent ---------------------------------------------------------------------------
+
+
+def _checked(source: Source, requests: Requests, batch: BatchFlags, policy: WaitPolicy) -> list[Line]:
+    """The lines of this shard, once all lines are known to be good; raises Failure 22 with all problems at once."""
+    problems = [*source.problems]
+    circles = chains.problems(source.lines)
+    problems += [one for one in circles if not source.problems or "circle" in one.message]
+    if not policy.wait and any(line.parents for line in source.lines):
+        raise errors.bad_argument("--no-wait", "expected without: lines wait for the outputs of other lines")
+    for line in source.lines:
+        try:
+            requests.check(line)
+        except errors.Failure as failure:
+            if failure.category not in ("bad_arguments", "validation", "not_found"):
+                raise  # a missing key, say, is nothing of one line
+            problems += requests.problems(line, failure)
+    if problems:
+        raise _invalid(problems)
+    if not source.lines:
+        raise errors.bad_argument("JOBS", "expected at least one line")
+    return chains.shard(source.lines, *batch.shard)
+
+
+def _invalid(problems: list[Problem]) -> errors.Failure:
+    problems = sorted(problems, key=lambda problem: problem.line)
+    bad = len({problem.line for problem in problems})
+    first = problems[0].told
+    return errors.Failure(
+        "lines_invalid",
+        f"{bad} line{'s' if bad > 1 else ''} cannot be used; {first['path']}: {first['message']}",
+        "validation",
+        outcome="not_sent",
+        retryable=False,
+        problems=[problem.told for problem in problems],
+        guidance=["Nothing was sent. Change what `problems[]` names, then run the same again."],
+    )
+
+
+def _shown(console: Console, wanted: Wanted, requests: Requests, chosen: list[Line]) -> int:
+    """Tell what would be bought, and send nothing."""
+    from .. import price
+
+    ledgers = None
+    with suppress(errors.Failure):
+        ledgers = fallbacks.open_to_look(console)
+    known = []
+    for line in chosen:
+        asked = requests.check(line)
+        known.append((asked, price.price_of(ledgers, asked)))
+    index, count = wanted.batch.shard
+    counts = {"shard": f"{index}/{count}"} if count > 1 else {}
+    more = f", with --max-jobs {len(chosen)}" if len(chosen) > 1 and (wanted.batch.max_jobs or 0) < len(chosen) else ""
+    message = f"Nothing was bought. To buy, run the same without --dry-run{more}."
+    return console.result("plan", 0, **plan.told(known, counts), message=message)
+
+
+def _share(batch: BatchFlags) -> amounts.Amount | None:
+    """The cap of this shard: an even part of the whole."""
+    if batch.max_spend is None:
+        return None
+    return amounts.Amount(batch.max_spend.micro // batch.shard[1], batch.max_spend.unit)
+
+
+def _tasks(
+    console: Console, wanted: Wanted, requests: Requests, chosen: list[Line]
+) -> tuple[list[Task], fallbacks.Ledgers]:
+    """A task for each line, with its service, and the ledgers; raises Failure for a missing key, say."""
+    flags_of = {line.id: requests.flags_of(line) for line in chosen}
+    places = list(dict.fromkeys(flags_of.values()))
+    _check_places(wanted, places)
+    connections = {
+        flags: connect(console, flags, provider_of(flags, flags.provider or ""), wanted.policy.deadline)
+        for flags in places
+    }
+    if len(places) > 1:
+        for name in ("provider", "key_source"):
+            console.about.pop(name, None)
+    embedded = all(connection.embedded for connection in connections.values())
+    if not all(connection.provider.embedded for connection in connections.values()):
+        console.about.pop("practice", None)
+    has_chains = any(line.parents for line in chosen)
+    required = wanted.spending.require_ledger or has_chains  # an output is found by its job in the ledger
+    ledgers = fallbacks.open_ledgers(console, required, embedded, wanted.policy.deadline)
+    services = {}
+    for flags, connection in connections.items():
+        context = Context(console, connection, ledgers.own, wanted.policy, wanted.saving, ledgers)
+        services[flags] = Service(context, Pace(_limits(connection.provider, wanted.batch, len(chosen))))
+    tasks = {line.id: Task(line, services[flags_of[line.id]]) for line in chosen}
+    for task in tasks.values():
+        task.parents = [tasks[name] for name in task.line.parents]
+        for parent in task.parents:
+            parent.children.append(task)
+    return list(tasks.values()), ledgers
+
+
+def _check_places(wanted: Wanted, places: list[ConnectionFlags]) -> None:
+    if wanted.connection.key_stdin and len(places) > 1:
+        raise errors.bad_argument("--key-stdin", "expected with lines of one service only: it is one service's key")
+    if wanted.batch.max_spend is None or len(places) == 1:
+        return
+    units = set()
+    for flags in places:
+        provider = provider_of(flags, flags.provider or "")
+        units.add(amounts.in_unit(wanted.batch.max_spend, provider.unit, provider.units).unit)
+    if len(units) > 1:
+        raise errors.bad_argument("--max-spend", "expected with services that count in the same unit")
+
+
+def _limits(provider, batch: BatchFlags, lines_count: int) -> Limits:
+    """What the flags say, else what the descriptor states."""
+    stated = provider.limits
+    jobs = min(batch.in_flight or stated.get("jobs_at_once") or Limits.jobs, _open_files(lines_count) // _FILES_A_JOB)
+    rate = batch.rate or stated.get("requests_per_minute")
+    # Where the create is answered when the job is done, as many creates are out as jobs are under way.
+    submits = Limits.submits * 2 if provider.answers_when_done else Limits.submits
+    return Limits(rate, max(jobs, 1), max(min(submits, jobs), 1))
+
+
+def _open_files(lines_count: int) -> int:
+    """How many files the jobs may hold open; the limit of this process is raised as far as it may be."""
+    if sys.platform == "win32":
+        return 4096
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(lines_count, Limits.jobs * 10) * _FILES_A_JOB + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return 1_000_000 if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, _FILES_A_JOB)
+
+
+# -- at the end ------------------------------------------------------------------------------------------
+
+
+def _told(console: Console, wanted: Wanted, outcomes: Outcomes, signal_number: int | None) -> int:
+    code, fields = outcomes.summary()
+    fields["gallery"] = _gallery(wanted.saving.folder) if fields["files"] else None
+    again = wanted.source.again
+    if fields["unfinished"] and again is not None:
+        fields.update(command_line("create_batch.py", *again))
+    if signal_number is not None:
+        return console.result("interrupted", 128 + signal_number, **fields)
+    return console.result("summary", code, **fields)
+
+
+def _gallery(folder: str | None) -> str | None:
+    """The page of the results; None where one cannot be written."""
+    from ...provenance import gallery
+
+    try:
+        return gallery.write(folder or os.curdir)[0]
+    except errors.Failure:
+        return None

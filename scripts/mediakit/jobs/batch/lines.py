@@ -1,0 +1,286 @@
+"""The lines of a batch, and the forms that they come in. Pure.
+
+Line        one line, checked for its form
+Problem     what is wrong with one
+from_jsonl, from_csv   (lines, problems) of a text
+matrix      every combination of prompts, models and values, as lines
+as_object   a line as the JSON object that says the same
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+from ...base.text import plain
+from ...media import names
+
+LONGEST_ID = 200
+MOST_LINES = 1_000_000
+_FROM_LINE = "line:"
+_RANGE = re.compile(r"(-?\d{1,9})\.\.(-?\d{1,9})")
+# What --expand-only writes beside a line's own fields.
+_OF_EVENTS = ("event", "time", "line")
+
+
+@dataclass(frozen=True)
+class Line:
+    """number is where it stands, from 1; `inputs` are (field, source) in their order."""
+
+    number: int
+    id: str
+    provider: str | None = None
+    model: str | None = None
+    task: str | None = None
+    prompt: str | None = None
+    params: dict = field(default_factory=dict)
+    inputs: tuple[tuple[str, str], ...] = ()
+    payload: dict | None = None
+    output_name: str | None = None
+
+    @property
+    def parents(self) -> list[str]:
+        """The ids of the lines whose outputs it takes."""
+        found = [source[len(_FROM_LINE) :] for _, source in self.inputs if source.startswith(_FROM_LINE)]
+        return list(dict.fromkeys(found))
+
+    def inputs_with(self, jobs: dict[str, str]) -> tuple[tuple[str, str], ...]:
+        """Its inputs with the job of a line in place of the line; `jobs` has the keys by the lines' ids."""
+        return tuple(
+            (name, f"job:{jobs[source[len(_FROM_LINE) :]]}" if source.startswith(_FROM_LINE) else source)
+            for name, source in self.inputs
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`field` is None for the line as a whole."""
+
+    line: int
+    message: str
+    id: str | None = None
+    field: str | None = None
+
+    @property
+    def told(self) -> dict:
+        """As an event tells it."""
+        path = f"line {self.line}" + (f": {self.field}" if self.field else "")
+        return {"path": path, "message": self.message, "line": self.line, **({"id": self.id} if self.id else {})}
+
+
+class _Wrong(Exception):
+    def __init__(self, name: str | None, words: str):
+        super().__init__(words)
+        self.name, self.words = name, words
+
+
+# -- JSON lines ----------------------------------------------------------------------------------------
+
+
+def from_jsonl(text: str) -> tuple[list[Line], list[Problem]]:
+    """One JSON object a line; empty lines do not count as lines of the batch, but in their numbers."""
+    return _collected((number, raw, _object) for number, raw in enumerate(text.split("\n"), 1) if raw.strip())
+
+
+def _object(raw: str) -> dict | None:
+    try:
+        value = json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as problem:
+        where = f" (column {problem.colno})" if isinstance(problem, json.JSONDecodeError) else ""
+        words = str(problem) if isinstance(problem, _Twice) else f"expected a JSON object{where}"
+        raise _Wrong(None, words) from None
+    if not isinstance(value, dict):
+        raise _Wrong(None, 'expected a JSON object, such as {"prompt": "…"}')
+    if value.get("event") == "expanded":
+        return None  # the result of --expand-only
+    if value.get("event") == "line":
+        value = {name: inner for name, inner in value.items() if name not in _OF_EVENTS}
+    return value
+
+
+class _Twice(ValueError):
+    pass
+
+
+def _once(pairs: list[tuple]) -> dict:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Twice("a name stands twice in one object")
+    return found
+
+
+def _no_constant(word: str):
+    raise ValueError(f"{word} is no JSON")
+
+
+# -- CSV -----------------------------------------------------------------------------------------------
+
+
+def from_csv(text: str) -> tuple[list[Line], list[Problem]]:
+    """A head of names, then a line each. A name that is no field of a line is one of the request; `params.NAME` and
+    `inputs.NAME` say which for any name. An empty cell says nothing."""
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        head = [name.strip() for name in next(rows, [])]
+        found = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+    except csv.Error as problem:
+        return [], [Problem(rows.line_num, f"expected CSV: {problem}")]
+    twice = sorted({name for name in head if name and head.count(name) > 1})
+    if not any(head) or twice:
+        words = f"{plain(twice[0], 60)} is given twice" if twice else "expected a head with the names of the columns"
+        return [], [Problem(1, words)]
+    return _collected((number, row, lambda cells: _of_cells(head, cells)) for number, row in found)
+
+
+def _of_cells(head: list[str], cells: list[str]) -> dict:
+    if len(cells) > len(head):
+        raise _Wrong(None, f"expected at most {len(head)} cells")
+    found: dict = {}
+    for name, cell in zip(head, cells):
+        if not cell.strip():
+            continue
+        group, dot, inner = name.partition(".")
+        if dot and group in ("params", "inputs") and inner:
+            found.setdefault(group, {})[inner] = cell if group == "inputs" else _json_or_text(cell)
+        elif name in ("params", "inputs", "payload"):
+            found[name] = _object(cell)
+        elif name in _READERS:
+            found[name] = cell
+        elif name:
+            found.setdefault("params", {})[name] = _json_or_text(cell)
+    return found
+
+
+def _json_or_text(text: str):
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+
+
+# -- matrix --------------------------------------------------------------------------------------------
+
+
+def matrix(prompts: list[str], models: list[str], parameters: dict) -> list[Line]:
+    """A line for each prompt with each model with each value of the parameters that are ranges (`1..8`)."""
+    spread = {name: values for name, value in parameters.items() if (values := _range(value))}
+    choices: list[Any] = [*models] or [None]
+    combined = itertools.product(prompts, choices, *spread.values())
+    return [
+        Line(number, str(number), prompt=prompt, model=model, params=dict(zip(spread, values)))
+        for number, (prompt, model, *values) in enumerate(combined, 1)
+    ]
+
+
+def size_of(prompts: list[str], models: list[str], parameters: dict) -> int:
+    """How many lines that makes."""
+    size = len(prompts) * max(len(models), 1)
+    for value in parameters.values():
+        size *= len(_range(value)) or 1
+    return size
+
+
+def _range(value) -> range:
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return range(0)
+    first, last = int(found[1]), int(found[2])
+    return range(first, last + 1) if first <= last else range(first, last - 1, -1)
+
+
+def as_object(line: Line) -> dict:
+    """Without what it does not say."""
+    inputs: dict = {}
+    for name, source in line.inputs:
+        inputs.setdefault(name, []).append(source)
+    told = {
+        "id": line.id, "provider": line.provider, "model": line.model, "task": line.task, "prompt": line.prompt,
+        "params": line.params or None, "payload": line.payload, "output_name": line.output_name,
+        "inputs": {name: found[0] if len(found) == 1 else found for name, found in inputs.items()} or None,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
+
+
+# -- one line ------------------------------------------------------------------------------------------
+
+
+def _collected(found) -> tuple[list[Line], list[Problem]]:
+    """The lines of `(number, raw, (raw) -> object or None)`, and what is wrong with the others."""
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    numbers: dict[str, int] = {}
+    for number, raw, read in found:
+        try:
+            value = read(raw)
+            if value is None:
+                continue
+            line = _line(number, value)
+            if line.id in numbers:
+                raise _Wrong("id", f"the same as in line {numbers[line.id]}; expected one of its own")
+            numbers[line.id] = number
+            lines.append(line)
+        except _Wrong as wrong:
+            problems.append(Problem(number, wrong.words, field=wrong.name))
+    return lines, problems
+
+
+def _line(number: int, value: dict) -> Line:
+    unknown = [name for name in value if name not in _READERS]
+    if unknown:
+        near = get_close_matches(unknown[0], _READERS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; a line has {', '.join(_READERS)}"
+        raise _Wrong(plain(unknown[0], 60), f"no field of a line{hint}")
+    given: dict[str, Any] = {
+        name: read(name, value[name]) for name, read in _READERS.items() if value.get(name) is not None
+    }
+    return replace(Line(number, str(number)), **given)
+
+
+def _text(name: str, value) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _Wrong(name, "expected a text that is not empty")
+    return value
+
+
+def _id(name: str, value) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not (isinstance(text, str) and text.strip() and len(text) <= LONGEST_ID and text.isprintable()):
+        raise _Wrong(name, f"expected a name of 1 to {LONGEST_ID} printable characters, or a number")
+    return text
+
+
+def _mapping(name: str, value) -> dict:
+    if not isinstance(value, dict):
+        raise _Wrong(name, "expected an object")
+    return value
+
+
+def _inputs(name: str, value) -> tuple[tuple[str, str], ...]:
+    found = []
+    for field_name, sources in _mapping(name, value).items():
+        for source in sources if isinstance(sources, list) else [sources]:
+            if not isinstance(source, str) or not source.strip():
+                raise _Wrong(f"{name}.{plain(field_name, 60)}", "expected a path, an address, job:KEY or line:ID")
+            if source == "-":
+                raise _Wrong(f"{name}.{plain(field_name, 60)}", "expected a file: a line cannot read standard input")
+            found.append((field_name, source))
+    return tuple(found)
+
+
+def _output_name(name: str, value) -> str:
+    try:
+        return names.check(_text(name, value))
+    except ValueError as problem:
+        raise _Wrong(name, str(problem)) from None
+
+
+_READERS = {
+    "id": _id, "provider": _text, "model": _text, "task": _text, "prompt": _text, "params": _mapping,
+    "inputs": _inputs, "payload": _mapping, "output_name": _output_name,
+}  # fmt: skip

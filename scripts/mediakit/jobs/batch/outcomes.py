@@ -1,0 +1,183 @@
+"""What became of the lines: told as they end, written into results.jsonl, and counted for the summary.
+
+Outcomes  of one batch
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ...base import amounts, errors
+from ...console import Console, several
+from ...ledger import store
+from .part import Part, Telling
+from .results import Results
+from .task import Task
+
+_STATUS_PAUSE = 0.25
+# Jobs that a batch ends for itself, without any result of theirs.
+_OF_A_RESULT = ("state", "outcome", "generation_id", "next_command")
+
+
+class Outcomes:
+    """What became of the lines of one batch.
+
+    begun, ended, delivered_before, skipped  what happens to a line
+    tell     what is due: the file, and the live line
+    due_at   when `tell` has something to do, on the clock of time.monotonic
+    summary  the fields of the last event
+    """
+
+    def __init__(self, console: Console, results: Results, telling: Telling, tasks: list[Task]):
+        self.telling = telling
+        self._console = console
+        self._results = results
+        self._tasks = tasks
+        self._skipped = 0
+        self._spent: dict[str, int] = {}
+        self._files: list[str] = []
+        self._began_at = time.monotonic()
+        self._done: dict[str, int] = {"done": 0, "failed": 0, "now": 0}
+        self._running = 0
+        self._status_at = 0.0
+
+    # -- what happens ------------------------------------------------------------------------------------
+
+    def begun(self, task: Task) -> None:
+        self._running += 1
+
+    def ended(self, task: Task, exit_code: int) -> None:
+        """A line has its result, which was written."""
+        event, fields = (task.part.result_event if task.part else None) or ("error", {"exit_code": exit_code})
+        entry = self._entry_now(task)
+        if task.is_bought:
+            self._running -= 1
+        if task.is_bought and entry is not None and entry.cost is not None and entry.cost_unit is not None:
+            self._spent[entry.cost_unit] = self._spent.get(entry.cost_unit, 0) + entry.cost
+        files = [asset["path"] for asset in fields.get("assets") or ()]
+        error = fields.get("error")
+        if isinstance(error, str):
+            error = {"code": error, "message": fields.get("message")}
+        more = {name: fields[name] for name in _OF_A_RESULT if fields.get(name) is not None}
+        task.part = None
+        self._note(task, exit_code, entry, files, {"event": event, **more, "error": error})
+        self._done["now"] += 1
+
+    def delivered_before(self, task: Task) -> None:
+        """An earlier command has delivered it."""
+        entry = task.entry
+        assert entry is not None
+        code = entry.exit_code or 0
+        files = json.loads(entry.paths) if entry.paths else []
+        more = {"event": "terminal", "state": entry.state, "generation_id": entry.generation_id, "before": True}
+        self._note(task, code, entry, files, more)
+
+    def skipped(self, task: Task, parent: Task, part: Part) -> None:
+        words = f"it takes the output of line {parent.line.id}, which has none"
+        failure = errors.Failure(
+            "parent_failed",
+            self._console.plain(words),
+            "validation",
+            outcome="not_sent",
+            retryable=False,
+            guidance=["Nothing was bought for it. See what that line says, then run the same again."],
+        )
+        self._skipped += 1
+        code = part.failure(failure)
+        more = {"event": "error", "state": "skipped", "error": {"code": failure.code, "message": failure.message}}
+        self._note(task, code, None, [], more)
+
+    def _note(self, task: Task, exit_code: int, entry: store.Entry | None, files: list[str], more: dict) -> None:
+        task.exit_code = exit_code
+        self._files += files
+        self._done["done"] += 1
+        self._done["failed"] += exit_code not in (0, 11, 130, 143)
+        cost = None
+        if entry is not None and entry.cost is not None and entry.cost_unit is not None:
+            cost = amounts.Amount(entry.cost, entry.cost_unit).shown
+        provider = task.service.context.connection.provider
+        told = {
+            "id": task.line.id,
+            "line": task.line.number,
+            "ok": exit_code == 0,
+            "exit_code": exit_code,
+            "provider": provider.name,
+            "practice": True if provider.embedded else None,
+            "model": entry.model if entry else task.line.model,
+            "job": entry.key if entry else None,
+            **more,
+            "files": files,
+            "cost": cost,
+        }
+        self._results.note(task.line.id, {name: value for name, value in told.items() if value is not None})
+
+    @staticmethod
+    def _entry_now(task: Task) -> store.Entry | None:
+        if task.entry is None or task.ledger is None:
+            return task.entry
+        try:
+            return task.ledger.find(task.entry.key) or task.entry
+        except store.Unusable:
+            return task.entry  # the result line has told of it
+
+    # -- telling -----------------------------------------------------------------------------------------
+
+    @property
+    def due_at(self) -> float:
+        return self._results.due_at
+
+    def tell(self, now: float) -> None:
+        self._write(lambda: self._results.write_due(now))
+        if now >= self._status_at:
+            self._status_at = now + _STATUS_PAUSE
+            self._console.status(self._status(now))
+
+    def _write(self, write) -> None:
+        try:
+            write()
+        except OSError as problem:
+            raise errors.bad_argument(
+                "--output-dir", f"expected a folder where results.jsonl can be written: {problem.strerror}"
+            ) from None
+
+    def _status(self, now: float) -> str:
+        done, total = self._done["done"], len(self._tasks)
+        elapsed = now - self._began_at
+        words = [f"{done} of {total}", f"{self._running} under way"]
+        if self._done["failed"]:
+            words.append(f"{self._done['failed']} failed")
+        rate = self._done["now"] / elapsed if elapsed > 1 else 0.0
+        if rate:
+            words += [f"{rate * 60:.0f} a minute", f"{_span((total - done) / rate)} left"]
+        words += [str(amount) for amount in self.spent]
+        return "  ".join([_span(elapsed), *words])
+
+    @property
+    def spent(self) -> list[amounts.Amount]:
+        """What the jobs that this command bought have cost, as far as it was told."""
+        return [amounts.Amount(micro, unit) for unit, micro in sorted(self._spent.items())]
+
+    def summary(self) -> tuple[int, dict]:
+        """`(exit code, fields)`; everything that is known is in the file before."""
+        self._write(self._results.write)
+        codes = [task.exit_code for task in self._tasks if task.exit_code is not None]
+        left = len(self._tasks) - len(codes)
+        code = several.gravest([*codes, *([11] if left else [])])
+        counted = several.counted(codes)
+        counted["jobs"] += left
+        counted["unfinished"] += left
+        fields = {
+            **counted,
+            "skipped": self._skipped or None,
+            "spent": [amount.shown for amount in self.spent],
+            "results": self._results.path,
+            "files": self._files,
+        }
+        return code, fields
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,174 @@
+"""What a batch would buy, and whether it may.
+
+Plan     what is left to buy, and what is known of its cost
+made     the Plan of the tasks, by what the ledger knows of them
+check    raises Failure for a plan that may not be carried out; then nothing was sent
+told     the fields of the `plan` event
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...base import amounts, errors
+from ...console import Console
+from .. import standing
+from ..request import CheckedRequest
+from .purchases import DELIVERED, NEW, OPEN, UNDER_WAY, UNKNOWN, Purchases
+from .task import Service, Task
+
+_WORDS = {NEW: "to_buy", DELIVERED: "delivered", UNDER_WAY: "under_way", OPEN: "to_resume", UNKNOWN: "unknown"}
+
+
+@dataclass
+class Costs:
+    """Sums by (unit, source), and of how many jobs nothing is known."""
+
+    sums: dict[tuple[str, str], int] = field(default_factory=dict)
+    unknown: int = 0
+
+    def add(self, price: amounts.Price | None) -> None:
+        if price is None:
+            self.unknown += 1
+            return
+        at = price.amount.unit, price.source
+        self.sums[at] = self.sums.get(at, 0) + price.amount.micro
+
+    @property
+    def shown(self) -> list[dict]:
+        return [{**amounts.Amount(sum_, unit).shown, "source": source} for (unit, source), sum_ in self.sums.items()]
+
+
+@dataclass
+class Plan:
+    """counts  of tasks by what was known of them; `costs` are those of each service's lines that are to be bought"""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    costs: dict[Service, Costs] = field(default_factory=dict)
+
+    @property
+    def to_buy(self) -> int:
+        return self.counts.get("to_buy", 0)
+
+
+def made(tasks: list[Task], purchases: Purchases) -> Plan:
+    """The Plan; lines without parents have their fingerprints after this."""
+    plan = Plan()
+    for task in tasks:
+        if not task.parents:
+            task.fingerprints = purchases.wanted(task).order.fingerprints
+    left = [task for task in tasks if not task.parents]
+    seen: set[Task] = set()
+    while left:
+        able: list[Task] = []
+        for task, known in zip(left, purchases.look(left)):
+            seen.add(task)
+            task.entry = known.entry
+            _count(plan, task, known.word, purchases)
+            if known.word == DELIVERED and known.entry is not None and known.entry.exit_code == 0:
+                able += [child for child in task.children if _has_all(child) and child not in seen]
+        left = list(dict.fromkeys(able))
+        for task in left:
+            task.fingerprints = purchases.wanted(task).order.fingerprints
+    for task in tasks:
+        if task not in seen:
+            _count(plan, task, NEW, purchases)
+    return plan
+
+
+def _has_all(task: Task) -> bool:
+    entries = [parent.entry for parent in task.parents]
+    return all(entry is not None and entry.delivered_at is not None and entry.exit_code == 0 for entry in entries)
+
+
+def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
+    name = _WORDS[word]
+    plan.counts[name] = plan.counts.get(name, 0) + 1
+    if word == NEW:
+        plan.costs.setdefault(task.service, Costs()).add(purchases.price(task, purchases.asked(task)))
+
+
+# -- whether it may ------------------------------------------------------------------------------------
+
+
+def check(console: Console, plan: Plan, max_jobs: int | None, capped: bool, accepts_unknown: bool) -> None:
+    """capped  whether any cap counts"""
+    if plan.to_buy > max(max_jobs or 1, 1):
+        raise errors.Failure(
+            "too_many_jobs",
+            f"this would buy {plan.to_buy} jobs; expected --max-jobs {plan.to_buy} or more"
+            + (f", not {max_jobs}" if max_jobs else ""),
+            "guard",
+            field="--max-jobs",
+            outcome="not_sent",
+            retryable=False,
+            guidance=["See what would be bought, and what is known of its cost, with --dry-run."],
+        )
+    unknown = sum(
+        costs.unknown
+        for service, costs in plan.costs.items()
+        if service.context.connection.provider.plan is None  # one that plans is asked for the price of each
+    )
+    if capped and unknown and not accepts_unknown:
+        raise errors.Failure(
+            "unknown_cost",
+            f"a cap on spending is set, and of {unknown} of {plan.to_buy} jobs it is not known what they cost",
+            "guard",
+            outcome="not_sent",
+            retryable=False,
+            guidance=["Add --accept-unknown-cost to buy them all the same.", "Or buy one first: it tells the price."],
+        )
+    for service, costs in plan.costs.items():
+        _check_balance(console, service, costs)
+
+
+def _check_balance(console: Console, service: Service, costs: Costs) -> None:
+    """What is stated must not be more than is left, where the service tells that; an estimate only warns."""
+    connection = service.context.connection
+    provider = connection.provider
+    if connection.embedded or connection.authorisation is None or provider.balance_path is None or not costs.sums:
+        return
+    found, body = standing.standing(console, connection, provider.balance_path)
+    left = provider.left(body) if found.accepted else None
+    if left is None:
+        return
+    micro = amounts.Amount.of(left["amount"], left["unit"]).micro
+    wanted = {source: sum_ for (unit, source), sum_ in costs.sums.items() if unit == left["unit"]}
+    words = f"{provider.title} has {left['amount']:g} {left['unit']} left, and the plan needs"
+    stated = sum(sum_ for source, sum_ in wanted.items() if source != "estimate")
+    if stated > micro:
+        raise errors.Failure(
+            "balance_too_low",
+            f"{words} {amounts.Amount(stated, left['unit'])}",
+            "insufficient_credits",
+            outcome="not_sent",
+            retryable=False,
+            guidance=["Nothing was bought.", *provider.guidance("insufficient_credits")],
+        )
+    if sum(wanted.values()) > micro:
+        all_of_it = amounts.Amount(sum(wanted.values()), left["unit"])
+        console.warning("balance_low", f"{words} {all_of_it}, as far as earlier jobs tell")
+
+
+def told(requests: list[tuple[CheckedRequest, amounts.Price | None]], counts: dict) -> dict:
+    """The fields of the `plan` of a batch that is not run."""
+    costs = Costs()
+    groups: dict[tuple, dict] = {}
+    warnings: dict[str, None] = {}
+    for asked, price in requests:
+        costs.add(price)
+        group = groups.setdefault(
+            (asked.provider.name, asked.model), {"provider": asked.provider.name, "model": asked.model, "jobs": 0}
+        )
+        group["jobs"] += 1
+        warnings.update(dict.fromkeys(words for _, words in asked.warnings))
+    checked = all(asked.is_checked for asked, _ in requests)
+    return {
+        "jobs": len(requests),
+        **counts,
+        "models": list(groups.values()),
+        "validation": {"checked": checked, "warnings": list(warnings)},
+        "cost": costs.shown,
+        "cost_unknown": costs.unknown or None,
+        "effect": "no_spend",
+    }

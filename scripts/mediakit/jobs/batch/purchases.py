@@ -1,0 +1,168 @@
+"""What the ledger knows of the lines, and what is claimed for them.
+
+Purchases  of one batch
+Known      what became of a line before
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...base import amounts, errors, times
+from ...ledger import entries, fallbacks, store
+from .. import price, purchase
+from ..price import Spending
+from ..request import CheckedRequest
+from .requests import Requests
+from .task import Task
+
+# What a look can come to.
+NEW, DELIVERED, UNDER_WAY, OPEN, UNKNOWN = "new", "delivered", "under_way", "open", "unknown"
+
+
+@dataclass(frozen=True)
+class Known:
+    """`word` is one of the above; `entry` is the job that it is about, in `ledger`."""
+
+    word: str
+    entry: store.Entry | None = None
+    ledger: store.Ledger | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A line that is to be bought: what is asked for, and the order of it."""
+
+    asked: CheckedRequest
+    order: store.Order
+    sent_with: dict
+
+
+class Purchases:
+    """The purchases of one batch.
+
+    name      of the batch: a line is the same purchase again under the same name and id
+    spending  of each line; its `intent` is the batch's own business
+    whole     the cap of the whole batch, where there is one
+
+    wanted    what a line comes to by now
+    look      what became of lines before; nothing is written
+    claim     the ledger's decision about lines that are to be bought
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        ledgers: fallbacks.Ledgers,
+        name: str,
+        spending: Spending,
+        whole: amounts.Amount | None,
+    ):
+        self._requests = requests
+        self._ledgers = ledgers
+        self._prefix = f"batch {name} "
+        self._spending = spending
+        self._whole = whole
+        self._prices: dict[tuple, amounts.Price | None] = {}
+        self._began = times.process_start()
+
+    def wanted(self, task: Task) -> Wanted:
+        """Raises Failure, for a line whose inputs have changed since it was checked, say."""
+        asked = self._requests.check(task.line, self._jobs(task))
+        spending = replace(self._spending, intent=self._prefix + task.line.id)
+        beside = price.sent_with(spending, asked)
+        context = task.service.context
+        order = purchase.orders_of(context, asked, spending, [beside], self.price(task, asked))[0]
+        return Wanted(asked, order, beside)
+
+    def asked(self, task: Task) -> CheckedRequest:
+        """What a line asks for, with its parents' jobs where they have any; raises Failure."""
+        return self._requests.check(task.line, None if task.missing else self._jobs(task))
+
+    @staticmethod
+    def _jobs(task: Task) -> dict[str, str]:
+        return {parent.line.id: parent.entry.key for parent in task.parents if parent.entry}
+
+    def price(self, task: Task, asked: CheckedRequest) -> amounts.Price | None:
+        """What it costs; what earlier jobs tell of a model is looked up once, and again when one was billed."""
+        stated = price.price_of(None, asked)
+        if stated:
+            return stated
+        at = asked.provider.name, asked.model, str(asked.fields.get(asked.route.count))
+        if at not in self._prices:
+            self._prices[at] = price.price_of(self._ledgers, asked)
+        return self._prices[at]
+
+    def billed(self) -> None:
+        """A job was billed: a price that was not known may be by now."""
+        self._prices = {at: known for at, known in self._prices.items() if known is not None}
+
+    # -- looking -------------------------------------------------------------------------------------
+
+    def look(self, tasks: list[Task]) -> list[Known]:
+        """For each line what became of it; lines whose `fingerprints` are not known yet are new."""
+        wanted = [fingerprint for task in tasks for fingerprint in task.fingerprints]
+        found: dict[str, list[tuple[store.Entry, store.Ledger]]] = {}
+        if not self._spending.allow_duplicate:
+            try:
+                for ledger in self._ledgers.opened():
+                    for entry in ledger.of_fingerprints(wanted):
+                        found.setdefault(entry.fingerprint, []).append((entry, ledger))
+            except store.Unusable as problem:
+                raise entries.unusable(problem) from None
+        return [self._known([one for name in task.fingerprints for one in found.get(name, ())]) for task in tasks]
+
+    def _known(self, found: list[tuple[store.Entry, store.Ledger]]) -> Known:
+        live = [(entry, ledger) for entry, ledger in found if not entry.closed]
+        for entry, ledger in live:
+            if entry.delivered_at is not None:
+                return Known(DELIVERED, entry, ledger)
+        for entry, ledger in live:
+            outcome = ledger.outcome_of(entry)
+            if outcome == "under_way" or (outcome in ("accepted", "unknown") and ledger.has_owner(entry)):
+                return Known(UNDER_WAY, entry, ledger)
+            if outcome == "accepted":
+                return Known(OPEN, entry, ledger)
+            if outcome == "unknown" and not self._spending.retry_unknown:
+                return Known(UNKNOWN, entry, ledger)
+        return Known(NEW)
+
+    # -- claiming ------------------------------------------------------------------------------------
+
+    def claim(self, tasks: list[Task], wanted: list[Wanted]) -> list[purchase.Claim | errors.Failure]:
+        """For each line of one service what the ledger decides, or why it may not be bought."""
+        try:
+            return [*self._claimed(tasks, wanted)]
+        except errors.Failure as failure:
+            if len(tasks) == 1:
+                return [failure]
+        half = len(tasks) // 2
+        return self.claim(tasks[:half], wanted[:half]) + self.claim(tasks[half:], wanted[half:])
+
+    def _claimed(self, tasks: list[Task], wanted: list[Wanted]) -> list[purchase.Claim]:
+        connection, spending = tasks[0].service.context.connection, self._spending
+        decisions = self._ledgers.claim(
+            [one.order for one in wanted],
+            self._caps(wanted[0].asked),
+            0.0,
+            key=connection.account,
+            began=self._began,
+            allow_duplicate=spending.allow_duplicate,
+            retry_unknown=spending.retry_unknown,
+            accept_unknown_cost=spending.accept_unknown_cost,
+        )
+        return [purchase.Claim(decision, one.sent_with) for decision, one in zip(decisions, wanted)]
+
+    def _caps(self, asked: CheckedRequest) -> list[amounts.Cap]:
+        caps = [cap._replace(name="--max-spend-job") if cap.window == 0 else cap
+                for cap in purchase.caps_of(asked, self._spending)]  # fmt: skip
+        if self._whole is not None:
+            whole = amounts.in_unit(self._whole, asked.provider.unit, asked.provider.units)
+            caps.append(amounts.Cap(whole, None, "--max-spend", self._prefix))
+        return caps
+
+    @property
+    def has_caps(self) -> bool:
+        from ...ledger import spending
+
+        return self._whole is not None or self._spending.max_spend is not None or bool(spending.standing_caps())

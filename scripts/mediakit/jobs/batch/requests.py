@@ -1,0 +1,110 @@
+"""A line as a request that was checked.
+
+Defaults  what the flags say for every line that does not say it itself
+Requests  makes the requests of lines
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...base import errors
+from ...contracts import callbacks
+from ...services import payloads
+from .. import request
+from ..connection import ConnectionFlags, provider_of
+from ..lifecycle import WaitPolicy
+from ..request import CheckedRequest, CreateRequest
+from .lines import Line, Problem
+
+# Stands for the job of a line that has none yet, while the lines are checked.
+_ANY_JOB = "job_" + "0" * 16
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the flags say for every line that does not say it itself."""
+
+    content: payloads.Content
+    model: str | None = None
+    task: str | None = None
+    implies: str | None = None
+
+
+class Requests:
+    """Makes the requests of lines.
+
+    check     the CheckedRequest of a line; raises Failure
+    problems  what a Failure of it means, as Problems
+    """
+
+    def __init__(self, defaults: Defaults, flags: ConnectionFlags, policy: WaitPolicy):
+        self._defaults = defaults
+        self._flags = flags
+        self._policy = policy
+        self._chosen: str | None = None
+
+    def check(self, line: Line, jobs: dict[str, str] | None = None) -> CheckedRequest:
+        """jobs  the keys of the jobs that made what it takes, by the ids of their lines; None before there are any"""
+        flags = self.flags_of(line)
+        asked = request.check(self._wanted(line, jobs), flags, self._policy)
+        self._refuse_orders(line, asked)
+        return asked
+
+    def flags_of(self, line: Line) -> ConnectionFlags:
+        """The connection of a line: what the flags say about an address is about the service of the flags."""
+        named = line.provider or self._flags.provider or self._defaults.implies or self._found()
+        if named == (self._flags.provider or self._defaults.implies or named):
+            return replace(self._flags, provider=named)
+        return ConnectionFlags(
+            provider=named,
+            trust_dotenv=self._flags.trust_dotenv,
+            trace=self._flags.trace,
+            transport=self._flags.transport if provider_of(ConnectionFlags(), named).cli else "auto",
+        )
+
+    def _found(self) -> str:
+        """The one service whose key is found, looked for once."""
+        if self._chosen is None:
+            self._chosen = request.service_of(CreateRequest(self._defaults.content), self._flags)
+        return self._chosen
+
+    def _wanted(self, line: Line, jobs: dict[str, str] | None) -> CreateRequest:
+        default = self._defaults.content
+        own = {name for name, _ in line.inputs}
+        jobs = jobs if jobs is not None else dict.fromkeys(line.parents, _ANY_JOB)
+        says_words = line.prompt is not None or line.payload is not None
+        content = payloads.Content(
+            payload=default.payload if line.payload is None else line.payload,
+            prompt=line.prompt if says_words else default.prompt,
+            parameters={**default.parameters, **line.params},
+            inputs=(*(one for one in default.inputs if one[0] not in own), *line.inputs_with(jobs)),
+            validates=default.validates,
+        )
+        if line.model or line.task:
+            return CreateRequest(content, line.model, line.task)
+        return CreateRequest(content, self._defaults.model, self._defaults.task)
+
+    def _refuse_orders(self, line: Line, asked: CheckedRequest) -> None:
+        """A line can come from anybody: it asks for results, and neither says where the service is to tell of them nor
+        accepts costs in the user's name."""
+        given = {**(line.payload or {}), **line.params}
+        if not given:
+            return
+        contract = payloads.contract_of(asked.provider, asked.model, asked.path)
+        called = callbacks.without(given, contract)[1]
+        consent = (asked.provider.guard or {}).get("accept_unknown_field")
+        refused = [*called, *([f"/{consent}"] if consent in given else [])]
+        if refused:
+            raise errors.bad_argument(refused[0][1:], "expected as a flag, for every line: a line cannot say this")
+
+    @staticmethod
+    def problems(line: Line, failure: errors.Failure) -> list[Problem]:
+        found = failure.fields.get("problems") or []
+        if not found:
+            return [Problem(line.number, failure.message, line.id)]
+        return [
+            Problem(line.number, problem["message"], line.id, problem["path"].lstrip("/") or None)
+            for problem in found[:_MOST_PROBLEMS]
+        ]

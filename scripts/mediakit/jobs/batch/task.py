@@ -1,0 +1,102 @@
+"""One line on its way: its state, its job, its result.
+
+Task     the line
+Service  what all lines of one service share
+Port     where the threads of a line's job report
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...base.inbox import Inbox
+from ...ledger import store
+from .. import uploads
+from ..context import Context
+from ..job import Job
+from ..purchase import Claim
+from ..request import CheckedRequest
+from .lines import Line
+from .pace import Pace
+from .part import Part
+
+# What a line is doing.
+WAITING = "waiting"  # for the lines whose outputs it takes
+READY = "ready"
+CLAIMED = "claimed"  # its intent is in the ledger; nothing was sent
+RUNNING = "running"
+ELSEWHERE = "elsewhere"  # another process is at it
+DONE = "done"
+
+
+class Service:
+    """What all lines of one service share.
+
+    running     the tasks that have a job under way
+    submitting  those of them whose create is out
+    asking      how many requests are out
+    halted_by   the task whose unknown outcome stops new submits; None where none does
+    """
+
+    def __init__(self, context: Context, pace: Pace):
+        self.context = context
+        self.pace = pace
+        self.running: set[Task] = set()
+        self.submitting: set[Task] = set()
+        self.unsettled: set[Task] = set()
+        self.asking = 0
+        self.halted_by: Task | None = None
+
+    @property
+    def name(self) -> str:
+        return self.context.connection.provider.name
+
+
+class Task:
+    """One line.
+
+    parents  the lines whose outputs it takes; `missing` of them are not delivered yet
+    fingerprints  of its purchase; none while its parents have no jobs
+    entry    its entry in the ledger, as it was when it was looked at, and the ledger
+    claim    what the ledger has decided, while nothing was sent; then `asked` is what is bought, `sent` with its inputs
+    part     its console
+    asking   how many requests of it are out
+    is_bought    whether this command has sent its create
+    is_due       it waits to be stepped until its service bears it
+    is_put_back  it bought nothing, and is to be tried again; `tried_from` is when that began
+    exit_code    how it ended
+    """
+
+    def __init__(self, line: Line, service: Service):
+        self.line = line
+        self.service = service
+        self.state = WAITING if line.parents else READY
+        self.entry: store.Entry | None = None
+        self.ledger: store.Ledger | None = None
+        self.claim: Claim | None = None
+        self.asked: CheckedRequest | None = None
+        self.sent: uploads.Ready | None = None
+        self.job: Job | None = None
+        self.part: Part | None = None
+        self.fingerprints: tuple[str, ...] = ()
+        self.parents: list[Task] = []
+        self.children: list[Task] = []
+        self.missing = len(line.parents)
+        self.asking = 0
+        self.exit_code: int | None = None
+        self.is_bought = False
+        self.is_due = False
+        self.is_told_to_stop = False
+        self.is_put_back = False
+        self.tried_from: float | None = None
+
+
+@dataclass(frozen=True)
+class Port:
+    """Puts what a job's threads report, with whose it is, where all jobs' threads report."""
+
+    shared: Inbox
+    task: Task
+
+    def put(self, message) -> None:
+        self.shared.put((self.task, message))
