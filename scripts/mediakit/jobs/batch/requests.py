@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...base import errors
-from ...contracts import callbacks
 from ...services import payloads
 from .. import request
 from ..connection import ConnectionFlags, provider_of
@@ -93,9 +92,8 @@ class Requests:
         if not given:
             return
         contract = payloads.contract_of(asked.provider, asked.model, asked.path)
-        called = callbacks.without(given, contract)[1]
-        consent = (asked.provider.guard or {}).get("accept_unknown_field")
-        refused = [*called, *([f"/{consent}"] if consent in given else [])]
+        said = payloads.Content(payload=given, of_others=True)
+        refused = payloads.without_consents(said, asked.provider, contract)[1]
         if refused:
             raise errors.bad_argument(refused[0][1:], "expected as a flag, for every line: a line cannot say this")
 
