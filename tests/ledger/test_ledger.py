@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from conftest import ROOT, SCRIPTS
 from ledger_orders import buy, order, words
 from mediakit.base import amounts, errors, times
-from mediakit.ledger import database, locks, spending, store
+from mediakit.ledger import database, locks, store
 
 CREDITS = amounts.Amount.of(12, "credits")
 
@@ -348,25 +348,9 @@ def test_an_id_is_looked_for_at_the_service_that_is_named(ledger):
     assert ledger.find(jobs[0].entry.key, "other") is None
 
 
-# payload of the job that cost 12 credits, what is asked for now -> the estimate
-ESTIMATES = [
-    ("{}", None, 12),
-    ("{}", 1, 12),
-    ("{}", 4, 48),
-    ('{"n": 4}', None, 12),
-    ('{"n": 4}', 1, 3),
-    ('{"n": 4}', 8, 24),
-    ('{"n": 5}', 1, 2.4),
-    ('{"n": 0}', 2, 24),
-    ('{"n": "4"}', 2, 24),
-    (None, 2, 24),
-    ("{}", "4", 12),
-    ("{}", True, 12),
-]
-
-
-@pytest.mark.parametrize("payload, count, credits", ESTIMATES)
-def test_an_estimate_is_for_as_many_results_as_are_asked_for(ledger, payload, count, credits):
-    bought = buy(ledger, order(payload=payload))[0]
-    ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
-    assert spending.estimate(ledger.bills("service", "m"), "n", count).amount == amounts.Amount.of(credits, "credits")
+def test_the_bills_of_a_model_tell_what_was_asked_for_where_it_was_kept(ledger):
+    for asked, payload in (("first", None), ("second", '{"n": 4}')):
+        bought = buy(ledger, order(asked, payload=payload))[0]
+        ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
+    assert ledger.bills("service", "m") == [(CREDITS, {"n": 4}), (CREDITS, None)]
+    assert ledger.bills("service", "another") == ledger.bills("another", "m") == []

@@ -256,6 +256,15 @@ def test_a_cap_is_kept_across_commands_by_what_was_measured(scripts, sandbox):
     assert (third.code, third.result["error"]) == (27, "spend_cap") and posts(sandbox) == 2
 
 
+@pytest.mark.parametrize("env, cap", [({}, ("--max-spend", "15credits")), ({"AI_MEDIA_MAX_SPEND": "100credits"}, ())])
+def test_an_estimate_of_one_result_lets_no_larger_job_through_a_cap(scripts, sandbox, env, cap):
+    assert scripts.run(*flags(sandbox)).code == 0
+    for larger in ("num_images=12", "n=5", "resolution=4K", 'parameters={"n": 12}'):
+        run = scripts.run(*flags(sandbox, "--no-validate", "--param", larger, *cap), env=env)
+        assert (run.code, run.result["error"], posts(sandbox)) == (27, "unknown_cost", 1), (larger, run.events)
+    assert scripts.run(*flags(sandbox, "--param", "aspect_ratio=1:1", *cap), env=env).code == 0 and posts(sandbox) == 2
+
+
 def test_ten_commands_at_once_do_not_overdraw_a_cap(scripts, sandbox):
     assert scripts.run(*flags(sandbox)).code == 0
     env = {"AI_MEDIA_MAX_SPEND": "40credits"}

@@ -9,6 +9,7 @@ sent_with     what is sent beside the payload: the idempotency key, the service'
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -16,13 +17,9 @@ from dataclasses import dataclass
 from ..base import amounts, errors
 from ..http.answers import Answer, Lost
 from ..ledger import fallbacks, spending
-from ..services import catalogue, providers
+from ..services import catalogue, costs, providers
 from .connection import Connection
 from .request import CheckedRequest
-
-TYPE_CHECKING = False  # as typing has it, which takes long to import
-if TYPE_CHECKING:
-    pass
 
 PLAN_TIMEOUT = 60.0
 
@@ -48,16 +45,27 @@ class Spending:
 
 def price_of(ledgers: fallbacks.Ledgers | None, asked: CheckedRequest) -> amounts.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
-    provider = asked.provider
+    provider, found = asked.provider, settings(asked)
     entry = catalogue.entry(provider.speaks, asked.model)
     if entry:
         charges = catalogue.document(provider.speaks).get("charges")
-        stated = spending.catalogue_price(entry, {**asked.payload, **asked.fields}, asked.route.count, charges)
+        stated = spending.catalogue_price(entry, found, asked.route, charges)
         if stated:
             return stated
-    count = asked.fields.get(asked.route.count, asked.payload.get(asked.route.count))
     bills = ledgers.bills(provider.name, asked.model) if ledgers else []
-    return spending.estimate(bills, asked.route.count, count)
+    return spending.estimate(
+        ((cost, None if payload is None else settings(asked, payload)) for cost, payload in bills), found
+    )
+
+
+def settings(asked: CheckedRequest, payload: dict | None = None) -> dict[str, costs.Setting]:
+    """The fields of a request that change what it costs; of another payload for the same model where one is given."""
+    provider = asked.provider
+    rules = provider.idempotency or {}, provider.plan or {}, provider.guard or {}
+    free = frozenset(rule[word] for rule in rules for word in ("field", "accept_unknown_field") if word in rule)
+    tasks = [asked.task] if asked.task else catalogue.entry(provider.speaks, asked.model).get("tasks", [])
+    known = costs.Asked(asked.route, asked.rows, frozenset(tasks), free)
+    return costs.settings(asked.noted if payload is None else payload, known)
 
 
 def planned_price(connection: Connection, asked: CheckedRequest, deadline: float) -> amounts.Price | None:
@@ -84,32 +92,39 @@ def service_plan(connection: Connection, asked: CheckedRequest, guards: dict, de
     return connection.ask(asked.path, min(PLAN_TIMEOUT, left / 2), body)  # the rest is for the job
 
 
-def sent_with(spending: Spending, asked: CheckedRequest) -> dict:
+def sent_with(wanted: Spending, asked: CheckedRequest) -> dict:
     """What is sent beside the payload: its idempotency key, a new one where it has none, and the service's own guard."""
     found: dict[str, object] = {}
     rules = asked.provider.idempotency
     if rules is not None:
         field = rules["field"]
         found[field] = asked.payload.get(field) or f"ai-media-{secrets.token_hex(12)}"
-    return {**found, **guards(spending, asked)}
+    return {**found, **guards(wanted, asked)}
 
 
-def guards(spending: Spending, asked: CheckedRequest) -> dict:
+def guards(wanted: Spending, asked: CheckedRequest) -> dict:
     """--max-spend and --accept-unknown-cost in the service's own words, where it has them; raises Failure 2."""
     provider = asked.provider
     found: dict[str, object] = {}
     guard = provider.guard
     if guard is None:
         return found
-    if spending.max_spend is not None:
-        cap = amounts.in_unit(spending.max_spend, provider.unit, provider.units)
+    if wanted.max_spend is not None:
+        cap = amounts.in_unit(wanted.max_spend, provider.unit, provider.units)
         if cap.unit == guard["unit"]:
-            outputs = asked.payload.get(asked.route.count, 1) if guard["per"] == "output" else 1
-            if not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1:
-                raise errors.bad_argument(asked.route.count, "expected a whole number from 1 on")
+            outputs = _outputs(asked) if guard["per"] == "output" else 1
             limit, own = cap.micro // outputs / amounts.MICRO, asked.payload.get(guard["field"])
             is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
             found[guard["field"]] = own if is_stricter else limit
-    if spending.accept_unknown_cost and "accept_unknown_field" in guard:
+    if wanted.accept_unknown_cost and "accept_unknown_field" in guard:
         found[guard["accept_unknown_field"]] = True
     return found
+
+
+def _outputs(asked: CheckedRequest) -> int:
+    """How many results are asked for, where the service counts them; raises Failure 2 for what is no number of them."""
+    found = settings(asked)
+    counted = [found[pointer].value for pointer in costs.counting(found, asked.route)]
+    if not all(map(spending.is_count, counted)):
+        raise errors.bad_argument(asked.route.count, "expected a whole number from 1 on")
+    return math.prod(map(int, counted))

@@ -57,6 +57,7 @@ class CheckedRequest:
     route        the way to create that is taken
     task         what is made, where that is known
     shapes       stand-in -> the object that a file is sent as
+    rows         the fields of the contract, as contracts.Operation.fields gives them
     """
 
     provider: providers.Provider
@@ -70,6 +71,7 @@ class CheckedRequest:
     route: Route = ANY_ROUTE
     task: str | None = None
     shapes: dict = field(default_factory=dict)
+    rows: tuple[dict, ...] = ()
 
     @property
     def shaped(self) -> dict:
@@ -158,6 +160,7 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
     return CheckedRequest(
         provider, target.model, target.path, target.streams, built.payload, tuple(warnings), built.attachments,
         content.validates and contract is not None, target.route, target.task, built.shapes,
+        tuple(contract.fields()) if contract else (),
     )  # fmt: skip
 
 

@@ -3,14 +3,19 @@
 standing_caps    the caps that count for every command of this user
 catalogue_price  what one request costs, where a source states it
 estimate         what it costs as far as earlier jobs tell
+is_count         whether a value counts results
 """
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 
 from ..base import amounts
+from ..services import costs
+from ..services.descriptor import Route
 
 
 def standing_caps() -> list[amounts.Cap]:
@@ -22,21 +27,28 @@ def standing_caps() -> list[amounts.Cap]:
     return amounts.parse_caps(name, text)
 
 
-def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", charges=None) -> amounts.Price | None:
-    """What a catalogue's entry states for this payload; None where it depends on something that is not told.
+def catalogue_price(
+    entry: dict | None, found: dict[str, costs.Setting], route: Route, charges=None
+) -> amounts.Price | None:
+    """What a catalogue's entry states for a request; None where a field that changes the cost is not in the price.
 
-    count_field  the field that says how many results are asked for
-    charges      basis of a price -> how the service makes its charge of it: `{unit, step, margin}`
+    found    the request's costs.settings
+    route    says in which field results are counted
+    charges  basis of a price -> how the service makes its charge of it: `{unit, step, margin}`
     """
     price = (entry or {}).get("price")
-    if not price:
+    per = (price or {}).get("per", "output")
+    if not price or per not in ("second", "image", "output"):
         return None
-    outputs = payload.get(count_field, 1)
-    count = {"second": payload.get("duration"), "image": outputs, "output": outputs}.get(price.get("per", "output"))
-    if not isinstance(count, (int, float)) or isinstance(count, bool) or count <= 0:
+    counted = costs.counting(found, route)
+    seconds = [pointer for pointer in found if per == "second" and costs.is_seconds(pointer)]
+    if len(counted) > 1 or len(seconds) != (per == "second") or costs.outside(found, [*counted, *seconds]):
         return None
+    numbers = [found[pointer].value for pointer in (*counted, *seconds)]
+    if not all(map(_is_number, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):
+        return None
+    total = Decimal(str(price["amount"])) * math.prod(Decimal(str(number)) for number in numbers)
     charge = (charges or {}).get(price.get("basis"))
-    total = Decimal(str(price["amount"])) * Decimal(str(count))
     if charge is None:
         return amounts.Price(amounts.Amount.of(total, price["unit"]), "catalogue")
     if charge["unit"] != price["unit"]:
@@ -48,22 +60,21 @@ def catalogue_price(entry: dict | None, payload: dict, count_field: str = "n", c
 
 
 def estimate(
-    bills: list[tuple[amounts.Amount, dict | None]], count_field: str = "n", count=None
+    bills: Iterable[tuple[amounts.Amount, dict[str, costs.Setting] | None]], found: dict
 ) -> amounts.Price | None:
-    """The most that one of a model's latest jobs has cost, said to be an estimate; None without any.
+    """The most that one of a model's latest jobs with the same settings has cost, said to be an estimate; None without any.
 
-    bills  what they have cost and what they asked for, newest first
-    count  how many results are asked for in `count_field`; a job of which that is not known counts as one result
+    bills  what they have cost and their costs.settings, newest first; None where those were not kept
+    found  the settings of what is asked for
     """
-    if not bills:
-        return None
-    alike = [(amount, payload or {}) for amount, payload in bills if amount.unit == bills[0][0].unit]
-    past = [amount for amount, _ in alike]
-    if _is_count(count):
-        counts = [payload.get(count_field) for _, payload in alike]
-        past = [amount.times(Decimal(count) / (its if _is_count(its) else 1)) for amount, its in zip(past, counts)]
-    return amounts.Price(max(past), "estimate")
+    alike = [cost for cost, before in bills if before is not None and costs.are_covered(found, before)]
+    return amounts.Price(max(cost for cost in alike if cost.unit == alike[0].unit), "estimate") if alike else None
 
 
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def is_count(value) -> bool:
+    """Whether so many results can be asked for."""
+    return _is_number(value) and value == int(value)

@@ -28,7 +28,7 @@ from .rows import Decision, Entry, Order, as_json
 __all__ = ["Decision", "Entry", "Ledger", "Order", "Unusable", "as_json"]
 
 # Newest first, an estimate of a model's price looks at so many of its jobs.
-PAST_JOBS = 20
+PAST_JOBS = 100
 # The newest jobs, as many as a claim looks at one by one.
 _LOOKED_AT = 50_000
 # So many values one statement takes in every SQLite.

@@ -1,0 +1,196 @@
+"""Which fields of a request change what it costs. Pure.
+
+A field counts unless it is known to cost nothing: a name that nobody here has heard of may be anything.
+
+settings     every field of a request that changes its cost, with its value, also where the contract's default holds
+counting     those of them in which the service counts results
+is_seconds   whether one of them says how long a result is to be
+outside      those that a price does not count
+are_covered  whether one request costs no more than another by its settings
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ..base import canonical
+from ..base.pointer import escaped
+from ..media import inputs
+from .descriptor import Route
+
+_THINGS = (
+    "(image|picture|photo|video|clip|output|result|sample|variant|variation|generation|candidate|artifact|asset|audio"
+    "|song|track|completion|prediction)s?"
+)
+# How many results are asked for, in any spelling; names are compared without case and separators.
+_COUNTS = re.compile(
+    rf"n|count|quantity|copies|batch(size|count|number)?|(num|number|max|total|n)(of)?{_THINGS}|{_THINGS}(count|number|num)"
+    rf"|{_THINGS}per(prompt|request)"
+)
+SECONDS = ("duration", "seconds", "durationseconds", "durations", "lengthseconds", "videolength")
+# What is made differs, not how much of it. Nothing here makes more, larger, longer or finer results.
+_FREE = frozenset(
+    """
+    seed negativeprompt textnegativeprompt language languagecode languages color colors colorpalette background
+    backgroundcolor
+    guidance guidancescale cfg cfgscale temperature topp topk strength promptstrength imageguidancescale
+    stability similarityboost usespeakerboost exaggeration
+    enablesafetychecker enableoutputsafetychecker disablesafetychecker safetytolerance safetysettings safetyidentifier
+    moderation contentmoderation watermark
+    syncmode webhook webhookurl webhookeventsfilter webhookconfig callbackurl user enduserid labels intent metadata
+    """.split()
+)
+# Words, of which only speech is charged by their number.
+_WORDS = frozenset("prompt prompttext positiveprompt systemprompt instructions systeminstruction".split())
+_SPOKEN = frozenset("text script transcript lyrics ssml inputtext nexttext previoustext".split())
+_SHAPES = frozenset(("aspectratio", "ratio", "targetaspectratio"))
+_SHAPE = re.compile(r"\d{1,2}:\d{1,2}|auto|square|portrait|landscape", re.I)
+_FORMATS = frozenset(("outputformat", "format", "fileformat", "responseformat"))
+_FORMAT = re.compile(r"png|jpe?g|webp|mp3|wav|flac|opus|ogg|mp4|webm|glb|url|b64_json", re.I)
+_PICTURE = re.compile(
+    r"(.*(image|img|frame|mask|photo|picture|reference))s?(urls?|uris?|inputs?|assetids?|ids?)?|inputassetid|image\[\]"
+)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
+# What these tasks do is measured by the file that they begin with, and what that one does by the words.
+_MEASURED_BY_FILE = frozenset(("upscale", "rmbg", "v2v", "stt", "sts"))
+_MEASURED_BY_WORDS = frozenset(("tts",))
+
+
+class Setting(NamedTuple):
+    """One field that changes the cost.
+
+    value     as given, else the contract's default; of words that are charged, how many characters they have
+    is_usual  whether it is what holds where nothing is given
+    at_most   whether less of it costs no more
+    """
+
+    value: Any
+    is_usual: bool = False
+    at_most: bool = False
+
+
+class Asked(NamedTuple):
+    """What is known of a request besides its fields.
+
+    rows   the contract's fields, as contracts.Operation.fields gives them; empty where there is no contract
+    tasks  what may be made; empty where nobody knows
+    free   fields at the top that the service's descriptor says do not cost anything
+    """
+
+    route: Route
+    rows: Iterable[dict] = ()
+    tasks: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
+
+
+def settings(payload: dict, asked: Asked) -> dict[str, Setting]:
+    """Pointer -> the Setting of each field that changes the cost; files as the ledger's notes, addresses or stand-ins."""
+    return dict(_walk(payload, list(asked.rows), "", asked))
+
+
+def _walk(given: dict, rows: list[dict], at: str, asked: Asked) -> Iterator[tuple[str, Setting]]:
+    known = {row["name"]: row for row in rows if row["name"] != "*"}
+    for name in dict.fromkeys((*known, *given)):
+        pointer, row = f"{at}/{escaped(str(name))}", known.get(name, {})
+        if not (at == "" and name in asked.free) and pointer != asked.route.model:
+            yield from _field(name, given.get(name), row, pointer, asked)
+
+
+def _field(name: str, value: Any, row: dict, pointer: str, asked: Asked) -> Iterator[tuple[str, Setting]]:
+    usual = _usual(row, pointer, asked.route)
+    nested = row.get("fields") or []
+    is_object = nested and not str(row.get("type", "")).startswith("array")
+    if value is None and is_object:
+        value = {}
+    if value is None:
+        value = usual
+    plain = re.sub(r"[^a-z0-9\[\]]", "", name.lower())
+    if value is None or _is_free(plain, value, pointer, asked):
+        return
+    if isinstance(value, str) and (plain in _SPOKEN or plain in _WORDS or pointer in asked.route.prompt):
+        yield pointer, Setting(len(value), at_most=True)
+    elif _is_picture(plain, value, asked):
+        number = len(value) if isinstance(value, list) else 1
+        yield pointer, Setting(number, is_usual=number == 1, at_most=True)
+    elif isinstance(value, dict) and inputs.identity_of(value) is None:
+        yield from _walk(value, nested, pointer, asked)
+    elif isinstance(value, list) and any(isinstance(item, dict) and inputs.identity_of(item) is None for item in value):
+        yield pointer, Setting(len(value))
+        for number, item in enumerate(value):
+            if isinstance(item, dict):
+                yield from _walk(item, nested, f"{pointer}/{number}", asked)
+    else:
+        yield pointer, Setting(value, usual is not None and canonical.value(value) == canonical.value(usual))
+
+
+def _usual(row: dict, pointer: str, route: Route) -> Any:
+    """What a field is where nobody says anything else: by the descriptor, by the contract, or for want of a choice."""
+    if pointer in route.constants:
+        return route.constants[pointer]
+    below = f"{route.fields}/"
+    if pointer.startswith(below) and pointer[len(below) :] in route.defaults:
+        return route.defaults[pointer[len(below) :]]
+    allowed = row.get("allowed_values", ())
+    return row.get("default", allowed[0] if len(allowed) == 1 else None)
+
+
+def _is_free(plain: str, value: Any, pointer: str, asked: Asked) -> bool:
+    if plain in _FREE:
+        return True
+    if plain in _WORDS or pointer in asked.route.prompt:
+        return bool(asked.tasks) and not asked.tasks & _MEASURED_BY_WORDS
+    known = (plain in _SHAPES, _SHAPE), (plain in _FORMATS, _FORMAT)
+    return isinstance(value, str) and any(named and form.fullmatch(value) for named, form in known)
+
+
+def _is_picture(plain: str, value: Any, asked: Asked) -> bool:
+    """Whether it is one picture or several; which ones, costs nothing where they are only begun with."""
+    if not asked.tasks or asked.tasks & _MEASURED_BY_FILE or not _PICTURE.fullmatch(plain):
+        return False
+    several = value if isinstance(value, list) else [value]
+    return all(_ADDRESS.match(one) if isinstance(one, str) else inputs.identity_of(one) is not None for one in several)
+
+
+# -- what a price counts ------------------------------------------------------------------------------
+
+
+def _is_count(pointer: str) -> bool:
+    return _COUNTS.fullmatch(_plain_name(pointer)) is not None
+
+
+def is_seconds(pointer: str) -> bool:
+    """Whether a field says how long a result is to be."""
+    return _plain_name(pointer) in SECONDS
+
+
+def _plain_name(pointer: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", pointer.rpartition("/")[2].lower())
+
+
+def outside(found: dict[str, Setting], counted: Iterable[str]) -> list[str]:
+    """The fields that change the cost and that a price of one usual result, times `counted`, does not count."""
+    changed = []
+    for pointer, setting in found.items():
+        # That four are usual is no price of four.
+        is_one = setting.value == 1 and not isinstance(setting.value, bool)
+        if pointer not in counted and not (is_one if _is_count(pointer) else setting.is_usual):
+            changed.append(pointer)
+    return changed
+
+
+def counting(found: dict[str, Setting], route: Route) -> list[str]:
+    """The fields in which a service counts results by its descriptor: none, one, or two that multiply."""
+    return [at for at in dict.fromkeys((f"/{route.count}", f"{route.fields}/{route.count}")) if at in found]
+
+
+def are_covered(wanted: dict[str, Setting], before: dict[str, Setting]) -> bool:
+    """Whether `wanted` costs no more than `before` as far as fields tell: all equal, and no more of what is measured."""
+    return wanted.keys() == before.keys() and all(_is_covered(wanted[at], before[at]) for at in wanted)
+
+
+def _is_covered(one: Setting, other: Setting) -> bool:
+    if one.at_most and other.at_most:
+        return one.value <= other.value
+    return canonical.value(one.value) == canonical.value(other.value)
