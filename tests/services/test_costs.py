@@ -101,6 +101,22 @@ def test_a_price_counts_results_by_the_contracts_default_too(payload, rows, pric
     assert catalogue(payload, rows=rows) == price
 
 
+@pytest.mark.parametrize(
+    "payload, price",
+    [
+        ({"size": "4K"}, 5),
+        ({"size": "4K", "quality": "high"}, None),
+        ({"images": 2}, None),
+        ({"size": "4K", "n": 2}, 10),
+    ],
+    ids=str,
+)
+def test_the_largest_of_a_range_counts_what_the_contract_lets_one_ask_for(payload, price):
+    ranged = {"price": {**IMAGE["price"], "least": 1}}
+    assert catalogue(payload, ranged, rows=[row("size", default="1K"), row("num_images"), row("n")]) == price
+    assert catalogue({"num_images": 2}, ranged, rows=[row("num_images")]) is None
+
+
 def test_two_counts_of_which_one_is_below_the_other_multiply():
     assert catalogue({"output_count": 2}, route=NESTED) == 10
     assert catalogue({"output_count": 2, "model_parameters": {"output_count": 2}}, route=NESTED) is None

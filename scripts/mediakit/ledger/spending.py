@@ -42,7 +42,11 @@ def catalogue_price(
         return None
     counted = costs.counting(found, route)
     seconds = [pointer for pointer in found if per == "second" and costs.is_seconds(pointer)]
-    if len(counted) > 1 or len(seconds) != (per == "second") or costs.outside(found, [*counted, *seconds]):
+    if (
+        len(counted) > 1
+        or len(seconds) != (per == "second")
+        or costs.outside(found, [*counted, *seconds], "least" in price)
+    ):
         return None
     numbers = [found[pointer].value for pointer in (*counted, *seconds)]
     if not all(map(_is_number, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):

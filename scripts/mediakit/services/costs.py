@@ -64,11 +64,13 @@ class Setting(NamedTuple):
     value     as given, else the contract's default; of words that are charged, how many characters they have
     is_usual  whether it is what holds where nothing is given
     at_most   whether less of it costs no more
+    is_known  whether the contract has the field
     """
 
     value: Any
     is_usual: bool = False
     at_most: bool = False
+    is_known: bool = False
 
 
 class Asked(NamedTuple):
@@ -95,7 +97,8 @@ def _walk(given: dict, rows: list[dict], at: str, asked: Asked) -> Iterator[tupl
     for name in dict.fromkeys((*known, *given)):
         pointer, row = f"{at}/{escaped(str(name))}", known.get(name, {})
         if not (at == "" and name in asked.free) and pointer != asked.route.model:
-            yield from _field(name, given.get(name), row, pointer, asked)
+            for place, setting in _field(name, given.get(name), row, pointer, asked):
+                yield place, setting._replace(is_known=setting.is_known or (place == pointer and name in known))
 
 
 def _field(name: str, value: Any, row: dict, pointer: str, asked: Asked) -> Iterator[tuple[str, Setting]]:
@@ -156,10 +159,6 @@ def _is_picture(plain: str, value: Any, asked: Asked) -> bool:
 # -- what a price counts ------------------------------------------------------------------------------
 
 
-def _is_count(pointer: str) -> bool:
-    return _COUNTS.fullmatch(_plain_name(pointer)) is not None
-
-
 def is_seconds(pointer: str) -> bool:
     """Whether a field says how long a result is to be."""
     return _plain_name(pointer) in SECONDS
@@ -169,15 +168,19 @@ def _plain_name(pointer: str) -> str:
     return re.sub(r"[^a-z0-9]", "", pointer.rpartition("/")[2].lower())
 
 
-def outside(found: dict[str, Setting], counted: Iterable[str]) -> list[str]:
-    """The fields that change the cost and that a price of one usual result, times `counted`, does not count."""
-    changed = []
-    for pointer, setting in found.items():
+def outside(found: dict[str, Setting], counted: Iterable[str], is_largest: bool = False) -> list[str]:
+    """The fields that change the cost and that a price of one result, times `counted`, does not count.
+
+    is_largest  whether it is the price of the dearest result that the contract's fields can ask for
+    """
+    return [at for at, setting in found.items() if at not in counted and not _is_counted(at, setting, is_largest)]
+
+
+def _is_counted(pointer: str, setting: Setting, is_largest: bool) -> bool:
+    if _COUNTS.fullmatch(_plain_name(pointer)):
         # That four are usual is no price of four.
-        is_one = setting.value == 1 and not isinstance(setting.value, bool)
-        if pointer not in counted and not (is_one if _is_count(pointer) else setting.is_usual):
-            changed.append(pointer)
-    return changed
+        return setting.value == 1 and not isinstance(setting.value, bool)
+    return setting.is_usual or (is_largest and setting.is_known)
 
 
 def counting(found: dict[str, Setting], route: Route) -> list[str]:
