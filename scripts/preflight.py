@@ -67,14 +67,15 @@ def build_parser():
 
 def main(console, given):
     from mediakit.console import dependencies
-    from mediakit.jobs import guide, keeping, own_services, readiness
+    from mediakit.jobs import guide, keeping, readiness
     from mediakit.jobs.connection import ConnectionFlags
-    from mediakit.services import providers
+    from mediakit.services import own, providers
 
     _check(given)
     where = ConnectionFlags(given.provider, None, given.base_url, given.trust_base_url, trust_dotenv=given.trust_dotenv)
     named = [providers.load(given.provider)] if given.provider else []
-    own_services.warn_of_disabled(console)
+    for why in filter(None, map(own.trouble, own.names())):  # one that cannot be used keeps no other from working
+        console.warning("service_disabled", why)
     missing = dependencies.prefer("preflight.py")  # its guide checks the request as the main job would
     if given.persist_key:
         keeping.persist(console, where, named[0], tries=given.online, unseen=given.no_check)

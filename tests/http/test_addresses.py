@@ -3,7 +3,7 @@
 import pytest
 
 from mediakit.base.errors import Failure
-from mediakit.http import addresses
+from mediakit.http import addresses, peers
 
 PRIVATE_HOSTS = """
 localhost LOCALHOST localhost. a.localhost 127.0.0.1 127.1 2130706433 0x7f000001 0x7f.1 0177.0.0.1 017700000001
@@ -40,9 +40,9 @@ PEERS = {
 
 @pytest.mark.parametrize("address", PEERS)
 def test_where_credentials_lie_stays_refused_though_private_addresses_are_allowed(address):
-    assert addresses.is_private_peer(address) is PEERS[address]
+    assert peers.is_private_peer(address) is PEERS[address]
     if not PEERS[address]:
-        assert not addresses.is_public_peer(address)
+        assert not peers.is_public_peer(address)
 
 
 OWN = "https://api.service.invalid/api/v1"

@@ -875,9 +875,9 @@ def test_what_is_finished_before_a_file_gets_its_name_is_what_is_told(tmp_path):
     ],
 )
 def test_which_addresses_may_be_reached(host, public, private):
-    from mediakit.http import addresses
+    from mediakit.http import peers
 
-    assert (addresses.is_public_peer(host), addresses.is_private_peer(host)) == (public, private)
+    assert (peers.is_public_peer(host), peers.is_private_peer(host)) == (public, private)
 
 
 @pytest.mark.parametrize("host", ["①②⑦.0.0.1", "127。0。0。1", "127｡0｡0｡1", "１２７.0.0.1", "ⓛocalhost", "０x7f.1"])

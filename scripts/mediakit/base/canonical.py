@@ -7,11 +7,12 @@ path     a path of a URL
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
-import unicodedata
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
+
+if TYPE_CHECKING:
+    import ipaddress
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = "localhost"
@@ -26,15 +27,24 @@ def value(given):
     An object becomes its sorted pairs, so that two names which are one in NFC are both kept.
     """
     if isinstance(given, dict):
-        pairs = [[unicodedata.normalize("NFC", name), value(item)] for name, item in given.items()]
+        pairs = [[_composed(name), value(item)] for name, item in given.items()]
         return {"object": sorted(pairs, key=lambda pair: (pair[0], repr(pair[1])))}
     if isinstance(given, (list, tuple)):
         return [value(item) for item in given]
     if isinstance(given, str):
-        return unicodedata.normalize("NFC", given)
+        return _composed(given)
     if isinstance(given, float) and given.is_integer():
         return int(given)
     return given
+
+
+def _composed(text: str) -> str:
+    """A text in NFC."""
+    if text.isascii():
+        return text
+    import unicodedata
+
+    return unicodedata.normalize("NFC", text)
 
 
 def origin(url: str, own_path: str = "") -> str:
@@ -51,20 +61,26 @@ def origin(url: str, own_path: str = "") -> str:
 
 def host(name: str) -> str:
     """A host in one spelling: case, IDN, the final dot, every form of a number, loopback by any name."""
-    name = unicodedata.normalize("NFC", name).rstrip(".").lower().strip("[]")
-    try:
-        name = name.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass  # longer or odder than a name may be: it stays as it is
+    name = _composed(name).rstrip(".").lower().strip("[]")
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode("ascii")
+        except UnicodeError:
+            pass  # longer or odder than a name may be: it stays as it is
     address = _address(name.partition("%")[0])
     if address is None:
         return name
-    if address in (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")):
+    if str(address) in ("127.0.0.1", "::1"):
         return _LOOPBACK
     return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if not re.fullmatch("[0-9a-fx:.]+", name):
+        return None  # a name, as nearly every host is
+    import ipaddress
+    import socket
+
     try:
         address = ipaddress.ip_address(name)
         return getattr(address, "ipv4_mapped", None) or address
@@ -93,7 +109,7 @@ def path(text: str) -> str:
 
 def _segment(text: str) -> str:
     """One segment, with exactly those bytes escaped that have to be."""
-    plain = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    plain = _composed(text).encode("utf-8", "surrogatepass")
     written = []
     for piece in re.split(rb"(%[0-9A-Fa-f]{2})", plain):
         if re.fullmatch(rb"%[0-9A-Fa-f]{2}", piece):

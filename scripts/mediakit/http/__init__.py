@@ -13,6 +13,7 @@ documents   what JSON an answer holds, however it is wrapped (pure)
 encodings   a Content-Encoding undone as far as it can be (pure)
 answers     what comes of a request, as small classes (pure)
 addresses   who may be reached, and who gets the key (pure)
+peers       which IP addresses may be reached (pure)
 bodies      request bodies that are read from disk while they are sent
 sse         Server-Sent Events (pure)
 process     runs another program within bounds

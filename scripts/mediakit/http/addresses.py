@@ -7,15 +7,11 @@ untrusted            the Failure that refuses an address
 above                a base URL without its prefix
 is_loopback          whether a host is this machine
 is_private_literal   whether a host is written as an address that is not public
-is_public_peer       whether a connected address is one of the open internet
-is_private_peer      whether it may be reached where private ones are allowed
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import unicodedata
 from typing import overload
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -26,75 +22,41 @@ def is_loopback(host: str | None) -> bool:
     """Whether a host of a URL is this machine: localhost, 127.0.0.0/8 or ::1."""
     if not host:
         return False
-    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    if host.lower() == "localhost":
+        return True
+    if not _is_address(host):
+        return False
+    from . import peers
+
+    return peers.is_loopback(host)
 
 
 def is_private_literal(host: str) -> bool:
     """Whether a host of a URL is written as an address that is not public, or is this machine's name."""
     # Names are normalised before they are looked up (UTS 46): what looks like no digit or dot becomes one.
     # What is percent-encoded is decoded by some of those who look it up, such as a proxy.
+    import unicodedata
+
     for _ in range(3):
         host = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").rstrip(".").lower()
     host = "".join(character for character in host if not _is_invisible(character)).strip("[]")
     if is_loopback(host) or host.endswith(".localhost") or host in _NAMES:
         return True
     if _is_address(host):
-        return not is_public_peer(host)
+        from . import peers
+
+        return not peers.is_public_peer(host)
     # 2130706433, 0x7f.1 and 127.1 are addresses to the system, and behind a proxy nobody sees which.
     return bool(re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}", host)) or not host
 
 
 def _is_invisible(character: str) -> bool:
     """Whether a character is left out of a name before it is looked up (UTS 46)."""
+    import unicodedata
+
     return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
 
 
-def is_public_peer(address: str) -> bool:
-    """Whether an IP address is one of the open internet: not private, reserved, link-local, multicast."""
-    found = _true_address(address)
-    if not is_private_peer(address):
-        return False
-    return found.is_global and not found.is_multicast and (found.version == 4 or found in _GLOBAL_UNICAST)
-
-
-def is_private_peer(address: str) -> bool:
-    """Whether an IP address may be reached where private ones are allowed: public ones too, but no link-local.
-
-    Link-local addresses are where clouds keep the credentials of a machine (169.254.169.254).
-    """
-    found = ipaddress.ip_address(address.partition("%")[0])
-    true = _true_address(address)
-    if any(one.version == network.version and one in network for one in (found, true) for network in _CREDENTIALS):
-        return False
-    return not (true.is_link_local or true.is_multicast or true.is_unspecified)
-
-
-def _true_address(address: str):
-    """The address that packets would go to: what an IPv6 address carries of IPv4 counts."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if found.version == 4:
-        return found
-    if any(found in network for network in _CARRIERS) and int(found) > 1:  # :: and ::1 are addresses of their own
-        return ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    return found.sixtofour or (found.teredo[1] if found.teredo else found)
-
-
-# Whose last 32 bits are an IPv4 address: RFC 4291 (compatible, mapped), 2765 (translated), 6052 (NAT64).
-_CARRIERS = [ipaddress.ip_network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
-# Where clouds hand a machine its credentials, and what a tunnel could lead there by; link-local ones are refused anyway.
-_CREDENTIALS = [
-    ipaddress.ip_network(text)
-    for text in (
-        "192.0.0.192/32",
-        "168.63.129.16/32",
-        "100.100.100.200/32",
-        "fd00:ec2::254/128",
-        "fd20:ce::254/128",
-        "2001::/32",
-        "2002::/16",
-        "64:ff9b:1::/48",
-    )
-]
 _NAMES = (
     "metadata",
     "metadata.google.internal",
@@ -103,16 +65,15 @@ _NAMES = (
     "ip6-localhost",
     "ip6-loopback",
 )
-# All that is assigned of the open internet (RFC 4291, 2.5.4); what Python calls global is more.
-_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-        return True
-    except ValueError:
+    # What has another letter is a name, as nearly every host is.
+    if not re.fullmatch(r"[0-9A-Fa-f:.]*(%.*)?", host):
         return False
+    from . import peers
+
+    return peers.is_address(host)
 
 
 def origin_of(url: str) -> tuple[str, str, int]:

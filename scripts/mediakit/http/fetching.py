@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..contracts import ContractError
 from ..contracts.bounds import MAX_BYTES
-from . import addresses, faults, receiving, sessions
+from . import addresses, faults, peers, receiving, sessions
 from .exchange import Exchange
 
 TIMEOUT = 20.0
@@ -90,9 +90,9 @@ class _Reach:
         """What the connected address must satisfy; raises ContractError for one that is written as a private one."""
         host = urlsplit(url).hostname or ""
         if self._allows is None:
-            self._allows = addresses.is_private_peer if addresses.is_private_literal(host) else addresses.is_public_peer
+            self._allows = peers.is_private_peer if addresses.is_private_literal(host) else peers.is_public_peer
             return self._named
-        if self._allows is addresses.is_public_peer and addresses.is_private_literal(host):
+        if self._allows is peers.is_public_peer and addresses.is_private_literal(host):
             raise ContractError(
                 "reference_forbidden",
                 "A public document is redirected to a private address.",
@@ -101,8 +101,8 @@ class _Reach:
         return self._allows
 
     def _named(self, address: str) -> bool:
-        if not addresses.is_public_peer(address):
-            self._allows = addresses.is_private_peer
+        if not peers.is_public_peer(address):
+            self._allows = peers.is_private_peer
         return True
 
 

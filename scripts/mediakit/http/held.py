@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
-import secrets
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ LARGEST_HELD = 4 * 1024**3
 _PIECE = 1024 * 1024
 # What is left of a text before its stand-in: enough to see what it is.
 _LEFT = 64
-_WORD = secrets.token_hex(16)
+_WORD = os.urandom(16).hex()
 _STAND_IN = re.compile(rf"\(held:{_WORD}:(\d{{1,9}})\)")
 # The letters of base64, and of the escapes that JSON may have among them; only backslashes are left without them.
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"

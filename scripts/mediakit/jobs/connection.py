@@ -92,8 +92,10 @@ class Connection:
 
     def elsewhere(self, url: str, inbox) -> Wire:
         """What brings a file to an address that the service told: without the key, and not into a private network."""
-        allows_peer = None if self.loopback_base else addresses.is_public_peer
+        from ..http.peers import is_public_peer
         from ..http.wire import Wire
+
+        allows_peer = None if self.loopback_base else is_public_peer
 
         return Wire(url, None, inbox, self._recorder(), allows_peer=allows_peer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from ..base import atomic, paths
 from ..console import Console
@@ -19,7 +18,7 @@ def keep(console: Console, job: str | None, answer: Answer) -> str | None:
     folder = paths.state_folder()[0]
     if folder is None or not answer.content:
         return None
-    path = os.path.join(folder, "kept", f"{job or 'job'}-{secrets.token_hex(4)}.answer")
+    path = os.path.join(folder, "kept", f"{job or 'job'}-{os.urandom(4).hex()}.answer")
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         atomic.write(path, console.redactor.content(b"".join(held.whole(answer.content))), mode=0o600)

@@ -81,14 +81,6 @@ def remove(console: Console, name: str) -> int:
     return console.result("service", 0, provider=name, removed=True, effect="no_spend")
 
 
-def warn_of_disabled(console: Console) -> None:
-    """Tell of each service that was added and cannot be used; it keeps no other one from working."""
-    for name in own.names():
-        why = own.trouble(name)
-        if why:
-            console.warning("service_disabled", why)
-
-
 def _about(data: dict) -> dict:
     """Where requests would go, and what they would carry."""
     key = data["key"] if isinstance(data["key"], dict) else None

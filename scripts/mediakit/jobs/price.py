@@ -10,7 +10,7 @@ sent_with     what is sent beside the payload: the idempotency key, the service'
 from __future__ import annotations
 
 import math
-import secrets
+import os
 import time
 from dataclasses import dataclass
 
@@ -98,7 +98,7 @@ def sent_with(wanted: Spending, asked: CheckedRequest) -> dict:
     rules = asked.provider.idempotency
     if rules is not None:
         field = rules["field"]
-        found[field] = asked.payload.get(field) or f"ai-media-{secrets.token_hex(12)}"
+        found[field] = asked.payload.get(field) or f"ai-media-{os.urandom(12).hex()}"
     return {**found, **guards(wanted, asked)}
 
 

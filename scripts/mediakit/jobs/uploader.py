@@ -8,8 +8,8 @@ unchanged    a body whose files are still what they were
 from __future__ import annotations
 
 import json
+import os
 import re
-import secrets
 import time
 from dataclasses import dataclass
 
@@ -278,7 +278,7 @@ def _body(upload: Upload, file: inputs.File, origin: str | None) -> bodies.Body:
     source = file.source
     if upload.part is not None:
         return bodies.multipart([bodies.Part(upload.part, source=source, filename=file.filename)])
-    token = f"base64-{secrets.token_hex(16)}"
+    token = f"base64-{os.urandom(16).hex()}"
     wanted = {**(upload.body or {}), **(upload.of_address if origin else {})}
     return bodies.with_base64(inputs.replaced(wanted, {**_facts(file, origin), "{base64}": token}), {token: source})
 

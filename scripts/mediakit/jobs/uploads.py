@@ -11,7 +11,7 @@ descriptor's `inputs` says which. Bringing them costs nothing, so that it is tri
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -103,7 +103,7 @@ class _Gathering:
         raise failure(file, "input_refused", words, "validation", False, "Give an address in its place, or convert it.")
 
     def _encode(self, way: Way, file: inputs.File) -> str:
-        token = f"base64-{secrets.token_hex(16)}"
+        token = f"base64-{os.urandom(16).hex()}"
         self._encoded[token] = file.source
         return f"data:{file.source.media_type};base64,{token}" if way.with_create == "data_uri" else token
 

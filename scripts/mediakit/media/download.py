@@ -24,11 +24,12 @@ from dataclasses import dataclass
 
 from ..base.retry import Backoff
 from ..http import held
-from ..http.addresses import is_loopback, is_private_literal, is_private_peer, is_public_peer, origin_of
+from ..http.addresses import is_loopback, is_private_literal, origin_of
 from ..http.answers import retry_after
 from ..http.encodings import Decoding
 from ..http.exchange import Exchange
 from ..http.faults import is_final, reason
+from ..http.peers import is_private_peer, is_public_peer
 from ..http.sessions import watched_session, watching
 from ..http.wire import LONGEST_CONNECT
 from . import links

@@ -8,7 +8,7 @@ Request  what one of them sends
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections import namedtuple
 
 from ..base import errors
@@ -108,7 +108,7 @@ class Action:
         self._check_choices(given)
         key = None
         if self._idempotency_field:
-            key = given.setdefault(self._idempotency_field, f"ai-media-{secrets.token_hex(12)}")
+            key = given.setdefault(self._idempotency_field, f"ai-media-{os.urandom(12).hex()}")
         for name, field in self._fields.items():
             if "default" in field:
                 given.setdefault(name, field["default"])

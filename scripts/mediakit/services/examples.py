@@ -7,9 +7,8 @@ filled  an answer with its placeholders replaced
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,15 +68,20 @@ def _some(**members: Any) -> dict:
     return {name: value for name, value in members.items() if value}
 
 
+def _uuid() -> str:
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
 def new_id(like: str | None) -> str | None:
     """A new id that fits the pattern of `job.id.like`; None where none is found that does."""
     if like is None:
-        return secrets.token_hex(12)
+        return os.urandom(12).hex()
     found = _HEAD.match(like)
     heads = ("", found[1] if found else "")
     tails = (
-        secrets.token_hex(12), str(uuid.uuid4()), secrets.token_hex(8), secrets.token_hex(16), secrets.token_hex(4),
-        str(secrets.randbelow(10**8) + 10**8), secrets.token_hex(20), secrets.token_hex(32),
+        os.urandom(12).hex(), _uuid(), os.urandom(8).hex(), os.urandom(16).hex(), os.urandom(4).hex(),
+        str(int.from_bytes(os.urandom(3), "big") + 10**8), os.urandom(20).hex(), os.urandom(32).hex(),
     )  # fmt: skip
     return next((head + tail for head in heads for tail in tails if re.fullmatch(like, head + tail)), None)
 

@@ -12,14 +12,13 @@ sha256 is kept beside it, and a file that could be somebody else's, or has anoth
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import re
 from typing import Any
 
 from .. import __version__
-from ..base import atomic, errors, paths
+from ..base import errors, paths
 
 ID = re.compile(r"[a-z][a-z0-9-]{0,39}")
 LARGEST = 1024 * 1024
@@ -61,6 +60,8 @@ def trouble(name: str) -> str | None:
 
 def add(name: str, content: bytes) -> str:
     """Keep a descriptor that was found good; returns its path. Raises OSError."""
+    from ..base import atomic
+
     paths.make_private_folder(os.path.dirname(folder()))
     paths.make_private_folder(folder())
     path = path_of(name)
@@ -77,10 +78,14 @@ def remove(name: str) -> None:
 
 
 def digest(content: bytes) -> str:
+    import hashlib
+
     return hashlib.sha256(content).hexdigest()
 
 
 def _keep_pins(pins: dict) -> None:
+    from ..base import atomic
+
     atomic.write(os.path.join(folder(), _PINS), json.dumps(pins, indent=2, sort_keys=True).encode() + b"\n")
     _pins_in.cache_clear()
     _checked.cache_clear()
@@ -94,6 +99,8 @@ def _pins() -> dict[str, dict]:
 def _pins_in(place: str) -> dict[str, dict]:
     """id -> {sha256, version}; empty where nothing was added, or where the list could be somebody else's."""
     path = os.path.join(place, _PINS)
+    if not os.path.lexists(path):
+        return {}
     try:
         if paths.trouble(place, folder=True) or paths.trouble(path):
             return {}
