@@ -127,7 +127,7 @@ def render_event_schema() -> str:
         "error_code": list(codes.ERRORS),
         "warning_code": list(codes.WARNINGS),
         "category": list(codes.CATEGORY_EXIT_CODES),
-        "outcome": list(codes.OUTCOMES),
+        "outcome": [*codes.OUTCOMES, "under_way"],
     }
     for name, values in listed.items():
         words = ", ".join(map(json.dumps, values))

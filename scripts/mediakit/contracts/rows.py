@@ -53,7 +53,8 @@ def _row(view: View, name: str, schema: Any, required: bool, path: tuple, budget
     facts = view.facts(schema)
     levels = _levels(view, facts)
     result: dict[str, Any] = {"name": name, "type": type_word(levels), "required": required}
-    result.update({key: facts[key] for key in _SHOWN if key in facts and facts[key] is not False})
+    told = (key for key in _SHOWN if key in facts and (facts[key] is not False or key == "default"))
+    result.update((key, facts[key]) for key in told)
     for key in ("allowed_values", "known_values"):
         values = result.pop(key, None) or levels[-1].get(key)
         if values and any(value is not None for value in values):

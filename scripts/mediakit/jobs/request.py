@@ -131,12 +131,12 @@ class _Target:
 
 def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, copies: int = 1) -> CheckedRequest:
     """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent."""
-    if create.endpoint and (create.model or create.task):
-        raise errors.bad_argument("--sse-endpoint", "expected without --model and --task: it names the model itself")
+    if create.endpoint and create.model:
+        raise errors.bad_argument("--sse-endpoint", "expected without --model: it names the model itself")
     provider = provider_of(flags, service_of(create, flags))
     content = create.content
     if create.endpoint:
-        target = _of_endpoint(create.endpoint, flags, provider, policy)
+        target = _of_endpoint(create, create.endpoint, flags, provider, policy)
     else:
         target = _of_model(create, provider, policy)
     contract = payloads.contract_of(provider, target.model, target.path)
@@ -172,7 +172,9 @@ def _checked(create: CreateRequest, provider: providers.Provider, target: _Targe
     return warnings if create.endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
 
-def _of_endpoint(endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy) -> _Target:
+def _of_endpoint(
+    create: CreateRequest, endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy
+) -> _Target:
     """What --sse-endpoint means."""
     # An embedded service has no address yet; its prefix is known all the same.
     own = provider.base_url or f"http://localhost{provider.base_path}"
@@ -181,7 +183,9 @@ def _of_endpoint(endpoint: str, flags: ConnectionFlags, provider: providers.Prov
     streams = provider.is_stream_path(path)
     if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
-    return _Target(provider.route_of(path), path, provider.model_of(path), streams)
+    model = provider.model_of(path)
+    _check_task(create, provider, model)
+    return _Target(provider.route_of(path), path, model, streams, create.task)
 
 
 def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitPolicy) -> _Target:
@@ -191,6 +195,7 @@ def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitP
     model = _model(create, provider, fields)
     if not providers.is_model(model):
         raise errors.bad_argument("--model", "expected a model such as owner/name")
+    _check_task(create, provider, model)
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and policy.stream and policy.wait
     try:
@@ -199,6 +204,13 @@ def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitP
         return _Target(route, provider.path_of(route, model, streams), model, streams, task)
     except ValueError as problem:
         raise errors.bad_argument("--model", str(problem)) from None
+
+
+def _check_task(create: CreateRequest, provider: providers.Provider, model: str | None) -> None:
+    """Raise Failure 2 for a task that a model is not known to do: something else would be bought."""
+    does = catalogue.entry(provider.speaks, model).get("tasks") if create.content.validates else None
+    if create.task and does and create.task not in does:
+        raise errors.bad_argument("--task", f"{model} is not known to do {create.task}; expected {' or '.join(does)}")
 
 
 def _model(create: CreateRequest, provider: providers.Provider, fields: dict) -> str:

@@ -507,14 +507,15 @@ def _check_without_contract(
         if nearest:
             problem = {"path": name, "message": f"is not known; did you mean {nearest}?", "nearest": nearest}
             raise _refused("payload_invalid", f"{plain(name, 60)}: {problem['message']}", [problem], provider, None)
-    if not unknown:
-        return []
-    told = f"no contract of {model or 'this endpoint'} is known; sent unchecked: {', '.join(unknown)}"
+    if not unknown and not catalogue.entry(provider.speaks, model):
+        return []  # a model that is not listed is told as that
+    sent = f"sent unchecked: {', '.join(unknown)}" if unknown else "its fields are sent unchecked"
+    told = f"no contract of {model or 'this endpoint'} is known; {sent}"
     return [("contract_missing", plain(told, 600))]
 
 
 def names_of_service(provider: providers.Provider) -> list[str]:
-    """Every field name of the service's known creates."""
+    """Every field name of the requests that the service's contracts know; what answers hold is no field of them."""
     try:
         with open(catalogue.contract_path(provider.speaks), encoding="utf-8") as file:
             document = json.load(file)
@@ -522,13 +523,19 @@ def names_of_service(provider: providers.Provider) -> list[str]:
         document = {}
     names = {*provider.prompt_fields, *(name for route in provider.routes for name in route.defaults)}
     names |= {token for route in provider.routes for at in (route.model, route.file) if at for token in tokens(at)}
-    pending = [document]
+    pending = [
+        way["requestBody"] for at in document.get("paths", {}).values() for way in at.values() if "requestBody" in way
+    ]
+    followed = set()
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
-            properties = node.get("properties")
+            properties, reference = node.get("properties"), node.get("$ref")
             names.update(properties if isinstance(properties, dict) else ())
             pending.extend(node.values())
+            if isinstance(reference, str) and reference not in followed:
+                followed.add(reference)
+                pending.append(point(document, reference.removeprefix("#")))
         elif isinstance(node, list):
             pending.extend(node)
     return sorted(names)

@@ -1,0 +1,88 @@
+"""What is known of a model when it is asked for something: its tasks, its fields, or only its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from mediakit.base import errors
+from mediakit.jobs import request
+from mediakit.jobs.connection import ConnectionFlags
+from mediakit.jobs.lifecycle import WaitPolicy
+from mediakit.services import catalogue, payloads, providers
+from mediakit.services.payloads import Content
+
+PICTURE = "https://media.example/a.png"
+# (service, model, what it does not do) of the first model of each service that does anything
+UNKNOWN = [
+    (service, entry, next(task for task in providers.TASKS if task not in entry["tasks"]))
+    for service in catalogue.services()
+    for entry in [next(entry for entry in catalogue.models(service) if entry["tasks"])]
+]
+BARE = [
+    (service, entry["model"])
+    for service in catalogue.services()
+    for entry in catalogue.models(service)
+    if entry["contract"] == "none" and entry["tasks"] and not providers.load(service).model_field
+]
+
+
+def check(service: str, content: Content, **what):
+    return request.check(
+        request.CreateRequest(content, **what), ConnectionFlags(service, trust_base_url=True), WaitPolicy()
+    )
+
+
+def refused(service: str, content: Content, **what) -> errors.Failure:
+    with pytest.raises(errors.Failure) as caught:
+        check(service, content, **what)
+    return caught.value
+
+
+@pytest.mark.parametrize(("service", "entry", "task"), UNKNOWN, ids=lambda value: str(value)[:20])
+def test_a_task_that_a_model_is_not_known_to_do_is_refused_with_what_it_does(service, entry, task):
+    provider = providers.load(service)
+    ways = [{"model": entry["model"]}]
+    if any("{model}" in route.path for route in provider.routes):
+        ways.append({"endpoint": provider.create_path(entry["model"], provider.streams)})
+    for way in ways:
+        failure = refused(service, Content(prompt="a"), task=task, **way)
+        assert (failure.exit_code, failure.fields["field"]) == (2, "--task")
+        assert all(does in failure.message for does in entry["tasks"])
+        content = Content(prompt="a", validates=False)
+        assert check(service, content, task=task, **way).model == entry["model"], "as it is asked for"
+
+
+def test_an_endpoint_goes_with_a_task_that_its_model_does():
+    asked = check("skills-video", Content(prompt="a"), endpoint="/generation/sse/z-image/z-image", task="t2i")
+    assert (asked.model, asked.task) == ("z-image/z-image", "t2i")
+
+
+@pytest.mark.parametrize(("service", "model"), [BARE[0], BARE[-1]])
+def test_a_model_that_is_only_listed_is_told_as_that(service, model):
+    task = catalogue.entry(service, model)["tasks"][0]
+    asked = check(service, Content(prompt="a"), model=model, task=task)
+    assert [code for code, _ in asked.warnings] == ["contract_missing"]
+
+
+@pytest.mark.parametrize("kind", payloads.KINDS)
+@pytest.mark.parametrize(("service", "model"), [*{service: (service, model) for service, model in BARE}.values()])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_kind_of_file_never_becomes_a_field_of_a_model_without_a_contract(service, model, kind, listed):
+    model = model if listed else "nobody/made-this-9"
+    failure = refused(service, Content(prompt="a", inputs=((kind, PICTURE),)), model=model)
+    assert (failure.exit_code, failure.fields["field"]) == (2, "--input")
+
+
+def test_what_only_answers_hold_is_no_field_of_a_request():
+    """A slip of the pen is told by the names of fields; what looks like one of an answer's is none."""
+    for service in catalogue.services():
+        names = payloads.names_of_service(providers.load(service))
+        assert not {"status", "message", "code"} & set(names), service
+    model = next(model for service, model in BARE if service == "skills-video")
+    asked = check("skills-video", Content(prompt="a", parameters={"permanent": True}), model=model)
+    assert ("contract_missing", f"no contract of {model} is known; sent unchecked: permanent") in asked.warnings
+
+
+def test_a_default_of_false_is_told():
+    rows = payloads.contract_of_model("modellix", "alibaba/wan2.6-i2v-flash").fields()
+    assert next(row for row in rows if row["name"] == "audio")["default"] is False
