@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections import Counter
+
 from batch_runs import drawn
 from conftest import at_sandbox, posts
+from fake_service import FakeService, answer, job
+from mediakit.jobs import lifecycle
+from mediakit.sandbox import Sandbox
+from stormy import Stormy
 
 # -- from lines to results ------------------------------------------------------------------------------
 
@@ -36,3 +44,168 @@ def test_the_same_again_buys_nothing_and_says_the_same(batch, sandbox):
     assert again.ends == {"3": 0} and again.result["succeeded"] == 3
     other = batch(lines, *flags, "--intent", "another", "--max-jobs", "9")
     assert (other.code, posts(sandbox)) == (0, 6)
+
+
+# -- chains ----------------------------------------------------------------------------------------------
+
+
+def film(name: str, of: str, **more) -> dict:
+    return {"id": name, "task": "i2v", "prompt": f"{name} fault:job-fast", "inputs": {"image": f"line:{of}"}, **more}
+
+
+def test_a_line_takes_the_output_of_another_whatever_their_order(batch, sandbox):
+    lines = [film("film", "still"), {"id": "still", "task": "t2i", "prompt": "a fault:job-fast"}]
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2")
+    assert (ran.code, posts(sandbox)) == (0, 2), ran.events
+    bodies = [json.loads(exchange.body) for exchange in sandbox.exchanges if exchange.method == "POST"]
+    still = next(line for line in ran.lines if line["id"] == "still")
+    assert still["generation_id"] in json.dumps(bodies[1]) and bodies[0]["prompt"].startswith("a ")
+    again = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2")
+    assert (again.code, posts(sandbox), again.ends) == (0, 2, {})
+
+
+def test_the_children_of_a_failed_line_are_skipped_with_the_reason_and_nobody_else_is(batch, sandbox):
+    lines = [
+        {"id": "bad", "task": "t2i", "prompt": "a fault:job-failed"},
+        {"id": "refused", "task": "t2i", "prompt": "a fault:create-422"},
+        film("child", "bad"),
+        film("grandchild", "child"),
+        film("other child", "refused"),
+        {"id": "good", "task": "t2i", "prompt": "b fault:job-fast"},
+    ]
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "6")
+    assert ran.ends == {"bad": 10, "refused": 22, "child": 22, "grandchild": 22, "other child": 22, "good": 0}
+    assert (ran.code, ran.result["failed"], ran.result["skipped"], posts(sandbox)) == (10, 5, 3, 3)
+    skipped = [line for line in ran.lines if line.get("state") == "skipped"]
+    assert [line["error"]["code"] for line in skipped] == ["parent_failed"] * 3
+    assert "bad" in skipped[0]["error"]["message"] and "child" in skipped[1]["error"]["message"]
+
+
+def test_several_services_in_one_file_each_count_for_themselves(batch, sandbox):
+    with FakeService(create=answer(200, job("COMPLETED"))) as service:
+        lines = [*drawn("a fault:job-fast"), {"provider": "skills-video", "model": "z-image/z-image", "prompt": "b"}]
+        ran = batch(lines, "--provider", "sandbox", "--max-jobs", "2")
+        assert (ran.code, ran.result["error"]) == (21, "missing_api_key"), ran.result
+        assert service.posts() == 0
+
+
+# -- money -----------------------------------------------------------------------------------------------
+
+
+def test_more_than_one_job_needs_max_jobs_and_what_is_delivered_does_not_count(batch, sandbox):
+    lines = drawn("a fault:job-fast", "b fault:job-fast", "c fault:job-fast")
+    for flags in ((), ("--max-jobs", "2")):
+        ran = batch(lines, *at_sandbox(sandbox), *flags)
+        assert (ran.code, ran.result["error"], posts(sandbox)) == (27, "too_many_jobs", 0)
+    assert batch(lines[:1], *at_sandbox(sandbox)).code == 0
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2")
+    assert (ran.code, posts(sandbox)) == (0, 3)
+
+
+def test_a_cap_holds_while_the_batch_runs_and_over_its_runs(batch, sandbox):
+    lines = drawn(*(f"{letter} fault:job-fast" for letter in "abcdef"))
+    flags = (*at_sandbox(sandbox), "--max-jobs", "9")
+    capped = batch(lines, *flags, "--max-spend", "40credits")
+    assert (capped.code, capped.result["error"], posts(sandbox)) == (27, "unknown_cost", 0)
+    assert batch(lines[:1], *flags).code == 0  # which tells the price: 12
+    for _ in range(2):
+        capped = batch(lines, *flags, "--max-spend", "40credits")
+        assert (capped.code, capped.result["succeeded"], posts(sandbox)) == (27, 3, 3), capped.result
+        refused = [event for event in capped.events if event.get("error") == "spend_cap"]
+        assert len(refused) == 3 and all(event["line"] for event in refused)
+    # A job's own limit, and a part of the whole for each shard.
+    assert batch(lines, *flags, "--max-spend-job", "11credits").result["succeeded"] == 3
+    assert batch(lines, *flags, "--max-spend", "100credits", "--shard", "1/4").result["failed"] == 0
+    assert posts(sandbox) <= 5
+
+
+def test_the_standing_cap_holds_too(batch, sandbox, monkeypatch):
+    lines = drawn(*(f"{letter} fault:job-fast" for letter in "abcd"))
+    assert batch(lines[:1], *at_sandbox(sandbox)).code == 0
+    monkeypatch.setenv("AI_MEDIA_MAX_SPEND", "30credits")
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "9")
+    assert (ran.code, ran.result["succeeded"], posts(sandbox)) == (27, 2, 2)
+
+
+# -- what goes wrong -----------------------------------------------------------------------------------------
+
+
+def test_an_unknown_outcome_stops_new_jobs_at_its_service_until_it_is_settled(batch, sandbox):
+    lines = drawn("a fault:create-500", *(f"{n} fault:job-fast" for n in range(4)))
+    flags = (*at_sandbox(sandbox), "--max-jobs", "9", "--in-flight", "1")
+    ran = batch(lines, *flags)
+    assert ran.ends == {"1": 12, **dict.fromkeys("2345", 27)} and posts(sandbox) == 1
+    assert (ran.code, ran.result["unknown"], ran.lines[1]["error"]["code"]) == (12, 1, "held_back")
+    again = batch(lines, *flags)  # it asks first, and still nobody knows
+    assert again.ends == ran.ends and posts(sandbox) == 1
+    on = batch(lines, *flags, "--continue-on-unknown")
+    assert on.ends == {"1": 12, **dict.fromkeys("2345", 0)} and posts(sandbox) == 5
+
+
+def test_a_job_that_was_accepted_unseen_is_found_and_not_bought_again(batch, sandbox):
+    ran = batch(drawn("a fault:create-lost", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
+    assert ran.code in (0, 12) and posts(sandbox) == 2
+    again = batch(drawn("a fault:create-lost", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
+    assert posts(sandbox) == 2 and again.code in (0, 12)
+
+
+def test_a_line_that_is_refused_for_now_is_tried_again_and_no_job_fails(batch):
+    with Stormy(storms=0.3) as server:
+        lines = drawn(*(f"job {n}" for n in range(12)))
+        ran = batch(lines, *at_sandbox(server), "--max-jobs", "12")
+        assert (ran.code, ran.result["succeeded"]) == (0, 12), ran.events
+        assert server.account["429"] and server.account["accepted"] == 12 == len(server.accepted)
+        troubles = [event for event in ran.events if event["event"] in ("retry", "poll_error")]
+        assert len(troubles) <= 4, troubles
+
+
+def test_a_service_that_is_not_there_for_a_while_is_waited_for(batch, monkeypatch):
+    monkeypatch.setattr(lifecycle, "CREATE_ATTEMPTS", 1)
+    with Stormy() as server:
+        flags = at_sandbox(server)
+        closed = server._server.socket.getsockname()
+    gone = threading.Timer(1.0, lambda: back.append(Sandbox(None, "skills-video", port=closed[1])))
+    back: list[Sandbox] = []
+    gone.start()
+    try:
+        ran = batch(drawn("a", "b"), *flags, "--max-jobs", "2")
+        assert (ran.code, ran.result["succeeded"], posts(back[0])) == (0, 2, 2), ran.events
+    finally:
+        gone.join()
+        for server in back:
+            server.close()
+
+
+def test_what_was_accepted_and_not_delivered_is_gone_on_with(batch, sandbox):
+    lines = drawn("a fault:job-fast", "b fault:job-fast")
+    flags = (*at_sandbox(sandbox), "--max-jobs", "2")
+    left = batch(lines, *flags, "--no-wait")
+    assert (left.code, left.ends, posts(sandbox)) == (0, {"1": 0, "2": 0}, 2)
+    ran = batch(lines, *flags)
+    assert (ran.code, ran.ends, posts(sandbox)) == (0, {"1": 0, "2": 0}, 2) and all(line["files"] for line in ran.lines)
+
+
+# -- what is told ----------------------------------------------------------------------------------------------
+
+
+def test_only_the_summary_is_told_where_nothing_else_is_wanted(batch, sandbox):
+    lines = drawn("a fault:job-fast", "b fault:create-422")
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2", "--summary-only")
+    assert [event["event"] for event in ran.events] == ["summary"] and ran.code == 22
+    assert [line["exit_code"] for line in ran.lines] == [0, 22]
+
+
+def test_a_job_has_a_line_a_state_at_most_and_one_start_for_all(batch, sandbox):
+    ran = batch(drawn(*(f"{n} fault:job-fast" for n in range(8))), *at_sandbox(sandbox), "--max-jobs", "8")
+    names = Counter(event["event"] for event in ran.events)
+    assert names == {"start": 1, "submitted": 8, "asset": 8, "terminal": 8, "summary": 1}
+    assert all("line" in event for event in ran.events[:-1])
+
+
+def test_a_file_of_results_keeps_what_another_process_wrote_of_other_lines(batch, sandbox):
+    lines = drawn(*(f"{n} fault:job-fast" for n in range(6)))
+    flags = (*at_sandbox(sandbox), "--max-jobs", "9", "--state-dir")
+    one = batch(lines, *flags, "state-1", "--shard", "1/2")
+    two = batch(lines, *flags, "state-2", "--shard", "2/2")
+    assert one.result["jobs"] + two.result["jobs"] == 6 == posts(sandbox) and one.result["jobs"]
+    assert [line["id"] for line in two.lines] == [str(n) for n in range(1, 7)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...base import errors
-from ...services import payloads
+from ...services import payloads, providers
 from .. import request
 from ..connection import ConnectionFlags, provider_of
 from ..lifecycle import WaitPolicy
@@ -42,6 +42,7 @@ class Requests:
         self._defaults = defaults
         self._flags = flags
         self._policy = policy
+        self._names = providers.names()
         self._chosen: str | None = None
 
     def check(self, line: Line, jobs: dict[str, str] | None = None) -> CheckedRequest:
@@ -53,6 +54,8 @@ class Requests:
 
     def flags_of(self, line: Line) -> ConnectionFlags:
         """The connection of a line: what the flags say about an address is about the service of the flags."""
+        if line.provider is not None and line.provider not in self._names:
+            raise errors.bad_argument("provider", f"expected one of {', '.join(self._names)}")
         named = line.provider or self._flags.provider or self._defaults.implies or self._found()
         if named == (self._flags.provider or self._defaults.implies or named):
             return replace(self._flags, provider=named)

@@ -1,0 +1,152 @@
+"""What a batch may say: every form of lines, and everything that is wrong with them told at once, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from batch_runs import drawn
+from conftest import at_sandbox, posts
+from mediakit.jobs.batch import chains, lines
+
+GOOD = '{"task": "t2i", "prompt": "a"}'
+# What is wrong with a file of lines -> the paths of the problems that are told.
+WRONG = {
+    "no JSON": ([GOOD, "{", GOOD], ["line 2"]),
+    "no object": (["[1]", "3", '"a"', "null"], ["line 1", "line 2", "line 3", "line 4"]),
+    "a name twice in one object": (['{"prompt": "a", "prompt": "b"}'], ["line 1"]),
+    "no number of JSON": (['{"task": "t2i", "prompt": "a", "params": {"seed": NaN}}'], ["line 1"]),
+    "an id twice": (['{"id": "x", "task": "t2i", "prompt": "a"}', "", '{"id": "x", "task": "t2i", "prompt": "b"}'],
+                    ["line 3: id"]),
+    "an id that is a later line's number": (['{"id": 2, "task": "t2i", "prompt": "a"}', GOOD], ["line 2: id"]),
+    "an unknown field": (['{"promt": "a"}'], ["line 1: promt"]),
+    "values of other kinds": (['{"prompt": 3}', '{"params": []}', '{"inputs": {"image": 1}}', '{"id": {}}',
+                               '{"id": true}', '{"payload": "a"}', '{"output_name": "../a"}', '{"prompt": " "}'],
+                              ["line 1: prompt", "line 2: params", "line 3: inputs.image", "line 4: id", "line 5: id",
+                               "line 6: payload", "line 7: output_name", "line 8: prompt"]),
+    "standard input": (['{"task": "i2v", "prompt": "a", "inputs": {"image": "-"}}'], ["line 1: inputs.image"]),
+    "no such line": (['{"task": "i2v", "prompt": "a", "inputs": {"image": "line:b"}}'], ["line 1: inputs"]),
+    "a circle": ([GOOD, *(json.dumps({"id": a, "task": "i2v", "prompt": a, "inputs": {"image": f"line:{b}"}})
+                          for a, b in ("xy", "yz", "zx", "cx"))], ["line 2: inputs", "line 3: inputs", "line 4: inputs"]),
+    "its own output": (['{"id": "x", "task": "i2v", "prompt": "a", "inputs": {"image": "line:x"}}'], ["line 1: inputs"]),
+    "what the contract refuses": ([GOOD, '{"task": "t2i", "prompt": "a", "params": {"sise": 1}}'], ["line 2: sise"]),
+    "no such service, task, file": (['{"provider": "nobody", "prompt": "a"}', '{"task": "x2y", "prompt": "a"}',
+                                     '{"task": "i2v", "prompt": "a", "inputs": {"image": "no.png"}}'],
+                                    ["line 1", "line 2", "line 3"]),
+    "nothing asked for": (['{"task": "t2i"}'], ["line 1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_sent(batch, sandbox, case):
+    told, expected = WRONG[case]
+    ran = batch(told, *at_sandbox(sandbox), "--max-jobs", "99")
+    assert (ran.code, ran.result["error"]) == (22, "lines_invalid"), ran.result
+    assert [problem["path"] for problem in ran.result["problems"]] == expected, ran.result["problems"]
+    assert all(problem["line"] and problem["message"] for problem in ran.result["problems"])
+    assert not posts(sandbox) and not (ran.folder / "results.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--shard", "0/2"], ["--shard", "3/2"], ["--shard", "1"], ["--shard", "1/0"], ["--rate", "0"],
+        ["--rate", "fast"], ["--max-spend", "5"], ["--in-flight", "0"], ["--models", "a/b"], ["--csv", "jobs.jsonl"],
+        ["--copies", "2"], ["--sse-endpoint", "/generation/sse/a"], ["--from", "a.json"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_flag_that_cannot_be_used_is_refused_before_anything_is_sent(batch, sandbox, flags):
+    ran = batch(drawn("a"), *at_sandbox(sandbox), *flags)
+    assert (ran.code, ran.result["error"], posts(sandbox)) == (2, "invalid_arguments", 0), ran.result
+
+
+def test_a_file_without_a_line_is_a_bad_argument(batch, sandbox):
+    assert batch([""], *at_sandbox(sandbox)).code == 2
+    assert batch(None, *at_sandbox(sandbox), file="no-such-file.jsonl").code == 2
+    assert batch(None, *at_sandbox(sandbox), file=None).code == 2
+
+
+def test_what_a_line_does_not_say_the_flags_say(batch, sandbox, tmp_path):
+    said = [{"params": {"n": 2}}, {"prompt": "b", "model": "z-image/z-image"}, {"payload": {"prompt": "c"}}]
+    flags = ("--task", "t2i", "--prompt", "a fault:job-fast", "--param", "n=1")
+    ran = batch(said, *at_sandbox(sandbox), *flags, "--max-jobs", "3")
+    assert ran.code == 0, ran.events
+    bodies = [json.loads(exchange.body) for exchange in sandbox.exchanges if exchange.method == "POST"]
+    by_prompt = {body["prompt"]: body.get("n") for body in bodies}
+    assert by_prompt == {"a fault:job-fast": 2, "b": 1, "c": 1}
+    models = {line["id"]: line["model"] for line in ran.lines}
+    assert models["2"] == "z-image/z-image" and models["1"] == models["3"] != models["2"]
+
+
+@pytest.mark.parametrize("place", ["params", "payload"])
+def test_a_line_never_says_whom_the_service_is_to_call(batch, sandbox, place):
+    line = {"task": "t2i", "prompt": "a", place: {"webhook_url": "https://example.com"}}
+    ran = batch([line], *at_sandbox(sandbox), "--no-validate")
+    assert (ran.code, posts(sandbox)) == (22, 0) and "webhook_url" in ran.result["message"]
+
+
+def test_a_csv_says_the_same_as_lines():
+    text = 'id,prompt,seed,params.size,inputs.image,payload,output_name\nx,"a, b",3,2K,line:y,,"{line}"\n\ny,c,,,,"{""a"":1}",\n'
+    found, problems = lines.from_csv(text)
+    assert not problems and [lines.as_object(line) for line in found] == [
+        {"id": "x", "prompt": "a, b", "params": {"seed": 3, "size": "2K"}, "output_name": "{line}",
+         "inputs": {"image": "line:y"}},
+        {"id": "y", "prompt": "c", "payload": {"a": 1}},
+    ]  # fmt: skip
+    for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 2), ("", 1), ("payload\n{\n", 1)):
+        found, problems = lines.from_csv(bad)
+        assert [problem.line for problem in problems] == [number] and not found, bad
+
+
+def test_a_matrix_is_every_combination_and_its_lines_can_be_run_as_they_are(batch, sandbox, tmp_path):
+    (tmp_path / "prompts.txt").write_text("a fault:job-fast\n\nb fault:job-fast\n", "utf-8")
+    matrix = ("--prompts", "prompts.txt", "--models", "z-image/z-image,bytedance/seedream-4.5", "--param", "n=2..1")
+    ran = batch(None, *at_sandbox(sandbox), *matrix, "--param", "resolution=2K", "--expand-only", file=None)
+    told = ran.events[:-1]
+    assert (ran.code, ran.result["lines"], len(told), posts(sandbox)) == (0, 8, 8, 0)
+    first = {
+        "id": "1",
+        "model": "z-image/z-image",
+        "prompt": "a fault:job-fast",
+        "params": {"resolution": "2K", "n": 2},
+    }
+    assert {**first, "provider": "sandbox"} == {name: told[0][name] for name in (*first, "provider")}
+    assert [line["params"]["n"] for line in told] == [2, 1] * 4
+    again, problems = lines.from_jsonl("\n".join(json.dumps(event) for event in ran.events))
+    assert not problems and [line.id for line in again] == [str(number) for number in range(1, 9)]
+    direct = batch(None, *at_sandbox(sandbox), *matrix, "--max-jobs", "8", file=None)
+    assert (direct.code, len(direct.lines), posts(sandbox)) == (0, 8, 8), direct.result
+
+
+def test_shards_are_a_partition_that_cuts_no_chain_and_does_not_hang_on_the_order():
+    text = "\n".join(
+        json.dumps({"id": f"n{n}", "prompt": "a", **({"inputs": {"image": f"line:n{n - 1}"}} if n % 5 else {})})
+        for n in range(400)
+    )
+    whole, _ = lines.from_jsonl(text)
+    parts = [chains.shard(whole, index, 4) for index in range(1, 5)]
+    assert sorted(line.number for part in parts for line in part) == [line.number for line in whole]
+    assert all(60 <= len(part) <= 140 and not chains.problems(part) for part in parts)
+    names = {line.id for line in parts[0]}
+    grown, _ = lines.from_jsonl(text + '\n{"id": "new", "prompt": "b"}')
+    assert {line.id for line in chains.shard(grown, 1, 4)} - {"new"} == names
+
+
+def test_a_long_chain_and_a_wide_one_are_checked_without_recursion():
+    ids = [f"n{n}" for n in range(5000)]
+    whole = [lines.Line(n, name, inputs=(("image", f"line:n{n - 1}"),) if n else ()) for n, name in enumerate(ids)]
+    assert not chains.problems(whole) and len(chains.shard(whole, 1, 1)) == 5000
+    whole[0] = lines.Line(0, "n0", inputs=(("image", "line:n4999"),))
+    assert len(chains.problems(whole)) == 5000
+
+
+def test_the_plan_counts_and_prices_and_sends_nothing(batch, sandbox):
+    flags = (*at_sandbox(sandbox), "--max-jobs", "9")
+    planned = batch(drawn("a", "b", "c"), *flags, "--dry-run")
+    assert (planned.code, planned.result["event"], planned.result["jobs"], posts(sandbox)) == (0, "plan", 3, 0)
+    assert planned.result["cost_unknown"] == 3 and planned.result["effect"] == "no_spend"
+    assert batch(drawn("a fault:job-fast"), *flags).code == 0
+    planned = batch(drawn("a", "b", "c"), *flags, "--dry-run")  # one job has told the price of the others
+    assert planned.result["cost"] == [{"amount": 36, "unit": "credits", "source": "estimate"}]
