@@ -95,3 +95,9 @@ def is_deeper(value: Any, levels: int) -> bool:
         if not here:
             return False
     return True
+
+
+def finite(text: str) -> float:
+    """A number; one beyond what Python can hold becomes the largest that it can."""
+    largest = 1.7976931348623157e308
+    return max(-largest, min(largest, float(text)))

@@ -6,7 +6,7 @@ import gc
 import json
 from typing import Any
 
-from . import bounds, yaml_text
+from . import bounds
 from .errors import ContractError
 
 
@@ -36,7 +36,7 @@ def _parse_json(data: bytes) -> Any:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return json.loads(data, parse_constant=_refuse, parse_int=_integer, parse_float=yaml_text.finite)
+        return json.loads(data, parse_constant=_refuse, parse_int=_integer, parse_float=bounds.finite)
     finally:
         if collecting:
             gc.enable()
@@ -72,6 +72,8 @@ def _parse_other(data: bytes, name: str, allowance: bounds.Allowance, json_error
 
 def _parse_yaml(text: str, name: str, allowance: bounds.Allowance, json_error: ValueError | None) -> Any:
     import yaml
+
+    from . import yaml_text
 
     try:
         return yaml_text.read(text, name, allowance)

@@ -160,10 +160,4 @@ def _plain(text: str) -> Any:
         return int(text)
     if _HEXADECIMAL.fullmatch(text):
         return int(text, 16)
-    return finite(text) if _FLOAT.fullmatch(text) else text
-
-
-def finite(text: str) -> float:
-    """A number; one beyond what Python can hold becomes the largest that it can."""
-    largest = 1.7976931348623157e308
-    return max(-largest, min(largest, float(text)))
+    return bounds.finite(text) if _FLOAT.fullmatch(text) else text
