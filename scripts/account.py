@@ -43,6 +43,7 @@ def build_parser():
 
     names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
+    parser.field_names = _field_names
     parser.add_argument("service", nargs="?", type=one_of(*names), metavar="SERVICE", help=", ".join(names))
     parser.add_argument("action", nargs="?", metavar="ACTION", help="what to do; left out: list what there is")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the action")
@@ -60,6 +61,15 @@ def build_parser():
     group.add_argument("--show-token", action="store_true", help="write it into the result, once")
     group.add_argument("--replace-key", action="store_true", help="give up the key that is kept already")
     return parser
+
+
+def _field_names(given):
+    from mediakit.services import actions, providers
+
+    service = given.service and providers.load(given.service, given.speaks)
+    if not service or given.action not in service.actions:
+        return ()
+    return actions.find(service, given.action).field_names
 
 
 def main(console, given):

@@ -61,7 +61,6 @@ def build_parser():
     key.add_argument(
         "--trust-dotenv", action="store_true", help="take keys also from a ./.env that came with its repository"
     )
-    parser.add_argument("--json", action="store_true", help="accepted; it is the only format")
     return parser
 
 

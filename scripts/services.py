@@ -46,7 +46,6 @@ def build_parser():
     parser.add_argument("verb", type=one_of(*VERBS), metavar="VERB", help=", ".join(VERBS))
     parser.add_argument("what", nargs="?", metavar="FILE|ID", help="a descriptor, or the id of an added service")
     parser.add_argument("--confirm", action="store_true", help="add it")
-    parser.add_argument("--json", action="store_true", help="accepted; it is the only format")
     return parser
 
 

@@ -49,6 +49,10 @@ def test_the_readme_has_its_two_commands_in_one_line_each():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^python3 -m venv .*create_and_wait\.py", text, re.M)) == 1
     assert len(re.findall(r"^python3 -m venv .*pytest", text, re.M)) == 1
+    for command in re.findall(r"^python3 -m venv .*", text, re.M):
+        words = shlex.split(command)
+        assert words[3].startswith("../"), "installers copy what lies in the folder"
+        assert {word for word in words if word.endswith("/bin/python")} == {f"{words[3]}/bin/python"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

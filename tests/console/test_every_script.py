@@ -111,6 +111,13 @@ def test_a_version_is_a_result_and_help_is_not(scripts, script):
     assert (process.returncode, complaints) == (0, b"") and b"exit codes:" in told
 
 
+@pytest.mark.parametrize("script", ALL_SCRIPTS)
+def test_every_script_is_brief_if_asked(scripts, script):
+    assert scripts.run(script, "--version", "--brief", "--json").names == ["version"]
+    told = scripts.run(script, "--brief", "--no-such-flag")
+    assert (told.code, told.names, told.result["ok"]) == (2, ["error"], False) and told.result["error"]["code"]
+
+
 @POSIX
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
 @pytest.mark.parametrize("words", [["--version"], ["--no-such-flag"], ["--help"]], ids=lambda words: words[0])

@@ -98,6 +98,11 @@ def test_a_person_reads_why_and_how_to_go_on(scripts):
     assert code == 11 and lines(told)[-1].startswith("go on with: ") and "jobs.py resume job_" in lines(told)[-1]
 
 
+def test_a_person_who_named_no_folder_reads_how_to_save(scripts):
+    code, told, _ = at_terminal(scripts, *MADE[:-2])
+    assert code == 0 and lines(told)[-1].startswith("save it with: ") and "jobs.py download job_" in lines(told)[-1]
+
+
 def test_a_person_with_several_jobs_reads_of_each(scripts):
     code, told, _ = at_terminal(scripts, *MADE, "--copies", "2")
     assert code == 0 and sum(line.startswith("saved: ") for line in lines(told)) == 2

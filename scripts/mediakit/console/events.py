@@ -114,7 +114,7 @@ class Console:
         return None if name in _COMMANDS else self._cleaned(value)
 
     def _is_silent(self, event: dict) -> bool:
-        return self.output.brief and "exit_code" not in event
+        return self.output.brief and "exit_code" not in event and event["event"] != "ready"  # a server has no end
 
     def _tell(self, event: dict) -> None:
         self.clear_status()

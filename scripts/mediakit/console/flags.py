@@ -15,6 +15,9 @@ from .events import Output
 # What reads like a name; a key has digits and capitals in between.
 _FLAG = re.compile(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
 
+# In the order of Output.
+_OUTPUT = ("--brief", "--verbose", "--json")
+
 
 class Parser(argparse.ArgumentParser):
     """argparse that fails with a Failure and never repeats a value (it may be a key).
@@ -35,21 +38,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="store_true", help="write a version event and stop")
         self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
         self.field_names = lambda arguments: ()
+        self.add_argument("--brief", action="store_true", help="one line: the result")
+        self.add_argument("--json", action="store_true", help="JSON also on a terminal, where people's lines stand")
         self.about = lambda arguments: {}
-        self._runs_jobs = False
-
-    def add_output_flags(self, group) -> None:
-        """What a script that runs jobs writes."""
-        self._runs_jobs = True
-        group.add_argument("--brief", action="store_true", help="one line: the result, with its files")
-        group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
-        group.add_argument("--json", action="store_true", help="events also on a terminal, where people's lines stand")
 
     def output(self, argv: list[str]) -> Output:
         """What is written; known before the flags are, so that their errors are written so too."""
-        if not self._runs_jobs:
-            return Output(verbose="--verbose" in argv and "--verbose" in self._option_string_actions)
-        return Output("--brief" in argv, "--verbose" in argv, "--json" in argv)
+        return Output(*(flag in argv and flag in self._option_string_actions for flag in _OUTPUT))
 
     def error(self, message: str):
         message = re.sub("ignored explicit argument .*", "takes no value", message, flags=re.S)
@@ -67,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         given, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
         if given.version:
             return given
-        if self._runs_jobs and given.brief and given.verbose:
+        if given.brief and getattr(given, "verbose", False):
             raise errors.bad_argument("--brief", "expected without --verbose")
         if unknown:
             raise self._unknown(unknown, given)
@@ -94,7 +89,8 @@ class Parser(argparse.ArgumentParser):
         fields = {name.replace("_", "").lower(): name for name in self.field_names(given)}
         field = fields.get(flag.replace("-", "").replace("_", "").lower())
         if field:
-            return f"; a field of models is given as --param {field}=VALUE, a file as --input {field}=PATH"
+            file = f", a file as --input {field}=PATH" if "--input" in self._option_string_actions else ""
+            return f"; a field is given as --param {field}=VALUE{file}"
         near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.75)
         return f"; did you mean {near[0]}?" if near else ""
 

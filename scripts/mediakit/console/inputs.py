@@ -3,6 +3,7 @@
 read_text, read_json, read_object   the value
 read_pair, read_json_or_text        NAME=VALUE, and what such a VALUE is
 one_standard_input                  only one flag can read it
+cannot_read                         the Failure for a file
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 
 from ..base import errors, paths
+from ..base.text import plain
 
 _LARGEST_INPUT = 64 * 1024 * 1024
 
@@ -28,8 +30,7 @@ def read_text(flag: str, path: str) -> str:
             with open(path, "rb") as file:
                 content = file.read(_LARGEST_INPUT + 1)
     except (OSError, ValueError, AttributeError) as problem:
-        words = getattr(problem, "strerror", None) or "it cannot be read"
-        raise errors.bad_argument(flag, f"expected a file that can be read: {words}") from None
+        raise cannot_read(flag, path, problem) from None
     if len(content) > _LARGEST_INPUT:
         raise errors.bad_argument(flag, f"expected at most {_LARGEST_INPUT} bytes")
     try:
@@ -37,6 +38,12 @@ def read_text(flag: str, path: str) -> str:
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise errors.bad_argument(flag, "expected text in UTF-8") from None
+
+
+def cannot_read(flag: str, path: str, problem: Exception) -> errors.Failure:
+    """The Failure for a file that a flag names, with where it was looked for."""
+    words = getattr(problem, "strerror", None) or "it cannot be read"
+    return errors.bad_argument(flag, f"expected a file that can be read: {plain(os.path.abspath(path))}: {words}")
 
 
 def read_object(flag: str, text: str) -> dict:

@@ -20,7 +20,8 @@ def lines(event: dict, status_before: str | None = None) -> list[str]:
     """
     tell = _TELL.get(event["event"])
     found = tell(event, status_before) if tell else []
-    return [*found, f"go on with: {event['next_command']}"] if "next_command" in event else found
+    way = "save it with" if event["event"] == "terminal" and event["ok"] and not event.get("assets") else "go on with"
+    return [*found, f"{way}: {event['next_command']}"] if "next_command" in event else found
 
 
 def _start(event: dict, _) -> list[str]:

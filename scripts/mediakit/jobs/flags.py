@@ -189,7 +189,7 @@ def add_reading_flags(parser) -> None:
     group.add_argument("--embed-metadata", action="store_true", help="also write into each file how it was made")
     group.add_argument("--show", action="store_true", help="show the pictures on the terminal, where it can")
     group.add_argument("--trace", metavar="FILE", help="append every request and answer, without keys")
-    parser.add_output_flags(group)
+    group.add_argument("--verbose", action="store_true", help="write each event with the service's own payload")
 
 
 def add_saving_flags(group) -> None:

@@ -225,10 +225,10 @@ def _opened(field: str, path: str):
         handle = open(path, "rb", opener=_without_waiting)
     except FileNotFoundError:
         gone = "it is a link that leads nowhere" if os.path.islink(path) else "there is no such file"
-        raise _unusable(field, gone) from None
+        raise _unusable(field, f"{plain(os.path.abspath(path))}: {gone}") from None
     except (OSError, ValueError) as problem:
         words = getattr(problem, "strerror", None) or "its name cannot be used"
-        raise _unusable(field, f"the file cannot be read: {words}") from None
+        raise _unusable(field, f"{plain(os.path.abspath(path))}: the file cannot be read: {words}") from None
     if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):  # replaced meanwhile
         handle.close()
         raise _unusable(field, "it is no regular file")

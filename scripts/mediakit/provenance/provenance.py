@@ -23,6 +23,7 @@ from ..base import atomic, errors, paths
 from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
+from ..console.inputs import cannot_read
 from ..media import formats, inputs, save
 from ..services import providers
 from . import metadata, signatures, terminal_picture
@@ -255,8 +256,7 @@ def recorded(source: str) -> dict:
     try:
         record = read(source)
     except (OSError, ValueError) as problem:
-        words = getattr(problem, "strerror", None) or "it cannot be read"
-        raise errors.bad_argument("--from", f"expected a file that can be read: {words}") from None
+        raise cannot_read("--from", source, problem) from None
     if record is None:
         raise errors.bad_argument(
             "--from",

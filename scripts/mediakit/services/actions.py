@@ -87,6 +87,10 @@ class Action:
         self._idempotency_field: str | None = description.get("idempotency_key")
 
     @property
+    def field_names(self) -> list[str]:
+        return list(self._fields)
+
+    @property
     def shown(self) -> dict:
         """The action as a list of them tells it."""
         return {
