@@ -1,10 +1,10 @@
-"""Write what references/ says about models, services and codes: whole pages, and tables between marks in other pages.
+"""Write what references/ says about models, services and codes: the tables between marks.
 
     python tests/generate_references.py           # write the pages
     python tests/generate_references.py --check   # exit 1 when a page is stale
 
 The catalogues, assets/contracts/*.catalogue.json, and the descriptors, assets/providers/*.json, are the only source:
-neither a generated page nor what stands between the marks of another page is edited by hand. The tables of codes, and
+what stands between marks is not edited by hand. The tables of codes, and
 the enumerations of codes in the schema of events, come from the registry, scripts/mediakit/base/codes.py.
 """
 
@@ -28,7 +28,6 @@ CONTRACTS = ROOT / "assets" / "contracts"
 DESCRIPTOR_SCHEMA = ROOT / "assets" / "schemas" / "provider.schema.json"
 REFERENCES = ROOT / "references"
 
-TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")
 TASK_PAGES = {
     "t2i": "text-to-image.md",
     "i2i": "image-to-image.md",
@@ -51,22 +50,6 @@ NOT_OF_A_SERVICE = frozenset(
     "id name embedded speaks origins base_path sources guidance homepage create states outputs examples".split()
 )
 DAY = 86400
-PAGES = {"image": "image-model-endpoints.md", "video": "video-model-endpoints.md"}
-
-INTRODUCTION = """\
-# {Media} models
-
-Every {media} model that a source names, service by service. Written by `python tests/generate_references.py` from \
-`assets/contracts/*.catalogue.json`: change those, not this page. Models for sound, text and 3D, and those of which no \
-source says what they make, are in the catalogues only.
-
-- **Tasks**: t2i, i2i, t2v, i2v, v2v, with the special ways of use in brackets; a dash where no source says.
-- **Contract**: complete (every field is known), partial (the source is cut, or shows a part), none. \
-See one with `scripts/inspect_openapi.py --provider P --model M`.
-- **Price**: only where a source states one. A provider price is what the service itself pays for the job; \
-what it charges is more.
-- **Sources**: with the date on which each was seen; most documentation pages carry none.
-"""
 
 
 def main() -> int:
@@ -89,11 +72,10 @@ def parse_arguments() -> argparse.Namespace:
 def render_pages() -> dict[Path, str]:
     """Return the text of every generated page, by its path."""
     catalogues = load_catalogues()
-    pages = {REFERENCES / name: render_page(media, catalogues) for media, name in PAGES.items()}
     tasks = {name: {"models": render_task(task, catalogues)} for task, name in TASK_PAGES.items()}
     services = [one for one in map(providers.load, providers.names()) if not one.embedded]
     tables = {
-        "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for _, catalogue in catalogues}),
+        "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for catalogue in catalogues}),
         "left out": render_left_out(services),
     }
     listed = {
@@ -103,7 +85,7 @@ def render_pages() -> dict[Path, str]:
     }
     marked = {**tasks, SERVICES_PAGE: tables, **listed}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
-    return {**pages, **marked_pages, EVENT_SCHEMA: render_event_schema()}
+    return {**marked_pages, EVENT_SCHEMA: render_event_schema()}
 
 
 def render_exit_codes() -> list[str]:
@@ -148,20 +130,23 @@ def render_marked(name: str, parts: dict[str, list[str]]) -> str:
     return text
 
 
-def render_task(task: str, catalogues: list[tuple[str, dict]]) -> list[str]:
-    """Return the table of the models that a task's page lists."""
-    lines = ["| service | model | contract | takes files in |", "| --- | --- | --- | --- |"]
-    for _, catalogue in catalogues:
-        for model in catalogue["models"]:
-            if task in model["tasks"] and model["contract"] != "none":
-                lines.append(render_task_model(catalogue["service"], model))
+def render_task(task: str, catalogues: list[dict]) -> list[str]:
+    """Return the table of a task's page: each service's default model, and how many there are. All of them are asked
+    for by command: they are too many to be read."""
+    lines = [table_row("service", "default model", "contract", "takes files in", "models"), table_row(*["---"] * 5)]
+    for catalogue in catalogues:
+        known = {model["model"]: model for model in catalogue["models"] if task in model["tasks"]}
+        default = providers.load(catalogue["service"]).defaults.get(task)
+        if known:
+            cells = render_default(catalogue["service"], known[default]) if default in known else ["–"] * 3
+            lines.append(table_row(catalogue["service"], *cells, str(len(known))))
     return lines
 
 
-def render_task_model(service: str, model: dict) -> str:
+def render_default(service: str, model: dict) -> list[str]:
     found = payloads.contract_of_model(service, model["model"])
     fields = [f"`{row['name']}`" for row in found.fields() if row.get("takes_file")] if found else []
-    return f"| {service} | `{model['model']}` | {model['contract']} | {', '.join(fields) or '–'} |"
+    return [f"`{model['model']}`", model["contract"], ", ".join(fields) or "–"]
 
 
 # -- the page of services --------------------------------------------------------------------------
@@ -300,75 +285,9 @@ def yes(found: bool) -> str:
     return "yes" if found else "–"
 
 
-# -- models ------------------------------------------------------------------------------------------
-
-
-def load_catalogues() -> list[tuple[str, dict]]:
-    """Return (title, catalogue) of every service; the title is the one of its contract document."""
-    catalogues = []
-    for path in sorted(CONTRACTS.glob("*.catalogue.json")):
-        catalogue = json.loads(path.read_text(encoding="utf-8"))
-        contract = json.loads((CONTRACTS / f"{catalogue['service']}.json").read_text(encoding="utf-8"))
-        catalogues.append((contract["info"]["title"], catalogue))
-    return catalogues
-
-
-def render_page(media: str, catalogues: list[tuple[str, dict]]) -> str:
-    """Return one page: the introduction, then a section a service that has models for this media."""
-    sections = [INTRODUCTION.format(media=media, Media=media.capitalize())]
-    for title, catalogue in catalogues:
-        models = [model for model in catalogue["models"] if model.get("media") == media]
-        if models:
-            sections.append(render_service(title, catalogue, models) + render_listed(media, catalogue))
-    return "\n".join(sections)
-
-
-def render_service(title: str, catalogue: dict, models: list[dict]) -> str:
-    """Return a service's section: its table, the notes on its models, and what its sources are."""
-    seen = {source["id"]: source["seen"] for source in catalogue["sources"]}
-    used = {identifier for model in models for identifier in model["sources"]}
-    lines = [f"## {title} (`--provider {catalogue['service']}`)", ""]
-    lines += ["| model | tasks | contract | price | sources |", "|---|---|---|---|---|"]
-    lines += [*(render_model(model, seen) for model in models), ""]
-    notes = [f"- `{model['model']}`: {model['note']}" for model in models if "note" in model]
-    lines += [*notes, ""] if notes else []
-    lines += ["Sources:", "", *(f"- {s['id']}: {s['what']}" for s in catalogue["sources"] if s["id"] in used)]
-    return "\n".join(lines) + "\n"
-
-
-def render_model(model: dict, seen: dict[str, str]) -> str:
-    sources = ", ".join(f"{identifier} {seen[identifier]}" for identifier in model["sources"])
-    cells = [f"`{model['model']}`", render_tasks(model), model["contract"], render_price(model), sources]
-    return "| " + " | ".join(cells) + " |"
-
-
-def render_tasks(model: dict) -> str:
-    tasks = ", ".join(model["tasks"]) or "–"
-    return f"{tasks} ({', '.join(model['modes'])})" if "modes" in model else tasks
-
-
-def render_price(model: dict) -> str:
-    """Return the price with its unit, basis, source and date, or nothing where no source states one."""
-    if "price" not in model:
-        return ""
-    price = model["price"]
-    unit = price["unit"].upper() if price["unit"] == "usd" else price["unit"]
-    basis = " (provider)" if price.get("basis") == "provider" else ""
-    return f"{price['amount']} {unit} per {price['per']}{basis}, {price['source']} {price['seen']}"
-
-
-def render_listed(media: str, catalogue: dict) -> str:
-    """Return one line a task for the pages that an index names; their exact model ids are not known."""
-    listed = catalogue.get("listed", {"pages": []})
-    pages = [page for page in listed["pages"] if page.get("media") == media]
-    if not pages:
-        return ""
-    seen = {source["id"]: source["seen"] for source in catalogue["sources"]}[listed["source"]]
-    lines = [f"Only listed ({listed['source']} {seen}), by page; the service's live catalogue has the exact ids:", ""]
-    for task in (*TASKS, None):
-        names = [f"`{page['page']}`" for page in pages if task in (page["tasks"] or [None])]
-        lines += [f"- {task or 'task not said'}: {', '.join(names)}"] if names else []
-    return "\n" + "\n".join(lines) + "\n"
+def load_catalogues() -> list[dict]:
+    """Return the catalogue of every service."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CONTRACTS.glob("*.catalogue.json"))]
 
 
 def is_current(path: Path, text: str) -> bool:

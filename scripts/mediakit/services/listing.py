@@ -18,6 +18,8 @@ _MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
 # Bytes of all lines of a list; what a whole event has around them is some 300 more.
 _BUDGET, _BUDGET_OF_TASK = 3_900, 1_150
 _NEAREST = 5
+# What a long list tells of a model.
+_OF_LONG = ("model", "path", "media", "tasks", "modes", "contract", "note", "sources")
 
 
 class Wish(NamedTuple):
@@ -109,9 +111,7 @@ def _told(line: _Line, wish: Wish, several: bool, is_long: bool) -> dict:
     entry = line.entry
     told = {"provider": line.service} if several else {}
     if is_long:
-        told.update(
-            {key: entry[key] for key in ("model", "path", "media", "tasks", "modes", "contract") if entry.get(key)}
-        )
+        told.update({key: entry[key] for key in _OF_LONG if entry.get(key)})
         told.update({key: entry[key] for key in ("in_live_list", "off_sale") if key in entry})
     else:
         told["model"] = entry["model"]
@@ -119,7 +119,7 @@ def _told(line: _Line, wish: Wish, several: bool, is_long: bool) -> dict:
         told.update({"off_sale": entry["off_sale"]} if not catalogue.is_on_sale(entry) and "off_sale" in entry else {})
         told.update({"tasks": entry["tasks"]} if entry.get("tasks") and not wish.task else {})
     if "price" in entry:
-        words = ("amount", "unit", "per", "seen") if is_long else ("amount", "unit", "per")
+        words = ("amount", "unit", "per", "source", "seen") if is_long else ("amount", "unit", "per")
         told["price"] = {key: entry["price"][key] for key in words if key in entry["price"]}
     if line.field is not None:
         told["field"] = line.field
