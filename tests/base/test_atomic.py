@@ -51,6 +51,32 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     assert (tmp_path / "file").read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
 
 
+def no_hard_links(*_):
+    raise OSError(95, "Operation not supported")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "none"])
+@pytest.mark.parametrize("taken_by", ["file", "dangling link", None])
+def test_a_finished_file_gets_only_a_name_that_nothing_has(tmp_path, monkeypatch, taken_by, links):
+    if not links:
+        monkeypatch.setattr(os, "link", no_hard_links)
+    target, source = tmp_path / "target", tmp_path / "source"
+    source.write_bytes(b"new")
+    if taken_by == "file":
+        target.write_bytes(b"mine")
+    elif taken_by:
+        target.symlink_to(tmp_path / "nowhere")
+    if taken_by:
+        with pytest.raises(FileExistsError):
+            atomic.place(str(source), str(target))
+        assert source.read_bytes() == b"new" and not (tmp_path / "nowhere").exists()
+        assert target.is_symlink() or target.read_bytes() == b"mine"
+    else:
+        atomic.place(str(source), str(target))
+        assert target.read_bytes() == b"new" and not source.exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 @pytest.mark.parametrize("call", ["mkstemp", "fsync", "replace"])
 def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path, call):
