@@ -6,6 +6,7 @@ import collections
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -129,6 +130,15 @@ def test_no_flipped_byte_of_the_row_itself_hides_it(whole, tmp_path, monkeypatch
                 came_to[asked_again(folder)] += 1
             at = content.find(value.encode(), at + 1)
     assert set(came_to) <= {"resume", "corrupt"} and came_to["corrupt"] > 30, came_to
+
+
+@pytest.mark.parametrize("where", ["generation_id = 'wanted'", "generation_id = 'g0'", "generation_id = 'g29'", "1"])
+def test_a_job_that_was_taken_out_is_missed(whole, where):
+    connection = sqlite3.connect(whole / "ledger.sqlite3")
+    connection.execute(f"DELETE FROM job WHERE {where}")
+    connection.commit()
+    connection.close()
+    assert asked_again(whole) == "corrupt"
 
 
 @pytest.mark.parametrize("left", ["the main file alone", "everything but the locks", "an empty file", "only its head"])
