@@ -10,6 +10,7 @@ import pytest
 from conftest import KEY, SCRIPTS, Run
 from fake_service import FakeService, answer
 from keyed_service import MADE, create, jobs
+from mediakit.console import several
 
 CONTRACTS = ("skills-video", "modellix", "image-skill")
 
@@ -67,3 +68,14 @@ def test_a_job_that_never_had_an_id_cannot_be_asked_for_again(scripts):
         for action in ("resume", "download", "reconcile"):
             run = jobs(scripts, action, bought.result["job"])
             assert (run.code, run.result["error"], service.posts()) == (23, "job_not_found", 1), run.events
+
+
+@pytest.mark.parametrize(
+    "codes, whole",
+    [
+        ([], 0), ([0, 0], 0), ([0, 20], 20), ([10, 26], 26), ([26, 11], 11), ([11, 27], 27), ([27, 12], 12),
+        ([24, 10, 0], 10), ([22, 24], 22), ([10, 26, 11, 27, 12, 21], 12),
+    ],
+)  # fmt: skip
+def test_several_jobs_end_with_the_gravest_of_their_codes(codes, whole):
+    assert several.gravest(codes) == whole
