@@ -21,6 +21,7 @@ _GROWTH = 1.1
 _LEAST_PER_WINDOW = 6.0
 _LONGEST_PROBE = 5.0
 _FAILURES = 5
+_DOUBTS = 2
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class Pace:
     @property
     def ask_at(self) -> float:
         return max(self._pause_until, self._next_at, self._probe_until)
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether several requests in a row came to nothing: what a create came to could not be told."""
+        return self._failures >= _DOUBTS
 
     def may_ask(self, now: float) -> bool:
         return now >= self.ask_at

@@ -28,8 +28,9 @@ from .part import Part
 from .purchases import DELIVERED, NEW, OPEN, UNDER_WAY, UNKNOWN, Known, Purchases, Wanted
 from .task import Port, Service, Task
 
-# So many lines are claimed together at most: a claim reads the whole ledger.
-_CLAIMED_AHEAD = 48
+# So many lines are claimed together: a claim reads the whole ledger, and nothing else happens meanwhile.
+_CLAIMED_TOGETHER = (12, 48)
+_LARGE = 1000
 _AT_ONE_GO = 200
 # How long a line is tried again while its service takes nothing at all.
 PATIENCE = 300.0
@@ -121,10 +122,10 @@ class Scheduler:
         now = time.monotonic()
         self._end_late(now)
         self._wake(now)
-        self._submit(now)
+        has_sent = self._submit(now)
         self._look_elsewhere(now)
         self._outcomes.tell(now)
-        message = self._inbox.take(self._sleep(now))
+        message = self._inbox.take(0.0 if has_sent else self._sleep(now))
         for _ in range(_AT_ONE_GO):
             if message is None:
                 break
@@ -333,9 +334,11 @@ class Scheduler:
 
     # -- submitting ---------------------------------------------------------------------------------------------
 
-    def _submit(self, now: float) -> None:
+    def _submit(self, now: float) -> bool:
+        """Whether a create was sent: there may be another one that can be."""
         if self._is_stopping:
-            return
+            return False
+        has_sent = False
         for _ in range(len(self._resuming)):
             task, make = self._resuming.popleft()
             if self._room(task.service) > 0 and self._may_read(task.service, now):
@@ -347,7 +350,8 @@ class Scheduler:
                 self._hold_back(service)
             elif not service.unsettled or self._continues:
                 self._claim(service, ready)
-                self._send(service, now)
+                has_sent |= self._send(service, now)
+        return has_sent
 
     def _room(self, service: Service) -> int:
         return service.pace.limits.jobs - len(service.running)
@@ -356,8 +360,9 @@ class Scheduler:
         """Claim lines ahead of time, many together, but no more than can begin."""
         claimed = self._claimed[service]
         held = len(claimed) + self._preparing
-        count = min(_CLAIMED_AHEAD - held, self._room(service) - held, len(ready))
-        if count <= 0 or held > _CLAIMED_AHEAD // 4:
+        ahead = _CLAIMED_TOGETHER[len(self._tasks) > _LARGE]
+        count = min(ahead - held, self._room(service) - held, len(ready))
+        if count <= 0 or held > ahead // 4:
             return
         tasks: list[Task] = []
         wanted: list[Wanted] = []
@@ -422,12 +427,18 @@ class Scheduler:
         task.sent = prepared.sent
         return self._claimed[task.service].append(task)
 
-    def _send(self, service: Service, now: float) -> None:
+    def _send(self, service: Service, now: float) -> bool:
+        """Send a create, if one may be sent; whether one was."""
         claimed = self._claimed[service]
         limits = service.pace.limits
-        while claimed and len(service.submitting) < limits.submits and service.pace.may_ask(now):
-            self._reads_turn = True
-            self._send_one(claimed.popleft())
+        # One at a time: an answer that has come is recorded before the next create leaves.
+        if not claimed or len(service.submitting) >= limits.submits or not service.pace.may_ask(now):
+            return False
+        if service.pace.is_ill and len(service.running) > len(service.submitting):
+            return False  # a read of another job tells first whether the service is well
+        self._reads_turn = True
+        self._send_one(claimed.popleft())
+        return True
 
     def _send_one(self, task: Task) -> None:
         assert task.claim is not None and task.asked is not None and task.sent is not None
