@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -65,6 +66,42 @@ def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
     there = [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
     assert named <= {path.name for path in there} | REPLACED_SCRIPTS
+
+
+def flags_of(script) -> set[str]:
+    """The flags that a script's --help lists."""
+    told = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True).stdout
+    return set(FLAG.findall(told.partition("examples:")[0]))
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]+")
+# Of other programs: uv, and a scheduler of jobs.
+FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time"}
+MANUAL = [*(ROOT / "references").glob("*.md"), ROOT / "README.md", ROOT / "SKILL.md"]
+
+
+@pytest.fixture(scope="module")
+def flags():
+    return {script.name: flags_of(script) for script in SHIPPED_SCRIPTS}
+
+
+def test_every_flag_is_in_a_page_and_every_flag_of_a_page_exists(flags):
+    text = {page.name: page.read_text(encoding="utf-8") for page in MANUAL}
+    there = set().union(*flags.values())
+    assert there <= {flag for page in text.values() for flag in FLAG.findall(page)}
+    for name, page in text.items():
+        if name != "moving-from.md":  # it names what is gone
+            assert set(FLAG.findall(page)) - FOREIGN_FLAGS <= there, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_of_a_page_has_only_flags_of_its_script(flags, page):
+    text = page.read_text(encoding="utf-8")
+    fenced = [line for block in re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
+    for span in [*re.findall(r"`([^`\n]+\.py [^`\n]*)`", text), *fenced]:
+        script, _, words = span.partition(".py")
+        known = flags.get(re.sub(r".*\W", "", script) + ".py")
+        assert known is None or set(FLAG.findall(words)) - FOREIGN_FLAGS <= known, span
 
 
 def test_the_changelog_begins_with_this_version():
@@ -138,8 +175,6 @@ def test_each_script_declares_the_same_requirements(script):
 
 @pytest.mark.parametrize("script", SHIPPED_SCRIPTS, ids=lambda path: path.name)
 def test_each_script_explains_itself_without_any_package(scripts, script):
-    import subprocess
-
     ended = subprocess.run(
         [sys.executable, "-E", "-S", str(script), "--help"],
         capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
