@@ -37,14 +37,16 @@ EXAMPLES = """\
 
 
 def build_parser():
-    from mediakit.console.flags import folder, one_of, seconds
+    from mediakit.console.flags import folder, seconds
     from mediakit.jobs import flags
     from mediakit.services import providers
 
     names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
     parser.field_names = _field_names
-    parser.add_argument("service", nargs="?", type=one_of(*names), metavar="SERVICE", help=", ".join(names))
+    parser.add_argument(
+        "service", nargs="?", type=providers.one_named(*names), metavar="SERVICE", help=", ".join(names)
+    )
     parser.add_argument("action", nargs="?", metavar="ACTION", help="what to do; left out: list what there is")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a field of the action")
     parser.add_argument("--confirm", action="store_true", help="do it, although it is not free or cannot be undone")

@@ -33,7 +33,6 @@ EXAMPLES = """\
 
 
 def build_parser():
-    from mediakit.console.flags import one_of
     from mediakit.services import providers
 
     names = providers.known()
@@ -42,7 +41,7 @@ def build_parser():
     parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")
     parser.add_argument("--body-file", metavar="PATH", help="a file with it; - for standard input")
     parser.add_argument(
-        "--provider", type=one_of(*names), default="skills-video", metavar="{{{}}}".format(",".join(names)),
+        "--provider", type=providers.one_named(*names), default="skills-video", metavar="{{{}}}".format(",".join(names)),
         help="whose answer it is, default skills-video",
     )  # fmt: skip
     parser.add_argument("--base-url", metavar="URL", help="the service's address, for credits_check_command")

@@ -48,7 +48,10 @@ def build_parser():
     )
     where.add_argument("--docs", metavar="PATH", help="a docs.json whose Videos and Images groups list the endpoints")
     where.add_argument(
-        "--provider", type=one_of(*names), metavar="{{{}}}".format(",".join(names)), help="its bundled contract"
+        "--provider",
+        type=providers.one_named(*names),
+        metavar="{{{}}}".format(",".join(names)),
+        help="its bundled contract",
     )
     where.add_argument("--model", metavar="OWNER/NAME", help="one of its models")
     where.add_argument("--refresh", action="store_true", help="fetch what the service itself publishes, and keep it")

@@ -41,7 +41,7 @@ def build_parser():
     names = providers.known()
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument(
-        "--provider", type=one_of(*names), metavar="{{{}}}".format(",".join(names)), help="default: all"
+        "--provider", type=providers.one_named(*names), metavar="{{{}}}".format(",".join(names)), help="default: all"
     )
     wish = parser.add_argument_group("what you want, as far as you know it")
     wish.add_argument("--task", type=one_of(*providers.TASKS), metavar="TASK", help="as create_and_wait.py takes it")

@@ -36,11 +36,12 @@ def build_parser():
     from mediakit.console.flags import one_of
     from mediakit.sandbox import dialects
     from mediakit.sandbox.faults import FAULTS
+    from mediakit.services import providers
 
     services = dialects.names()
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument(
-        "--as", dest="service", type=one_of(*services), default=services[0], metavar="SERVICE",
+        "--as", dest="service", type=providers.one_named(*services), default=services[0], metavar="SERVICE",
         help="whose contract it speaks: {}".format(", ".join(services)),
     )  # fmt: skip
     parser.add_argument("--port", type=_port, default=0, metavar="PORT", help="0, the default, takes a free one")

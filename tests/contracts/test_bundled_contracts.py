@@ -286,7 +286,7 @@ def test_the_number_of_models_is_that_of_the_sources():
     }
     # 221 pages in the index, four models that it lacks (a video model and three for speech), and 20 newer ones
     assert len(index) == 221 + 4 + 20
-    assert len(CATALOGUES["image-skill"]["models"]) == 31
+    assert len(CATALOGUES["image-skill"]["models"]) == 42
 
 
 def test_every_model_of_skills_video_has_a_streaming_sibling_with_the_same_body():

@@ -19,7 +19,7 @@ from conftest import KEY, PATIENCE, read_events
 from mediakit.sandbox import Sandbox
 
 MODEL = "xai.grok-imagine-image"
-CREDITS = 4  # of MODEL: $0.02 for the provider, a margin of 40 %, in cents
+CREDITS = 4  # of MODEL: ten thirds, rounded up
 ASSET_ID = re.compile(r"(asset|image|video|audio|mask|thumb|file)_[a-zA-Z0-9._-]{1,128}")
 
 
@@ -102,7 +102,7 @@ def test_one_request_returns_the_finished_asset(client):
     assert ASSET_ID.fullmatch(asset["asset_id"]) and asset["path"] == asset["url"]
     assert (asset["mime_type"], asset["content_length"]) == ("image/png", len(content))
     assert (asset["width"], asset["height"]) == (768, 432) and content.startswith(b"\x89PNG")
-    assert made["cost"]["estimated_usd"] == 0.02
+    assert made["cost"]["estimated_usd"] == 0.04
     assert made["cost"]["credit_pricing"]["credits_required"] == made["quota"]["consumed_credits"] == CREDITS
     assert made["capability"]["id"] == "is.image.generate.xai-grok-imagine-image.v1"
     assert made["safety"]["status"] == "allowed"
@@ -149,7 +149,7 @@ def test_a_3d_model_is_a_valid_binary_gltf(client):
 def test_several_outputs_cost_the_total(client):
     made = client.create(output_count=3)
     assert len({asset["asset_id"] for asset in made["assets"]}) == 3
-    assert made["cost"]["credit_pricing"]["credits_required"] == 10  # of $0.06, not three times 4
+    assert made["cost"]["credit_pricing"]["credits_required"] == 10  # three times ten thirds, not three times 4
 
 
 def test_without_a_model_the_service_chooses_and_says_so(client):
@@ -543,7 +543,7 @@ def test_activity_tells_what_happened_the_newest_first(client):
     made = client.create()
     asset_ids = [asset["asset_id"] for asset in made["assets"]]
     completed = client("GET", f"v1/activity/evt_job-completed_{made['job_id']}")["events"][0]
-    assert (completed["links"]["asset_ids"], completed["cost"]["estimated_usd"]) == (asset_ids, 0.02)
+    assert (completed["links"]["asset_ids"], completed["cost"]["estimated_usd"]) == (asset_ids, 0.04)
     feedback = client("POST", "v1/feedback", {"title": "fine"})["feedback_id"]
     events = client("GET", "v1/activity")["events"]
     assert {event["type"] for event in events} == {

@@ -161,7 +161,9 @@ class Acting:
     def _sent(self) -> Answer | Lost:
         wire = replace(self._context.connection, base_url=self._base_url).http(self._inbox)
         path, seconds = self._asked.path, self._seconds
-        if self._action.method == "POST":
+        if self._action.method == "POST" and self._asked.body is None:
+            self._exchange = wire.send("POST", path, seconds)
+        elif self._action.method == "POST":
             on_sending = self._writer.before_sending
             self._exchange = wire.post(path, self._asked.body, seconds, stream=False, on_sending=on_sending)
         else:
@@ -209,7 +211,7 @@ class Acting:
             payment_url=handoff,
             outputs=self._outputs or None,
             assets=assets,
-            **bounded(body if told is None else told),
+            **bounded(_without(body if told is None else told, self._action.leave_out)),
             trace_id=self._provider.trace_id(body),
             message=problem or ("Nothing was paid here; somebody settles it at payment_url." if handoff else None),
             **fields,
@@ -242,6 +244,13 @@ class Acting:
             raise
         self._writer.saved(files.assets)
         return files.assets, files.ended.problem
+
+
+def _without(told, pointers: list[str]):
+    """What is told without the names at some pointers, which are secrets of their own."""
+    if not (pointers and isinstance(told, dict)):
+        return told
+    return {name: value for name, value in told.items() if f"/{name}" not in pointers}
 
 
 def _address(found) -> str | None:

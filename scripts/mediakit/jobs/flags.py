@@ -35,7 +35,9 @@ def add_connection_flags(parser) -> None:
     names = providers.known()
     parser.about = _about
     group = parser.add_argument_group("service")
-    group.add_argument("--provider", type=one_of(*names), metavar="{" + ",".join(names) + "}", help="which service")
+    group.add_argument(
+        "--provider", type=providers.one_named(*names), metavar="{" + ",".join(names) + "}", help="which service"
+    )
     add_address_flags(group)
     ways = ("auto", "cli", "rest")
     group.add_argument("--transport", type=one_of(*ways), default="auto", metavar="{" + ",".join(ways) + "}",
@@ -54,7 +56,7 @@ def add_address_flags(group) -> None:
     group.add_argument(
         "--as",
         dest="speaks",
-        type=one_of(*spoken),
+        type=providers.one_named(*spoken),
         metavar="{" + ",".join(spoken) + "}",
         help="the service whose contract the sandbox speaks",
     )

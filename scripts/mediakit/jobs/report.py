@@ -119,6 +119,7 @@ class Report:
             "outputs": outputs,
             "assets": assets,
             "usage": self._provider.usage(body),
+            "effective_parameters": self._provider.effective(body) or None,
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
             "trace_id": self._driver.trace_id,

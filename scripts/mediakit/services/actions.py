@@ -73,6 +73,7 @@ class Action:
         self.at_origin: bool = "path_from_root" in description
         self.asks: str | None = description.get("confirm", _ASKS[self.effect])
         self.answer: str = description.get("answer", "")
+        self.leave_out: list[str] = description.get("leave_out", [])
         self.success: dict | None = description.get("success")
         self.valid: str | None = description.get("valid")
         self.issues_key: str | None = description.get("issues_key")
@@ -167,7 +168,8 @@ class Action:
         return f"{path}?{urlencode(query)}" if query else path
 
     def _body_of(self, given: dict) -> dict | None:
-        if self.method != "POST":
+        places = {field["in"] for field in self._fields.values()}
+        if self.method != "POST" or not (self._fixed or "body" in places):
             return None
         body = json.loads(json.dumps(self._fixed))
         for name, field, value in self._placed("body", given):

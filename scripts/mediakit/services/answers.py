@@ -296,6 +296,8 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
     for rule in rules:
         if of and rule.of not in of:
             continue
+        if rule.unless is not None and holds(rule.unless, body):
+            continue
         found = point(body, rule.at) if rule.at is not None else _header_number(headers, rule.header)
         if number(found) and 0 <= found < 1e12:
             from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing

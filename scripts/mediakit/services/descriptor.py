@@ -161,6 +161,7 @@ class CostRule(NamedTuple):
     of          create, read or result: the answer that tells it
     unit        what is counted; each: how many of `unit` one of it is
     is_ceiling  the most that it can cost, replaced by what it has cost
+    unless      an answer of which this holds charges nothing
     """
 
     unit: str
@@ -169,6 +170,7 @@ class CostRule(NamedTuple):
     of: str = "read"
     each: float = 1
     is_ceiling: bool = False
+    unless: Condition | None = None
 
 
 class Word(NamedTuple):
@@ -373,7 +375,7 @@ def cost_rules(data: list) -> tuple[CostRule, ...]:
     return tuple(
         CostRule(
             rule["unit"], rule.get("at"), rule.get("header"), rule.get("of", "read"), rule.get("each", 1),
-            rule.get("is") == "most",
+            rule.get("is") == "most", condition(rule["unless"]) if "unless" in rule else None,
         )
         for rule in data
     )  # fmt: skip

@@ -102,7 +102,8 @@ def others() -> Others:
     from . import providers
 
     every = [documents.load(providers.bundled_path(name)) for name in providers.bundled()]
-    return Others(frozenset(one["id"] for one in every), frozenset(word for one in every for word in variables(one)))
+    ids = frozenset(word for one in every for word in (one["id"], *one.get("aliases", ())))
+    return Others(ids, frozenset(word for one in every for word in variables(one)))
 
 
 def variables(data: dict) -> list[str]:

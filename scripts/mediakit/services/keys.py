@@ -127,15 +127,17 @@ def why_no_key(value: str) -> str | None:
 
 def _saved_login(where: dict) -> str | None:
     """The key in the file of another program, which is read and never copied; None where there is none."""
-    named = paths.expand(os.environ.get(where.get("variable", ""), ""))
-    path = named or os.path.join(paths.configuration_folder(), where["path"])
-    text = paths.small_file(path)
-    if text is None:
-        return None
+    variables = (where.get("variable", ""), *where.get("other_variables", ()))
+    named = next(filter(None, (paths.expand(os.environ.get(name, "")) for name in variables)), None)
+    below = (where["path"], *where.get("other_paths", ()))
+    places = [named] if named else [os.path.join(paths.configuration_folder(), path) for path in below]
     from . import providers
 
-    found = providers.point(providers.read_json(text.encode())[0], where["key"])
-    return found if isinstance(found, str) else None
+    for text in filter(None, map(paths.small_file, places)):
+        found = providers.point(providers.read_json(text.encode())[0], where["key"])
+        if isinstance(found, str) and found.strip():
+            return found
+    return None
 
 
 def read_stdin(flag: str) -> str:

@@ -387,6 +387,14 @@ class Provider:
 
     # -- money -----------------------------------------------------------------------------------------
 
+    def effective(self, body) -> list[dict] | None:
+        """`[{name, value, source}]`: the parameters that the service used; None where it does not say."""
+        listed = point(body, self._data.get("effective", "/\0"))
+        if not isinstance(listed, list):
+            return None
+        words = ("name", "value", "source")
+        return [{word: one[word] for word in words if word in one} for one in listed if isinstance(one, dict)]
+
     def usage(self, body):
         """What the service says the job has cost, in its own shape."""
         return first(body, self._data.get("usage", ()))

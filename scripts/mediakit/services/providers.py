@@ -19,8 +19,8 @@ from .provider import Provider, is_media_url, outputs_at
 from .trust import is_model, usable_id
 
 __all__ = [
-    "ASSETS", "TASKS", "TERMINAL_STATES", "Provider", "Reading", "Verdict", "first", "is_media_url", "is_model", "load",
-    "names", "outputs_at", "point", "read_json", "spoken_by", "usable_id",
+    "ASSETS", "TASKS", "TERMINAL_STATES", "Provider", "Reading", "Verdict", "canonical", "first", "is_media_url",
+    "is_model", "load", "names", "one_named", "outputs_at", "point", "read_json", "spoken_by", "usable_id",
 ]  # fmt: skip
 
 ASSETS = os.path.join(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")), "assets")
@@ -70,6 +70,21 @@ def bundled_path(name: str) -> str:
     return os.path.join(ASSETS, "providers", f"{name}.json")
 
 
+def canonical(word: str) -> str:
+    """The id of the service that a word names: its id, or another name of it; the word itself where it names none."""
+    if word in known():
+        return word
+    return next((name for name in bundled() if word in _descriptor(name).get("aliases", ())), word)
+
+
+def one_named(*names: str):
+    """An argparse type: one of these services, by its id or by another name of it."""
+    from ..console.flags import one_of
+
+    read = one_of(*names)
+    return lambda word: read(canonical(word))
+
+
 def load(name: str, speaks: str | None = None) -> Provider:
     """The Provider of one service; an embedded one has the contract of `speaks`, else of the first it lists.
 
@@ -96,6 +111,8 @@ def _descriptor(name: str) -> dict:
         from . import own
 
         found = own.load(name)
-        if found is None:
+        if found is not None:
+            return found
+        if canonical(name) == name:
             raise
-        return found
+        return _descriptor(canonical(name))

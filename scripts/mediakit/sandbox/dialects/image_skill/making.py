@@ -132,14 +132,14 @@ def _check_assets(call, body: dict) -> None:
 
 def _check_budget(call, entry: dict, body: dict) -> None:
     parameters = body.get("model_parameters", {})
-    usd = prices.provider_usd(entry, parameters)
-    if usd is None and not body.get("accept_unknown_cost"):
+    credits = prices.per_output(entry, parameters)
+    if credits is None and not body.get("accept_unknown_cost"):
         raise _unconfirmed()
     guard = body.get("max_estimated_usd_per_image")
-    if guard is not None and usd is not None and prices.credits(usd) * prices.CREDIT_USD > guard + 1e-9:
+    if guard is not None and credits is not None and prices.debit(credits) * prices.CREDIT_USD > guard + 1e-9:
         raise Refusal("BUDGET_EXCEEDED")
     pricing = _cost(body, entry)["credit_pricing"]
-    if body.get("max_usd") is not None and pricing["estimated_revenue_usd"] > body["max_usd"] + 1e-9:
+    if body.get("max_usd") is not None and pricing["estimated_charge_usd"] > body["max_usd"] + 1e-9:
         raise Refusal("BUDGET_EXCEEDED")
     if not body.get("dry_run") and pricing["credits_required"] > remaining_credits(call):
         raise Refusal("QUOTA_EXCEEDED")

@@ -11,9 +11,22 @@ from .words import Refusal
 SERVICE = "image-skill"
 CREDIT_USD = 0.01
 
-# Own choice: what the provider gets where no source tells a price.
-_UNTOLD_USD = 0.05
+# Own choice: what is debited where no source tells a price.
+_UNTOLD_CREDITS = 9.0
+# What the service once took of a charge; it agrees with the charges that are known.
 _TARGET_MARGIN = 0.4
+# Credits of one output, before all are summed and rounded up: model -> (quality, resolution) -> credits.
+_XAI = "xai.grok-imagine-image"
+_OF_RESOLUTION = {(None, "1k"): 25 / 3, (None, "2k"): 35 / 3}
+_OF_QUALITY = {("low", "1k"): 20 / 3, ("low", "2k"): 10.0, ("medium", "1k"): 10.0, ("medium", "2k"): 40 / 3}
+_TIERS: dict[str, dict[tuple, float]] = {
+    _XAI: {(None, "1k"): 10 / 3},
+    f"{_XAI}-edit": {(None, "1k"): 11 / 3},
+    f"{_XAI}-quality": _OF_RESOLUTION,
+    f"{_XAI}-quality-edit": {tier: credits + 5 / 3 for tier, credits in _OF_RESOLUTION.items()},
+    f"{_XAI}-2.0": _OF_QUALITY,
+    f"{_XAI}-2.0-edit": {tier: credits + 5 / 3 for tier, credits in _OF_QUALITY.items()},
+}
 # Own choices: which models the service would take, and what its short names stand for.
 _CHOSEN = {
     "/v1/create": "xai.grok-imagine-image-quality",
@@ -21,7 +34,6 @@ _CHOSEN = {
 }
 _ALIASES = {"default": _CHOSEN["/v1/create"], "nano-banana": "fal.nano-banana-2"}
 _COST_UNKNOWN = frozenset(("openai.gpt-image-1.5-edit", "openai.gpt-image-2-edit"))
-_PRICE_OF_RESOLUTION = {("xai.grok-imagine-image-quality", "2k"): 0.07}
 _DOUBLED_AT_4K = frozenset(
     (
         "fal.nano-banana-pro",
@@ -79,36 +91,45 @@ def _provider(entry: dict) -> str:
 # -- costs -----------------------------------------------------------------------------------------
 
 
-def provider_usd(entry: dict, parameters: dict) -> float | None:
-    """What one output costs the service; None where that is not known beforehand."""
-    model, resolution = entry["model"], str(parameters.get("resolution"))
+def per_output(entry: dict, parameters: dict) -> float | None:
+    """The credits of one output, not yet rounded up; None where that is not known beforehand."""
+    model = entry["model"]
     if model in _COST_UNKNOWN:
         return None
-    usd = _PRICE_OF_RESOLUTION.get((model, resolution)) or entry.get("price", {}).get("amount", _UNTOLD_USD)
-    return usd * 2 if model in _DOUBLED_AT_4K and resolution == "4K" else usd
+    if model in _TIERS:
+        tiers = _TIERS[model]
+        quality = parameters.get("quality", "medium") if ("medium", "1k") in tiers else None
+        # What the service takes by itself: the best where it is left a choice of sizes alone.
+        usual = "2k" if (None, "2k") in tiers else "1k"
+        return tiers.get((quality, parameters.get("resolution", usual)), max(tiers.values()))
+    price = entry.get("price")
+    if price is None:
+        return _UNTOLD_CREDITS
+    credits = price["amount"] / CREDIT_USD / ((1 - _TARGET_MARGIN) if price.get("basis") == "provider" else 1)
+    return credits * 2 if model in _DOUBLED_AT_4K and parameters.get("resolution") == "4K" else credits
 
 
-def credits(usd: float) -> int:
-    """What is debited for what costs the service `usd`; one credit is a US cent."""
-    # Rounded first, since 0.03 / 0.6 / 0.01 is a hair more than 5.
-    return max(1, math.ceil(round(usd / (1 - _TARGET_MARGIN) / CREDIT_USD, 6)))
+def debit(credits: float) -> int:
+    """What is debited: whole credits, and at least one."""
+    return max(1, math.ceil(round(credits, 6)))  # rounded first, since three thirds are a hair more than one
 
 
 def cost(entry: dict, parameters: dict, count: int) -> dict:
     """The `cost` of an answer: `credits_required` covers all outputs."""
-    usd = provider_usd(entry, parameters)
-    # Own choice: what is debited where the cost was not known.
-    required = credits((_UNTOLD_USD if usd is None else usd) * count)
+    credits = per_output(entry, parameters)
+    required = debit((_UNTOLD_CREDITS if credits is None else credits) * count)
     pricing = {
         "credit_unit_usd": CREDIT_USD,
         "credits_required": required,
-        "estimated_revenue_usd": round(required * CREDIT_USD, 6),
-        "pricing_confidence": "unknown" if usd is None else "known",
+        "estimated_charge_usd": round(required * CREDIT_USD, 6),
+        "self_fundable": True,
+        "self_fund_block_reason": None,
+        "pricing_confidence": "unknown" if credits is None else "known",
+        "pricing_source": "model_parameters" if parameters else "model_registry",
     }
-    if usd is None:
+    if credits is None:
         return {"credit_pricing": pricing}
-    total = round(usd * count, 6)
-    return {"estimated_usd": total, "credit_pricing": {**pricing, "estimated_provider_cost_usd": total}}
+    return {"estimated_usd": pricing["estimated_charge_usd"], "credit_pricing": pricing}
 
 
 # -- the menu --------------------------------------------------------------------------------------
@@ -150,8 +171,8 @@ def _summary(total: int, rows: list, asked: dict) -> dict:
 
 def row(entry: dict) -> dict:
     """A model as the menu shows it."""
-    usd = provider_usd(entry, {})
-    pricing = cost(entry, {}, 1)["credit_pricing"]
+    told = cost(entry, {}, 1)
+    usd, pricing = told.get("estimated_usd"), told["credit_pricing"]
     return {
         "id": entry["model"],
         "default": entry["model"] == _CHOSEN["/v1/create"],
