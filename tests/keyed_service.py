@@ -38,5 +38,7 @@ def flags(service, *more: str) -> list[str]:
     return ["create_and_wait.py", *where, "--task", "t2i", "--prompt", "a", *more]
 
 
-def jobs(scripts, *arguments: str):
-    return scripts.run("jobs.py", *arguments, env={"IMAGE_SKILL_TOKEN": KEY})
+def jobs(scripts, *arguments: str, at=None):
+    """at: the service, which must be named again before it gets the key"""
+    named = ["--base-url", f"{at.origin}/v1"] if at else []
+    return scripts.run("jobs.py", *arguments, *named, env={"IMAGE_SKILL_TOKEN": KEY})

@@ -64,7 +64,7 @@ def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_eithe
         first = create(scripts, service)
         assert (first.code, service.posts()) == (12, 1)
         assert (create(scripts, service).code, service.posts()) == (27, 1)
-        assert (jobs(scripts, "reconcile", first.result["job"]).code, service.posts()) == (12, 1)
+        assert (jobs(scripts, "reconcile", first.result["job"], at=service).code, service.posts()) == (12, 1)
 
 
 def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):
@@ -80,7 +80,7 @@ def test_what_was_replaced_is_not_bought_after_all(scripts):
         old = create(scripts, service).result["job"]
         assert create(scripts, service, "--retry-unknown").code == 0
         assert len(keys(service)) == 2
-        found = jobs(scripts, "reconcile", old)
+        found = jobs(scripts, "reconcile", old, at=service)
         assert (found.code, found.result["outcome"], service.posts()) == (12, "unknown", 2), found.events
         assert jobs(scripts, "show", old).result["closed"] == "replaced"
 
@@ -90,7 +90,7 @@ def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settle
     with FakeService(create=[LASTING, answer(200, MADE), answer(200, other)]) as service:
         old = create(scripts, service).result["job"]
         assert create(scripts, service, "--allow-duplicate").result["generation_id"] == "job_4"
-        assert jobs(scripts, "reconcile", old).result["generation_id"] == "job_5"
+        assert jobs(scripts, "reconcile", old, at=service).result["generation_id"] == "job_5"
         first, duplicate, settled = bodies(service)
         assert first == settled != duplicate
 
@@ -105,7 +105,7 @@ def test_an_address_that_it_was_not_sent_to_is_not_asked_to_make_it(scripts):
 def test_without_its_payload_the_way_on_is_the_command_itself(scripts):
     with FakeService(create=[LASTING, answer(200, MADE)]) as service:
         old = create(scripts, service, "--no-store-payload").result["job"]
-        asked = jobs(scripts, "reconcile", old)
+        asked = jobs(scripts, "reconcile", old, at=service)
         assert (asked.code, service.posts()) == (12, 1)
         assert "the same command again" in asked.result["guidance"][0]
         assert (create(scripts, service, "--no-store-payload").code, len(keys(service))) == (0, 1)
@@ -196,7 +196,10 @@ def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, numb
 def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
     with FakeService(create=[LASTING, answer(200, MADE)], other=answer(200, DONE)) as service:
         old = create(scripts, service).result["job"]
-        running = [scripts.start("jobs.py", "reconcile", old, env={"IMAGE_SKILL_TOKEN": KEY}) for _ in range(4)]
+        running = [
+            scripts.start("jobs.py", "reconcile", old, *flags(service)[3:5], env={"IMAGE_SKILL_TOKEN": KEY})
+            for _ in range(4)
+        ]
         codes = {(process.communicate(), process.returncode)[1] for process in running}
         assert codes <= {0, 12} and 0 in codes and len(keys(service)) == 1
         assert jobs(scripts, "show", old).result["outcome"] == "accepted"

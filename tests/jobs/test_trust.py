@@ -9,6 +9,7 @@ from conftest import KEY
 from fake_service import (
     COMPLETED,
     PNG,
+    WITH_KEY,
     FakeService,
     answer,
     create,
@@ -429,3 +430,23 @@ def test_a_terminal_that_goes_away_loses_no_job(scripts):
         )  # fmt: skip
         os.close(theirs)
         assert (ended.returncode, read_events(ended.stdout)[-1]["event"]) == (0, "terminal"), ended.stdout
+
+
+# -- what is remembered ----------------------------------------------------------------------------------
+
+
+def test_a_remembered_address_on_this_machine_gets_no_key_before_it_is_named_again(scripts, tmp_path):
+    with FakeService(create=stream(event()), read=COMPLETED) as service:
+        bought = create(scripts, service, "--no-wait").result["job"]
+        seen = len(service.requests)
+        ways = [
+            ("jobs.py", "resume", bought), ("jobs.py", "download", bought, "--output-dir", "out"),
+            ("wait_generation.py", "--job", bought), ("jobs.py", "resume", "--all-undelivered"),
+        ]  # fmt: skip
+        for script, *words in ways:
+            run = scripts.run(script, *words, env=WITH_KEY)
+            told = run.first("error")
+            assert (run.code, told["error"], len(service.requests)) == (27, "untrusted_destination", seen)
+            assert f"--base-url {service.base_url}" in told["guidance"][0]
+        named = scripts.run("jobs.py", "resume", bought, "--base-url", service.base_url, env=WITH_KEY)
+        assert named.code == 0 and len(service.requests) > seen

@@ -246,12 +246,17 @@ def connect_to_plan(
 def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger, entry: store.Entry) -> Connection:
     """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
 
-    An address out of the ledger gets the key by the same rules as one from a flag.
+    An address out of the ledger gets the key by the same rules as one from a flag, and one on this machine only if a
+    flag names it again. Raises Failure.
     """
     if providers.spoken_by(entry.service):
         flags = replace(flags, speaks=entry.speaks or None)
     provider = provider_of(flags, entry.service)
     if flags.base_url is None and ledger.names_hosts and entry.base_url != provider.base_url:
+        if provider.key is not None and addresses.is_loopback(addresses.origin_of(entry.base_url)[1]):
+            # A port is anybody's once who listened there is gone.
+            words = f"the job was bought at {entry.base_url}; whoever listens there by now would get the key"
+            raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {entry.base_url}")
         flags = replace(flags, base_url=entry.base_url)
     return connect(console, flags, provider)
 
