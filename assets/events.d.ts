@@ -7,8 +7,8 @@ type Line<Name extends string, Members> = Members extends unknown
   : never;
 
 export type ExitCode = 0 | 1 | 2 | 10 | 11 | 12 | 20 | 21 | 22 | 23 | 24 | 25 | 26 | 27 | 28 | 130 | 141 | 143;
-export type ErrorCode = "internal_error" | "invalid_arguments" | "python_too_old" | "package_too_old" | "missing_dependency" | "missing_api_key" | "invalid_api_key" | "api_key_refused" | "key_not_checked" | "key_exists" | "service_disabled" | "invalid_descriptor" | "untrusted_destination" | "request_rejected" | "request_not_sent" | "network_forbidden" | "request_redirected" | "missing_generation_id" | "outcome_unknown" | "read_failed" | "saving_failed" | "no_answer" | "cannot_cancel" | "payload_invalid" | "payload_unfilled" | "model_not_found" | "input_refused" | "input_changed" | "input_gone" | "upload_failed" | "duplicate_unknown" | "purchase_under_way" | "purchase_elsewhere" | "job_undelivered" | "ledger_unusable" | "ledger_required" | "spend_cap" | "unknown_cost" | "lines_invalid" | "too_many_jobs" | "balance_too_low" | "held_back" | "parent_failed" | "job_not_found" | "source_invalid" | "variant_not_found" | "document_not_found" | "document_unreachable" | "document_unreadable" | "document_not_openapi" | "document_too_large" | "document_too_deep" | "endpoint_not_found" | "reference_broken" | "reference_circular" | "reference_forbidden";
-export type WarningCode = "same_id" | "ledger_unavailable" | "ledger_write_failed" | "state_folder" | "service_disabled" | "key_hidden" | "key_not_checked" | "cli_unusable" | "no_service_plan" | "model_not_listed" | "model_off_sale" | "contract_missing" | "contract_incomplete" | "balance_low" | "unknown_status" | "consent_left_out" | "document_elsewhere" | "foreign_event" | "type_differs" | "unknown_format" | "result_expired" | "private_network_allowed" | "metadata_not_embedded" | "provenance_not_written";
+export type ErrorCode = "internal_error" | "invalid_arguments" | "python_too_old" | "package_too_old" | "missing_dependency" | "missing_api_key" | "invalid_api_key" | "api_key_refused" | "key_not_checked" | "key_exists" | "service_disabled" | "invalid_descriptor" | "untrusted_destination" | "request_rejected" | "request_not_sent" | "network_forbidden" | "request_redirected" | "missing_generation_id" | "outcome_unknown" | "read_failed" | "saving_failed" | "no_output" | "no_answer" | "cannot_cancel" | "job_over" | "payload_invalid" | "payload_unfilled" | "model_not_found" | "input_refused" | "input_changed" | "input_gone" | "upload_failed" | "duplicate_unknown" | "purchase_under_way" | "purchase_elsewhere" | "job_undelivered" | "ledger_unusable" | "ledger_required" | "spend_cap" | "unknown_cost" | "lines_invalid" | "too_many_jobs" | "balance_too_low" | "held_back" | "parent_failed" | "job_not_found" | "source_invalid" | "variant_not_found" | "document_not_found" | "document_unreachable" | "document_unreadable" | "document_not_openapi" | "document_too_large" | "document_too_deep" | "endpoint_not_found" | "reference_broken" | "reference_circular" | "reference_forbidden";
+export type WarningCode = "same_id" | "ledger_unavailable" | "ledger_write_failed" | "state_folder" | "service_disabled" | "key_hidden" | "key_not_checked" | "cli_unusable" | "no_service_plan" | "model_not_listed" | "model_off_sale" | "contract_missing" | "contract_incomplete" | "balance_low" | "unknown_status" | "consent_left_out" | "document_elsewhere" | "unlisted_status" | "told_elsewhere" | "foreign_event" | "type_differs" | "unknown_format" | "result_expired" | "private_network_allowed" | "metadata_not_embedded" | "provenance_not_written";
 export type Category = "internal" | "bad_arguments" | "outcome_unknown" | "insufficient_credits" | "auth" | "validation" | "not_found" | "transient" | "unknown" | "saving" | "guard" | "dependency";
 export type Outcome = "not_sent" | "rejected" | "accepted" | "unknown" | "under_way";
 export type Problem = { path: string; message: string; nearest?: string };
@@ -52,6 +52,7 @@ export type SpentEvent = Line<"spent", {}>;
 export type SpendEvent = Line<"spend", {}>;
 export type ForgottenEvent = Line<"forgotten", {}>;
 export type GalleryEvent = Line<"gallery", { path: unknown; files: number; exit_code: ExitCode; omitted?: number }>;
+export type CancelEvent = Line<"cancel", { job: string; generation_id: string; message: string }>;
 export type UploadedEvent = Line<"uploaded", { field: unknown; bytes: number; sha256: string; media_type: unknown; reused: boolean }>;
 export type LineEvent = Line<"line", {}>;
 export type ExpandedEvent = Line<"expanded", {}>;
@@ -93,6 +94,7 @@ export type AiMediaEvent =
   | SpendEvent
   | ForgottenEvent
   | GalleryEvent
+  | CancelEvent
   | UploadedEvent
   | LineEvent
   | ExpandedEvent

@@ -38,6 +38,7 @@ EXAMPLES = """\
   jobs.py resume --all-undelivered --output-dir out
   jobs.py download job_0123456789abcdef --output-dir out
   jobs.py reconcile job_0123456789abcdef --attach gen_7f31
+  jobs.py cancel job_0123456789abcdef
   jobs.py gallery --output-dir out
   jobs.py forget --older-than 30"""
 
@@ -217,9 +218,9 @@ def _go_on(console, given, ledgers, outcome, folder=None):
 
 
 def _cancel(console, given, ledgers):
-    from mediakit.jobs import listing
+    from mediakit.jobs import canceling, flags
 
-    raise listing.cannot_cancel(_found(given, ledgers).entry)
+    return canceling.cancel(console, _found(given, ledgers), flags.connection(given))
 
 
 def _forget(console, given, ledgers):

@@ -39,8 +39,11 @@ TASK_PAGES = {
     "sts": "speech-to-speech.md",
     "t2a": "text-to-audio.md",
     "i2m": "image-to-3d.md",
+    "upscale": "upscaling.md",
+    "rmbg": "background-removal.md",
 }
 SERVICES_PAGE = "services.md"
+UNKNOWN_PAGE = "services-unknown.md"
 EVENTS_PAGE = "events.md"
 CODES_PAGE = "codes.md"
 WARNINGS_PAGE = "warnings.md"
@@ -74,16 +77,17 @@ def render_pages() -> dict[Path, str]:
     catalogues = load_catalogues()
     tasks = {name: {"models": render_task(task, catalogues)} for task, name in TASK_PAGES.items()}
     services = [one for one in map(providers.load, providers.names()) if not one.embedded]
-    tables = {
-        "capabilities": render_capabilities(services, {catalogue["service"]: catalogue for catalogue in catalogues}),
-        "left out": render_left_out(services),
-    }
+    by_name = {catalogue["service"]: catalogue for catalogue in catalogues}
     listed = {
         EVENTS_PAGE: {"exit codes": render_exit_codes()},
         CODES_PAGE: {"error codes": render_codes(codes.ERRORS)},
         WARNINGS_PAGE: {"warning codes": render_codes(codes.WARNINGS)},
     }
-    marked = {**tasks, SERVICES_PAGE: tables, **listed}
+    services_pages = {
+        SERVICES_PAGE: {"capabilities": render_capabilities(services, by_name)},
+        UNKNOWN_PAGE: {"left out": render_left_out(services)},
+    }
+    marked = {**tasks, **services_pages, **listed}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
     return {**marked_pages, EVENT_SCHEMA: render_event_schema()}
 
@@ -138,14 +142,18 @@ def render_task(task: str, catalogues: list[dict]) -> list[str]:
         known = {model["model"]: model for model in catalogue["models"] if task in model["tasks"]}
         default = providers.load(catalogue["service"]).defaults.get(task)
         if known:
-            cells = render_default(catalogue["service"], known[default]) if default in known else ["–"] * 3
+            cells = render_default(catalogue["service"], known[default], task) if default in known else ["–"] * 3
             lines.append(table_row(catalogue["service"], *cells, str(len(known))))
     return lines
 
 
-def render_default(service: str, model: dict) -> list[str]:
-    found = payloads.contract_of_model(service, model["model"])
-    fields = [f"`{row['name']}`" for row in found.fields() if row.get("takes_file")] if found else []
+def render_default(service: str, model: dict, task: str) -> list[str]:
+    found = payloads.contract_of_model(service, model["model"], task)
+    route = providers.load(service).route(model["model"], task)
+    rows = payloads.rows_at(found.fields(), route.fields) if found else []
+    fields = [f"`{row['name']}`" for row in rows if row.get("takes_file")]
+    if not fields and route.file is not None:
+        fields = ["as `image`, `video` or `audio`"]
     return [f"`{model['model']}`", model["contract"], ", ".join(fields) or "–"]
 
 

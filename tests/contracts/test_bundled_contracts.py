@@ -12,10 +12,11 @@ import jsonschema
 import pytest
 
 from conftest import ROOT
+from mediakit.services import providers
 
 CONTRACTS = ROOT / "assets" / "contracts"
 METHODS = ("get", "put", "post", "delete", "patch")
-TASKS = ("t2i", "i2i", "t2v", "i2v", "v2v", "tts", "stt", "sts", "t2a", "i2m")
+TASKS = tuple(providers.TASKS)
 
 # What a fact of the sources and its field in a bundled document must share, word for word.
 FACTS = ("type", "enum", "const", "default", "format", "pattern", "minLength", "maxLength", "minimum", "maximum")
@@ -82,6 +83,11 @@ CATALOGUE_SCHEMA = {
             "properties": {
                 "model": {"type": "string"},
                 "path": {"type": "string", "pattern": "^/"},
+                "paths": {
+                    "type": "object",
+                    "propertyNames": {"enum": list(TASKS)},
+                    "additionalProperties": {"type": "string", "pattern": "^/"},
+                },
                 "media": {"$ref": "#/$defs/media"},
                 "tasks": {"$ref": "#/$defs/tasks"},
                 "modes": {"$ref": "#/$defs/modes"},
@@ -339,6 +345,9 @@ def contract_state(service: str, model: dict) -> str:
 @every_service
 def test_a_catalogue_and_its_contract_agree(service):
     models = {model["model"]: model for model in CATALOGUES[service]["models"]}
+    for model in models.values():
+        assert all(path in DOCUMENTS[service]["paths"] for path in model.get("paths", {}).values()), model["model"]
+        assert set(model.get("paths", model["tasks"])) == set(model["tasks"]), model["model"]
     for model in models.values():
         assert model["contract"] == contract_state(service, model), model["model"]
     for name, operation in model_operations(service).items():

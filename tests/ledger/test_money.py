@@ -339,7 +339,7 @@ def test_a_payload_is_not_kept_where_it_must_not_be(scripts, sandbox):
 def test_what_cannot_be_canceled_says_so(scripts, sandbox):
     first = scripts.run(*flags(sandbox, "--no-wait")).result
     run = jobs(scripts, "cancel", first["job"])
-    assert (run.code, run.result["error"]) == (22, "cannot_cancel")
+    assert (run.code, run.result["error"]) == (27, "cannot_cancel")
 
 
 def test_forgetting_what_is_settled_leaves_what_is_open(scripts, sandbox):

@@ -519,7 +519,8 @@ def test_a_job_that_was_filtered_says_why_and_names_no_command_that_would_loop(s
     with FakeService(read=answer(200, job("COMPLETED", error=why))) as service:
         service._scripts["create"] = [stream(event("COMPLETED", error=why))]
         run = create(scripts, service, "--output-dir", "out", *QUICK)
-    assert run.code == 26 and "no result" in run.result["error"]["message"], run.result
+    assert (run.code, run.result["ok"], run.result["error"]["code"]) == (10, False, "no_output"), run.result
+    assert "no result" in run.result["error"]["message"]
     assert run.result["error"]["message"].endswith("it says: all were filtered") and "next_command" not in run.result
 
 

@@ -140,12 +140,18 @@ ERRORS = {
         BY_ANSWER, "the job exists, but the service refuses to tell about it", "mend the cause, then `next_command`"
     ),
     "saving_failed": Error("saving", "the job succeeded, and a result could not be saved", "run `next_command` soon"),
+    "no_output": Error(
+        "unknown",
+        "the service calls the job done, and has no result of it",
+        "look at the service's own page of the job",
+    ),
     "no_answer": Error(
         BY_ANSWER, "the service gave no answer that can be read", "nothing was spent unless `outcome` says unknown"
     ),
     "cannot_cancel": Error(
-        "validation", "the service has no way to cancel a job", "it runs on and is paid for; wait for it"
+        "guard", "the service has no way to cancel a job", "it runs on and is paid for; wait for it"
     ),
+    "job_over": Error("guard", "there is nothing to cancel: the job is over", "run `next_command` for its result"),
     # what is asked for
     "payload_invalid": Error(
         "validation",
@@ -286,6 +292,12 @@ WARNINGS = {
         "service",
         "a document or list comes from another host than it was asked of; it is not kept",
         "check the address",
+    ),
+    "unlisted_status": Warn(
+        "service", "the job is done by a word that the service does not document; its results are there", ""
+    ),
+    "told_elsewhere": Warn(
+        "network", "the service told an address that is not its own; the documented one is asked instead", ""
     ),
     "foreign_event": Warn("service", "the stream told of another job; that was ignored", ""),
     "type_differs": Warn(

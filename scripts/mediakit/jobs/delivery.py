@@ -22,9 +22,11 @@ from ..provenance import provenance
 from ..services import catalogue, providers
 from .context import Context
 from .driver import Driver, Start
+from .kept import keep
 from .lifecycle import End
 from .report import Report
 
+_GONE = "the service has removed what this job made"
 _LATE = "the time for it was used up (--download-timeout, --deadline)"
 
 
@@ -127,10 +129,14 @@ class Delivery:
         return self._context.connection.provider
 
     def begin(self, end: End) -> int | None:
-        body = end.reading.body if end.reading else None
-        self._writer.billed(self._provider.cost(body), self._provider.usage(body))
-        self._outputs = self._provider.outputs(body)
+        reading = end.reading
+        body, headers = (reading.body, reading.headers) if reading else (None, None)
+        self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
+        told = reading.outputs if reading else None
+        self._outputs = self._provider.outputs(body) if told is None else told
         saving = self._context.saving
+        if end.fields["ok"] and not self._outputs and self._provider.is_gone(body):
+            return self._finish(end, None, save.SavingEnded(_GONE, nothing_there=True))
         if not end.fields["ok"] or saving.folder is None:
             return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
@@ -173,10 +179,17 @@ class Delivery:
         if assets is not None:
             self._writer.saved(assets)
         self._writer.about_to_end()
+        self._keep_what_cannot_be_had_again(assets, ended)
         code = self._report.terminal(end, self._outputs, assets, ended)
         # Exit 26 is not delivered: the same command again saves what is missing, and buys nothing.
-        self._writer.ended(code, delivered=ended.problem is None)
+        self._writer.ended(code, delivered=ended.problem is None or ended.nothing_there)
         return code
+
+    def _keep_what_cannot_be_had_again(self, assets: list[dict] | None, ended: save.SavingEnded) -> None:
+        """A result that was the answer to its create, and is not on disk, has no other place."""
+        answer = self._driver.result_answer
+        if answer is not None and (assets is None or ended.problem):
+            self._driver.kept = keep(self._context.console, self._writer.key, answer)
 
     # -- files ---------------------------------------------------------------------------------------
 
@@ -216,8 +229,8 @@ class Delivery:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
         if not self._driver.machine.generation_id and self._files:
             return self._files.renewed(None)  # what was answered at once cannot be asked for again
-        path = self._provider.read_path(self._driver.machine.generation_id or "")
-        self._renewal = self._driver.wire.get(path, self._context.policy.poll_request_timeout)
+        step = "result" if self._provider.job.result else "read"
+        self._renewal = self._driver.wire.get(self._driver.place_of(step), self._context.policy.poll_request_timeout)
 
     def _outputs_of(self, content) -> list[dict] | None:
         """The outputs in an answer to a read; None in anything else."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from ..http.exchange import Exchange
 from ..ledger import entries
 from ..services import providers
 from ..services.answers import Reading
+from ..services.site import JobRef
 from . import lifecycle
 from .connection import Connection
 from .kept import keep
@@ -31,6 +32,8 @@ _LARGEST_PENDING = 256 * 1024
 # So much longer is an answer waited for that is coming in when the time for it is up.
 _LAST_CALL = 2.0
 _LOOK_AGAIN = 0.05
+# The clock of a service and ours may differ by so many seconds.
+_CLOCKS_APART = 60.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Submission:
     sent_with  what is sent beside them: the idempotency key, the service's own guard
     body       (fields) -> bodies.Body where files go along; None where the fields are sent as JSON
     seconds    how long sending the files may take
+    answers    job: with an id; done: with the result itself; media: the answer's body is the file
     """
 
     path: str
@@ -49,6 +53,7 @@ class Submission:
     sent_with: dict = field(default_factory=dict)
     body: Callable[[dict], bodies.Body] | None = None
     seconds: float = 0.0
+    answers: str = "job"
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Start:
     sought         the payload that a job in the service's list must have to be this one; None where no list tells
     noted          the payload as it may be kept
     resumed        of a job that was paid for before: reason and message of its `resumed` event
+    told           step -> the address that the answer to its create told, as the ledger has kept it
     warnings       (code, message) of what is to be known before it is sent
     """
 
@@ -76,6 +82,7 @@ class Start:
     sought: dict | None = None
     noted: dict | None = None
     resumed: tuple[str, str] | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[tuple[str, str], ...] = ()
 
 
@@ -91,6 +98,7 @@ class Driver:
     asked_at  when this began, in seconds since the epoch
     trace_id  what the service's support asks for, where an answer had it
     kept      the file with an answer to the create that does not fit, where one came
+    result_answer  the answer to a create that was the result itself: it cannot be had again
     advice    what the service's latest refusal asks for, in our own words
     """
 
@@ -108,6 +116,10 @@ class Driver:
         self.advice: list[str] = []
         self.kept: str | None = None
         self.wire = connection.wire(inbox)
+        self.result_answer: Answer | None = None
+        self._site = connection.site
+        self._told: Mapping[str, str] = start.told
+        self._done: Reading | None = None
         self._base_url = connection.base_url
         self._console = console
         self._provider = connection.provider
@@ -120,6 +132,7 @@ class Driver:
         self._decoder = sse.Decoder()
         self._last_call = 0.0, 0.0
         self._look_again_at = 0.0
+        self._has_warned = False
 
     @property
     def wake_at(self) -> float:
@@ -139,7 +152,7 @@ class Driver:
     def first_path(self) -> str:
         """Where the first request goes, below the base URL."""
         if self._start.generation_id:
-            return self._provider.read_path(self._start.generation_id)
+            return self._provider.read_path(self._start.generation_id, self._start.model)
         return self._start.submission.path if self._start.submission else self._provider.running_path
 
     def begin(self) -> lifecycle.End | None:
@@ -158,6 +171,21 @@ class Driver:
         if self._exchange is not None:
             self._exchange.leave()
         self._exchange = self._creating = None
+
+    def place_of(self, step: str) -> str:
+        """Where a step about this job is asked: a path for a service's program, else the whole address."""
+        generation_id = self.machine.generation_id or ""
+        if self.wire.source:
+            return self._provider.read_path(generation_id, self._start.model)
+        return self._site.of_job(step, JobRef(generation_id, self._start.model, self._told))
+
+    @property
+    def _list_place(self) -> str:
+        """Where the list of jobs is asked for: a path at the default origin, else the whole address."""
+        listing = self._provider.job.listing
+        assert listing is not None, "the machine reconciles only where there is one"
+        path = self._provider.filled(listing.step.path, self._start.model or "")
+        return path if listing.step.origin is None else self._site.url(listing.step, path)
 
     def close(self) -> None:
         self.leave()
@@ -211,6 +239,7 @@ class Driver:
     def _take_lost(self, now: float, lost: Lost) -> list:
         message = self._console.plain(lost.message)
         if self._creating is None:
+            self._done = None
             return self.machine.poll_lost(now, message, lost.final)
         begun = lost.begun
         if begun is not None and 200 <= begun.status < 300 and self._candidate(begun):
@@ -228,30 +257,29 @@ class Driver:
 
     def _take_answer(self, now: float, answer: Answer) -> list:
         is_create = self._creating is not None
-        body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body, is_create)
-        candidate = None
-        if is_create and 200 <= answer.status < 300 and (reading.id is None or answer.damage):
-            candidate = reading.id or self._candidate(answer)
-            reading = Reading(candidate, None, None, body) if candidate else reading
-        elif not is_create and reading.status is None:
-            reading = self._told_of_us(answer) or reading
-            body, problem = reading.body, "" if reading.status else problem
+        if self._done is not None and not is_create:
+            return self._take_result(now, self._done, answer)
+        reading, problem, candidate = self._read_create(answer) if is_create else (*self._read(answer), None)
+        body = reading.body
         found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
         says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
         message = self._console.plain(found.message) if says_no else ""
-        self.trace_id = self._provider.trace_id(body) or self.trace_id
+        self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
-        self._bill(body)
+        self._bill(body, answer.headers)
+        self._warn_guessed(reading)
         if not is_create:
-            if 200 <= answer.status < 300 and reading.status is not None:
+            is_read = 200 <= answer.status < 300
+            if is_read and reading.status is not None:
                 self._writer.read()
+            if is_read and reading.state == "succeeded" and self._provider.job.result:
+                return self._ask_result(reading)
             return self.machine.poll_answered(now, answer.status, reading, found.category, message, retry_after)
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
-        if outcome == "unknown" and 200 <= answer.status < 300:
+        if outcome == "unknown" and 200 <= answer.status < 300 and self.result_answer is None:
             self.kept = keep(self._console, self._writer.key, answer)
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
@@ -259,9 +287,82 @@ class Driver:
             None if candidate else found.outcome, found.repeatable, confirmed=candidate is None,
         )  # fmt: skip
 
-    def _bill(self, body) -> None:
+    def _read(self, answer: Answer) -> tuple[Reading, str]:
+        """What a read of the job says, and what it is where it is no JSON."""
+        body, problem = providers.read_json(answer.content)
+        reading = self._provider.reading(body, False, answer.headers)
+        if reading.status is None:
+            reading = self._told_of_us(answer) or reading
+        return reading, "" if reading.status else problem
+
+    def _read_create(self, answer: Answer) -> tuple[Reading, str, str | None]:
+        """What the answer to the create says, what it is where it is no JSON, and an id that a read has to confirm."""
+        body, problem = providers.read_json(answer.content)
+        reading = self._provider.reading(body, True, answer.headers)
+        if not 200 <= answer.status < 300:
+            return reading, problem, None
+        self._take_addresses(body)
+        if problem and self._answers_itself:
+            reading, problem = self._provider.reading_of_file(answer.content, answer.headers), ""
+        elif reading.id and reading.state == "succeeded" and self._provider.job.result:
+            reading = reading._replace(state="running")  # the read that follows leads on to its results
+        if reading.id is None and reading.state == "succeeded" and not answer.damage:
+            self.result_answer = answer
+            return reading, problem, None
+        if reading.id is not None and not answer.damage:
+            return reading, problem, None
+        candidate = reading.id or self._candidate(answer)
+        return Reading(candidate, None, None, body) if candidate else reading, problem, candidate
+
+    def _take_addresses(self, body) -> None:
+        """Keep the addresses that the answer to the create tells; one that would take the key elsewhere is not used."""
+        self._told = self._site.told_by(body)
+        self._writer.told(dict(self._told))
+        if self._site.tells_elsewhere(body):
+            words = "the service told an address that is not its own, and that would get the key: it is not used"
+            self._console.warning("told_elsewhere", words)
+
+    @property
+    def _answers_itself(self) -> bool:
+        """Whether the answer to the create is the result itself."""
+        return self._start.submission is not None and self._start.submission.answers != "job"
+
+    def _warn_guessed(self, reading: Reading) -> None:
+        if reading.is_guessed and not self._has_warned:
+            self._has_warned = True
+            words = "the service calls the job done by a word that it does not document; its results are there"
+            self._console.warning("unlisted_status", words)
+
+    def _ask_result(self, reading: Reading) -> list:
+        """The job is done; its results are read apart, within the time of this read."""
+        self.leave()
+        self._done = reading
+        self._exchange = self.wire.get(self.place_of("result"), self.machine.policy.poll_request_timeout)
+        return []
+
+    def _take_result(self, now: float, done: Reading, answer: Answer) -> list:
+        """The answer with the results of a job that is done, or with the reason why it has none."""
+        self._done = None
+        step = self._provider.job.result
+        body, problem = providers.read_json(answer.content)
+        self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
+        self._bill(body, answer.headers)
+        if 200 <= answer.status < 300 and not problem:
+            whole = done._replace(body=body, headers=answer.headers)
+            return self.machine.poll_answered(now, 200, whole, "", "", None)
+        if step is not None and answer.status in step.failed_http:
+            return self.machine.poll_answered(now, 200, done._replace(state="failed", body=body), "", "", None)
+        found = self._provider.verdict(answer.status, body, problem, answer.headers)
+        if answer.status in (401, 402, 403):
+            message = self._console.plain(found.message)
+            return self.machine.poll_answered(now, answer.status, done, found.category, message, None)
+        return self.machine.poll_lost(now, f"the result is not there yet: HTTP {answer.status}")
+
+    def _bill(self, body, headers=None) -> None:
         """What the job costs may be told once only, in whatever answer."""
-        self._writer.billed(self._provider.cost(body), self._provider.usage(body))
+        self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
+        if self._creating is not None:
+            self._writer.bounded(self._provider.ceiling(body, headers))
 
     def _candidate(self, answer: Answer) -> str | None:
         """The id in an answer to a create whose envelope is not what it should be; a read of the job confirms it."""
@@ -296,7 +397,8 @@ class Driver:
         matches = None
         if isinstance(listed, Answer) and 200 <= listed.status < 300:
             body, _ = providers.read_json(listed.content)
-            matches = self._provider.running_matches(body, self._start.sought or {})
+            since = self._writer.entry.created_at if self._writer.entry else self.asked_at
+            matches = self._provider.running_matches(body, self._start.sought or {}, since - _CLOCKS_APART)
         if matches and self.machine.generation_id is None and not self.machine.ended:
             matches = self._writer.attach(matches)
         return self.machine.listed(now, matches)
@@ -364,11 +466,11 @@ class Driver:
                 if end is not None:
                     return end
             elif isinstance(action, lifecycle.Reconcile):
-                self._listing = self.wire.get(self._provider.running_path, lifecycle.RECONCILE_TIMEOUT)
+                self._listing = self.wire.get(self._list_place, lifecycle.RECONCILE_TIMEOUT)
             elif isinstance(action, lifecycle.Poll):
                 self.leave()
-                path = self._provider.read_path(self.machine.generation_id or "")
-                self._exchange = self.wire.get(path, self.machine.policy.poll_request_timeout)
+                self._done = None
+                self._exchange = self.wire.get(self.place_of("read"), self.machine.policy.poll_request_timeout)
             else:
                 self.leave()
         return None

@@ -143,4 +143,6 @@ def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
         repeat_pauses=provider.repeat_pauses,
         sending_time=start.submission.seconds if start.submission else 0.0,
         final_statuses=provider.final_statuses,
+        # Nobody else is kept waiting on this machine.
+        read_every=provider.job.read.every if provider.job.read and not connection.loopback_base else 0.0,
     )

@@ -91,6 +91,7 @@ class ServiceRules:
     repeat_pauses  seconds before that at the least where the answer names none: after an answer, and after none
     sending_time   seconds that the answer to the POST may take longer, where it carries files
     final_statuses HTTP statuses after which a POST is not sent again by itself, although nothing was bought
+    read_every     the service wants to be asked no more often than so many seconds
     """
 
     ending_events: frozenset = frozenset()
@@ -99,6 +100,7 @@ class ServiceRules:
     repeat_pauses: tuple[float, float] = (0.0, 0.0)
     sending_time: float = 0.0
     final_statuses: frozenset = frozenset()
+    read_every: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,9 @@ class Machine:
         self.generation_id = generation_id
         self.status: str | None = None
         self.state: str | None = None
+        # As the service told last: from 0 to 1, and how many jobs are before it.
+        self.progress: float | None = None
+        self.position: int | None = None
         self.outcome = "accepted" if generation_id else "unknown" if unresolved else "not_sent"
         self.ended = False
         self.wake_at = 0.0
@@ -611,7 +616,7 @@ class Machine:
             if self.policy.verbose:
                 fields["payload"] = reading.body
             actions.append(Say("poll", fields))
-        self._pause_reading(now, self._poll_pause)
+        self._pause_reading(now, max(self._poll_pause, self.rules.read_every))
         self._poll_pause = min(self._poll_pause * POLL_PAUSE_GROWTH, self.policy.poll_interval)
         return actions
 
@@ -719,6 +724,7 @@ class Machine:
         is_new = state not in self._seen_states
         self._seen_states.add(state)
         self.status, self.state = reading.status, state
+        self.progress, self.position = reading.progress, reading.position
         return is_new
 
     def _warn_unknown(self, reading: Reading) -> list:

@@ -6,7 +6,6 @@ unfinished   the open jobs of one outcome
 list_jobs, show_job, show_spending   events about many jobs, about one, and about what they cost
 since        the moment that a flag means
 forget       take out what is settled
-cannot_cancel   the refusal where a service has no way to cancel
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from ..ledger import entries
 from ..ledger.fallbacks import Ledgers
 from ..ledger.rows import Entry
 from ..ledger.store import Ledger
-from ..services import providers
 
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 _MOST_ROWS = 1000
@@ -223,16 +221,3 @@ def _check_settled(one: Found, accepts_loss: bool) -> None:
         raise entries.under_way(entry)
     if outcome == "accepted" and entry.delivered_at is None and entry.closed is None and not accepts_loss:
         raise entries.undelivered(entry)
-
-
-def cannot_cancel(entry: Entry) -> errors.Failure:
-    provider = providers.load(entry.service)
-    return errors.Failure(
-        "cannot_cancel",
-        f"{provider.title} has no documented way to cancel a job; it runs on and is paid for",
-        "validation",
-        retryable=False,
-        job=entry.key,
-        generation_id=entry.generation_id or None,
-        guidance=provider.looking_guidance,
-    )

@@ -176,7 +176,7 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     start = Start(
         asked.model,
-        Submission(asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds),
+        Submission(asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds, asked.route.answers),
         repeats_for=(asked.provider.idempotency or {}).get("seconds", 0.0),
         # Nobody can tell from a list of jobs which file another one was given.
         sought=None if sent.body else sent.payload,
@@ -223,8 +223,20 @@ def _resumed(
     message = " ".join(["This job is paid for already.", *entries.another()])
     # A clock that was set back makes no job younger than it can be.
     age = max(time.time() - entry.accepted_at, 0.0) if entry.accepted_at else 0.0
-    start = Start(model, generation_id=entry.generation_id, age=age, resumed=(reason, message), warnings=warnings)
+    start = Start(
+        model,
+        generation_id=entry.generation_id,
+        age=age,
+        resumed=(reason, message),
+        told=addresses_of(entry),
+        warnings=warnings,
+    )
     return Job(_without_stream(context), start, writer)
+
+
+def addresses_of(entry: store.Entry) -> dict[str, str]:
+    """Step -> the address that its service told for a job of the ledger; it is checked whenever it is used."""
+    return json.loads(entry.told) if entry.told else {}
 
 
 def attach(context: Context, entry: store.Entry, generation_id: str) -> Job:

@@ -67,7 +67,7 @@ def examine(
         "missing": [wanted["variable"]] if wanted and blocked else [],
     }
     if not in_full:  # one of many: only what could decide for it
-        nothing = (("cli_available", False), ("recommended_mode", "none"))
+        nothing = (("key_found", False), ("cli_available", False), ("recommended_mode", "none"))
         report = {
             name: value
             for name, value in report.items()

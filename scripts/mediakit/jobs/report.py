@@ -75,7 +75,10 @@ class Report:
         """The live line for a person."""
         machine = self._driver.machine
         elapsed = time.monotonic() - self._began_at
-        words = (f"{elapsed:.0f} s", machine.status or "waiting", self._model, machine.generation_id)
+        progress = "" if machine.progress is None else f"{machine.progress:.0%}"
+        before = "" if machine.position is None else f"{machine.position} before it"
+        state = " ".join(filter(None, (machine.status or "waiting", progress, before)))
+        words = (f"{elapsed:.0f} s", state, self._model, machine.generation_id)
         self._console.status("  ".join(word for word in words if word))
 
     def early(self, end: End) -> int:
@@ -105,10 +108,12 @@ class Report:
         ended   how that ended
         """
         problem = ended.problem
+        # A service that calls a job done and has no result has not done it.
+        ok = end.fields["ok"] and not ended.nothing_there
         body = end.reading.body if end.reading else None
         source = self._driver.wire.source
         fields = {
-            "ok": end.fields["ok"],
+            "ok": ok,
             "source": source or end.fields["source"],
             "provider": self._provider.name,
             "model": self._model,
@@ -123,6 +128,7 @@ class Report:
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
             "trace_id": self._driver.trace_id,
+            "kept": self._driver.kept,
             "response": body,
         }
         names = self._provider.names
@@ -131,9 +137,10 @@ class Report:
         fields.update({name: fields[ours] for name, ours in names.items() if fields.get(ours) is not None})
         if problem and not ended.nothing_there:
             fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
-        elif end.fields["ok"] and assets is None and (outputs or not bounds.is_within(body, bounds.RESPONSE)):
+        elif ok and assets is None and (outputs or not bounds.is_within(body, bounds.RESPONSE)):
             fields.update(self.way_on("download"))
-        return self._console.result("terminal", 26 if problem else end.exit_code, **fields)
+        code = 10 if ended.nothing_there else 26 if problem else end.exit_code
+        return self._console.result("terminal", code, **fields)
 
     def _error(self, end: End, body, ended: save.SavingEnded) -> dict | None:
         if ended.problem and not ended.nothing_there:
@@ -142,5 +149,5 @@ class Report:
         if ended.problem:
             # Asked again, the service would say the same: no command leads on.
             why = f"; it says: {self._console.plain(message or code)}" if message or code else ""
-            return {"code": "saving_failed", "message": ended.problem + why}
+            return {"code": "no_output", "message": ended.problem + why}
         return {"code": code, "message": self._console.plain(message)} if code or message else None

@@ -139,7 +139,7 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
         target = _of_endpoint(create, create.endpoint, flags, provider, policy)
     else:
         target = _of_model(create, provider, policy)
-    contract = payloads.contract_of(provider, target.model, target.path)
+    contract = payloads.contract_of(provider, target.model, target.path, target.task)
     if target.streams and not create.endpoint and contract and contract.answers.sse_create_endpoint is None:
         # This model has no stream.
         target = replace(target, path=provider.path_of(target.route, target.model, False), streams=False)

@@ -23,6 +23,7 @@ from ..http.answers import Lost
 from ..ledger import entries, store
 from ..media import download, inputs
 from ..services import providers
+from ..services.site import JobRef
 from .connection import Connection, ConnectionFlags, connect_again
 from .context import Context
 
@@ -122,9 +123,9 @@ class Sources:
             connection = self._connection_of(entry)
         except errors.Failure:
             return []
-        answer = connection.ask(
-            connection.provider.read_path(entry.generation_id or ""), min(ANSWER_TIMEOUT, self._time_left())
-        )
+        job = JobRef(entry.generation_id or "", entry.model)
+        step = "result" if connection.provider.job.result else "read"
+        answer = connection.ask(connection.site.of_job(step, job), min(ANSWER_TIMEOUT, self._time_left()))
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return []
         body = providers.read_json(answer.content)[0]

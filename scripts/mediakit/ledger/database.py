@@ -109,6 +109,10 @@ MIGRATIONS = (
     ALTER TABLE job ADD COLUMN seal TEXT;
     ALTER TABLE job ADD COLUMN sent_seal TEXT;
     """,
+    # The addresses that the service told for a job; each is checked again whenever it is used.
+    """
+    ALTER TABLE job ADD COLUMN told TEXT;
+    """,
 )
 RESEAL_ALL = f"UPDATE job SET seal = {_SEAL}, sent_seal = {_SENT_SEAL}"
 RESEAL = f"{RESEAL_ALL} WHERE key = ?"

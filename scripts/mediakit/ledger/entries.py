@@ -261,6 +261,21 @@ class Writer:
                 usage=rows.as_json(self._console.redactor.value(usage)),
             )
 
+    def bounded(self, ceiling: amounts.Amount | None) -> None:
+        """The most that the service says the job can cost: reserved until it tells what it has cost."""
+        if ceiling is not None:
+            self._record(
+                f"at most {ceiling}",
+                reserved=ceiling.micro,
+                reserved_unit=ceiling.unit,
+                reserved_by="the answer to the create",
+            )
+
+    def told(self, addresses: dict[str, str]) -> None:
+        """Where the service says that the job is read, its result had, the job canceled."""
+        if addresses:
+            self._record(f"addresses told: {', '.join(addresses)}", told=rows.as_json(addresses))
+
     def saved(self, assets: list[dict]) -> None:
         """Files of the job are on disk; each as its `asset` event told it."""
         if assets:

@@ -152,6 +152,8 @@ class Entry:
     read_at: float | None = _column(_or_nothing(_time))
     delivered_tick: float | None = _column(_or_nothing(_time))
     delivered_boot: str | None = _column(_or_nothing(_text(100)))
+    # Step -> the address that the service told for it. Not believed: it is checked again whenever it is used.
+    told: str | None = _column(_json(dict))
     is_as_sent: bool = True
 
 

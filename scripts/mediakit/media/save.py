@@ -231,7 +231,7 @@ class Saver:
             while not self._outputs:
                 self._outputs = self._links.renewed(Unsaved(_NO_RESULT), self._outputs)
         except Unsaved as problem:
-            return SavingEnded(str(problem), nothing_there=True)
+            return SavingEnded(str(problem), nothing_there=self._links.was_answered)
         troubles, number = [], 0
         while number < len(self._outputs):  # a fresh answer may tell of more
             number += 1
@@ -389,6 +389,8 @@ class _Links:
     def __init__(self, report, stopping: threading.Event):
         self.fresh: queue.SimpleQueue = queue.SimpleQueue()
         self.patient_until = 0.0
+        # Whether the job has told anything when it was asked again.
+        self.was_answered = False
         self._report = report
         self._stopping = stopping
         self._asked = 0
@@ -417,6 +419,7 @@ class _Links:
         self._asked_at = time.monotonic()
         self._report(LinkExpired())
         found = self.fresh.get()
+        self.was_answered = self.was_answered or found is not None
         return outputs if found is None or len(found) < max(len(outputs), number) else found
 
 

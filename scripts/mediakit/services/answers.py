@@ -45,6 +45,8 @@ class Reading(NamedTuple):
     state       ours; None where no rule of the descriptor fits
     body        the whole answer
     progress    from 0 to 1; position: jobs before it in the queue
+    headers     of the answer, where what the job has cost may stand
+    outputs     the results themselves, where the whole answer is one; None where they stand in the body
     is_guessed  whether the state comes from a word that the service does not document, with the results beside it
     """
 
@@ -55,6 +57,8 @@ class Reading(NamedTuple):
     progress: float | None = None
     position: int | None = None
     is_guessed: bool = False
+    headers: Any = None
+    outputs: list[dict] | None = None
 
 
 class Verdict(NamedTuple):
@@ -283,6 +287,18 @@ def _data_url(media_type: str, text: str) -> str:
 
 def _fits(name: str, value: Any) -> bool:
     return number(value) if name in ("width", "height", "duration") else isinstance(value, str)
+
+
+def file_in(content: bytes, media_type: str) -> dict:
+    """The output that a whole answer is: a file, or a text."""
+    import base64
+
+    media_type = media_type.partition(";")[0].strip().lower() or "application/octet-stream"
+    kind = media_type.partition("/")[0]
+    found = {"url": f"data:{media_type};base64,{base64.b64encode(content).decode()}", "type": kind}
+    if kind == "text":
+        found["text"] = content.decode("utf-8", "replace")
+    return {**found, "media_type": media_type}
 
 
 # -- costs ---------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class Step(NamedTuple):
     failed_http  statuses that say that the job itself failed
     only_in      states in which it may be asked for; empty for any
     over_http    statuses that say that the job was over already
+    costs        in words: what a job costs that was ended by it
     """
 
     path: str
@@ -75,6 +76,7 @@ class Step(NamedTuple):
     failed_http: tuple[int, ...] = ()
     only_in: tuple[str, ...] = ()
     over_http: tuple[int, ...] = ()
+    costs: str | None = None
 
 
 class Listing(NamedTuple):
@@ -288,6 +290,7 @@ def step(data: dict | None) -> Step | None:
         failed_http=tuple(data.get("failed_http", ())),
         only_in=tuple(data.get("only_in", ())),
         over_http=tuple(data.get("over_http", ())),
+        costs=data.get("costs"),
     )
 
 

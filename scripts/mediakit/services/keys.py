@@ -71,6 +71,11 @@ def _given(wanted: dict, from_stdin: str | None) -> Iterator[tuple[str, str | No
     yield "--key-stdin", from_stdin
     for name in (wanted["variable"], *wanted.get("other_variables", ())):
         yield f"the environment variable {name}", os.environ.get(name)
+    joined = wanted.get("joined")
+    if joined:  # a key that is kept in two halves
+        halves = [os.environ.get(name, "").strip() for name in joined["variables"]]
+        source = f"the environment variables {' and '.join(joined['variables'])}"
+        yield source, joined["by"].join(halves) if all(halves) else None
 
 
 def _kept(wanted: dict, trusts_dotenv: bool) -> Iterator[tuple[str, str | None]]:

@@ -15,8 +15,8 @@ from . import catalogue, conventions, providers
 # Prices in different units cannot be compared; each unit is sorted by itself, dollars first.
 _UNITS = ("usd", "credits")
 _MEDIA_OF_CATEGORY = {"videos": "video", "images": "image"}
-# Bytes of all lines of a list; what a whole event has around them is some 300 more.
-_BUDGET, _BUDGET_OF_TASK = 3_900, 1_150
+# Bytes of all lines of a list and the default models; what a whole event has around them is some 300 more.
+_BUDGET, _BUDGET_OF_TASK = 4_050, 1_180
 _NEAREST = 5
 # What a long list tells of a model.
 _OF_LONG = ("model", "path", "media", "tasks", "modes", "contract", "note", "sources")
@@ -46,12 +46,13 @@ def models(services: list[str], wish: Wish, is_long: bool = False) -> dict:
     found = [line for service in services for line in _fitting(service, wish)]
     found.sort(key=lambda line: (not catalogue.is_on_sale(line.entry), _cost(line.entry)))
     several = len(services) > 1
-    budget = None if is_long else _BUDGET_OF_TASK if wish.task else _BUDGET
+    defaults = _defaults(services, wish)
+    budget = None if is_long else (_BUDGET_OF_TASK if wish.task else _BUDGET) - _bytes(defaults)
     lines = [_told(line, wish, several, is_long) for line in found]
     runs = [told for line, told in zip(found, lines) if _runs(line.entry)]
     others = [told for line, told in zip(found, lines) if not _runs(line.entry)]
     runs, others, more = _fitted(runs, others, budget)
-    result: dict[str, Any] = {"default_models": _defaults(services, wish) or None, "runs": runs, "listed_only": others}
+    result: dict[str, Any] = {"default_models": defaults or None, "runs": runs, "listed_only": others}
     if more:
         result.update(more=more, detail="--task, --search or --field narrows the list; --verbose lists everything")
     if wish.field and not found:
@@ -119,7 +120,7 @@ def _told(line: _Line, wish: Wish, several: bool, is_long: bool) -> dict:
         told.update({"off_sale": entry["off_sale"]} if not catalogue.is_on_sale(entry) and "off_sale" in entry else {})
         told.update({"tasks": entry["tasks"]} if entry.get("tasks") and not wish.task else {})
     if "price" in entry:
-        words = ("amount", "unit", "per", "source", "seen") if is_long else ("amount", "unit", "per")
+        words = ("amount", "unit", "per", "basis", "source", "seen") if is_long else ("amount", "unit", "per")
         told["price"] = {key: entry["price"][key] for key in words if key in entry["price"]}
     if line.field is not None:
         told["field"] = line.field
@@ -134,11 +135,15 @@ def _fitted(runs: list[dict], others: list[dict], budget: int | None) -> tuple[l
         return runs, others, 0
     kept, left = 0, budget
     for line in [*runs, *others]:
-        left -= len(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+        left -= _bytes(line) + 1
         if left < 0:
             break
         kept += 1
     return runs[:kept], others[: max(0, kept - len(runs))], len(runs) + len(others) - kept
+
+
+def _bytes(value: dict) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _defaults(services: list[str], wish: Wish) -> dict:

@@ -25,7 +25,7 @@ from .providers import point
 _TIMEOUT = 30.0
 _MOST_MODELS = 20_000
 _MEDIA_OF_TASK = {
-    **dict.fromkeys(("t2i", "i2i"), "image"),
+    **dict.fromkeys(("t2i", "i2i", "upscale", "rmbg"), "image"),
     **dict.fromkeys(("t2v", "i2v", "v2v"), "video"),
     **dict.fromkeys(("tts", "sts", "t2a"), "audio"),
     "stt": "text",

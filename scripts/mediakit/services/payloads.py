@@ -35,12 +35,13 @@ _BEGINS_WITH = {
 }
 
 
-def contract_of(provider: providers.Provider, model: str | None, path: str | None = None):
+def contract_of(provider: providers.Provider, model: str | None, path: str | None = None, task: str | None = None):
     """The contracts.Operation that creates with `model`, or None where no contract of it is known.
 
     path  of the create: a service that names its model in the request has one contract for all of them
+    task  of a model that does several, each with a contract of its own
     """
-    found = contract_of_model(provider.speaks, model) if model is not None else None
+    found = contract_of_model(provider.speaks, model, task) if model is not None else None
     if found is None and path is not None and provider.model_field and provider.speaks in catalogue.services():
         from .. import contracts
         from . import conventions
@@ -51,7 +52,7 @@ def contract_of(provider: providers.Provider, model: str | None, path: str | Non
     return found
 
 
-def contract_of_model(service: str, model: str):
+def contract_of_model(service: str, model: str, task: str | None = None):
     """As contract_of, for the name of a service."""
     from .. import contracts
 
@@ -63,7 +64,8 @@ def contract_of_model(service: str, model: str):
         return None
     from . import conventions
 
-    found = contracts.operation(conventions.document(service), f"POST {entry['path']}")
+    path = entry.get("paths", {}).get(task, entry["path"])
+    found = contracts.operation(conventions.document(service), f"POST {path}")
     model_field = providers.load(service).model_field
     return found.given({model_field: model}) if model_field else found
 

@@ -304,6 +304,8 @@ class Provider:
         """The job whose read has this path; None for another kind of path."""
         from urllib.parse import unquote
 
+        if self.job.read is None:
+            return None
         head, _, tail = self.job.read.path.partition("{id}")
         is_read = path.startswith(head) and path.endswith(tail) and len(path) > len(head) + len(tail)
         return unquote(path[len(head) : len(path) - len(tail)]) if is_read else None
@@ -315,7 +317,15 @@ class Provider:
             body = {token: body}
         return body
 
-    def reading(self, body, of_create: bool = False) -> Reading:
+    def reading_of_file(self, content: bytes, headers) -> Reading:
+        """What an answer to a create says that is the result itself, and no JSON."""
+        from . import answers
+
+        found = [answers.file_in(content, headers.get("Content-Type", ""))] if content else []
+        state = "succeeded" if found else None
+        return Reading(None, state, state, None, headers=headers, outputs=found)
+
+    def reading(self, body, of_create: bool = False, headers=None) -> Reading:
         """What an answer says about a job; every part may be missing.
 
         of_create  whether it answers a create: some services answer when the job is done, and with
@@ -327,6 +337,7 @@ class Provider:
         found = answers.reading(self.job, self.state_rules, body, lambda: bool(self.outputs(body)), is_result)
         progress, position = (point(body, self._data.get(name, "/\0")) for name in ("progress", "position"))
         return found._replace(
+            headers=headers,
             progress=float(progress) if number(progress) and 0 <= progress <= 1 else None,
             position=position if number(position) and isinstance(position, int) and position >= 0 else None,
         )
@@ -367,12 +378,16 @@ class Provider:
         """The path of the list of jobs."""
         return self.job.listing.step.path
 
-    def running_matches(self, body, payload: dict) -> list[str] | None:
-        """The ids in a list of jobs whose input has every field of a payload; None for no list."""
+    def running_matches(self, body, payload: dict, since: float | None = None) -> list[str] | None:
+        """The ids in a list of jobs whose input has every field of a payload; None for no list.
+
+        since  seconds since the epoch: where the list tells when a job was made, older ones are others
+        """
         where = self.job.listing
         listed = point(body, where.each)
         if not isinstance(listed, list):
             return None
+        wanted = next((inner for one in self.routes if isinstance(inner := point(payload, one.fields), dict)), payload)
         found = []
         for entry in listed:
             its_input = first(entry, where.at["input"])
@@ -380,10 +395,23 @@ class Provider:
             if (
                 its_id
                 and isinstance(its_input, dict)
-                and all(name in its_input and same(its_input[name], value) for name, value in payload.items())
+                and all(name in its_input and same(its_input[name], value) for name, value in wanted.items())
+                and self._is_new(entry, since)
             ):
                 found.append(its_id)
         return found
+
+    def _is_new(self, entry, since: float | None) -> bool:
+        at = self.job.listing.at.get("created_at")
+        if at is None or since is None:
+            return True
+        from datetime import datetime
+
+        told = first(entry, at)
+        try:
+            return datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp() >= since
+        except (AttributeError, ValueError):
+            return False
 
     # -- money -----------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ TASKS = {
     "sts": "speech to speech",
     "t2a": "text to audio",
     "i2m": "image to 3D model",
+    "upscale": "upscaling",
+    "rmbg": "background removal",
 }
 # What runs inside this process; no descriptor is read to know it.
 _EMBEDDED = ("sandbox",)

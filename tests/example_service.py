@@ -1,0 +1,195 @@
+"""A server that answers as the examples of a descriptor say; it knows no service by name.
+
+It makes no pictures: every file is the same small PNG, so that the descriptor and the driver are tested, not media.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from fake_service import PNG
+from mediakit.base.pointer import point
+from mediakit.services import catalogue, providers
+
+STATES = ("queued", "running")
+
+
+class ExampleService:
+    """`ends` is the example that the job comes to; `state` of each read before it: queued, then running.
+
+    told_base  where the addresses lead that it tells; itself where that is None
+    """
+
+    def __init__(self, name: str, ends: str = "succeeded", told_base: str | None = None):
+        self.told_base = told_base
+        self.refuses_cancel = False
+        self.provider = providers.load(name)
+        self.ends = ends
+        self.requests: list[tuple[str, str, dict, bytes]] = []
+        self.jobs: dict[str, dict] = {}
+        handler = type("Handler", (_Handler,), {"service": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self.base_url = self.origin + self.provider.base_path
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __enter__(self) -> ExampleService:
+        return self
+
+    def __exit__(self, *problem) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def posts(self) -> int:
+        """How many creates came."""
+        return len(self.jobs)
+
+    def route_of(self, path: str):
+        path = path.partition("?")[0].removeprefix(self.provider.base_path)
+        matching = (one for one in self.provider.routes if re.fullmatch(_pattern(one.path, {}), path))
+        return next(matching, None)
+
+    def example(self, name: str, task: str | None = None) -> dict:
+        """The answer of that name, the first that is for the task."""
+        found = self.provider.examples[name]
+        found = found if isinstance(found, list) else [found]
+        return next(one for one in found if task in one.get("tasks", (task,)))
+
+    def filled(self, value, **facts):
+        """An example with its placeholders filled in."""
+        if isinstance(value, dict):
+            return {name: self.filled(item, **facts) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.filled(item, **facts) for item in value]
+        if not isinstance(value, str):
+            return value
+        if value[1:-1] in facts and value[0] == "{":
+            return facts[value[1:-1]]
+        model = facts.get("model") or ""
+        value = value.replace("{model:2}", "/".join(model.split("/")[:2]))
+        return re.sub(r"\{([a-z_0-9]+)\}", lambda mark: str(facts.get(mark[1], mark[0])), value)
+
+
+def new_id(provider: providers.Provider) -> str:
+    """An id of the form that a descriptor says."""
+    forms = (secrets.token_hex(12), "v1_" + secrets.token_hex(8), "7c1e0000-0000-4000-8000-" + secrets.token_hex(6))
+    return next(form for form in forms if re.fullmatch(provider.job.like or "[a-z0-9]{24}", form))
+
+
+def _pattern(template: str, groups: dict) -> str:
+    pattern = re.escape(template)
+    for word, fitting in (("id", "(?P<id>[^/?]+)"), ("model:2", ".+?"), ("model", "(?P<model>.+)"), ("file", ".+")):
+        pattern = pattern.replace(re.escape("{" + word + "}"), fitting)
+    return pattern
+
+
+class _Handler(BaseHTTPRequestHandler):
+    service: ExampleService
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *ignored):
+        pass
+
+    def do_GET(self):
+        self._handle()
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+
+    def _handle(self) -> None:
+        service, provider = self.service, self.service.provider
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        service.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        if self.path.startswith("/media/"):
+            return self._send(200, PNG, {"Content-Type": "image/png"})
+        for way in provider.ways:
+            if way.begin and self._is(way.begin.step, self.command):
+                return self._answer("begun" if way.send else "uploaded")
+            if way.send and self.path.startswith("/upload-here/"):
+                return self._answer("sent")
+            if way.ready and self.command == "GET" and re.fullmatch(f".*/{way.ready['like']}", self.path):
+                return self._answer("ready")
+        if provider.job.read is not None and self._about_job():
+            return None
+        route = service.route_of(self.path) if self.command == "POST" else None
+        if route is None:
+            return self._send(404, b"{}", {})
+        return self._create(route, body)
+
+    def _about_job(self) -> bool:
+        job = self.service.provider.job
+        for name in ("cancel", "result", "read"):
+            step = getattr(job, name)
+            found = step and self.command == step.method and self._matches(step.path)
+            if found:
+                known = self.service.jobs.get(found["id"])
+                if known is None:
+                    self._send(404, b"{}", {})
+                elif name == "cancel" and self.service.refuses_cancel:
+                    self._send((*step.over_http, 409)[0], b"{}", {"Content-Type": "application/json"})
+                elif name == "cancel":
+                    known["canceled"] = True
+                    self._answer("cancel", **known)
+                else:
+                    known["reads"] += name == "read"
+                    ends = "canceled" if known.get("canceled") else self.service.ends
+                    done = known["reads"] > len(STATES) or known.get("canceled")
+                    state = ends if done else STATES[known["reads"] - 1]
+                    self._answer("result" if name == "result" else state, **known)
+                return True
+        return False
+
+    def _is(self, step, method: str) -> bool:
+        base = "" if step.from_root or step.origin else self.service.provider.base_path
+        return method == step.method and self.path.partition("?")[0] == base + step.path.partition("?")[0]
+
+    def _matches(self, template: str):
+        path, base = self.path.partition("?")[0], self.service.provider.base_path
+        return re.fullmatch(base + _pattern(template, {}), path)
+
+    def _create(self, route, body: bytes) -> None:
+        service = self.service
+        sent = self._sent(body)
+        found = re.fullmatch(service.provider.base_path + _pattern(route.path, {}), self.path)
+        model = (point(sent, route.model) if route.model else found.groupdict().get("model")) or ""
+        tasks = catalogue.entry(service.provider.name, model).get("tasks", [])
+        fitting = [task for task in tasks if not route.tasks or task in route.tasks]
+        task = (fitting or list(route.tasks) or [None])[0]
+        job_id = new_id(service.provider)
+        known = {"id": job_id, "model": model, "task": task, "input": point(sent, route.fields), "reads": 0}
+        service.jobs[job_id] = known
+        self._answer("created" if route.answers == "job" else "done", **known)
+
+    def _sent(self, body: bytes) -> dict:
+        if "json" in self.headers.get("Content-Type", ""):
+            return json.loads(body)
+        names = re.findall(rb'name="([^"]+)"\r\n\r\n([^\r]*)', body)
+        return {name.decode(): value.decode("utf-8", "replace") for name, value in names}
+
+    def _answer(self, name: str, **facts) -> None:
+        service = self.service
+        example = service.example(name, facts.get("task"))
+        facts = {
+            "base": service.told_base or service.origin, "media": f"{service.origin}/media/1.png", "media_type": "image/png",
+            "media64": base64.b64encode(PNG).decode(), "upload": f"{service.origin}/upload-here/1",
+            "file": f"{service.origin}/media/up.png", "file_id": "f1", "time": "2026-11-25T20:00:00.000Z",
+            "uuid": facts.get("id"), "hex": "0123456789abcdef", **facts,
+        }  # fmt: skip
+        headers = {name: service.filled(value, **facts) for name, value in example.get("headers", {}).items()}
+        if example.get("file"):
+            return self._send(example.get("http", 200), PNG, {"Content-Type": "image/png", **headers})
+        content = json.dumps(service.filled(example["body"], **facts)).encode() if "body" in example else b""
+        return self._send(example.get("http", 200), content, {"Content-Type": "application/json", **headers})
+
+    def _send(self, status: int, content: bytes, headers: dict) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)

@@ -1,0 +1,164 @@
+"""What is asked about a job beside how it is: ended before its time, read where its service told, counted at its most."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+from test_examples import WITH_EXAMPLES, answers, flags
+from test_trust_rules import HOSTILE
+
+from conftest import KEY
+from example_service import ExampleService, new_id
+from mediakit.base.pointer import put
+from mediakit.services import providers
+from mediakit.services.site import TOLD_STEPS, JobRef, Site
+
+WITH_JOBS = [name for name in WITH_EXAMPLES if providers.load(name).job.read]
+WITH_CANCEL = [name for name in WITH_JOBS if providers.load(name).job.cancel]
+TELLING = [
+    (name, step) for name in WITH_JOBS for step in TOLD_STEPS
+    if (found := getattr(providers.load(name).job, step)) and found.told
+]  # fmt: skip
+
+
+def task_of(own) -> str:
+    return next(task for task, model in own.defaults.items() if own.route(model, task).answers == "job")
+
+
+def run(scripts, service: ExampleService, *more: str):
+    """Create a job by the examples; the key, which every later command needs too, is in `env`."""
+    own = service.provider
+    env = {own.key["variable"]: KEY}
+    return scripts.run("create_and_wait.py", *flags(own.name, service, task_of(own)), *more, env=env), env
+
+
+@pytest.fixture(autouse=True)
+def picture(scripts):
+    from fake_service import PNG
+
+    (scripts.folder / "in.png").write_bytes(PNG)
+
+
+# -- cancelling ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WITH_CANCEL)
+def test_a_job_is_canceled_once_and_settled(scripts, name):
+    with ExampleService(name) as service:
+        first, env = run(scripts, service, "--no-wait")
+        job = first.result["job"]
+        again = ("cancel", job, "--base-url", service.base_url)
+        canceled = scripts.run("jobs.py", *again, env=env)
+        assert (canceled.code, canceled.result["event"], canceled.result["state"]) == (0, "cancel", "canceled")
+        assert canceled.result["message"].startswith("canceled. ")
+        asked = [(method, path.partition("?")[0]) for method, path, _, _ in service.requests]
+        over = scripts.run("jobs.py", *again, env=env)
+        assert (over.code, over.result["error"], over.result["outcome"]) == (27, "job_over", "accepted")
+        assert [(method, path.partition("?")[0]) for method, path, _, _ in service.requests] == asked
+        shown = scripts.run("jobs.py", "show", job).result
+        assert shown["delivered"] is True and shown["state"] == "canceled"
+
+
+@pytest.mark.parametrize("name", WITH_CANCEL)
+def test_a_job_that_is_over_is_left_alone_or_told_as_over(scripts, name):
+    with ExampleService(name) as service:
+        first, env = run(scripts, service, "--no-wait")
+        for known in service.jobs.values():
+            known["reads"] = 99
+        service.refuses_cancel = True
+        found = scripts.run("jobs.py", "cancel", first.result["job"], "--base-url", service.base_url, env=env)
+        step = service.provider.job.cancel
+        deletes = [method for method, *_ in service.requests if method == "DELETE"]
+        if step.only_in or step.over_http:
+            assert (found.code, found.result["error"]) == (27, "job_over") and not deletes
+            assert "jobs.py" in found.result["next_command"]
+        else:
+            assert (found.code, found.result["error"]) == (22, "request_rejected")
+        # It is open still: the result is there for whoever asks.
+        assert scripts.run("jobs.py", "show", first.result["job"]).result["open"] is True
+
+
+# -- told addresses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, step", TELLING)
+def test_no_told_address_leads_the_key_away(name, step):
+    own = providers.load(name)
+    site = Site(own, own.base_url)
+    good = json.loads(json.dumps(answers(name, "created")[0]["body"]).replace("{base}", own.origin))
+    at = getattr(own.job, step).told[0]
+    job_id = new_id(own)
+    documented = site.of_job(step, JobRef(job_id, "a/b"))
+    for url in [*HOSTILE, own.origin.replace("https:", "http:") + "/x", own.origin + ".evil.example/x"]:
+        body = json.loads(json.dumps(good))
+        put(body, at, url)
+        assert step not in site.told_by(body), url
+        assert site.of_job(step, JobRef(job_id, "a/b", {step: url})) == documented, url
+    told = own.origin + "/elsewhere/7"
+    put(good, at, told)
+    assert site.told_by(good)[step] == told and not site.tells_elsewhere(good)
+    assert site.of_job(step, JobRef(job_id, "a/b", {step: told})) == told
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in TELLING}))
+def test_told_addresses_are_kept_used_and_checked_again(scripts, name):
+    with ExampleService(name) as trap, ExampleService(name) as service:
+        first, env = run(scripts, service, "--no-wait")
+        ledger = scripts.folder / "state" / "ledger.sqlite3"
+        told = json.loads(query(ledger, "SELECT told FROM job")[0][0])
+        assert told and all(url.startswith(service.origin + "/") for url in told.values())
+        # A ledger that somebody got at: the key goes nowhere else for that.
+        astray = {step: url.replace(service.origin, trap.origin) for step, url in told.items()}
+        query(ledger, "UPDATE job SET told = ?", json.dumps(astray))
+        resume = ("resume", first.result["job"], "--base-url", service.base_url)
+        assert scripts.run("jobs.py", *resume, env=env).code == 0
+        assert trap.requests == []
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in TELLING}))
+def test_a_job_whose_addresses_lead_away_is_read_where_the_documents_say(scripts, name):
+    with ExampleService(name) as trap, ExampleService(name, told_base=trap.origin) as service:
+        found, _ = run(scripts, service, "--output-dir", "out")
+        assert found.code == 0 and found.first("asset")["path"]
+        assert [one["code"] for one in found.events if one["event"] == "warning"].count("told_elsewhere") == 1
+        assert trap.requests == [] and service.posts == 1
+
+
+def query(path, statement: str, *values):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement, values).fetchall()
+    finally:
+        connection.commit()
+        connection.close()
+
+
+# -- what an answer says beside the state ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WITH_JOBS)
+def test_done_with_an_error_in_it_is_failed(name):
+    own = providers.load(name)
+    body = json.loads(json.dumps(answers(name, "succeeded")[0]["body"]).replace("{id}", new_id(own)))
+    assert own.reading(body).state == "succeeded"
+    failed = answers(name, "failed")[0]["body"]
+    for key in set(failed) - {"status"}:
+        if failed[key] != body.get(key) and (own.failure({key: failed[key]}) != ("", "")):
+            body[key] = failed[key]
+    assert own.reading(body).state == "failed", body
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in WITH_JOBS if any(r.is_ceiling for r in providers.load(name).cost_rules)]
+)
+def test_the_most_that_a_job_can_cost_is_reserved_until_its_cost_is_told(scripts, name):
+    with ExampleService(name) as service:
+        first, env = run(scripts, service, "--no-wait")
+        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        ceiling = service.provider.ceiling(answers(name, "created")[0]["body"])
+        assert shown["reserved"] == ceiling.shown and "cost" not in shown
+        scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=env)
+        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        assert shown["cost"] == service.provider.cost(answers(name, "succeeded")[0]["body"]).shown
