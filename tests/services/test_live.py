@@ -119,6 +119,15 @@ def test_a_refreshed_list_says_what_runs_now_and_is_kept(at_home):
     assert others["acme/new-model"]["tasks"] == ["t2i"] and not any(".." in model for model in others)
 
 
+@pytest.mark.parametrize("base, path", [("", ""), ("/api/v1", ""), ("/api", ""), ("/gate/api/v1", "/gate")])
+def test_a_base_url_means_the_same_here_as_everywhere(at_home, base, path):
+    at_home.answers[f"{path}/api/v1/models"] = (200, MODELLIX)
+    live.refresh_models(Told(), "modellix", at_home.url + base, False)
+    assert at_home.seen == [(f"{path}/api/v1/models", f"Bearer {KEY}")]
+    at_home.answers[f"{path}/models/google/nano-banana-2/api_schema"] = (200, SCHEMA)
+    live.refresh_contract(Told(), "modellix", "google/nano-banana-2", at_home.url + base)
+
+
 def test_a_refreshed_contract_is_kept(at_home):
     at_home.answers["/models/google/nano-banana-2/api_schema"] = (200, SCHEMA)
     live.refresh_contract(Told(), "modellix", "google/nano-banana-2")

@@ -155,3 +155,31 @@ def test_a_dashboard_code_is_asked_for_without_a_body_and_told_as_a_link_only(sc
         assert run.code == 0 and run.result["answer"] == {key: told[key] for key in ("dashboard_url", "ttl_seconds")}
         sent = fake.requests[0]
         assert (sent.method, sent.path, sent.body) == ("POST", "/v1/dashboard-codes", b"")
+
+
+# -- what is asked without a key may be asked of any host -----------------------------------------------------
+
+
+@pytest.mark.parametrize("action, key", [("health", False), ("signup", False), ("models", False), ("quota", True)])
+def test_only_what_goes_without_a_key_goes_to_another_host(action, key):
+    from mediakit.base import errors
+    from mediakit.jobs import connection
+    from mediakit.services import actions
+
+    elsewhere = connection.ConnectionFlags(base_url="https://elsewhere.example/v1")
+    with_key = actions.find(LUXIN, action).key == "needed"
+    assert with_key is key
+    if key:
+        with pytest.raises(errors.Failure) as raised:
+            connection.connect(Silent(), elsewhere, LUXIN, with_key=with_key)
+        assert raised.value.exit_code == 27
+    else:
+        found = connection.connect(Silent(), elsewhere, LUXIN, with_key=with_key)
+        assert (found.base_url, found.key) == ("https://elsewhere.example/v1", None)
+
+
+class Silent:
+    """As much of a console as a connection needs."""
+
+    def __init__(self):
+        self.about = {}

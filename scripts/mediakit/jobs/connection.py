@@ -201,7 +201,8 @@ def connect(
     For an embedded service without --base-url its server is started, in this process. Whether requests
     go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
     """
-    base_url = address(flags, provider)
+    # Where no key goes, any host may be asked.
+    base_url = address(flags if with_key else replace(flags, trust_base_url=True), provider)
     through = _program_of(console, provider, flags, base_url, deadline)
     from .trace import Trace
 

@@ -34,7 +34,11 @@ def show(
     guards = price.guards(spending, asked)
     body = _service_plan(console, asked, connection, guards, policy.deadline) if connection else None
     planned = provider.planned_cost(body)
-    cost = amounts.Price(planned, "service") if planned else price.price_of(None, asked)
+    cost = amounts.Price(planned, "service") if planned else None
+    if provider.plan and connection is None:
+        why = "its files are brought only to buy" if asked.attachments else "there is no key"
+        console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
+    cost = _under_caps(console, asked, spending, cost, may_be_told=bool(provider.plan) and planned is None)
     base_url = address(flags, provider)
     sent = {**asked.shaped, **guards}
     is_form = asked.is_form
@@ -58,6 +62,31 @@ def show(
         curl=_curl(provider, base_url + asked.path, asked, sent, is_form) if base_url else None,
         message="Nothing was bought. To buy it, run the same without --dry-run.",
     )
+
+
+def _under_caps(
+    console: Console, asked: CheckedRequest, spending: Spending, cost: amounts.Price | None, may_be_told: bool
+) -> amounts.Price | None:
+    """The price; raises the Failure 27 with which a cap would refuse the purchase.
+
+    may_be_told  whether the service itself could tell a price when it is bought
+    """
+    from . import purchase  # what a plan without a cap has no need of
+
+    caps = purchase.caps_of(asked, spending)
+    if not caps:
+        return cost or price.price_of(None, asked)
+    from ..ledger import entries, fallbacks, store
+
+    ledgers = fallbacks.open_to_look(console)
+    try:
+        found = cost or price.price_of(ledgers, asked)
+        if found or not may_be_told:
+            accepts, practice = spending.accept_unknown_cost, asked.provider.embedded
+            ledgers.check_caps(found, practice, spending.copies, caps, accepts)
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
+    return found
 
 
 def _service_plan(console: Console, asked: CheckedRequest, connection: Connection, guards: dict, deadline: float):

@@ -322,6 +322,10 @@ class Ledger:
             if not self.has_owner(entry):
                 self._set(entry.key, "found not sent", outcome="not_sent")
 
+    def check_caps(self, price, practice: bool, copies: int, caps, accept_unknown_cost: bool, spent_elsewhere) -> None:
+        """Raise the Failure 27 with which a cap would refuse so many purchases now; nothing is written."""
+        self._check_caps([_Priced(price, int(practice))] * copies, caps, accept_unknown_cost, spent_elsewhere)
+
     def _check_caps(self, orders, caps: list[amounts.Cap], accept_unknown_cost: bool, spent_elsewhere) -> None:
         for cap in caps:
             unit, practice = cap.amount.unit, bool(orders[0].practice)

@@ -36,7 +36,7 @@ _MEDIA_OF_TASK = {
 def refresh_models(console, service: str, base_url: str | None, trusted: bool) -> dict:
     """What catalogue.kept_models gives, fetched now. Raises Failure."""
     live = _live(service)
-    origin = addresses.resolve_base_url(base_url, live["origin"], trusted)
+    origin = _origin(service, live["origin"], base_url, trusted or "key" not in live)
     key = keys.find(providers.load(service).key) if "key" in live else None
     if key:
         console.redactor.protect(key.value)
@@ -63,13 +63,20 @@ def refresh_contract(console, service: str, model: str, base_url: str | None = N
     catalogue.find(service, model)  # a name that is known is one that may stand in a URL
     url = live["contract_url"].replace("{model}", model)
     if base_url is not None:
-        url = addresses.resolve_base_url(base_url, None, True) + urlsplit(url).path
+        url = _origin(service, live["origin"], base_url, True) + urlsplit(url).path
     came_from, content = Fetcher()(url)
     found = reading.parse(content, "The contract")
     document = contracts.from_data(found)  # raises for what is no contract
     if not any(listed.method == "POST" for listed in document.operations()):
         raise _unreachable(service, "what it publishes of that model has no POST")
     _take(console, service, model, found, came_from, live["contract_url"])
+
+
+def _origin(service: str, own: str, base_url: str | None, trusted: bool) -> str:
+    """What the whole paths of what a service publishes are below; a --base-url means what it means everywhere."""
+    prefix = providers.load(service).base_path
+    resolved = addresses.resolve_base_url(base_url, own + prefix, trusted)
+    return addresses.above(resolved, prefix)
 
 
 def _take(console, service: str, name: str, value: dict, came_from: str, own: str) -> None:
