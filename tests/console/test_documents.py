@@ -64,7 +64,7 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
-    there = [*SHIPPED_SCRIPTS, *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
+    there = [*SHIPPED_SCRIPTS, *(ROOT / "agents").glob("*.py"), *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
     assert named <= {path.name for path in there} | REPLACED_SCRIPTS
 
 
@@ -75,8 +75,8 @@ def flags_of(script) -> set[str]:
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]+")
-# Of other programs: uv, and a scheduler of jobs.
-FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time"}
+# Of other programs: uv, a scheduler of jobs, an agent.
+FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time", "--settings"}
 MANUAL = [*(ROOT / "references").glob("*.md"), ROOT / "README.md", ROOT / "SKILL.md"]
 
 
