@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -149,3 +150,37 @@ def test_many_jobs_at_once_are_all_accepted(tmp_path, kept):
         jobs = list(pool.map(lambda number: store.add("owner/name", "image", {"n": number}, None), range(200)))
         assert sorted(pool.map(lambda job: store.count_poll(job.id), jobs)) == [1] * 200
     assert {job.id for job in store.newest(1000)} == {job.id for job in jobs}
+
+
+# Host, and what else a request carries -> whether it is answered; {host} is the server's own
+ASKERS = [
+    ("{host}", {}, True), ("localhost:{port}", {}, True), ("LOCALHOST:{port}", {}, True), ("{name}", {}, True),
+    ("localhost:1234", {}, True), ("{host}", {"Origin": "http://{host}"}, True),
+    ("{host}", {"Sec-Fetch-Site": "same-origin"}, True), ("{host}", {"Sec-Fetch-Site": "none"}, True),
+    ("elsewhere.example", {}, False), ("elsewhere.example:{port}", {}, False), ("localhost.elsewhere.example", {}, False),
+    ("{host}.elsewhere.example", {}, False), ("", {}, False), (None, {}, False), ("{host},elsewhere.example", {}, False),
+    ("user@{host}", {}, False), ("localhost:x", {}, False), ("0.0.0.0:{port}", {}, False),
+    ("elsewhere.example", {"Origin": "http://elsewhere.example"}, False),
+    ("{host}", {"Origin": "https://elsewhere.example"}, False), ("{host}", {"Origin": "null"}, False),
+    ("{host}", {"Origin": "http://{name}:1"}, False), ("{host}", {"Origin": "https://{host}"}, False),
+    ("{host}", {"Origin": ""}, False), ("{host}", {"Sec-Fetch-Site": "cross-site"}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/api/v1/generation/owner/model"), ("GET", "/openapi.json")])
+def test_a_page_in_a_browser_gets_no_answer(sandbox, method, path):
+    here = sandbox.url.removeprefix("http://")
+    words = {"host": here, "name": here.partition(":")[0], "port": here.partition(":")[2]}
+    for host, more, is_answered in ASKERS:
+        connection = http.client.HTTPConnection(here, timeout=PATIENCE)
+        connection.putrequest(method, path, skip_host=True)
+        for name, value in {"Host": host, "Content-Length": "2", **more}.items():
+            if value is not None:
+                connection.putheader(name, value.format(**words))
+        jobs = len(sandbox.store.newest(1000))
+        connection.endheaders(b"{}")
+        answer = connection.getresponse()
+        assert (answer.status != 403) == is_answered, (host, more, answer.status)
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        connection.close()
+        assert is_answered or len(sandbox.store.newest(1000)) == jobs

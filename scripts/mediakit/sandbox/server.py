@@ -20,6 +20,8 @@ from . import dialects, media
 from .store import Store
 
 HOST = "127.0.0.1"
+# What programs of this machine call it.
+_NAMES = (HOST, "localhost")
 MEDIA_PATH = "/media/"
 DOCUMENT_PATH = "/openapi.json"
 
@@ -155,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         sandbox = self.server.sandbox
         self._exchange = None
-        size = self._body_size()
+        size = self._body_size() if self._is_for_us() else None
         if size is None:
             return
         content = self.rfile.read(size)
@@ -171,6 +173,21 @@ class _Handler(BaseHTTPRequestHandler):
                 sandbox.dialect.handle(sandbox, self, content)
         except (Hangup, ConnectionError):
             self.close_connection = True
+
+    def _is_for_us(self) -> bool:
+        """Whether a program of this machine asks, and no page that a browser shows; refused otherwise.
+
+        A page can send requests here, and with a name of its own that leads here also read the answers.
+        """
+        hosts = [host.strip().lower() for host in self.headers.get_all("Host", [])]
+        origins = [origin.strip().lower() for origin in self.headers.get_all("Origin", [])]
+        is_named = len(hosts) == 1 and re.sub(r":\d{1,5}$", "", hosts[0]) in _NAMES
+        is_own = is_named and all(origin == f"http://{hosts[0]}" for origin in origins)
+        if is_own and self.headers.get("Sec-Fetch-Site") != "cross-site":
+            return True
+        self.close_connection = True
+        self.answer(403, {"message": "this server answers programs of this machine, asked for by its own name"})
+        return False
 
     def _body_size(self) -> int | None:
         """How long the body is; None, and refused, where that is not told or too long."""
