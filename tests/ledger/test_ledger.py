@@ -17,6 +17,8 @@ from conftest import ROOT, SCRIPTS
 from ledger_orders import buy, order, words
 from mediakit.base import amounts, errors, times
 from mediakit.ledger import database, locks, store
+from mediakit.services import answers
+from mediakit.services.descriptor import CostRule
 
 CREDITS = amounts.Amount.of(12, "credits")
 
@@ -354,3 +356,52 @@ def test_the_bills_of_a_model_tell_what_was_asked_for_where_it_was_kept(ledger):
         ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
     assert ledger.bills("service", "m") == [(CREDITS, {"n": 4}), (CREDITS, None)]
     assert ledger.bills("service", "another") == ledger.bills("another", "m") == []
+
+
+def usd(amount) -> amounts.Price:
+    return amounts.Price(amounts.Amount.of(amount, "usd"), "service")
+
+
+# in all so far, cap, price found since -> the code of the refusal
+REPRICED = [
+    (0, 10, 4, None), (0, 10, 5.1, "spend_cap"), (1, 10, 5, "spend_cap"), (0, 10, None, "unknown_cost"),
+    (10, 10, 0, "spend_cap"), (0, 10, 1e30, "spend_cap"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spent, cap, price, code", REPRICED)
+def test_what_was_claimed_without_a_price_is_held_to_the_caps_once_it_has_one(ledger, spent, cap, price, code):
+    before = buy(ledger, order("before", price=usd(spent)))[0]
+    ledger.note_outcome(before.entry.key, "unknown")
+    decisions = buy(ledger, order(), order(copy=2))
+    caps = [amounts.Cap(amounts.Amount.of(cap, "usd"), None, "AI_MEDIA_MAX_SPEND")]
+    found = None if price is None else usd(price)
+    arguments = (decisions, found, caps, False, lambda *_: 0)
+    if code is None:
+        ledger.reprice(*arguments)
+        assert [ledger.find(one.entry.key).reserved for one in decisions] == [found.amount.micro] * 2
+        ledger.reprice(*arguments)  # what it has reserved itself is no reason against it
+        assert ledger.spent("usd", False) == (spent + 2 * price) * amounts.MICRO
+        return
+    with pytest.raises(errors.Failure) as raised:
+        ledger.reprice(*arguments)
+    assert (raised.value.code, raised.value.exit_code) == (code, 27)
+    ledger.withdraw(decisions, "no")
+    assert ledger.spent("usd", False) == spent * amounts.MICRO
+    assert words(buy(ledger, order())) == ["buy"]
+
+
+@pytest.mark.parametrize("bill", [9.9e11, 1e12, 1e18, 2**63, 10**40, 1e300])
+def test_absurd_bills_are_counted_and_no_damage(ledger, bill):
+    for number in range(10):
+        bought = buy(ledger, order(str(number), price=usd(bill)))[0]
+        amount = answers.amount((CostRule("usd", at="/cost"),), {"cost": bill}).times(100)
+        ledger.record(bought.entry.key, "billed", outcome="accepted", cost=amount.micro, cost_unit=amount.unit)
+    assert ledger.spent("usd", False) >= 10 * 9.9e11 * amounts.MICRO
+    assert sum(row[6] for row in ledger.totals()) >= 10 * 9.9e11 * amounts.MICRO
+    again = store.Ledger(ledger.folder)
+    assert len(again.bills("service", "m")) == len(again.open_jobs()) == 10
+    caps = [amounts.Cap(amounts.parse_amount("--max-spend", "999999999999usd"), None, "--max-spend")]
+    with pytest.raises(errors.Failure, match="spent"):
+        buy(again, order("more", price=usd(bill)), caps=caps)
+    assert words(buy(again, order("more", price=usd(bill)))) == ["buy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -145,6 +146,28 @@ def test_what_another_host_says_serves_this_run_and_is_told(scripts, service):
     assert run.first("warning")["code"] == "document_elsewhere"
     assert set(listed(run, "runs")) == {"bytedance/seedance-1.5-pro-t2v"}
     assert scripts.run(*arguments).result["runs"] == before, "it was kept as the service's own"
+
+
+@pytest.mark.parametrize(
+    "source", ["https://elsewhere.invalid/v1/models", "http://api.image-skill.com/v1/models", "", None, 7]
+)
+def test_a_kept_list_that_came_from_another_host_is_no_price_of_the_service(monkeypatch, tmp_path, source):
+    """Earlier versions kept whatever --refresh --base-url brought."""
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(catalogue, "_now", {})
+    own = "https://api.image-skill.com/v1/models"
+    row = {
+        "model": "fal.flux-dev",
+        "tasks": ["t2i"],
+        "runs": True,
+        "price": {"amount": 0.0001, "unit": "usd", "per": "image"},
+    }
+    path = pathlib.Path(catalogue.kept_path("image-skill", "models"))
+    path.parent.mkdir(parents=True)
+    for told, is_believed in ((own, True), (source, False)):
+        path.write_text(json.dumps({"seen": "2026-01-01", "source": told, "models": [row]}))
+        price = catalogue.entry("image-skill", "fal.flux-dev").get("price") or {}
+        assert (price.get("amount") == 0.0001) is is_believed
 
 
 def test_a_redirect_to_another_host_is_told_and_not_kept(at_home):

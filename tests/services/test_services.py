@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from conftest import KEY, SCRIPTS, at_sandbox, posts, validator
-from fake_service import FakeService, answer, job
+from fake_service import PNG, FakeService, answer, job
 from mediakit.base import amounts
 from mediakit.ledger import database, store
 from mediakit.services import catalogue, providers
@@ -185,11 +185,9 @@ def test_every_documented_shape_of_a_result_is_read(data, media_type):
 # -- Image Skill ---------------------------------------------------------------------------------------
 
 
-def sent(sandbox, plans: bool = False) -> list[dict]:
+def sent(sandbox, plans: bool = False, path: str = "/v1/create") -> list[dict]:
     """The bodies of the creates that reached it, or of the plans that it was asked for."""
-    bodies = [
-        json.loads(seen.body) for seen in sandbox.exchanges.copy() if (seen.method, seen.path) == ("POST", "/v1/create")
-    ]
+    bodies = [json.loads(seen.body) for seen in sandbox.exchanges.copy() if (seen.method, seen.path) == ("POST", path)]
     return [body for body in bodies if body.get("dry_run", False) == plans]
 
 
@@ -281,6 +279,49 @@ def test_a_dry_run_tells_the_plan_of_the_service_and_buys_nothing(scripts, sandb
     assert result["price"] == {"amount": 0.04, "unit": "usd", "source": "service"} and result["trace_id"]
     assert len(sent(sandbox, plans=True)) == posts(sandbox) == 1 and "dry_run" not in result["request"]["body"]
     assert result["service_plan"]["data"]["assets"] == [] or not result["service_plan"]["data"]["assets"][0].get("url")
+
+
+def picture(folder) -> str:
+    path = folder / "boat.png"
+    path.write_bytes(PNG)
+    return str(path)
+
+
+# flags, environment -> what becomes of it, and the price that stands in the ledger then
+CAPS_WITH_FILES = [
+    (["--max-spend", "1credits"], {}, (27, "spend_cap")),
+    ([], {"AI_MEDIA_MAX_SPEND": "0.01usd/day"}, (27, "spend_cap")),
+    (["--max-spend", "1usd"], {"AI_MEDIA_MAX_SPEND": "0.01usd"}, (27, "spend_cap")),
+    (["--max-spend", "1usd"], {"AI_MEDIA_MAX_SPEND": "10usd"}, (0, None)),
+]
+
+
+@pytest.mark.parametrize("flags, env, end", CAPS_WITH_FILES)
+@IMAGE_SKILL
+def test_a_service_that_plans_is_asked_with_the_files_it_was_brought(scripts, sandbox, flags, env, end):
+    model = catalogue.defaults("image-skill")["i2i"]
+    arguments = ["--task", "i2i", "--model", model, "--prompt", "a", "--input", f"image={picture(scripts.folder)}"]
+    run = create(scripts, sandbox, *arguments, *flags, env=env)
+    assert (run.code, run.result.get("error")) == end, run.events
+    asked, bought = (sent(sandbox, plans, "/v1/edit") for plans in (True, False))
+    assert len(asked) == 1 and asked[0]["input_asset_id"].startswith("image_"), asked
+    assert len(bought) == (run.code == 0)
+    listed = scripts.run("jobs.py", "list").first("job")
+    assert listed["outcome"] == ("accepted" if bought else "not_sent"), listed
+    if not bought:
+        assert run.result["outcome"] == "not_sent"
+        # Nothing stays reserved for it.
+        assert create(scripts, sandbox, *arguments, "--max-spend", "1usd").code == 0
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+@IMAGE_SKILL
+def test_a_plan_with_files_that_tells_no_price_leaves_the_cost_unknown(scripts, sandbox, accepts):
+    arguments = ["--task", "i2i", "--model", "fal.ideogram-v2-edit", "--prompt", "fault:create-503"]
+    arguments += ["--input", f"image={picture(scripts.folder)}", "--max-spend", "1usd"]
+    run = create(scripts, sandbox, *arguments, *(["--accept-unknown-cost"] if accepts else []))
+    assert ((run.code, run.result.get("error")) == (27, "unknown_cost")) is not accepts, run.events
+    assert bool(sent(sandbox, path="/v1/edit")) is accepts
 
 
 def test_a_dry_run_without_a_key_asks_nobody(scripts):

@@ -17,6 +17,8 @@ from decimal import ROUND_CEILING, Decimal
 from . import errors
 
 MICRO = 1_000_000
+# No single amount is more: what a database holds, and what any cap refuses.
+MOST_MICRO = 2**62
 DAY = 24 * 3600.0
 
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
@@ -37,12 +39,11 @@ class Amount(namedtuple("Amount", "micro unit")):
     @classmethod
     def of(cls, value, unit: str) -> Amount:
         """From a number of a service's answer or of a catalogue."""
-        return cls(int(Decimal(str(value)) * MICRO), unit)
+        return cls(_bounded(Decimal(str(value)) * MICRO), unit)
 
     def times(self, number) -> Amount:
         """So many of it, rounded up to a millionth."""
-        exact = self.micro * Decimal(str(number))
-        return Amount(int(exact.to_integral_value(ROUND_CEILING)), self.unit)
+        return Amount(_bounded((self.micro * Decimal(str(number))).to_integral_value(ROUND_CEILING)), self.unit)
 
     @property
     def shown(self) -> dict:
@@ -52,6 +53,10 @@ class Amount(namedtuple("Amount", "micro unit")):
 
     def __str__(self) -> str:
         return f"{self.shown['amount']:g} {self.unit}"
+
+
+def _bounded(micro: Decimal) -> int:
+    return int(min(micro, Decimal(MOST_MICRO)))
 
 
 def parse_amount(flag: str, text: str) -> Amount:

@@ -267,7 +267,8 @@ class Driver:
         self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
-        self._bill(body, answer.headers)
+        for told in documents.documents(answer.content) if problem else [body]:
+            self._bill(told, answer.headers)
         self._warn_guessed(reading)
         if not is_create:
             is_read = 200 <= answer.status < 300
@@ -422,7 +423,10 @@ class Driver:
         pending = "" if self.machine.generation_id or self.machine.ended else self._decoder.pending
         if not pending or len(pending) > _LARGEST_PENDING:
             return []
-        found = self._id_in(documents.documents(pending.encode("utf-8", "replace"), begun))
+        hinted = documents.documents(pending.encode("utf-8", "replace"), begun)
+        found = self._id_in(hinted)
+        for told in hinted if found else ():
+            self._bill(told)
         return self.machine.stream_hinted(now, found) if found else []
 
     def _take_event(self, now: float, event: sse.Event) -> list:

@@ -38,10 +38,12 @@ class Claim:
 
     decision   store.Decision; its entry is None where there is no ledger
     sent_with  what is sent beside the payload, if it is bought
+    unpriced   whose caps are to be checked once the service has the files, and can tell the price; None where they were
     """
 
     decision: store.Decision
     sent_with: dict
+    unpriced: Spending | None = None
 
     @property
     def buys(self) -> bool:
@@ -61,10 +63,11 @@ def claim(
     beside = [price.sent_with(spending, asked) for _ in range(spending.copies)]
     caps = caps_of(asked, spending)
     try:
+        asks = bool(plans and caps and provider.plan)
         # A plan needs the files at the service, and they are brought only to buy.
-        asks = plans and caps and provider.plan and not asked.attachments
-        planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
-        orders = orders_of(context, asked, spending, beside, planned or price.price_of(ledgers, asked))
+        later = asks and bool(asked.attachments)
+        found = None if later else _price_of(context, asked, asks)
+        orders = orders_of(context, asked, spending, beside, found)
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
     patience = min(patience + fallbacks.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
@@ -76,9 +79,16 @@ def claim(
         began=times.process_start(),
         allow_duplicate=spending.allow_duplicate,
         retry_unknown=spending.retry_unknown,
-        accept_unknown_cost=spending.accept_unknown_cost,
+        accept_unknown_cost=spending.accept_unknown_cost or later,
     )
-    return [Claim(decision, sent_with) for decision, sent_with in zip(decisions, beside)]
+    unpriced = spending if later else None
+    return [Claim(decision, sent_with, unpriced) for decision, sent_with in zip(decisions, beside)]
+
+
+def _price_of(context: Context, asked: CheckedRequest, asks: bool) -> amounts.Price | None:
+    """What one costs, as the service itself says where it `asks` it; raises store.Unusable."""
+    planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
+    return planned or price.price_of(context.ledgers, asked)
 
 
 def caps_of(asked: CheckedRequest, spending: Spending) -> list[amounts.Cap]:
@@ -158,10 +168,31 @@ def ready(context: Context, asked: CheckedRequest, claims: list[Claim]) -> uploa
     if not any(claim.buys for claim in claims):
         return uploads.Ready(asked.payload)
     try:
-        return uploads.fulfil(context, asked)
+        sent = uploads.fulfil(context, asked)
+        if claims[0].unpriced:
+            # The fields that price it are those asked for; what the service is asked about has its own names of the files.
+            _reprice(context, asked, claims, claims[0].unpriced, sent)
+        return sent
     except BaseException:
-        entries.withdraw([claim.decision for claim in claims], "its inputs could not be brought")
+        entries.withdraw([claim.decision for claim in claims], "withdrawn before it was sent")
         raise
+
+
+def _reprice(
+    context: Context, asked: CheckedRequest, claims: list[Claim], spending: Spending, sent: uploads.Ready
+) -> None:
+    """Check the caps against what the service plans with its files; raises Failure 27."""
+    assert context.ledgers is not None
+    try:
+        planned = None
+        if sent.body is None:
+            with_files = replace(asked, payload=sent.payload)
+            planned = price.planned_price(context.connection, with_files, context.policy.deadline)
+        found = planned or price.price_of(context.ledgers, asked)
+        decisions = [claim.decision for claim in claims if claim.buys]
+        context.ledgers.reprice(decisions, found, caps_of(asked, spending), spending.accept_unknown_cost)
+    except store.Unusable as problem:
+        raise entries.unusable(problem) from None
 
 
 def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads.Ready) -> Job:

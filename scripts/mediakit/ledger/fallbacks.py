@@ -66,6 +66,14 @@ class Ledgers:
                 raise entries.under_way(waited_for[0])
             time.sleep(min(pauses.next(), left))
 
+    def reprice(
+        self, decisions: list[Decision], price: amounts.Price | None, caps: list[amounts.Cap], accept_unknown_cost: bool
+    ) -> None:
+        """What one claim buys costs so much each, as was found out since. Raises Failure 27 where a cap refuses."""
+        ledger = decisions[0].ledger
+        if ledger is not None:  # what is bought together is in one ledger
+            ledger.reprice(decisions, price, caps, accept_unknown_cost, self._spent_beside(ledger.folder))
+
     def _claimed(self, orders: list[Order], caps: list, allow_duplicate: bool, choices: dict) -> list[Decision]:
         # What an embedded service made is in its own folder, and costs nothing.
         looks = not allow_duplicate and orders[0].base_url is not None

@@ -27,7 +27,6 @@ CLOSED = frozenset(("replaced", "gone", "forgotten", "same_id"))
 LARGEST_TEXT = 1024 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"([0-9a-f]{32})?")
-_MOST_MICRO = 2**62
 # The year 10000.
 _END_OF_TIME = 253402300800
 
@@ -133,10 +132,10 @@ class Entry:
     accepted_at: float | None = _column(_or_nothing(_time))
     status: str | None = _column(_or_nothing(_text()))
     state: str | None = _column(_or_nothing(_text(100)))
-    reserved: int | None = _column(_or_nothing(_whole(0, _MOST_MICRO)), sealed=True)
+    reserved: int | None = _column(_or_nothing(_whole(0, amounts.MOST_MICRO)), sealed=True)
     reserved_unit: str | None = _column(_or_nothing(_text(100)), sealed=True)
     reserved_by: str | None = _column(_or_nothing(_text(100)))
-    cost: int | None = _column(_or_nothing(_whole(0, _MOST_MICRO)), sealed=True)
+    cost: int | None = _column(_or_nothing(_whole(0, amounts.MOST_MICRO)), sealed=True)
     cost_unit: str | None = _column(_or_nothing(_text(100)), sealed=True)
     usage: str | None = _column(_json((dict, list, str, int, float, bool, type(None))))
     paths: str | None = _column(_json(list))

@@ -280,9 +280,7 @@ class Ledger:
             "created_at": at,
             "updated_at": at,
             "outcome": "planned",
-            "reserved": price.amount.micro if price else None,
-            "reserved_unit": price.amount.unit if price else None,
-            "reserved_by": price.source if price else None,
+            **_reserved(price),
         }
         marks = ", ".join("?" * len(row))
         self._rows(f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})", *row.values())
@@ -303,18 +301,14 @@ class Ledger:
 
     def reprice(self, decisions: list[Decision], price, caps, accept_unknown_cost: bool, spent_elsewhere) -> None:
         """What is claimed costs so much each, as was found out since. Raises Failure 27 where a cap refuses."""
-        bought = [decision.entry for decision in decisions if decision.word == "buy" and decision.entry]
-        keys = ", ".join("?" * len(bought))
+        bought = [decision.entry for decision in decisions if decision.entry]
         with self._transaction():
-            self._rows(f"UPDATE job SET reserved = NULL WHERE key IN ({keys})", *(entry.key for entry in bought))
+            for entry in bought:  # what was reserved for it is no reason against it
+                self._set(entry.key, "to be priced", **_reserved(None))
             orders = [_Priced(price, entry.practice) for entry in bought]
-            if orders:
-                self._check_caps(orders, caps, accept_unknown_cost, spent_elsewhere)
+            self._check_caps(orders, caps, accept_unknown_cost, spent_elsewhere)
             for entry in bought:
-                columns = {"reserved": None, "reserved_unit": None, "reserved_by": None}
-                if price:
-                    columns = dict(zip(columns, (price.amount.micro, price.amount.unit, price.source)))
-                self._set(entry.key, "priced", **columns)
+                self._set(entry.key, f"priced {price.amount}" if price else "of unknown cost", **_reserved(price))
 
     def _release_reservations(self) -> None:
         """What was reserved by commands that ended before their create is free again."""
@@ -578,6 +572,12 @@ class _Priced:
     def __init__(self, price: amounts.Price | None, practice: int):
         self.price = price
         self.practice = practice
+
+
+def _reserved(price: amounts.Price | None) -> dict:
+    """The columns of a price."""
+    values = (price.amount.micro, price.amount.unit, price.source) if price else (None, None, None)
+    return dict(zip(("reserved", "reserved_unit", "reserved_by"), values))
 
 
 def _is_open(entry: Entry) -> bool:

@@ -32,6 +32,7 @@ FINISHED_WORDS = frozenset(
 _LONGEST_WORD = 200
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
+_LARGEST_BILL = 1e12
 # Of a text that may be an address; enough for the blanks before one, its scheme and its host.
 _LONGEST_START = 1000
 _MOST_ISSUES = 20
@@ -315,10 +316,11 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
         if rule.unless is not None and holds(rule.unless, body):
             continue
         found = point(body, rule.at) if rule.at is not None else _header_number(headers, rule.header)
-        if number(found) and 0 <= found < 1e12:
+        if number(found) and found >= 0:
             from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
 
-            return amounts.Amount.of(found, rule.unit).times(rule.each)
+            # An absurd bill is a bill: it counts as the most that there is.
+            return amounts.Amount.of(min(found, _LARGEST_BILL), rule.unit).times(rule.each)
     return None
 
 

@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from ..base import documents, paths
+from ..http import addresses
 from . import providers
 from .providers import ASSETS
 
@@ -116,8 +117,10 @@ def kept_models(service: str) -> dict | None:
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
-        return kept if isinstance(kept.get("models"), list) else None
-    except (OSError, ValueError, TypeError, AttributeError):
+        # Earlier versions kept what came from elsewhere too: its prices are not the service's.
+        is_own = addresses.origin_of(kept["source"]) == addresses.origin_of(document(service)["live"]["origin"])
+        return kept if is_own and isinstance(kept["models"], list) else None
+    except (OSError, ValueError, TypeError, LookupError):
         return None
 
 

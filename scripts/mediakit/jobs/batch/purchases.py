@@ -88,7 +88,7 @@ class Purchases:
         stated = price.price_of(None, asked)
         if stated:
             return stated
-        at = asked.provider.name, asked.model, str(asked.fields.get(asked.route.count))
+        at = asked.provider.name, asked.model, repr(price.settings(asked))
         if at not in self._prices:
             self._prices[at] = price.price_of(self._ledgers, asked)
         return self._prices[at]
