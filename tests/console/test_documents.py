@@ -64,7 +64,12 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 def test_every_script_that_a_page_names_exists():
     named = {name for page in PAGES for name in re.findall(r"\b([a-z_]+\.py)\b", page.read_text(encoding="utf-8"))}
-    there = [*SHIPPED_SCRIPTS, *(ROOT / "agents").glob("*.py"), *(ROOT / "tests").rglob("*.py"), *(SCRIPTS / "mediakit").rglob("*.py")]
+    there = [
+        *SHIPPED_SCRIPTS,
+        *(ROOT / "agents").glob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+        *(SCRIPTS / "mediakit").rglob("*.py"),
+    ]
     assert named <= {path.name for path in there} | REPLACED_SCRIPTS
 
 
