@@ -143,7 +143,7 @@ def test_a_heartbeat_of_several_jobs_tells_what_each_is_doing(monkeypatch, capsy
     from mediakit.console import Console, several
 
     console = Console("test")
-    part = several.Part(console, several._Begun(), "job_0123456789abcdef")
+    part = several.Part(console, several.Begun(), "job_0123456789abcdef")
     clock = [100.0]
     monkeypatch.setattr("mediakit.console.several.time.monotonic", lambda: clock[0])
     part._told_at = 100.0

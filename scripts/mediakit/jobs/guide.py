@@ -350,7 +350,10 @@ def _open_job(services: list[str]):
 
 
 def _settled(entry, where: ConnectionFlags, services: list[str]) -> dict:
+    # An address of this machine gets a key only where it is named.
+    place = ["--base-url", where.base_url] if where.base_url else []
+    place += ["--trust-base-url"] if where.base_url and where.trust_base_url else []
     if entry.generation_id:
         only = ["--provider", services[0]] if len(services) == 1 else []
-        return command_line("jobs.py", "resume", "--all-undelivered", *only, "--output-dir", _OUTPUT_DIR)
-    return command_line("jobs.py", "reconcile", entry.key, "--output-dir", _OUTPUT_DIR)
+        return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, "--output-dir", _OUTPUT_DIR)
+    return command_line("jobs.py", "reconcile", entry.key, *place, "--output-dir", _OUTPUT_DIR)

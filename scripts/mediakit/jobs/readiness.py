@@ -66,13 +66,8 @@ def examine(
         "recommended_mode": "none" if blocked else "cli" if cli else "rest",
         "missing": [wanted["variable"]] if wanted and blocked else [],
     }
-    if not in_full:  # one of many: only what could decide for it
-        nothing = (("key_found", False), ("cli_available", False), ("recommended_mode", "none"))
-        report = {
-            name: value
-            for name, value in report.items()
-            if name not in ("cli_problem", "cli_install") and not (blocked and (name, value) in nothing)
-        }
+    if not in_full:  # one of many
+        report = {name: value for name, value in report.items() if name not in ("cli_problem", "cli_install")}
     elif blocked and wanted:
         passed_over = keys.passed_over(wanted, trusts_dotenv=where.trust_dotenv)
         report["setup"] = [*passed_over, *provider.key_guidance]
