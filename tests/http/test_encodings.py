@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediakit.http import encodings
 from mediakit.http.encodings import Decoding
 
 TEXT = json.dumps({"id": "gen_1", "status": "IN_QUEUE", "prompt": "a tin boat " * 9}).encode()
@@ -61,8 +62,8 @@ TABLE = {
     "deflate with a wrong sum": ("deflate", zlib.compress(NOISE)[:-1] + b"\0", NOISE, "broken", True),
     "deflate that is cut": ("deflate", raw_deflate(NOISE)[:1500], NOISE[:1495], "no end", True),
     "a few bytes as deflate": ("deflate", b"ok", b"ok", "and is not", False),
-    "br": ("br", b"\x0b\x02\x80abc\x03", b"\x0b\x02\x80abc\x03", "(br)", False),
-    "plain as br": ("br", TEXT, TEXT, "(br)", False),
+    "br": ("br", b"\x0b\x02\x80abc\x03", b"\x0b\x02\x80abc\x03", "(br; the package brotli 1.2 reads it)", False),
+    "plain as br": ("br", TEXT, TEXT, "(br; the package brotli 1.2 reads it)", False),
     "twice": ("gzip, gzip", gzip.compress(GZIPPED), gzip.compress(GZIPPED), "more than once", False),
     "gzip without a label": ("", GZIPPED, GZIPPED, "", False),
 }  # fmt: skip
@@ -70,11 +71,26 @@ TABLE = {
 
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("cut", [1, 7, 65536])
-def test_what_is_in_a_body_is_read_whatever_its_label_says(name, cut):
+def test_what_is_in_a_body_is_read_whatever_its_label_says(name, cut, monkeypatch):
+    monkeypatch.setattr(encodings, "_brotli", lambda: None)
     label, content, expected, problem, is_cut = TABLE[name]
     read, odd, cut_short = undone(label, content, cut)
     assert (read, cut_short) == (expected, is_cut)
     assert problem in odd and bool(problem) == bool(odd)
+
+
+@pytest.mark.parametrize("cut", [1, 65536])
+def test_brotli_is_read_where_its_package_is_there(cut):
+    brotli = pytest.importorskip("brotli")
+    for content in (TEXT, NOISE, b"a"):
+        assert undone("br", brotli.compress(content), cut) == (content, "", False)
+    for content in (TEXT, PNG):
+        assert undone("br", content, cut) == (content, "it is said to be compressed, and is not", False)
+    read, problem, is_cut = undone("br", brotli.compress(NOISE)[:100_000])
+    assert is_cut and problem and NOISE.startswith(read) and len(read) > 30_000
+    bomb = brotli.compress(bytes(50_000_000))
+    pieces = list(map(len, Decoding("br").feed(bomb)))
+    assert sum(pieces) == 50_000_000 and max(pieces) < 100_000
 
 
 def test_text_that_was_compressed_without_a_word_is_unpacked_and_files_are_not():
@@ -97,7 +113,9 @@ def test_a_bomb_comes_in_small_pieces():
     assert max(len(piece) for piece in Decoding("gzip").feed(bomb)) <= 65536
 
 
-@given(st.binary(max_size=3000), st.sampled_from(["gzip", "deflate", "br", "gzip, gzip", "x"]), st.integers(1, 50))
+@given(
+    st.binary(max_size=3000), st.sampled_from(["gzip", "deflate", "br", "zstd", "gzip, gzip", "x"]), st.integers(1, 50)
+)
 def test_no_bytes_make_it_raise_and_none_are_lost_where_nothing_was_compressed(content, label, cut):
     read, problem, _ = undone(label, content, cut)
     if not content.startswith(b"\x1f\x8b") and problem.startswith("it is said"):

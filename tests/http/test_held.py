@@ -89,3 +89,36 @@ def test_a_text_that_was_cut_is_held_as_far_as_it_came():
 @given(some.binary(max_size=300), some.integers(1, 50))
 def test_whatever_comes_comes_back(raw, length):
     assert b"".join(held.whole(slimmed(raw, length))) == raw
+
+
+# -- streams -----------------------------------------------------------------------------------------------
+
+
+def streamed(raw: bytes, length: int) -> bytes:
+    slimming = held.SlimmingLines()
+    pieces = [slimming.through(raw[at : at + length]) for at in range(0, len(raw), length)]
+    return b"".join([*pieces, slimming.finish()])
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("length", [1000, 65536])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_event_is_small_and_says_the_same(name, length, end):
+    value, is_held = VALUES[name]
+    # What is no JSON before it, with a quotation mark too many, does not hide what follows.
+    raw = f'data: not "json{end}{end}event: done{end}data: {json.dumps(value)}{end}{end}: "{end}'.encode()
+    content = streamed(raw, length)
+    assert (b"(held:" in content) == is_held and (len(content) < 300_000 or not is_held)
+    assert b"".join(held.whole(content)) == raw
+
+
+def test_an_event_is_passed_on_as_it_comes_and_nothing_is_held_back_of_a_line_that_is_cut():
+    slimming = held.SlimmingLines()
+    assert slimming.through(b'data: {"id":"gen_1"}\n\n') == b'data: {"id":"gen_1"}\n\n'
+    assert slimming.through(b'data: {"id":') == b'data: {"id":'
+    assert slimming.through(b'"gen_') + slimming.finish() == b'"gen_'
+
+
+@given(some.binary(max_size=300), some.integers(1, 50))
+def test_whatever_streams_comes_through(raw, length):
+    assert b"".join(held.whole(streamed(raw, length))) == raw

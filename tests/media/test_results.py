@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import io
+import json
 import os
 import random
 import re
@@ -33,6 +34,7 @@ from fake_service import (
     after,
     answer,
     create,
+    create_arguments,
     dripping,
     event,
     hang,
@@ -226,7 +228,7 @@ CASES = [
     Case("half a gzip", sent(gzip.compress(PHOTO)[:HALF], Content_Encoding="gzip"), 26, "cut short"),
     Case("gzip that is none", sent(PHOTO, Content_Encoding="gzip"), 0, content=PHOTO),
     Case("a label of another compression", sent(PHOTO, Content_Encoding="br"), 0, content=PHOTO),
-    Case("another compression", sent(BLOCK, Content_Encoding="br"), 26, "(br)", BLOCK, ending=".unverified.bin"),
+    Case("another compression", sent(BLOCK, Content_Encoding="zstd"), 26, "(zstd)", BLOCK, ending=".unverified.bin"),
     Case("a redirect to itself", [redirect("{origin}/media/2.png"), PICTURE], 0, content=PNG),
     Case(
         "a redirect with an endless body",
@@ -474,14 +476,48 @@ def test_what_looks_broken_is_kept_and_the_command_that_accepts_it_told(scripts,
         # The same once more, without the word for it, keeps one file and says the same.
         again = scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=WITH_KEY)
         assert (again.code, list(tree(tmp_path))) == (26, [kept])
-        fetched = service.count("GET", "/media/")
-        accepted = run_again(scripts, first.result)
-        assert (accepted.code, service.posts(), service.count("GET", "/media/")) == (0, 1, fetched), accepted.events
-        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+    accepted = run_again(scripts, first.result)  # nobody answers any more
+    assert (accepted.code, accepted.result["source"], accepted.result["ok"]) == (0, "ledger", True), accepted.events
+    shown = scripts.run("jobs.py", "show", first.result["job"]).result
     name = kept.replace(".unverified", "")
     assert tree(tmp_path) == {name: PHOTO[:HALF]} and shown["delivered"]
     assert accepted.result["assets"][0]["path"] == str(tmp_path / name)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {Path(name).name, f"{Path(name).name}.json"}
+    assert json.loads((tmp_path / f"{name}.json").read_text())["file"]["name"] == Path(name).name
+
+
+@pytest.mark.parametrize("lost", ["another result", "the file itself", "its bytes"])
+def test_what_does_not_lie_there_is_asked_for_before_the_rest_is_accepted(scripts, tmp_path, lost):
+    with FakeService(
+        media=[sent(PHOTO[:HALF]), *([answer(418)] if lost == "another result" else []), PICTURE]
+    ) as service:
+        urls = [f"{service.origin}/media/{number}" for number in range(1, 3 if lost == "another result" else 2)]
+        done = job("COMPLETED", data={"type": "image", "images": [{"url": url} for url in urls]})
+        service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+        service._scripts["read"] = [answer(200, done)]
+        first = create(scripts, service, "--output-dir", "out")
+        (kept,) = tree(tmp_path)
+        if lost == "the file itself":
+            (tmp_path / kept).unlink()
+        elif lost == "its bytes":
+            (tmp_path / kept).write_bytes(b"other")
+        again = scripts.run(
+            "jobs.py", "download", first.result["job"], "--accept-unverified", "--base-url", service.base_url,
+            env=WITH_KEY,
+        )  # fmt: skip
+        assert (first.code, again.code, again.result["source"]) == (26, 0, "poll"), again.events
+        assert len(again.result["assets"]) == len(urls)
+
+
+def test_a_job_that_no_ledger_knows_is_not_saved_twice_either(scripts, tmp_path):
+    with FakeService(media=[PICTURE, PICTURE, sent(PHOTO)]) as service:
+        service._scripts["read"] = [answer(200, job("COMPLETED", f"{service.origin}/media/1"))]
+        first, again = (wait(scripts, service, "--output-dir", "out") for _ in range(2))
+        files = tree(tmp_path)
+        assert (first.code, again.code, len(files)) == (0, 0, 1), again.events
+        assert again.result["assets"] == first.result["assets"]
+        # Other bytes are another result, whatever a record says.
+        assert (wait(scripts, service, "--output-dir", "out").code, len(tree(tmp_path))) == (0, 2)
 
 
 def test_a_link_that_turns_out_well_takes_the_place_of_nothing(scripts, tmp_path):
@@ -719,7 +755,7 @@ def test_a_flag_that_cannot_be_used_is_refused_before_anything_is_sent(scripts, 
 
 
 @POSIX
-@pytest.mark.parametrize("way", ["base64 in the answer", "a link"])
+@pytest.mark.parametrize("way", ["base64 in the answer", "base64 in a stream", "a link"])
 def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
     # By way of a small process: what a large one forks is said to have been as large.
     measuring = (
@@ -729,6 +765,8 @@ def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
 
     def peak(service) -> float:
         words = [str(SCRIPTS / "wait_generation.py"), "--generation-id", "gen_1", "--base-url", service.base_url]
+        if way == "base64 in a stream":
+            words = [str(SCRIPTS / "create_and_wait.py"), *create_arguments(service)]
         done = subprocess.run(
             [sys.executable, "-c", measuring, sys.executable, *words, "--output-dir", "out"],
             capture_output=True, cwd=tmp_path, env=scripts.environment(**WITH_KEY), check=False, timeout=PATIENCE,
@@ -753,7 +791,12 @@ def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
     with FakeService() as service:
         for size in (1000, 60_000_000):
             content = sound(size)
-            service._scripts["read"] = [job_of(service, content)]
+            if way == "base64 in a stream":
+                told = f"data:audio/wav;base64,{base64.b64encode(content).decode()}"
+                whole = f"data: {json.dumps(job_with('audio', told))}\n\n".encode()
+                service._scripts["create"] = [stream(event(), whole)]
+            else:
+                service._scripts["read"] = [job_of(service, content)]
             peaks.append(peak(service))
             assert content in tree(tmp_path).values()
     assert peaks[1] - peaks[0] < 30_000, peaks  # KiB

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 _PIECE = 65536
@@ -17,6 +18,8 @@ _BELIEVED = 1024
 _NOT_PACKED = "it is said to be compressed, and is not"
 
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
+# Never asked for, and read where the package for it happens to be there.
+_BROTLI = "br"
 _UNREAD = ("br", "zstd", "compress", "x-compress", "zlib", "lzma", "xz", "bzip2", "snappy", "dcb", "dcz")
 
 
@@ -39,8 +42,9 @@ class Decoding:
         if len(real) > 1:
             # A few bytes that were compressed twice can become gigabytes; nobody asked for even one layer.
             self.problem = "it is compressed more than once"
-        elif real and real[0] in _UNREAD:
-            self.problem = f"it is said to be compressed in a way that is not read ({real[0]})"
+        elif real and real[0] in _UNREAD and not (real[0] == _BROTLI and _brotli()):
+            way = f"{real[0]}; the package brotli 1.2 reads it" if real[0] == _BROTLI else real[0]
+            self.problem = f"it is said to be compressed in a way that is not read ({way})"
         elif real:
             self._expected = real[0]
         elif sniffs:
@@ -89,12 +93,12 @@ class Decoding:
 
     def _decide(self, begin: bytes) -> None:
         self._decided = True
-        if begin.startswith(_GZIP):
+        if begin.startswith(_GZIP) and self._expected != _BROTLI:
             self._decoder = zlib.decompressobj(wbits=31)
         elif self._expected == "deflate" and begin[0] & 15 == 8 and (begin[0] << 8 | begin[1]) % 31 == 0:
             self._decoder = zlib.decompressobj(wbits=15)
-        elif self._expected == "deflate":
-            self._decoder = zlib.decompressobj(wbits=-15)
+        elif self._expected in ("deflate", _BROTLI):
+            self._decoder = zlib.decompressobj(wbits=-15) if self._expected == "deflate" else _Brotli()
             self._is_doubted = True
         elif self._expected != "gzip?":
             self.problem = _NOT_PACKED
@@ -162,6 +166,42 @@ def _is_text(content: bytes) -> bool:
         return all(character.isprintable() or character.isspace() for character in content.decode())
     except UnicodeDecodeError:
         return False
+
+
+def _brotli() -> Any:
+    """The module that reads brotli, or None; older ones cannot say how much comes out of them."""
+    try:
+        brotli = import_module("brotli")
+        return brotli if hasattr(brotli.Decompressor, "can_accept_more_data") else None
+    except Exception:  # not there, or not one that works here
+        return None
+
+
+class _Brotli:
+    """A decoder of brotli with what zlib's have; what it cannot give out yet it keeps itself."""
+
+    unused_data = b""
+
+    def __init__(self) -> None:
+        self.eof = False
+        self.unconsumed_tail = b""
+        self._module = _brotli()
+        self._decompressor = self._module.Decompressor()
+
+    def copy(self) -> _Brotli:
+        return self  # nothing can be had of it behind a break
+
+    def decompress(self, content: bytes, most: int = 1) -> bytes:
+        given = b"" if self.unconsumed_tail else content
+        most = max(most // 2, 1)  # it gives some more
+        try:
+            piece = self._decompressor.process(given, output_buffer_limit=most)
+        except self._module.error as problem:
+            raise zlib.error(str(problem)) from None
+        self.eof = self._decompressor.is_finished()
+        is_full = not self.eof and (len(piece) >= most or not self._decompressor.can_accept_more_data())
+        self.unconsumed_tail = b"\0" if is_full else b""  # to be called again
+        return piece
 
 
 class _Over:

@@ -1,6 +1,7 @@
 """Long base64 in an answer, held on disk in place of memory.
 
     Slimming   takes the pieces of a JSON answer as they come; `content` has a stand-in for each long base64 text
+    SlimmingLines  the same for a stream of lines that hold JSON, passed on as it comes
     pieces     a text with its stand-ins, piece by piece, as it was
     whole      the same for the bytes of an answer, as they came
 
@@ -31,6 +32,8 @@ _STAND_IN = re.compile(rf"\(held:{_WORD}:(\d{{1,9}})\)")
 # The letters of base64, and of the escapes that JSON may have among them; only backslashes are left without them.
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 
+_LINE_END = re.compile(rb"[\r\n]")
+
 _lock = threading.Lock()
 _held: list[tuple[IO[bytes], int, int]] = []
 _bytes = 0
@@ -39,12 +42,13 @@ _bytes = 0
 class Slimming:
     """The bytes of one answer, without its long base64.
 
+    is_json  whether it is JSON; None where that is to be seen
     content  what came, with stand-ins
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_json: bool | None = None) -> None:
         self.content = bytearray()
-        self._is_json: bool | None = None
+        self._is_json = is_json
         self._string: int | None = None  # where the text begins that is being read
         self._is_escaped = False
         self._file: IO[bytes] | None = None
@@ -121,11 +125,52 @@ class Slimming:
             self._file = None
         self._string = None
 
+    def settled(self) -> bytes:
+        """Take what will not change any more out of `content`."""
+        done = len(self.content) if self._string is None or self._is_plain else self._string
+        found = bytes(self.content[:done])
+        del self.content[:done]
+        self._string = None if self._string is None else self._string - done
+        return found
+
     def finish(self) -> bytes:
         """What came in all; a text that was cut is held as far as it came."""
         if self._file is not None:
             self._close()
         return bytes(self.content)
+
+
+class SlimmingLines:
+    """The bytes of an event stream, without its long base64.
+
+    A text of JSON ends with its line at the latest: whatever else a line holds cannot be mistaken for one for longer.
+    """
+
+    def __init__(self) -> None:
+        self._line: Slimming | None = None  # one that has begun, and no end yet
+
+    def through(self, piece: bytes) -> bytes:
+        """What can be passed on by now."""
+        first = _LINE_END.search(piece)
+        if first is None:
+            return self._grown(piece)
+        last = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        begun = self._grown(piece[: first.start()]) + self.finish()
+        # Lines that are whole in one piece hold nothing long.
+        return begun + piece[first.start() : last] + (self._grown(piece[last:]) if last < len(piece) else b"")
+
+    def _grown(self, piece: bytes) -> bytes:
+        if self._line is None:
+            if not piece:
+                return b""
+            self._line = Slimming(is_json=True)
+        self._line.feed(piece)
+        return self._line.settled()
+
+    def finish(self) -> bytes:
+        """What was held back of the last line."""
+        line, self._line = self._line, None
+        return line.finish() if line else b""
 
 
 def _is_base64(text: bytes) -> bool:

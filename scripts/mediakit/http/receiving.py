@@ -14,7 +14,7 @@ from . import documents
 from .answers import Answer, Lost, StreamEnded, StreamOpened
 from .encodings import Decoding
 from .exchange import Exchange
-from .held import Slimming
+from .held import Slimming, SlimmingLines
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 65536
@@ -86,15 +86,21 @@ def _is_stream(first: bytes, declared: bool, asked: bool) -> bool:
 
 
 def _read_stream(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[bytes], trace) -> None:
-    chunk = first
+    chunk, slimming = first, SlimmingLines()
     while chunk and not exchange.left:
-        trace({"chunk": chunk})
-        exchange.report_chunk(chunk)
+        _pass_on(exchange, slimming.through(chunk), trace)
         chunk = next(pieces, b"")
+    _pass_on(exchange, slimming.finish(), trace)
     if body.damage:
         trace({"lost": {"message": body.damage, "sent": True}})
         return exchange.report(StreamEnded("reset", body.damage))
     exchange.report(StreamEnded("eof"))
+
+
+def _pass_on(exchange: Exchange, chunk: bytes, trace) -> None:
+    if chunk:
+        trace({"chunk": chunk})
+        exchange.report_chunk(chunk)
 
 
 def _read_whole(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[bytes]) -> bytes:

@@ -177,7 +177,7 @@ class Delivery:
 
     def _finish(self, end: End, assets: list[dict] | None, ended: save.SavingEnded) -> int:
         if assets is not None:
-            self._writer.saved(assets)
+            self._writer.saved(assets, of=len(self._outputs) or 1)
         self._writer.about_to_end()
         self._keep_what_cannot_be_had_again(assets, ended)
         code = self._report.terminal(end, self._outputs, assets, ended)
@@ -221,9 +221,12 @@ class Delivery:
         return download.Credential(*connection.authorisation, origins)
 
     def _saved_before(self) -> list[dict]:
-        """The files of this job that an earlier command has saved."""
-        entry = self._writer.entry
-        return json.loads(entry.assets) if entry and entry.assets else []
+        """The files of this job that an earlier command has saved; a job that no ledger knows is told by its records."""
+        entry, generation_id = self._writer.entry, self._driver.machine.generation_id
+        if entry is None and generation_id and self._context.saving.folder is not None:
+            return provenance.saved_of(self._context.saving.folder, self._provider.name, generation_id)
+        known = json.loads(entry.assets) if entry and entry.assets else []
+        return [{name: value for name, value in asset.items() if name != "of"} for asset in known]
 
     def _ask_anew(self) -> None:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""

@@ -3,18 +3,23 @@
 go_on    wait for jobs as far as that can be done from what is known of each
 resume   wait for one that has an id
 wait_for wait for one that only its service knows
+accept   take the files that lie there unverified as they are; nobody is asked
 attach   take a person's word for the id of a job, once the service knows a job of that id
 """
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 
 from ..base import errors, paths
 from ..console import Console, several
 from ..console.flags import IN_SKILL
 from ..ledger import entries, store
-from ..media import save
+from ..media import save, staging
+from ..provenance import provenance
+from ..services import providers
 from . import purchase, request
 from .connection import Connection, ConnectionFlags, connect, connect_again, provider_of
 from .context import Context
@@ -48,8 +53,43 @@ def _go_on(
     saving: save.Saving,
 ) -> int:
     go_on = _way(ledger, entry)
+    saving = into(entry.output_dir, saving)
+    accepted = accept(console, ledger, entry, saving) if saving.accepts_unverified else None
+    if accepted is not None:
+        return accepted
     connection = _connected(console, ledger, entry, flags)
-    return go_on(Context(console, connection, ledger, policy, into(entry.output_dir, saving)), entry).run()
+    return go_on(Context(console, connection, ledger, policy, saving), entry).run()
+
+
+def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: save.Saving) -> int | None:
+    """Returns the exit code; None where not every result of the job lies there as it came. Raises OSError."""
+    assets = json.loads(entry.assets) if entry.assets else []
+    folder = os.path.abspath(saving.folder or ".")
+    is_all_there = entry.state == "succeeded" and all(
+        asset.get("of") == len(assets) and os.path.dirname(asset.get("path", "")) == folder and save.is_unchanged(asset)
+        for asset in assets
+    )
+    if not is_all_there or not any(map(save.is_unverified, assets)):
+        return None
+    provider, writer = providers.load(entry.service), entries.Writer(console, ledger, entry)
+    console.about.update(provider=provider.name, practice=True if provider.embedded else None)
+    told = []
+    for asset in assets:
+        if save.is_unverified(asset):
+            placed = save.accepted(staging.Staging(folder), asset)
+            placed["provenance"] = provenance.follow(asset["path"], placed["path"])
+            asset = {name: value for name, value in placed.items() if value is not None}
+        told.append({name: value for name, value in asset.items() if name != "of"})
+        console.emit("asset", **told[-1])
+    writer.saved(told, of=len(told))
+    writer.about_to_end()
+    code = console.result(
+        "terminal", 0, ok=True, source="ledger", provider=provider.name, model=entry.model,
+        generation_id=entry.generation_id, job=entry.key, status=entry.status, state=entry.state, outputs=[],
+        assets=told, usage=json.loads(entry.usage) if entry.usage else None, elapsed_seconds=0.0,
+    )  # fmt: skip
+    writer.ended(code, delivered=True)
+    return code
 
 
 def resume(

@@ -276,11 +276,12 @@ class Writer:
         if addresses:
             self._record(f"addresses told: {', '.join(addresses)}", told=rows.as_json(addresses))
 
-    def saved(self, assets: list[dict]) -> None:
-        """Files of the job are on disk; each as its `asset` event told it."""
+    def saved(self, assets: list[dict], of: int | None = None) -> None:
+        """Files of the job are on disk; each as its `asset` event told it. `of`: so many results it has."""
         if assets:
             saved = rows.as_json([asset["path"] for asset in assets])
             known = [{name: asset[name] for name in _KEPT_OF_ASSET if name in asset} for asset in assets]
+            known = [{**asset, "of": of} for asset in known] if of else known
             self._record(f"{len(assets)} files saved", paths=saved, assets=rows.as_json(known))
 
     def about_to_end(self) -> None:

@@ -153,7 +153,7 @@ class Saver:
     credential     what an output that says `with_key` is fetched with; every other one is fetched without
     begin          (work) -> begin a piece of work in another thread
     earlier        assets that an earlier command has saved of the same job: what is still there is not
-                   fetched again
+                   fetched again; of one that is only `recorded`, no second copy is kept
     """
 
     def __init__(
@@ -276,12 +276,12 @@ class Saver:
             with os.fdopen(handle, "wb") as file:
                 download.run(file)
             verdict = self._verdict(private, output, download)
-            asset = {"bytes": download.size, "sha256": download.sha256, "media_type": verdict.media_type}
+            asset: dict = {"bytes": download.size, "sha256": download.sha256, "media_type": verdict.media_type}
             asset.update(width=verdict.width, height=verdict.height)
+            if self._is_same_as_before(number, asset, output, is_doubted=bool(verdict.problem)):
+                return _Trouble(number, verdict.problem, is_kept=True) if verdict.problem else None
             if verdict.problem:
                 asset.update(unverified=True, warning=verdict.problem)
-                if self._is_same_as_before(number, asset, output):
-                    return _Trouble(number, verdict.problem, is_kept=True)
             elif self._finishing:
                 self._finishing(private, verdict.media_type, number, output)
                 asset["sha256"], asset["bytes"] = staging.digest_of(private)
@@ -341,9 +341,9 @@ class Saver:
     def _is_there(self, number: int) -> bool:
         """Whether an earlier command has saved this output where it is wanted; it is told once more then."""
         asset, kept = self._earlier.get(number), True
-        if asset is None or not self._fits(asset, number) or not _is_unchanged(asset):
+        if asset is None or "recorded" in asset or not self._fits(asset, number) or not is_unchanged(asset):
             return False
-        if asset.get("unverified") and UNVERIFIED in os.path.basename(asset["path"]):
+        if is_unverified(asset):
             if not self._saving.accepts_unverified:
                 return False  # it may come better this time
             asset, kept = self._accepted(asset, number), False
@@ -357,24 +357,26 @@ class Saver:
 
     def _accepted(self, asset: dict, number: int) -> dict:
         """The same file under a name of its own; raises OSError."""
-        stem, _, ending = os.path.basename(asset["path"]).rpartition(UNVERIFIED + ".")
-        placed: list[str] = []
-        self._staging.place(asset["path"], _candidates(stem, ending), placed.append)
+        placed = accepted(self._staging, asset)
         staging.remove(asset["path"] + ".json")  # its record names the file as it was called
-        return {**asset, "path": placed[0]}
+        return placed
 
-    def _is_same_as_before(self, number: int, asset: dict, output: dict) -> bool:
-        """Whether a doubtful file came once more as it is on disk already; a second copy would help nobody."""
-        before = self._earlier.get(number)
+    def _is_same_as_before(self, number: int, asset: dict, output: dict, is_doubted: bool) -> bool:
+        """Whether a file came once more as it is on disk already; a second copy would help nobody.
+
+        Of what is known by a record alone nothing is believed but that the same bytes are the same result.
+        """
+        before = self._earlier.get(number, {})
         is_same = (
-            before is not None
-            and not self._saving.accepts_unverified
+            (is_doubted or "recorded" in before)
+            and not (is_doubted and self._saving.accepts_unverified)
             and before.get("sha256") == asset["sha256"]
             and self._fits(before, number)
-            and _is_unchanged(before)
+            and is_unchanged(before)
         )
         if is_same:
-            self._report(AssetSaved(before, output, kept=True))
+            known = {name: value for name, value in before.items() if name not in ("recorded", "name")}
+            self._report(AssetSaved(known, output, kept=True))
         return is_same
 
 
@@ -429,7 +431,21 @@ def _candidates(stem: str, ending: str, mark: str = ""):
         yield f"{stem}-{counter}{mark}.{ending}" if counter > 1 else f"{stem}{mark}.{ending}"
 
 
-def _is_unchanged(asset: dict) -> bool:
+def is_unverified(asset: dict) -> bool:
+    """Whether a file is there only under a name that says that it cannot be relied on."""
+    return bool(asset.get("unverified")) and UNVERIFIED in os.path.basename(asset["path"])
+
+
+def accepted(folder: staging.Staging, asset: dict) -> dict:
+    """The asset of an unverified file, once the file has a name of its own; raises OSError, Stopped."""
+    stem, _, ending = os.path.basename(asset["path"]).rpartition(UNVERIFIED + ".")
+    placed: list[str] = []
+    folder.place(asset["path"], _candidates(stem, ending), placed.append)
+    return {**asset, "path": placed[0]}
+
+
+def is_unchanged(asset: dict) -> bool:
+    """Whether a file is on disk as it was saved."""
     try:
         return (
             os.path.getsize(asset["path"]) == asset["bytes"] and staging.digest_of(asset["path"])[0] == asset["sha256"]

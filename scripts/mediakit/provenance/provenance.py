@@ -35,6 +35,7 @@ ENDING = ".json"
 LARGEST_RECORD = 1024 * 1024
 _LARGEST_FIELD = 256 * 1024
 _LARGEST_USAGE = 16 * 1024
+_MOST_RECORDS = 10_000
 _LONGEST_MODEL = 200
 # What is nested deeper is not told: a value that can just be read may be too deep to be written.
 _DEEPEST = 40
@@ -209,7 +210,43 @@ def _write_beside(path: str, record: dict) -> str:
         raise OSError(17, "no free file name")
 
 
+def follow(path: str, placed: str) -> str | None:
+    """The record of a file that has another name from now on goes with it; its new path, None where there is none.
+
+    Raises OSError.
+    """
+    beside = path + ENDING
+    record = read(beside) if os.path.exists(beside) else None
+    if record is None or not isinstance(record.get("file"), dict):
+        return None
+    record["file"]["name"] = os.path.basename(placed)
+    found = _write_beside(placed, record)
+    os.unlink(beside)
+    return found
+
+
 # -- reading -------------------------------------------------------------------------------------------
+
+
+def saved_of(folder: str, provider: str, generation_id: str) -> list[dict]:
+    """The files in a folder that a record beside them says to be of this job, as assets that are only `recorded`."""
+    found = []
+    try:
+        with os.scandir(folder) as listed:
+            names = [one.name for one in listed if one.name.endswith(ENDING) and not one.name.startswith(".")]
+    except OSError:
+        return []
+    for name in sorted(names)[:_MOST_RECORDS]:
+        try:
+            record = read(os.path.join(folder, name)) or {}
+        except (OSError, ValueError):
+            continue
+        file, number = record.get("file"), record.get("output")
+        is_its = (record.get("provider"), record.get("generation_id")) == (provider, generation_id)
+        if is_its and isinstance(file, dict) and isinstance(number, int):
+            path = os.path.join(os.path.abspath(folder), name[: -len(ENDING)])
+            found.append({**file, "path": path, "number": number, "provenance": path + ENDING, "recorded": True})
+    return found
 
 
 def read(path: str) -> dict | None:
