@@ -144,11 +144,12 @@ class Operation:
     def fields(self, variant: Any = None) -> list[dict]:
         """The body's fields; of one variant (its constant or its title) when one is asked for."""
         if variant is None:
-            return self._all_fields()
+            return [dict(row) for row in self._every_field]
         chosen = self._variant(variant)
         return rows(self._view, chosen.schema, chosen.choice)
 
-    def _all_fields(self) -> list[dict]:
+    @functools.cached_property
+    def _every_field(self) -> list[dict]:
         found = self._variants
         if found and not found[0].choice:  # subclasses that only a mapping names
             return rows(self._view, {"anyOf": [variant.schema for variant in found]})

@@ -174,6 +174,7 @@ class Session(requests.Session):
     def __init__(self, loopback: bool):
         super().__init__()
         self._loopback = loopback
+        self.trust_env = not loopback  # no proxy is looked for either, which takes long
         self._adapter = _Adapter()
         for scheme in ("http://", "https://"):
             self.mount(scheme, self._adapter)

@@ -224,7 +224,8 @@ def _beside(entry: store.Entry) -> dict:
 def _writer(context: Context, entry: store.Entry | None) -> entries.Writer:
     if context.ledgers is None:
         return entries.Writer(context.console, context.ledger, entry)
-    return entries.Writer(context.console, context.ledger, entry, context.ledgers.unclaimed)
+    is_one_of_many = context.inbox is not None
+    return entries.Writer(context.console, context.ledger, entry, context.ledgers.unclaimed, is_one_of_many)
 
 
 # -- going on --------------------------------------------------------------------------------------------

@@ -129,8 +129,17 @@ class _Target:
     task: str | None = None
 
 
-def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, copies: int = 1) -> CheckedRequest:
-    """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent."""
+def check(
+    create: CreateRequest,
+    flags: ConnectionFlags,
+    policy: WaitPolicy,
+    copies: int = 1,
+    contract_of=payloads.contract_of,
+) -> CheckedRequest:
+    """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent.
+
+    contract_of  as payloads.contract_of; of somebody who checks many requests, one that remembers
+    """
     if create.endpoint and create.model:
         raise errors.bad_argument("--sse-endpoint", "expected without --model: it names the model itself")
     provider = provider_of(flags, service_of(create, flags))
@@ -139,7 +148,7 @@ def check(create: CreateRequest, flags: ConnectionFlags, policy: WaitPolicy, cop
         target = _of_endpoint(create, create.endpoint, flags, provider, policy)
     else:
         target = _of_model(create, provider, policy)
-    contract = payloads.contract_of(provider, target.model, target.path, target.task)
+    contract = contract_of(provider, target.model, target.path, target.task)
     if target.streams and not create.endpoint and contract and contract.answers.sse_create_endpoint is None:
         # This model has no stream.
         target = replace(target, path=provider.path_of(target.route, target.model, False), streams=False)

@@ -139,6 +139,7 @@ class Writer:
     ledger   the ledger, or None: then nothing is written
     entry    the job's entry
     unclaimed  (service, origin, ids) -> those that no other ledger has either
+    defers   whether what is only of interest is written with what must be: of many jobs each write counts
     attached_by_hand  the id is a person's word, and counts once the service has confirmed it
     refusal  why `before_sending` could not be written, if it could not
     After the POST nothing here ends a command: a ledger that cannot be written any more is a warning. What
@@ -151,8 +152,10 @@ class Writer:
         ledger: store.Ledger | None = None,
         entry: rows.Entry | None = None,
         unclaimed: Callable[[str, str, list[str]], list[str]] = lambda service, origin, ids: ids,
+        defers: bool = False,
     ):
         self._console = console
+        self._defers = defers
         self._ledger = ledger if entry else None
         self._entry = entry
         self._unclaimed = unclaimed
@@ -220,7 +223,7 @@ class Writer:
             self._note_outcome(outcome, final)
         if status and (status, state) != self._state:
             self._state = (status, state)
-            self._record(f"{state or 'running'} ({status})"[:200], status=status, state=state)
+            self._mention(f"{state or 'running'} ({status})"[:200], status=status, state=state)
 
     def _note_outcome(self, outcome: str, final: bool) -> None:
         what = None
@@ -248,13 +251,13 @@ class Writer:
         """The service has told about the job to this command, which asked by its id."""
         if not self._read:
             self._read = True
-            self._record("told of by the service", read_at=time.time())
+            self._mention("told of by the service", read_at=time.time())
 
     def billed(self, cost: amounts.Amount | None, usage) -> None:
         """What the service says the job has cost."""
         if cost is not None and (cost, usage) != self._bill:
             self._bill = (cost, usage)
-            self._record(
+            self._mention(
                 f"billed {cost}",
                 cost=cost.micro,
                 cost_unit=cost.unit,
@@ -282,7 +285,7 @@ class Writer:
             saved = rows.as_json([asset["path"] for asset in assets])
             known = [{name: asset[name] for name in _KEPT_OF_ASSET if name in asset} for asset in assets]
             known = [{**asset, "of": of} for asset in known] if of else known
-            self._record(f"{len(assets)} files saved", paths=saved, assets=rows.as_json(known))
+            self._mention(f"{len(assets)} files saved", paths=saved, assets=rows.as_json(known))
 
     def about_to_end(self) -> None:
         """The result line is about to be written: what is wrong with the ledger is told before it."""
@@ -337,6 +340,13 @@ class Writer:
             ledger, key = self._ledger, self._entry.key
             what, columns = self._console.redactor.value(what), self._console.redactor.value(columns)
             self._write(lambda: ledger.record(key, what, **columns))
+
+    def _mention(self, what: str, **columns) -> None:
+        """As `_record`, for what the next write of the job may bring along."""
+        if not self._defers or not self._ledger or not self._entry:
+            return self._record(what, **columns)
+        what, columns = self._console.redactor.value(what), self._console.redactor.value(columns)
+        return self._ledger.defer(self._entry.key, what, **columns)
 
     def _write(self, call: Callable[[], object]) -> None:
         self._pending.append(call)

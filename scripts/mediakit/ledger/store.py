@@ -69,6 +69,9 @@ class Ledger:
         more = {"may_wait": may_wait} if may_wait else {}
         self._database = database.Database(folder, read_only=read_only, **more)
         self._owners = locks.Owners(self._database.owners)
+        # Of jobs: what is to be written with whatever is written of them next.
+        self._deferred: dict[str, list[tuple[str, dict]]] = {}
+        self._merged: set[str] = set()
         if not read_only:
             self._owners.sweep()
 
@@ -86,7 +89,10 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator:
         with self._database.transaction() as connection:
+            self._merged = merged = set()
             yield connection
+        for key in merged:
+            self._deferred.pop(key, None)
 
     def _rows(self, query: str, *values) -> list[tuple]:
         return self._database.rows(query, *values)
@@ -390,10 +396,19 @@ class Ledger:
     def _set(self, key: str, what: str, **columns) -> None:
         if not self._entries("key = ?", key):
             raise Unusable("corrupt", f"{self.path} has lost a job")
+        deferred = self._deferred.get(key, ())
+        if deferred:
+            self._merged.add(key)
+            columns = {**{name: value for _, earlier in deferred for name, value in earlier.items()}, **columns}
         names = ", ".join(f"{name} = ?" for name in (*columns, "updated_at"))
         self._rows(f"UPDATE job SET {names} WHERE key = ?", *columns.values(), time.time(), key)
         self._seal(key)
-        self._note(key, what)
+        for words in (*(words for words, _ in deferred), what):
+            self._note(key, words)
+
+    def defer(self, key: str, what: str, **columns) -> None:
+        """As `record`, but written with whatever is written of the job next: for what may be lost with this process."""
+        self._deferred.setdefault(key, []).append((what, columns))
 
     def record(self, key: str, what: str, **columns) -> None:
         """Set columns of a job, durably; `what` says in a few words what happened."""

@@ -56,7 +56,7 @@ def made(tasks: list[Task], purchases: Purchases) -> Plan:
     plan = Plan()
     for task in tasks:
         if not task.parents:
-            task.fingerprints = purchases.wanted(task).order.fingerprints
+            purchases.identify(task)
     left = [task for task in tasks if not task.parents]
     seen: set[Task] = set()
     while left:
@@ -69,7 +69,7 @@ def made(tasks: list[Task], purchases: Purchases) -> Plan:
                 able += [child for child in task.children if _has_all(child) and child not in seen]
         left = list(dict.fromkeys(able))
         for task in left:
-            task.fingerprints = purchases.wanted(task).order.fingerprints
+            purchases.identify(task)
     for task in tasks:
         if task not in seen:
             _count(plan, task, NEW, purchases)
@@ -85,7 +85,8 @@ def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
     name = _WORDS[word]
     plan.counts[name] = plan.counts.get(name, 0) + 1
     if word == NEW:
-        plan.costs.setdefault(task.service, Costs()).add(purchases.price(task, purchases.asked(task)))
+        price = task.price if task.fingerprints else purchases.price(purchases.asked(task))
+        plan.costs.setdefault(task.service, Costs()).add(price)
 
 
 # -- whether it may ------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Purchases:
         self._prefix = f"batch {name} "
         self._spending = spending
         self._whole = whole
-        self._prices: dict[tuple, amounts.Price | None] = {}
+        self._bills = _Bills(ledgers)
         self._began = times.process_start()
 
     def wanted(self, task: Task) -> Wanted:
@@ -72,8 +72,13 @@ class Purchases:
         spending = replace(self._spending, intent=self._prefix + task.line.id)
         beside = price.sent_with(spending, asked)
         context = task.service.context
-        order = purchase.orders_of(context, asked, spending, [beside], self.price(task, asked))[0]
+        order = purchase.orders_of(context, asked, spending, [beside], self.price(asked))[0]
         return Wanted(asked, order, beside)
+
+    def identify(self, task: Task) -> None:
+        """Give a line the fingerprints of its purchase, and its price; raises Failure."""
+        order = self.wanted(task).order
+        task.fingerprints, task.price = order.fingerprints, order.price
 
     def asked(self, task: Task) -> CheckedRequest:
         """What a line asks for, with its parents' jobs where they have any; raises Failure."""
@@ -83,19 +88,17 @@ class Purchases:
     def _jobs(task: Task) -> dict[str, str]:
         return {parent.line.id: parent.entry.key for parent in task.parents if parent.entry}
 
-    def price(self, task: Task, asked: CheckedRequest) -> amounts.Price | None:
-        """What it costs; what earlier jobs tell of a model is looked up once, and again when one was billed."""
-        stated = price.price_of(None, asked)
-        if stated:
-            return stated
-        at = asked.provider.name, asked.model, repr(price.settings(asked))
-        if at not in self._prices:
-            self._prices[at] = price.price_of(self._ledgers, asked)
-        return self._prices[at]
+    def done_with(self, task: Task) -> None:
+        """What the line asks for is not needed any more."""
+        self._requests.forget(task.line)
+
+    def price(self, asked: CheckedRequest) -> amounts.Price | None:
+        """What it costs, as far as that is stated or earlier jobs tell."""
+        return price.price_of(self._bills, asked)
 
     def billed(self) -> None:
-        """A job was billed: a price that was not known may be by now."""
-        self._prices = {at: known for at, known in self._prices.items() if known is not None}
+        """A job was billed: what a model costs may be known now that was not."""
+        self._bills.forget_none()
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -166,3 +169,19 @@ class Purchases:
         from ...ledger import spending
 
         return self._whole is not None or self._spending.max_spend is not None or bool(spending.standing_caps())
+
+
+class _Bills:
+    """What the latest jobs of a model have cost, looked up once a model: `bills` as Ledgers has it."""
+
+    def __init__(self, ledgers: fallbacks.Ledgers):
+        self._ledgers = ledgers
+        self._known: dict[tuple[str, str | None], list] = {}
+
+    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+        if (service, model) not in self._known:
+            self._known[service, model] = self._ledgers.bills(service, model)
+        return self._known[service, model]
+
+    def forget_none(self) -> None:
+        self._known = {at: bills for at, bills in self._known.items() if bills}

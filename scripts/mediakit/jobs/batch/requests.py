@@ -7,6 +7,7 @@ Requests  makes the requests of lines
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...base import errors
 from ...services import payloads, providers
@@ -19,6 +20,9 @@ from .lines import Line, Problem
 # Stands for the job of a line that has none yet, while the lines are checked.
 _ANY_JOB = "job_" + "0" * 16
 _MOST_PROBLEMS = 20
+_MOST_CONTRACTS = 50
+# So many requests are kept between their check and their purchase; others are checked once more.
+_MOST_KEPT = 2000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Requests:
     """Makes the requests of lines.
 
     check     the CheckedRequest of a line; raises Failure
+    forget    it is not needed any more
     problems  what a Failure of it means, as Problems
     """
 
@@ -44,19 +49,38 @@ class Requests:
         self._policy = policy
         self._names = providers.names()
         self._chosen: str | None = None
+        self._contracts: dict[tuple, Any] = {}
+        self._checked: dict[str, CheckedRequest] = {}
 
     def check(self, line: Line, jobs: dict[str, str] | None = None) -> CheckedRequest:
         """jobs  the keys of the jobs that made what it takes, by the ids of their lines; None before there are any"""
+        if line.id in self._checked:
+            return self._checked[line.id]
         flags = self.flags_of(line)
-        asked = request.check(self._wanted(line, jobs), flags, self._policy)
+        asked = request.check(self._wanted(line, jobs), flags, self._policy, contract_of=self._contract_of)
         self._refuse_orders(line, asked)
+        if not line.parents and len(self._checked) < _MOST_KEPT:
+            self._checked[line.id] = asked
         return asked
+
+    def forget(self, line: Line) -> None:
+        """A line's request is not asked for again."""
+        self._checked.pop(line.id, None)
+
+    def _contract_of(self, provider: providers.Provider, model: str | None, path: str | None = None, *task):
+        at = provider.name, provider.speaks, model, path, *task
+        if at not in self._contracts:
+            if len(self._contracts) >= _MOST_CONTRACTS:
+                self._contracts.clear()
+            self._contracts[at] = payloads.contract_of(provider, model, path, *task)
+        return self._contracts[at]
 
     def flags_of(self, line: Line) -> ConnectionFlags:
         """The connection of a line: what the flags say about an address is about the service of the flags."""
-        if line.provider is not None and line.provider not in self._names:
+        named = providers.canonical(line.provider) if line.provider is not None else None
+        if named is not None and named not in self._names:
             raise errors.bad_argument("provider", f"expected one of {', '.join(self._names)}")
-        named = line.provider or self._flags.provider or self._defaults.implies or self._found()
+        named = named or self._flags.provider or self._defaults.implies or self._found()
         if named == (self._flags.provider or self._defaults.implies or named):
             return replace(self._flags, provider=named)
         return ConnectionFlags(
@@ -94,7 +118,7 @@ class Requests:
         given = {**(line.payload or {}), **line.params}
         if not given:
             return
-        contract = payloads.contract_of(asked.provider, asked.model, asked.path)
+        contract = self._contract_of(asked.provider, asked.model, asked.path, asked.task)
         said = payloads.Content(payload=given, of_others=True)
         refused = payloads.without_consents(said, asked.provider, contract)[1]
         if refused:

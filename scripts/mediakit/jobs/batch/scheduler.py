@@ -519,6 +519,7 @@ class Scheduler:
     def _finish(self, task: Task) -> None:
         """A line has its result: the lines that wait for its output go on, or never will."""
         task.state = states.DONE
+        self._purchases.done_with(task)
         waiting = [(task, child) for child in task.children]
         while waiting:
             parent, child = waiting.pop()
@@ -542,7 +543,7 @@ class Scheduler:
             able = []
             for task in released:
                 try:
-                    task.fingerprints = self._purchases.wanted(task).order.fingerprints
+                    self._purchases.identify(task)
                     able.append(task)
                 except errors.Failure as failure:
                     self._refuse(task, failure)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...base import amounts
 from ...base.inbox import Inbox
 from ...ledger import store
 from .. import uploads
@@ -56,6 +57,7 @@ class Task:
     """One line.
 
     parents  the lines whose outputs it takes; `missing` of them are not delivered yet
+    price    as it was known when its fingerprints were made
     fingerprints  of its purchase; none while its parents have no jobs
     entry    its entry in the ledger, as it was when it was looked at, and the ledger
     claim    what the ledger has decided, while nothing was sent; then `asked` is what is bought, `sent` with its inputs
@@ -79,6 +81,7 @@ class Task:
         self.job: Job | None = None
         self.part: Part | None = None
         self.fingerprints: tuple[str, ...] = ()
+        self.price: amounts.Price | None = None
         self.parents: list[Task] = []
         self.children: list[Task] = []
         self.missing = len(line.parents)
