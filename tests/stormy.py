@@ -33,6 +33,7 @@ class Stormy(Sandbox):
     dark        (from, to) seconds since the start: every connection is reset
 
     account     how often what happened
+    most_at_once  jobs that ran at the same time
     accepted    prompts of the jobs that were accepted, each as often as it was
     began, done  when the first create was accepted, and when the last job will have been done; seconds since the epoch
     """
@@ -53,6 +54,8 @@ class Stormy(Sandbox):
         self.account: Counter = Counter()
         self.accepted: Counter = Counter()
         self.began = self.done = 0.0
+        self.most_at_once = 0
+        self._ends: list[float] = []
         self._plain = self.dialect
         self.dialect = self
         self._lasts, self._per_minute, self._window = lasts, per_minute, window
@@ -119,6 +122,8 @@ class Stormy(Sandbox):
             self.accepted[job.input.get("prompt")] += 1
             self.began = self.began or job.created
             self.done = max(self.done, job.created + lasts)
+            self._ends = [end for end in self._ends if end > job.created] + [job.created + lasts]
+            self.most_at_once = max(self.most_at_once, len(self._ends))
 
 
 def main() -> None:

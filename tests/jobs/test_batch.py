@@ -6,6 +6,8 @@ import json
 import threading
 from collections import Counter
 
+import pytest
+
 from batch_runs import drawn
 from conftest import at_sandbox, posts
 from fake_service import FakeService, answer, job
@@ -209,3 +211,20 @@ def test_a_file_of_results_keeps_what_another_process_wrote_of_other_lines(batch
     two = batch(lines, *flags, "state-2", "--shard", "2/2")
     assert one.result["jobs"] + two.result["jobs"] == 6 == posts(sandbox) and one.result["jobs"]
     assert [line["id"] for line in two.lines] == [str(n) for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("sandbox", ["skills-video", "modellix", "image-skill"], indirect=True)
+def test_every_contract_is_spoken_in_a_batch(batch, sandbox):
+    ran = batch(drawn(*(f"{n} fault:job-fast" for n in range(5))), *at_sandbox(sandbox), "--max-jobs", "5")
+    assert (ran.code, ran.result["succeeded"]) == (0, 5), ran.events
+    assert all(line["files"] for line in ran.lines)
+    again = batch(None, *at_sandbox(sandbox), "--max-jobs", "5")
+    assert (again.code, again.ends, posts(sandbox)) == (0, {}, 5)
+
+
+def test_a_rate_and_jobs_at_once_are_kept(batch):
+    with Stormy((0.3, 0.3), per_minute=30, window=2.0) as server:
+        flags = (*at_sandbox(server), "--max-jobs", "40", "--in-flight", "8")
+        ran = batch(drawn(*(f"job {n}" for n in range(40))), *flags)
+        assert (ran.code, ran.result["succeeded"]) == (0, 40), ran.events
+        assert server.account["accepted"] == 40 and server.most_at_once <= 8
