@@ -13,10 +13,11 @@ import math
 import os
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..base import amounts, errors
 from ..http.answers import Answer, Lost
-from ..ledger import fallbacks, spending
+from ..ledger import spending
 from ..services import catalogue, costs, providers
 from .connection import Connection
 from .request import CheckedRequest
@@ -43,7 +44,13 @@ class Spending:
     no_store_payload: bool = False
 
 
-def price_of(ledgers: fallbacks.Ledgers | None, asked: CheckedRequest) -> amounts.Price | None:
+class HasBills(Protocol):
+    """The ledgers, or what remembers their answers."""
+
+    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]: ...
+
+
+def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price | None:
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     provider, found = asked.provider, settings(asked)
     entry = catalogue.entry(provider.speaks, asked.model)

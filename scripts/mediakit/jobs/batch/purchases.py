@@ -72,13 +72,17 @@ class Purchases:
         spending = replace(self._spending, intent=self._prefix + task.line.id)
         beside = price.sent_with(spending, asked)
         context = task.service.context
-        order = purchase.orders_of(context, asked, spending, [beside], self.price(asked))[0]
+        order = purchase.orders_of(context, asked, spending, [beside], task.price or self.price(asked))[0]
         return Wanted(asked, order, beside)
 
     def identify(self, task: Task) -> None:
         """Give a line the fingerprints of its purchase, and its price; raises Failure."""
-        order = self.wanted(task).order
-        task.fingerprints, task.price = order.fingerprints, order.price
+        wanted = self.wanted(task)
+        task.fingerprints, task.price = wanted.order.fingerprints, wanted.order.price
+        asks = wanted.asked.provider.plan is not None and self.has_caps and not wanted.asked.attachments
+        if task.price is None and asks:
+            context = task.service.context
+            task.price = price.planned_price(context.connection, wanted.asked, context.policy.deadline)
 
     def asked(self, task: Task) -> CheckedRequest:
         """What a line asks for, with its parents' jobs where they have any; raises Failure."""
