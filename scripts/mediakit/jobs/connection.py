@@ -253,12 +253,13 @@ def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger
     if providers.spoken_by(entry.service):
         flags = replace(flags, speaks=entry.speaks or None)
     provider = provider_of(flags, entry.service)
-    if flags.base_url is None and ledger.names_hosts and entry.base_url != provider.base_url:
-        if provider.key is not None and addresses.is_loopback(addresses.origin_of(entry.base_url)[1]):
+    told = entry.base_url if ledger.names_hosts else None
+    if flags.base_url is None and told is not None and told != provider.base_url:
+        if provider.key is not None and addresses.is_loopback(addresses.origin_of(told)[1]):
             # A port is anybody's once who listened there is gone.
-            words = f"the job was bought at {entry.base_url}; whoever listens there by now would get the key"
-            raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {entry.base_url}")
-        flags = replace(flags, base_url=entry.base_url)
+            words = f"the job was bought at {told}; whoever listens there by now would get the key"
+            raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {told}")
+        flags = replace(flags, base_url=told)
     return connect(console, flags, provider)
 
 
