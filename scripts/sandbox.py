@@ -45,6 +45,9 @@ def build_parser():
         help="whose contract it speaks: {}".format(", ".join(services)),
     )  # fmt: skip
     parser.add_argument("--port", type=_port, default=0, metavar="PORT", help="0, the default, takes a free one")
+    parser.add_argument(
+        "--balance", type=_amount, metavar="N", help="what the account holds, in the service's unit: credits or USD"
+    )
     parser.add_argument("--fault", type=one_of(*FAULTS), metavar="NAME", help="what every create shall suffer")
     return parser
 
@@ -57,6 +60,15 @@ def _port(text):
     return int(text)
 
 
+def _amount(text):
+    import argparse
+    import re
+
+    if not re.match(r"\d{1,9}(\.\d{1,6})?$", text):
+        raise argparse.ArgumentTypeError("expected a number from 0 on")
+    return float(text)
+
+
 def main(console, arguments):
     from mediakit import sandbox
     from mediakit.base import errors, paths
@@ -67,7 +79,7 @@ def main(console, arguments):
     if note:
         console.warning("state_folder", note)
     try:
-        server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port)
+        server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port, arguments.balance)
     except OSError as problem:
         raise errors.bad_argument("--port", "cannot be used: {}".format(problem.strerror))
     stop = Inbox()

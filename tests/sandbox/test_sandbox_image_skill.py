@@ -154,7 +154,10 @@ def test_several_outputs_cost_the_total(client):
 
 def test_without_a_model_the_service_chooses_and_says_so(client):
     made = client("POST", "v1/create", {"prompt": "a tin boat"})
-    assert made["request"]["selection"]["model"] == "xai.grok-imagine-image-quality"
+    assert made["request"]["selection"]["model"] == made["model"]["id"] == "fal.flux-1-dev"
+    for intent, model in (("draft", "fal.flux-1-schnell"), ("hero", "xai.grok-imagine-image-quality")):
+        made = client("POST", "v1/create", {"prompt": "a tin boat", "intent": intent})
+        assert made["model"]["id"] == model
     assert client("POST", "v1/create", {"prompt": "a", "provider": "fal"})["capability"]["id"].find("fal-") > 0
 
 

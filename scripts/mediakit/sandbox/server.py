@@ -70,14 +70,18 @@ class Sandbox:
     dialect    the service whose contract it speaks
     fault      a name of FAULTS that every create shall suffer
     port       0 for a free one
+    balance    what the account holds at first, in the service's unit; None for more than anybody needs
     url        where it is, without a slash at the end
     requests   (method, path) of the latest requests, for tests
     exchanges  the latest of them in full, each an Exchange
     """
 
-    def __init__(self, folder: str | None, dialect: str, fault: str | None = None, port: int = 0):
+    def __init__(
+        self, folder: str | None, dialect: str, fault: str | None = None, port: int = 0, balance: float | None = None
+    ):
         media.require()
         self.fault = fault
+        self.balance = balance
         self.requests: deque = deque(maxlen=100_000)
         self.exchanges: deque = deque(maxlen=1000)
         self.closing = threading.Event()

@@ -108,6 +108,8 @@ def _create(sandbox, http, parts: list[str], content: bytes) -> None:
     complaint = common.complaint(SERVICE, model, body)
     if complaint:
         return _error(http, 400, f"Invalid parameters: {complaint}")
+    if sandbox.balance is not None and sandbox.balance <= 0:
+        return _error(http, 402)
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
     created = common.without(_created(sandbox, job, is_oldest), fault, "task_id", "get_result")
@@ -200,7 +202,7 @@ def _validate(http) -> None:
 
 
 def _tell_balance(sandbox, http, content: bytes) -> None:
-    _success(http, {"balance": BALANCE})
+    _success(http, {"balance": BALANCE if sandbox.balance is None else sandbox.balance})
 
 
 def _list_models(sandbox, http, content: bytes) -> None:

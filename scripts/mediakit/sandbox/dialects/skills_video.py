@@ -85,6 +85,8 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
     complaint = common.complaint(SERVICE, model, body)
     if complaint:
         return _error(http, 422, complaint, "GENERATION_INVALID_INPUT")
+    if sandbox.balance is not None and sandbox.balance < COST["total"]:
+        return _error(http, 402)
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
     if not streams or fault in ("stream-json", "create-truncated", "create-no-id"):

@@ -26,6 +26,7 @@ class Call:
 
     id   the part of the path that the route leaves open
     cut  set to send half of the answer
+    warnings  what the envelope says besides
     """
 
     def __init__(self, sandbox, http, command: str, last: str):
@@ -34,6 +35,7 @@ class Call:
         self.body: dict = {}
         self.query = common.query(http)
         self.cut = False
+        self.warnings: list[str] = []
 
 
 def handle(sandbox, http, content: bytes) -> None:
@@ -44,7 +46,7 @@ def handle(sandbox, http, content: bytes) -> None:
     try:
         if common.key_refused(http) and not route.is_public:
             raise words.Refusal("AUTH_REQUIRED")
-        if http.method == "POST":
+        if http.method == "POST" and content:
             call.body = http.json_of(content)
             if call.body is None:
                 raise words.Refusal("INVALID_ARGUMENTS", "the body must be a JSON object")
@@ -63,6 +65,7 @@ _ROUTES = {
     ("GET", "healthz"): Route("image-skill doctor", account.tell_health, True),
     ("POST", "v1", "agent-signups"): Route("image-skill signup", account.sign_up, True),
     ("POST", "v1", "agent-claims"): Route("image-skill claim", account.claim),
+    ("POST", "v1", "dashboard-codes"): Route("image-skill claim code", account.make_dashboard_code),
     ("GET", "v1", "whoami"): Route("image-skill whoami", account.tell_identity),
     ("GET", "v1", "quota"): Route("image-skill usage quota", account.tell_quota),
     ("GET", "v1", "payment-methods"): Route("image-skill credits methods", account.list_methods, True),

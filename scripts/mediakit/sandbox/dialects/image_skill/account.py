@@ -20,6 +20,7 @@ _METHODS = {
     "stripe_x402.exact.usdc": "stripe-x402-deposits",
 }
 _QUOTE_SECONDS = 3600
+_DASHBOARD_SECONDS = 3600
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CHECKOUT = "https://checkout.invalid"
 
@@ -50,6 +51,21 @@ def claim(call) -> dict:
     return {"state": state, "claim_state": "unclaimed", "claim_request_state": "requested"}
 
 
+def make_dashboard_code(call) -> dict:
+    code = f"dc_{secrets.token_hex(16)}"
+    url = f"https://luxin.invalid/dashboard#code={code}"
+    return {
+        "mode": "hosted_auth",
+        "agent_id": "agt_sandbox",
+        "code": code,
+        "dashboard_url": url,
+        "expires_at": _written(time.time() + _DASHBOARD_SECONDS),
+        "ttl_seconds": _DASHBOARD_SECONDS,
+        "single_use": True,
+        "human_handoff": {"audience": "human", "share_field": "data.dashboard_url", "never_share": ["token", "code"]},
+    }
+
+
 def tell_identity(call) -> dict:
     # Own choice: the word for where the session is from. Null is the service's word for a time not known.
     is_known = "Authorization" in call.http.headers
@@ -68,7 +84,7 @@ def tell_quota(call) -> dict:
         "token_status": "active",
         "limits": {"remaining_credits": making.remaining_credits(call), "payment_backed_remaining_credits": 0},
         # Own choice: how many jobs a day.
-        "daily_jobs": {"remaining": 1000},
+        "daily_jobs": {"cap": 1000, "remaining": 1000},
         "top_up": {"available": True, "recommended": False},
     }
 
@@ -93,7 +109,7 @@ def _method(name: str) -> dict:
         "quoteable": True,
         "purchasable": True,
         "live_money": False,
-        "buyer_modes": ["human"] if by_browser else ["agent"],
+        "buyer_modes": ["human_only"] if by_browser else ["agent_only"],
         "requires_browser": by_browser,
         "agent_initiated": True,
         "agent_settleable": not by_browser,
@@ -123,8 +139,8 @@ def _pack(name: str) -> dict:
         "display_name": f"{name.partition('-')[0].title()} {amount}",
         "credits": amount,
         "amount_cents": amount,
-        "amount_usd": amount / 100,
-        "price_usd": amount / 100,
+        "amount_usd": f"{amount / 100:.2f}",
+        "price_usd": f"{amount / 100:.2f}",
         "currency": "usd",
     }
 

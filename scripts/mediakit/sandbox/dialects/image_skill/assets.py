@@ -55,6 +55,8 @@ def _of_job(call, job, number: int) -> dict:
         "mime_type": media.TYPES[job.media][0],
         "content_length": len(media.render(job.media, job.input, number)),
         **{side: sides[side] for side in ("width", "height") if side in sides},
+        "label": "durable_media",
+        "downloadable": True,
     }
 
 

@@ -48,6 +48,8 @@ def _make(call, path: str) -> dict | None:
     if job.input != body:
         # Own choice: no source states what another request with the same key does.
         raise Refusal("IDEMPOTENCY_KEY_CONFLICT")
+    if known is not None:
+        call.warnings.append(f"idempotent replay: {job.id} was made with this key before; nothing is charged")
     if known is None and not body.get("dry_run"):
         _spoil_first_answer(call, job)
         return common.without(_finished(call, job), job.fault, "job_id", "assets")
@@ -131,7 +133,7 @@ def _check_assets(call, body: dict) -> None:
 
 
 def _check_budget(call, entry: dict, body: dict) -> None:
-    parameters = body.get("model_parameters", {})
+    parameters = {**body.get("model_parameters", {}), **prices.policy(entry, body)}
     credits = prices.per_output(entry, parameters)
     if credits is None and not body.get("accept_unknown_cost"):
         raise _unconfirmed()
@@ -153,7 +155,8 @@ def _entry(job) -> dict:
 
 
 def _cost(body: dict, entry: dict) -> dict:
-    return prices.cost(entry, body.get("model_parameters", {}), len(common.numbers(body, "output_count")))
+    parameters = {**body.get("model_parameters", {}), **prices.policy(entry, body)}
+    return prices.cost(entry, parameters, len(common.numbers(body, "output_count")))
 
 
 def cost_of(job) -> dict:
@@ -168,7 +171,8 @@ def consumed(job) -> int:
 
 
 def remaining_credits(call) -> int:
-    return FREE_CREDITS - sum(consumed(job) for job in call.store.newest(FREE_CREDITS))
+    held = FREE_CREDITS if call.sandbox.balance is None else int(call.sandbox.balance)
+    return held - sum(consumed(job) for job in call.store.newest(FREE_CREDITS))
 
 
 # -- answers -----------------------------------------------------------------------------------------
@@ -176,9 +180,11 @@ def remaining_credits(call) -> int:
 
 def _answer(call, job, made: list[dict]) -> dict:
     entry = _entry(job)
-    parameters = job.input.get("model_parameters", {})
+    given, chosen = job.input.get("model_parameters", {}), prices.policy(entry, job.input)
+    is_plan = bool(job.input.get("dry_run"))
     answer = {
         "job_id": job.id,
+        "model": {"id": entry["model"]},
         "capability": {"id": prices.capability(entry)},
         "assets": made,
         "cost": _cost(job.input, entry),
@@ -190,11 +196,24 @@ def _answer(call, job, made: list[dict]) -> dict:
                 "intent": job.input.get("intent"),
                 "model": entry["model"],
                 "capability": {"id": prices.capability(entry)},
-                "model_parameters": {"keys": sorted(parameters), "defaults_applied": [], "source": "request"},
+                "model_parameters": {
+                    "keys": sorted({*given, *chosen}),
+                    "defaults_applied": [f"{name}={value}" for name, value in chosen.items()],
+                    "effective_parameters": [
+                        *({"name": name, "value": given[name], "source": "explicit"} for name in given),
+                        *({"name": name, "value": chosen[name], "source": "default_policy"} for name in chosen),
+                    ],
+                    "source": "default_policy" if chosen else "request",
+                },
             },
         },
         "safety": {"status": "allowed"},
         "quota": {"consumed_credits": consumed(job)},
+        "mutation": {
+            **dict.fromkeys(("provider_call", "credit_debit", "media_write"), not is_plan),
+            **({"hosted_create_dry_run": True, "planned_job": True, "plan_receipt": True} if is_plan else {}),
+        },
+        "idempotency_key": job.input.get("idempotency_key"),
     }
     if "input_asset_id" in job.input:
         # Own choice: no source shows where the input's metadata stand.

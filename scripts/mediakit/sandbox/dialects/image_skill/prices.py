@@ -27,12 +27,16 @@ _TIERS: dict[str, dict[tuple, float]] = {
     f"{_XAI}-2.0": _OF_QUALITY,
     f"{_XAI}-2.0-edit": {tier: credits + 5 / 3 for tier, credits in _OF_QUALITY.items()},
 }
-# Own choices: which models the service would take, and what its short names stand for.
-_CHOSEN = {
-    "/v1/create": "xai.grok-imagine-image-quality",
-    "/v1/edit": "fal.flux-pro-kontext",
+# Which model the service takes where none is named, by the words of an intent; for an edit it is our own choice.
+_CHOSEN = {"general": "fal.flux-1-dev", "budget_draft": "fal.flux-1-schnell", "final": f"{_XAI}-quality"}
+_CHOSEN_TO_EDIT = "fal.flux-pro-kontext"
+_CLASSES = {
+    **dict.fromkeys(("draft", "cheap", "budget", "test"), "budget_draft"),
+    **dict.fromkeys(
+        ("final", "finalize", "hero", "product", "product-shot", "campaign", "publication", "deliverable"), "final"
+    ),
 }
-_ALIASES = {"default": _CHOSEN["/v1/create"], "nano-banana": "fal.nano-banana-2"}
+_ALIASES = {"default": _CHOSEN["general"], "nano-banana": "fal.nano-banana-2", "nano-banana-pro": "fal.nano-banana-pro"}
 _COST_UNKNOWN = frozenset(("openai.gpt-image-1.5-edit", "openai.gpt-image-2-edit"))
 _DOUBLED_AT_4K = frozenset(
     (
@@ -59,11 +63,29 @@ def choose(path: str, body: dict) -> dict:
     if provider is not None:
         fitting = [entry for entry in fitting if _provider(entry) == provider]
     if model is None and provider is None:
-        model = _CHOSEN[path]
+        model = _CHOSEN_TO_EDIT if path == "/v1/edit" else _CHOSEN[intent_class(body)]
     found = [entry for entry in fitting if model in (None, entry["model"])]
     if not found:
         raise Refusal("INVALID_ARGUMENTS", "model: is not known for this operation and provider")
     return found[0]
+
+
+def intent_class(body: dict) -> str:
+    """What the service makes of an intent: budget_draft, final or general."""
+    return _CLASSES.get(str(body.get("intent", "")).lower(), "general")
+
+
+def policy(entry: dict, body: dict) -> dict:
+    """The parameters that the service chooses by itself."""
+    parameters = body.get("model_parameters", {})
+    tiers = _TIERS.get(entry["model"], {})
+    if (None, "2k") in tiers and "resolution" not in parameters:
+        guard = body.get("max_estimated_usd_per_image")
+        is_over = guard is not None and debit(tiers[None, "2k"]) * CREDIT_USD > guard + 1e-9
+        return {"resolution": "1k" if is_over or intent_class(body) == "budget_draft" else "2k"}
+    if ("medium", "1k") in tiers and "resolution" in parameters and "quality" not in parameters:
+        return {"quality": "medium"}
+    return {}
 
 
 def takes_prompt(entry: dict) -> bool:
@@ -137,7 +159,8 @@ def cost(entry: dict, parameters: dict, count: int) -> dict:
 
 def list_models(call) -> dict:
     asked = call.query
-    everything = list(common.models(SERVICE).values())
+    # Own choice: pictures first.
+    everything = sorted(common.models(SERVICE).values(), key=lambda entry: media_of(entry) != "image")
     rows = [(entry, row(entry)) for entry in everything]
     for name in ("operation", "modality", "provider"):
         if name in asked:
@@ -146,6 +169,18 @@ def list_models(call) -> dict:
         rows = [(entry, fields) for entry, fields in rows if asked["query"].lower() in fields["id"].lower()]
     if asked.get("catalog_only") == "true":
         rows = []  # every model of the catalogue can be run here
+    if "max_credits" in asked:
+        most = common.number(asked["max_credits"], 0, 0, 1_000_000)
+        rows = [(entry, fields) for entry, fields in rows if fields["credits_required"] <= most]
+    if asked.get("view") == "overview":
+        return _overview(rows)
+    if asked.get("view") == "find" or "sort" in asked:
+        rows.sort(key=lambda one: (one[1]["credits_required"], one[1]["id"]))
+    total = len(rows)
+    if asked.get("view") == "find" or "limit" in asked:
+        rows = rows[: common.number(asked.get("limit"), 10, 1, 50)]
+    if asked.get("view") == "find":
+        return _find(rows, total, asked)
     shown = [full(entry) if asked.get("details") == "true" else fields for entry, fields in rows]
     return {"models": shown, "summary": _summary(len(everything), rows, asked)}
 
@@ -155,6 +190,37 @@ _TOLD = {
     "modality": lambda fields: [fields["modality"]],
     "provider": lambda fields: [fields["provider_id"]],
 }
+_REGISTRY = {"registry_version": "sandbox", "registry_mode": "sandbox"}
+
+
+def _find(rows: list, total: int, asked: dict) -> dict:
+    kept = ("id", "display_name", "provider_id", "modality", "operations", "credits_required")
+    kept += ("estimated_usd_per_image", "pricing_confidence", "max_resolution", "show_command")
+    more = {"aspect_ratios": _RATIOS, "status": "executable", "available": True}
+    return {
+        **_REGISTRY,
+        "result_shape": "terse_model_find",
+        "filters": asked,
+        "total_matched": total,
+        "returned_count": len(rows),
+        "models": [{**{name: fields[name] for name in kept}, **more} for _, fields in rows],
+    }
+
+
+def _overview(rows: list) -> dict:
+    groups: dict[str, list[dict]] = {}
+    for _, fields in rows:
+        groups.setdefault(fields["operations"][0], []).append(fields)
+    told = []
+    for name, members in groups.items():
+        cheapest = min(members, key=lambda fields: fields["credits_required"])
+        least = {"model_id": cheapest["id"], "credits_required": cheapest["credits_required"]}
+        told.append({"category": name, "operation": name, "total": len(members), "executable": len(members),
+                     "cheapest": least})  # fmt: skip
+    providers = len({fields["provider_id"] for _, fields in rows})
+    totals = {"catalog": len(rows), "executable": len(rows), "cataloged_not_wired": 0, "providers": providers}
+    return {**_REGISTRY, "result_shape": "model_discovery_overview", "totals": totals, "groups": told,
+            "aliases": _ALIASES, "next_commands": {}}  # fmt: skip
 
 
 def _summary(total: int, rows: list, asked: dict) -> dict:
@@ -169,22 +235,34 @@ def _summary(total: int, rows: list, asked: dict) -> dict:
     }
 
 
+# Own choice.
+_RATIOS = ["1:1", "4:3", "3:4", "16:9", "9:16"]
+
+
+def _supports(entry: dict) -> list[str]:
+    """The words by which the service's own client chooses."""
+    if entry["model"].endswith("-redux"):
+        return ["variation"]
+    return ["edit"] if entry["path"] == "/v1/edit" else ["create"]
+
+
 def row(entry: dict) -> dict:
     """A model as the menu shows it."""
     told = cost(entry, {}, 1)
     usd, pricing = told.get("estimated_usd"), told["credit_pricing"]
+    debits = dict.fromkeys(_RATIOS, pricing["credits_required"])
     return {
         "id": entry["model"],
-        "default": entry["model"] == _CHOSEN["/v1/create"],
+        "default": entry["model"] == _CHOSEN["general"],
         "display_name": entry["model"],
         "provider_id": _provider(entry),
         "mode": "sandbox",
         "status": "available",
         "availability_reason": None,
         "modality": media_of(entry),
-        "supports": list(entry.get("modes", ())),
+        "supports": _supports(entry),
         "operations": [operation(entry)],
-        "task_tags": list(entry.get("tasks", ())),
+        "task_tags": [*entry.get("tasks", ()), *entry.get("modes", ())],
         "estimated_usd_per_image": usd,
         "credits_required": pricing["credits_required"],
         "pricing_confidence": pricing["pricing_confidence"],
@@ -192,10 +270,11 @@ def row(entry: dict) -> dict:
         "budget_required_for_live": usd is None,
         "max_outputs_per_request": common.LARGEST_COUNT,
         "max_resolution": None,
-        "artifact_storage": "owned",
+        "artifact_storage": "image_skill_owned",
         "model_execution_status": "executable",
         "grants_required": [],
-        "show_command": f"image-skill models show {entry['model']} --json",
+        **({"create_credit_debit_by_aspect_ratio": debits} if entry["path"] == "/v1/create" else {}),
+        "show_command": f"luxin models show {entry['model']} --json",
     }
 
 
@@ -217,13 +296,14 @@ def full(entry: dict) -> dict:
         "economics": {
             **{name: short[name] for name in moved},
             "credit_pricing": cost(entry, {}, 1)["credit_pricing"],
+            **{name: short[name] for name in ("create_credit_debit_by_aspect_ratio",) if name in short},
         },
         "media": {
             "input": {
                 "images": {"required": edits},
                 "mask": {"supported": edits},
                 "references": {"supported": "reference" in entry.get("modes", ())},
-                "aspect_ratios": {"values": ["1:1", "16:9", "9:16"]},
+                "aspect_ratios": {"values": _RATIOS},
             },
             "output": {
                 "max_outputs_per_request": common.LARGEST_COUNT,
@@ -232,7 +312,7 @@ def full(entry: dict) -> dict:
                 "mime_type": media.TYPES[media_of(entry)][0],
             },
         },
-        "execution": {"model_execution_status": "executable", "artifact_storage": "owned"},
+        "execution": {"model_execution_status": "executable", "artifact_storage": "image_skill_owned"},
         "capability": {"id": capability(entry), "intents": [], "grants_required": []},
     }
 

@@ -11,7 +11,7 @@ ACTOR = {
     "organization_id": "org_sandbox",
     "claim_state": "unclaimed",
 }
-DOCS = "https://image-skill.com/cli.md"
+DOCS = "https://luxin.sh/cli.md"
 
 # exit_code is for the service's own client, None where no source states one.
 Code = namedtuple("Code", "status exit_code retryable message")
@@ -65,7 +65,9 @@ def of_status(status: int) -> Refusal:
 
 
 def succeed(call, data: dict) -> None:
-    call.http.answer(200, {"ok": True, **_around(call), "data": data, "warnings": [], "error": None}, cut=call.cut)
+    call.http.answer(
+        200, {"ok": True, **_around(call), "data": data, "warnings": call.warnings, "error": None}, cut=call.cut
+    )
 
 
 def fail(call, refusal: Refusal) -> None:
