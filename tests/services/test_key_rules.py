@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
+import sys
 
 import pytest
 
-from conftest import KEY, posts
-from mediakit.base import paths
+from conftest import KEY, PATIENCE, SCRIPTS, posts
+from mediakit.base import errors, paths
 from mediakit.sandbox import Sandbox
 from mediakit.services import keys, providers
 
@@ -209,3 +212,42 @@ def test_a_tracked_file_pays_for_nothing_without_the_user_s_word(scripts):
         assert (run.code, posts(server)) == (21, 0) and "--trust-dotenv" in run.result["guidance"][0]
         trusted = scripts.run(*command, "--trust-dotenv")
         assert (trusted.code, posts(server)) == (0, 1)
+
+
+# -- typed -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals")
+def test_a_key_that_is_typed_is_not_shown(scripts):
+    import pty
+
+    ours, theirs = pty.openpty()
+    words = [str(SCRIPTS / "preflight.py"), "--provider", "skills-video", "--persist-key"]
+    process = subprocess.Popen(
+        [sys.executable, *words], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, cwd=scripts.folder,
+        env=scripts.environment(), start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while b"not shown" not in shown:
+        shown += os.read(ours, 1000)
+    os.write(ours, b"typed_fake_key\n")
+    stdout, _ = process.communicate(timeout=PATIENCE)
+    with contextlib.suppress(OSError):  # how Linux says that nobody has the other end any more
+        while piece := os.read(ours, 1000):
+            shown += piece
+    os.close(ours)
+    assert b"typed_fake" not in shown + stdout and process.returncode == 0
+    assert "typed_fake_key" in (scripts.home / ".config/ai-media/.env").read_text(encoding="utf-8")
+
+
+def test_a_terminal_that_cannot_hide_a_key_is_not_asked(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("typed_fake_key\n"))
+    monkeypatch.setattr("os.open", lambda *given, **more: (_ for _ in ()).throw(OSError("no terminal")))
+    with pytest.raises(errors.Failure) as refused:
+        keys.read_stdin("--key-stdin")
+    assert refused.value.fields["field"] == "--key-stdin" and "typed" not in str(refused.value)

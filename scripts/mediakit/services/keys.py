@@ -151,9 +151,7 @@ def read_stdin(flag: str) -> str:
     Raises Failure 2 where nothing comes, and 21 for what is no key.
     """
     if sys.stdin and sys.stdin.isatty():
-        import getpass
-
-        value = getpass.getpass("Key (it is not shown): ", sys.stderr).strip()
+        value = _typed(flag)
     else:
         # Piped from PowerShell it comes as UTF-16.
         value = (
@@ -165,6 +163,21 @@ def read_stdin(flag: str) -> str:
     if not value:
         raise errors.bad_argument(flag, "expected a key on standard input, and nothing came")
     return value
+
+
+def _typed(flag: str) -> str:
+    import getpass
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            # Where the terminal cannot be told to be silent, it would ask all the same.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass("Key (it is not shown): ", sys.stderr).strip()
+    except getpass.GetPassWarning:
+        raise errors.bad_argument(flag, "this terminal would show the key; expected it through a pipe") from None
+    except EOFError:
+        return ""
 
 
 def is_usable(value: str) -> bool:
