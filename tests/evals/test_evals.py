@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 import check_answers as evals
+import pytest
 
 REQUESTS = evals.requests()
 PARTS = {"id", "quick", "says", "triggers", "before", "good", "bad", "bought", "must", "must_not"}
