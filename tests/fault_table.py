@@ -75,13 +75,12 @@ SYNCHRONOUS = {
     "job-slow": ((*IMPATIENT, "--deadline", "4"), 12, 2, "error", None),
     "result-expired": (PLAIN, 26, 1, "terminal", "create"),
 }
-# Without a stream, and with nothing to ask what became of a request.
+# Without a stream; a lost job is looked for in the log of requests, by model and time.
 POLLED = {
     **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
-    **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 12, 1, "error", None)),
     # Its own clients send nothing again after this, although nothing was bought.
     **dict.fromkeys(("create-429", "create-429-once"), (PLAIN, 24, 1, "error", None)),
-    "create-hang": (IMPATIENT, 12, 1, "error", None),
+    "create-hang": (IMPATIENT, 0, 1, "terminal", "poll"),
     "job-slow": EXPECTED["job-slow"],
 }
 SERVICES = {"skills-video": EXPECTED, "modellix": POLLED, "image-skill": SYNCHRONOUS}

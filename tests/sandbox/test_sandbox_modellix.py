@@ -98,7 +98,7 @@ def test_a_task_goes_on_while_nobody_looks_and_tells_when_its_result_expires(cli
     job = server.store.find(done["task_id"])
     assert done["result_expires_at"] == round((job.created + 7 * 24 * 3600) * 1000)
     assert done["duration"] == 600
-    assert "billing" not in done
+    assert done["billing"] == {"amount": 0.03}
 
 
 @pytest.mark.parametrize(

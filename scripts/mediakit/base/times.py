@@ -1,6 +1,7 @@
 """Moments and deadlines.
 
 rfc3339    a moment as every event, record and row tells it
+moment_of  a moment as a service tells it
 time_left  what is left of the time that a command was given
 Moment     one that a clock which is set does not move; now, process_start
 """
@@ -19,6 +20,31 @@ def rfc3339(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 in UTC with milliseconds."""
     whole = int(seconds)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+
+
+def moment_of(told) -> float | None:
+    """Seconds since the epoch of what a service tells: RFC 3339, or a number of seconds or milliseconds; else None."""
+    if isinstance(told, (int, float)) and not isinstance(told, bool) and 1e9 <= told < 1e14:
+        return told / 1000 if told >= 1e11 else float(told)
+    if not isinstance(told, str) or not 19 <= len(told) <= 40:
+        return None
+    from datetime import datetime
+
+    whole, _, rest = told.strip().replace(" ", "T", 1).partition(".")
+    zone = rest.lstrip("0123456789") if rest else ""  # Python 3.9 reads no fraction but of 3 or 6 digits
+    text = (whole + zone).replace("Z", "+00:00")
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    fraction = float(f"0.{rest[: len(rest) - len(zone)] or 0}") if rest else 0.0
+    return (found.timestamp() if found.tzinfo else _utc(found)) + fraction
+
+
+def _utc(found) -> float:
+    from datetime import timezone
+
+    return found.replace(tzinfo=timezone.utc).timestamp()
 
 
 def time_left(deadline: float | None) -> float | None:

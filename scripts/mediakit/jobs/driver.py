@@ -22,6 +22,7 @@ from ..http.exchange import Exchange
 from ..ledger import entries
 from ..services import providers
 from ..services.answers import Reading
+from ..services.provider import SAME_JOB_WITHIN
 from ..services.site import JobRef
 from . import lifecycle
 from .connection import Connection
@@ -116,6 +117,8 @@ class Driver:
         self.advice: list[str] = []
         self.kept: str | None = None
         self.wire = connection.wire(inbox)
+        # A service's program has no list of jobs.
+        self._lister = connection.http(inbox) if connection.through else self.wire
         self.result_answer: Answer | None = None
         self._site = connection.site
         self._told: Mapping[str, str] = start.told
@@ -190,6 +193,7 @@ class Driver:
     def close(self) -> None:
         self.leave()
         self.wire.close()
+        self._lister.close()
 
     # -- what came in ------------------------------------------------------------------------------
 
@@ -399,9 +403,11 @@ class Driver:
         if isinstance(listed, Answer) and 200 <= listed.status < 300:
             body, _ = providers.read_json(listed.content)
             since = self._writer.entry.created_at if self._writer.entry else self.asked_at
-            matches = self._provider.running_matches(body, self._start.sought or {}, since - _CLOCKS_APART)
+            matches = self._provider.running_matches(
+                body, self._start.sought or {}, since - _CLOCKS_APART, self._start.model
+            )
         if matches and self.machine.generation_id is None and not self.machine.ended:
-            matches = self._writer.attach(matches)
+            matches = self._writer.attach(matches, None if self._provider.lists_input else SAME_JOB_WITHIN)
         return self.machine.listed(now, matches)
 
     def _take_chunk(self, now: float, chunk: StreamChunk) -> list:
@@ -470,7 +476,7 @@ class Driver:
                 if end is not None:
                     return end
             elif isinstance(action, lifecycle.Reconcile):
-                self._listing = self.wire.get(self._list_place, lifecycle.RECONCILE_TIMEOUT)
+                self._listing = self._lister.get(self._list_place, lifecycle.RECONCILE_TIMEOUT)
             elif isinstance(action, lifecycle.Poll):
                 self.leave()
                 self._done = None

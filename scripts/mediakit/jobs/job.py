@@ -138,7 +138,7 @@ def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
     provider = connection.provider
     return lifecycle.ServiceRules(
         ending_events=provider.ending_events,
-        reconciles=provider.lists_running and start.sought is not None,
+        reconciles=provider.lists_running and start.sought is not None and _may_list(connection, start),
         repeats_for=start.repeats_for,
         repeat_pauses=provider.repeat_pauses,
         sending_time=start.submission.seconds if start.submission else 0.0,
@@ -146,3 +146,8 @@ def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
         # Nobody else is kept waiting on this machine.
         read_every=provider.job.read.every if provider.job.read and not connection.loopback_base else 0.0,
     )
+
+
+def _may_list(connection: Connection, start: Start) -> bool:
+    """Whether the list of jobs may be read: after a create of a service's program only by a command of its own."""
+    return connection.through is None or (connection.authorisation is not None and start.submission is None)

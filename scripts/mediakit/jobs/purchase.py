@@ -315,6 +315,8 @@ def _looked_for(
     if left and noted is None:
         why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
     payload = uploads.recall(context.connection, writer.ledger, noted)
+    if payload is None and provider.lists_running and not provider.lists_input:
+        payload = {}  # a list that tells no input is looked through by model and time
     if payload is None or not (provider.lists_running or left):
         failure.fields["guidance"][:0] = [why_not] if why_not else []
         raise failure

@@ -315,14 +315,17 @@ class Writer:
 
     # -- reconciling -------------------------------------------------------------------------------
 
-    def attach(self, matches: list[str]) -> list[str]:
-        """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's."""
+    def attach(self, matches: list[str], seconds: float | None = None) -> list[str]:
+        """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's.
+
+        seconds  as Ledger.has_rival takes it
+        """
         if not self._ledger or not self._entry:
             return matches
         ledger, entry = self._ledger, self._entry
         try:
             free = self._unclaimed(entry.service, entry.origin, ledger.unclaimed(entry.service, entry.origin, matches))
-            if len(free) != 1 or ledger.has_rival(entry):
+            if len(free) != 1 or ledger.has_rival(entry, seconds):
                 return free if len(free) != 1 else []
             if ledger.accepted(entry.key, free[0], "the list of running jobs"):
                 return []

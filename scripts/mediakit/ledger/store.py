@@ -495,8 +495,19 @@ class Ledger:
         taken = "SELECT 1 FROM job WHERE service = ? AND origin = ? AND generation_id = ?"
         return [found for found in ids if not self._rows(taken, service, origin, found)]
 
-    def has_rival(self, entry: Entry) -> bool:
-        """Whether a living process is buying the same at this moment, and has no id yet."""
+    def has_rival(self, entry: Entry, seconds: float | None = None) -> bool:
+        """Whether a living process is buying the same at this moment, and has no id yet.
+
+        seconds  where jobs are told apart by model and time alone: another purchase of this model within so many
+                 seconds counts, whatever it asks for and whoever made it, as long as nobody knows its id
+        """
+        if seconds is not None:
+            others = self._entries(
+                f"service = ? AND origin = ? AND model IS ? AND key <> ? AND {_OPEN} AND outcome <> 'accepted' "
+                "AND abs(created_at - ?) <= ?",
+                entry.service, entry.origin, entry.model, entry.key, entry.created_at, seconds,
+            )  # fmt: skip
+            return any(True for _ in others)
         rivals = self._entries(
             f"request = ? AND key <> ? AND {_OPEN} AND outcome <> 'accepted'", entry.request, entry.key
         )

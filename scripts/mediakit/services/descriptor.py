@@ -82,14 +82,14 @@ class Step(NamedTuple):
 class Listing(NamedTuple):
     """A list of things, in pages: jobs or models.
 
-    each        pointer to the array; keys_of in its place: the names in an object
+    each        pointers to the array, the first that leads to one; keys_of in its place: the names in an object
     next_told   pointer to the address of the next page
     next_at     pointer to a cursor, which goes into the query as `next_query`
     search      the query's name for words to look for
     """
 
     step: Step
-    each: str
+    each: tuple[str, ...]
     keys_of: str | None = None
     next_told: str | None = None
     next_at: str | None = None
@@ -302,7 +302,7 @@ def listing(data: dict | None) -> Listing | None:
     own = ("origin", "path", "path_from_root", "each", "keys_of", "next", "search")
     return Listing(
         step=step(data),  # type: ignore[arg-type]
-        each=data.get("each", ""),
+        each=_several(data.get("each", "")),
         keys_of=data.get("keys_of"),
         next_told=following.get("told"),
         next_at=following.get("at"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import errors
 from ..base.pointer import first, point, tokens
-from ..base.times import rfc3339
+from ..base.times import moment_of, rfc3339
 from . import trust
 from .answers import Reading, Verdict, is_media_url, number, same
 
@@ -26,6 +26,8 @@ _GUIDANCE = {
     "unknown": "No rule fits this answer: look at its message.",
     "outcome_unknown": "Do not send it again before you know: it may have been accepted and billed.",
 }
+# A list that tells no input is searched for jobs that were made within so many seconds.
+SAME_JOB_WITHIN = 240.0
 _PLACEHOLDER = re.compile(r"\{(id|model|owner|name)(?::(\d))?\}")
 
 
@@ -370,7 +372,13 @@ class Provider:
 
     @property
     def lists_running(self) -> bool:
-        """Whether the service lists jobs with what was asked for."""
+        """Whether the service lists jobs with what they can be told by: what was asked for, else model and time."""
+        told = self.job.listing.at if self.job.listing else {}
+        return "input" in told or {"model", "created_at"} <= told.keys()
+
+    @property
+    def lists_input(self) -> bool:
+        """Whether that list tells what was asked for."""
         return self.job.listing is not None and "input" in self.job.listing.at
 
     @property
@@ -378,40 +386,45 @@ class Provider:
         """The path of the list of jobs."""
         return self.job.listing.step.path
 
-    def running_matches(self, body, payload: dict, since: float | None = None) -> list[str] | None:
-        """The ids in a list of jobs whose input has every field of a payload; None for no list.
+    def running_matches(
+        self, body, payload: dict, since: float | None = None, model: str | None = None
+    ) -> list[str] | None:
+        """The ids in a list of jobs that can be the one with this payload; None for no list.
 
         since  seconds since the epoch: where the list tells when a job was made, older ones are others
+        model  of a list that tells no input, jobs of this model that were made within `SAME_JOB_WITHIN` count
         """
         where = self.job.listing
-        listed = point(body, where.each)
-        if not isinstance(listed, list):
+        lists = (point(body, at) for at in where.each)
+        listed = next((found for found in lists if isinstance(found, list)), None)
+        if listed is None:
             return None
         wanted = next((inner for one in self.routes if isinstance(inner := point(payload, one.fields), dict)), payload)
+        fits = self._has_input if self.lists_input else self._is_of_model
         found = []
         for entry in listed:
-            its_input = first(entry, where.at["input"])
             its_id = trust.usable_id(first(entry, where.at["id"]), self.job.like)
-            if (
-                its_id
-                and isinstance(its_input, dict)
-                and all(name in its_input and same(its_input[name], value) for name, value in wanted.items())
-                and self._is_new(entry, since)
-            ):
+            if its_id and fits(entry, wanted if self.lists_input else model) and self._is_new(entry, since):
                 found.append(its_id)
         return found
+
+    def _has_input(self, entry, wanted: dict) -> bool:
+        its_input = first(entry, self.job.listing.at["input"])
+        return isinstance(its_input, dict) and all(
+            name in its_input and same(its_input[name], value) for name, value in wanted.items()
+        )
+
+    def _is_of_model(self, entry, model: str | None) -> bool:
+        told = first(entry, self.job.listing.at["model"])
+        return model is not None and told in (model, model.rpartition("/")[2])
 
     def _is_new(self, entry, since: float | None) -> bool:
         at = self.job.listing.at.get("created_at")
         if at is None or since is None:
             return True
-        from datetime import datetime
-
-        told = first(entry, at)
-        try:
-            return datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp() >= since
-        except (AttributeError, ValueError):
-            return False
+        made = moment_of(first(entry, at))
+        until = float("inf") if self.lists_input else since + SAME_JOB_WITHIN
+        return made is not None and since <= made <= until
 
     # -- money -----------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ BASE = "/api/v1"
 ID_PREFIX = "task-"
 # Own choice: what an account holds, in USD.
 BALANCE = 25.5
+# Own choice: what each job costs, in USD.
+COST = 0.03
 RESULT_LIFETIME_SECONDS = 7 * 24 * 3600
 
 _OPEN = {"queued": "pending", "running": "processing", "strange": "warming_up"}
@@ -44,7 +46,7 @@ _TYPES = {
 }
 _ALL_TYPES = frozenset(_TYPES.values())
 # Where no model can be, since the path has another meaning.
-_TAKEN = frozenset(("tasks", "models", "apikey", "team", "media"))
+_TAKEN = frozenset(("tasks", "models", "apikey", "team", "media", "logs"))
 _RATE_LIMIT = 100
 # Own choice: a category of /models holds what its answers are, and speech to text is about sound.
 _CATEGORIES = {"text": "audio"}
@@ -157,7 +159,9 @@ def _task(http, job) -> dict:
         return {**task, "resources": [http.media_url(job, number) for number in common.numbers(job.input, "n")]}
     if status == "success":
         expires = round((job.created + RESULT_LIFETIME_SECONDS) * 1000)
-        return {**task, "result": _result(http, job), "result_expires_at": expires}
+        return {
+            **task, "result": _result(http, job), "billing": {"amount": COST}, "result_expires_at": expires,
+        }  # fmt: skip
     # Own choice: no source shows what a failed task says.
     return {**task, "error": {"code": "TASK_FAILED", "message": "the model could not make this"}}
 
@@ -203,6 +207,26 @@ def _validate(http) -> None:
 
 def _tell_balance(sandbox, http, content: bytes) -> None:
     _success(http, {"balance": BALANCE if sandbox.balance is None else sandbox.balance})
+
+
+def _list_requests(sandbox, http, content: bytes) -> None:
+    """The newest first, and without an envelope: own choices. What one has cost, too."""
+    asked = common.query(http)
+    size = common.number(asked.get("page_size"), 10, 1, 100)
+    start = (common.number(asked.get("page"), 1, 1, 10_000) - 1) * size
+    jobs = sandbox.store.newest(start + size)[start:]
+    http.answer(200, {"requests": [_request_row(job) for job in jobs]})
+
+
+def _request_row(job) -> dict:
+    provider, _, name = job.model.partition("/")
+    return {
+        "task_id": job.id,
+        "status": common.status_of(job, _STATUSES),
+        "model": {"provider": provider, "model_name": name},
+        "created_at": _written(job.created),
+        "cost": COST,
+    }
 
 
 def _list_models(sandbox, http, content: bytes) -> None:
@@ -274,6 +298,7 @@ def _delete_file(sandbox, http, file_id: str) -> None:
 
 _ROUTES = {
     ("GET", "models"): _list_models,
+    ("GET", "logs"): _list_requests,
     ("GET", "team", "balance"): _tell_balance,
     ("GET", "media", "files"): _list_files,
     ("POST", "media", "files"): _upload,
