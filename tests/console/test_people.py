@@ -54,6 +54,17 @@ def at_terminal(scripts, *words: str, piped: bool = False) -> tuple[int, str, by
     return done.returncode, terminal.close(), done.stdout or b""
 
 
+def test_of_a_batch_a_person_reads_what_failed_and_where_the_results_are(scripts):
+    jobs = [{"task": "t2i", "prompt": "a fault:job-fast"}, {"id": "bad", "task": "t2i", "prompt": "a fault:create-422"}]
+    (scripts.folder / "jobs.jsonl").write_text("".join(json.dumps(job) + "\n" for job in jobs))
+    made = ("create_batch.py", "jobs.jsonl", "--provider", "sandbox", "--max-jobs", "2", "--output-dir", "out")
+    code, told, _ = at_terminal(scripts, *made)
+    shown = lines(told)
+    assert code == 22 and "0 of 2" in told and '"event"' not in told
+    assert any("line bad" in line and "422" in line for line in shown) and "1 of 2 jobs succeeded" in shown
+    assert any(line.startswith("results: ") for line in shown) and len(shown) <= 6, shown
+
+
 def lines(told: str) -> list[str]:
     """What stays on the screen: without the live line."""
     shown = (line.rpartition(CLEARED)[2] for line in told.replace("\r\n", "\n").split("\n"))

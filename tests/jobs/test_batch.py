@@ -9,10 +9,12 @@ from collections import Counter
 import pytest
 
 from batch_runs import drawn
-from conftest import at_sandbox, posts
+from conftest import KEY, at_sandbox, posts
 from fake_service import FakeService, answer, job
 from mediakit.jobs import lifecycle
+from mediakit.jobs.batch import scheduler
 from mediakit.sandbox import Sandbox
+from mediakit.services import providers
 from stormy import Stormy
 
 # -- from lines to results ------------------------------------------------------------------------------
@@ -228,3 +230,28 @@ def test_a_rate_and_jobs_at_once_are_kept(batch):
         ran = batch(drawn(*(f"job {n}" for n in range(40))), *flags)
         assert (ran.code, ran.result["succeeded"]) == (0, 40), ran.events
         assert server.account["accepted"] == 40 and server.most_at_once <= 8
+
+
+@pytest.mark.parametrize("left, code", [(0.05, 20), (100.0, 22)])
+def test_a_stated_cost_above_the_balance_is_refused_before_anything_is_sent(batch, monkeypatch, left, code):
+    balance = answer(200, {"code": 0, "data": {"balance": left}})
+    refused = answer(422, {"code": 422, "message": "no"})
+    with FakeService(create=refused, other=balance) as service:
+        lines = drawn("a", "b", "c", "d")
+        flags = ("--provider", "modellix", "--base-url", service.base_url, "--transport", "rest", "--max-jobs", "4")
+        monkeypatch.setenv("MODELLIX_API_KEY", KEY)
+        ran = batch(lines, *flags)
+        assert (ran.code, service.posts() == 0) == (code, code == 20), ran.events
+        if code == 20:
+            assert ran.result["error"] == "balance_too_low" and service.count("GET") == 1
+
+
+def test_the_descriptor_states_how_much_a_service_bears(batch, sandbox, monkeypatch):
+    found = []
+    monkeypatch.setattr(scheduler.Scheduler, "run", lambda self: found.extend(s.pace.limits for s in self._ready))
+    monkeypatch.setattr(providers.Provider, "limits", {"requests_per_minute": 50, "jobs_at_once": 3}, raising=False)
+    sent = providers.Provider.__init__
+    monkeypatch.setattr(providers.Provider, "__init__", lambda self, *a: (sent(self, *a), vars(self).pop("limits"))[0])
+    batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
+    batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2", "--rate", "2/s", "--in-flight", "7")
+    assert [(limits.per_minute, limits.jobs) for limits in found] == [(50, 3), (120, 7)]

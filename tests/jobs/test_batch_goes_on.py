@@ -16,7 +16,8 @@ import time
 import pytest
 
 from batch_runs import drawn
-from conftest import PATIENCE, Run, at_sandbox
+from conftest import KEY, PATIENCE, Run, at_sandbox
+from fake_service import FakeService
 from stormy import Stormy
 
 JOBS = int(os.environ.get("AI_MEDIA_STORM", "40"))
@@ -65,6 +66,34 @@ def test_a_signal_ends_with_the_command_that_goes_on(scripts, number, code):
         )
         assert again.returncode == 0, again.stdout
         assert server.account["creates"] == 3 and all(line["ok"] for line in results(scripts.folder))
+
+
+def test_at_its_deadline_a_batch_begins_nothing_new_and_says_how_to_go_on(scripts):
+    with Stormy((60.0, 60.0)) as server:
+        file = write(scripts.folder, drawn("a", "b", "c"))
+        flags = (file, *at_sandbox(server), "--max-jobs", "3", "--in-flight", "2", "--deadline", "5")
+        run = scripts.run("create_batch.py", *flags)
+        assert (run.code, run.events[-1]["event"], run.events[-1]["unfinished"]) == (11, "summary", 3), run.events
+        assert server.account["creates"] <= 2 and "--in-flight" in run.events[-1]["next_argv"]
+
+
+@POSIX
+def test_a_second_signal_waits_for_no_create(scripts):
+    def silent(exchange) -> None:
+        exchange.wait(threading.Event())
+
+    with FakeService(create=silent) as service:
+        file = write(scripts.folder, [{"model": "z-image/z-image", "prompt": "a"}])
+        flags = (file, "--provider", "skills-video", "--base-url", service.base_url, "--output-dir", "out")
+        process = scripts.start("create_batch.py", *flags, env={"SKILLS_VIDEO_API_KEY": KEY})
+        service.wait_for("POST")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # two signals at once are one
+        process.send_signal(signal.SIGINT)
+        run = ended(process)
+        assert (run.code, run.events[-1]["event"], service.posts()) == (130, "interrupted", 1)
+        again = scripts.run("create_batch.py", *flags, env={"SKILLS_VIDEO_API_KEY": KEY})
+        assert (again.code, again.events[-1]["unknown"], service.posts()) == (12, 1, 1), again.events
 
 
 def test_two_processes_share_the_work_of_one_file(scripts):

@@ -122,7 +122,7 @@ class Console:
             before, self._status = self._status, event.get("status", self._status)
             for line in people.lines(event, before):
                 self.say(line)
-        if not self._is_silent(event) and not (self._for_people and event["event"] in people.OF_JOBS):
+        if not self._is_silent(event) and not (self.is_for_people and event["event"] in people.OF_JOBS):
             self._write(event)
 
     @property
@@ -132,7 +132,7 @@ class Console:
         return bounds.VERBOSE_LINE if self.output.verbose else bounds.LINE
 
     @property
-    def _for_people(self) -> bool:
+    def is_for_people(self) -> bool:
         """Whether a person reads both streams, so that the lines on stderr say it all."""
         return self._live and not any(self.output) and _is_terminal(sys.stdout)
 
@@ -196,6 +196,11 @@ class Console:
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):
             pass  # a diagnostic that is lost, with its terminal perhaps, is no reason to lose the job
+
+    def tell_person(self, text: str) -> None:
+        """A line for whoever sits at a terminal."""
+        if self._live:
+            self.say(text)
 
     def status(self, text: str) -> None:
         if self._live:

@@ -52,7 +52,8 @@ def _error(event: dict, _) -> list[str]:
 
 
 def _summary(event: dict, _) -> list[str]:
-    return [f"{event['succeeded']} of {event['jobs']} jobs succeeded"]
+    told = [f"{event['succeeded']} of {event['jobs']} jobs succeeded"]
+    return told + [f"{name}: {event[name]}" for name in ("results", "gallery") if name in event]
 
 
 _TELL = {

@@ -46,6 +46,8 @@ class Part(several.Part):
 
     def __init__(self, whole: Console, telling: Telling, line: str, key: str | None, retries: Callable):
         super().__init__(whole, telling.begun, key)
+        self._whole = whole
+        self._live = False  # a person reads one line of all, and what failed
         self.result_event: tuple[str, dict] | None = None
         self._line = line
         self._telling = telling
@@ -55,11 +57,13 @@ class Part(several.Part):
         self.result_event = event, {**fields, "exit_code": exit_code}
         if self._retries(self.result_event[1]):
             return exit_code
+        if exit_code:
+            self._whole.tell_person(f"line {self._line}: {fields.get('message') or event} (exit code {exit_code})")
         return super().result(event, exit_code, **fields)
 
     def _is_silent(self, event: dict) -> bool:
         name = event["event"]
-        if self.output.brief or self._telling.only_summary:
+        if self.output.brief or self._telling.only_summary or self._whole.is_for_people:
             return True
         if self.output.verbose:
             return False

@@ -589,8 +589,11 @@ class Scheduler:
         self._stop_at = min(self._stop_at, time.monotonic() + _LAST_ANSWERS)
         for service in self._ready:
             for task in [*service.running]:
-                if again or not (task.job and task.job.is_submitting):
-                    self._step(task, Signal(number))
+                # A job with its create out takes the first signal as a wish, and the second as an order.
+                times = 2 if again else 0 if task.job and task.job.is_submitting else 1
+                for _ in range(times):
+                    if task.job is not None:
+                        self._step(task, Signal(number))
         self._give_up_claims()
 
     def _give_up_claims(self) -> None:
