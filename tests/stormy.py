@@ -56,7 +56,8 @@ class Stormy(Sandbox):
         self.began = self.done = 0.0
         self.most_at_once = 0
         self._ends: list[float] = []
-        self._plain = self.dialect
+        self._plain, self._plain_add = self.dialect, self.store.add
+        self.store.add = self._add
         self.dialect = self
         self._lasts, self._per_minute, self._window = lasts, per_minute, window
         self._storms, self._resets, self._lost, self._dark = storms, resets, lost, dark
@@ -97,23 +98,34 @@ class Stormy(Sandbox):
         return ""
 
     def _create(self, http, content) -> None:
-        before = http.answer
+        """As the plain dialect does it, but for answers that are lost: the job is accepted all the same."""
+        told = http.answer, http.open_stream
 
-        def answer(status, body, *more, **options) -> None:
+        def answer(status, *more, **options) -> None:
             if status == 200:
-                self._note(body["id"])
-                if self._random.random() < self._lost:
-                    self.account["lost"] += 1
-                    http.reset()
-            before(status, body, *more, **options)
+                self._may_lose(http)
+            told[0](status, *more, **options)
 
-        http.answer = answer
+        def open_stream() -> None:
+            self._may_lose(http)
+            told[1]()
+
+        http.answer, http.open_stream = answer, open_stream
         try:
             self._plain.handle(self, http, content)
         finally:
-            http.answer = before
+            del http.answer, http.open_stream
 
-    def _note(self, job_id: str) -> None:
+    def _may_lose(self, http) -> None:
+        if self._random.random() < self._lost:
+            self.account["lost"] += 1
+            http.reset()
+
+    def _add(self, *words, **more):
+        job = self._plain_add(*words, **more)
+        return self._note(job.id)
+
+    def _note(self, job_id: str):
         job, lasts = self.store.find(job_id), self._random.uniform(*self._lasts)
         with self.store._database() as database, database:
             database.execute("UPDATE job SET duration = ? WHERE id = ?", (lasts, job_id))
@@ -124,6 +136,7 @@ class Stormy(Sandbox):
             self.done = max(self.done, job.created + lasts)
             self._ends = [end for end in self._ends if end > job.created] + [job.created + lasts]
             self.most_at_once = max(self.most_at_once, len(self._ends))
+        return job._replace(duration=lasts)
 
 
 def main() -> None:
