@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from conftest import SCRIPTS, Run, posts
 from ledger_orders import buy, order, words
+from mediakit.base import paths
 from mediakit.ledger import database, store
 from mediakit.ledger.database import Unusable
 from sandbox_job import flags
@@ -217,3 +219,35 @@ def test_a_ledger_that_goes_before_the_request_is_sent_keeps_it_from_being_sent(
     with pytest.raises(Unusable) as problem:
         writer.before_sending()
     assert problem.value.kind == "replaced" and words(buy(store.Ledger(str(whole)), order("another"))) == ["buy"]
+
+
+# What reads the ledger, each in its own way.
+READERS = [
+    ("preflight.py", "--provider", "sandbox", "--task", "t2i"), ("jobs.py", "list"), ("jobs.py", "spend"),
+    ("jobs.py", "resume", "--all-undelivered"), ("create_batch.py", "lines.jsonl", "--dry-run"),
+    ("create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["account = 'odd'", "reserved = -1", "created_at = 'now'"])
+def test_an_odd_row_is_a_refusal_and_no_bug_for_whoever_reads_it(scripts, change):
+    (scripts.folder / "lines.jsonl").write_text('{"provider": "sandbox", "task": "t2i", "prompt": "a"}\n')
+    assert scripts.run("create_and_wait.py", *READERS[-1][1:], "--no-wait").code == 0
+    with contextlib.closing(sqlite3.connect(scripts.folder / "state/ledger.sqlite3")) as opened, opened:
+        opened.execute(f"UPDATE job SET {change}")
+    for script, *given in READERS if change.startswith("account") else READERS[:1]:
+        run = scripts.run(script, *given)
+        assert (run.code, run.result["error"]) == (27, "ledger_unusable"), run.events
+
+
+@pytest.mark.parametrize("odd", ["at = 'now'", "at = -1", "at = 1e300", "what = x'ff'"])
+def test_odd_words_about_a_job_are_no_bug(whole, odd):
+    with contextlib.closing(sqlite3.connect(whole / paths.LEDGER)) as opened, opened:
+        ((key,),) = opened.execute("SELECT key FROM job WHERE generation_id = 'wanted'").fetchall()
+        opened.execute(f"UPDATE change SET {odd}")
+    ledger = store.Ledger(str(whole))
+    try:
+        with pytest.raises(Unusable):
+            ledger.changes(key)
+    finally:
+        ledger.close()

@@ -178,6 +178,6 @@ def test_what_is_no_model_is_refused(model):
         SERVICE.create_path(model, False)
 
 
-@pytest.mark.parametrize("generation_id, path", [("a/b", "/generation/a%2Fb"), ("é", "/generation/%C3%A9")])
+@pytest.mark.parametrize("generation_id, path", [("a/b", "/generation/a%2Fb"), ("a:b@c", "/generation/a%3Ab%40c")])
 def test_an_id_cannot_leave_its_place_in_a_path(generation_id, path):
     assert SERVICE.read_path(generation_id) == path

@@ -47,6 +47,13 @@ class Failure(Exception):
         return CATEGORY_EXIT_CODES[self.category]
 
 
+class Ending(Exception):
+    """What ends a command wherever nobody on its way has told of it; `failure` is how."""
+
+    def failure(self) -> Failure:
+        raise NotImplementedError
+
+
 class Interrupted(BaseException):
     """A signal asked the program to stop; `signal_number` says which."""
 

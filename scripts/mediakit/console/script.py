@@ -77,6 +77,10 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
 
 def unforeseen(console: Console, problem: BaseException) -> int:
     """The result of a command, or of one of its jobs, that an exception has ended: a missing package, or a bug."""
+    if isinstance(problem, errors.Ending) and not console.ended:
+        failure = problem.failure()
+        failure.fields.update(console.under_way())
+        return console.failure(failure)
     if isinstance(problem, ImportError) and (problem.name or "").split(".")[0] != __package__.split(".")[0]:
         from .dependencies import broken
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..base import atomic, paths
+from ..base import atomic, errors, paths
 from . import locks, rows
 
 FILE = paths.LEDGER
@@ -126,13 +126,34 @@ IS_BROKEN = f"(seal IS NOT {_SEAL} OR {' OR '.join(_ODD)})"
 IS_AS_SENT = f"sent_seal IS {_SENT_SEAL}"
 
 
-class Unusable(Exception):
+_MEND = {
+    "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
+    "network": "Set AI_MEDIA_HOME to a folder on a local disk.",
+    "foreign": "Take it away, or close it to others (chmod 700), or name another folder with --state-dir.",
+    "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
+    "full": "Free some space, then run the same again. Nothing was sent.",
+    "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",
+    "replaced": "Run the same again: it looks into the file that is there now. Nothing was sent.",
+}
+
+
+class Unusable(errors.Ending):
     """The ledger cannot be used. `kind`: absent, read_only, foreign, corrupt, network, newer, full, busy, replaced."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+    def failure(self) -> errors.Failure:
+        return errors.Failure(
+            "ledger_unusable",
+            f"the ledger cannot be used: {self.message}",
+            "guard",
+            outcome="not_sent",
+            retryable=self.kind in ("busy", "full", "replaced"),
+            guidance=[_MEND.get(self.kind, "Set AI_MEDIA_HOME to another folder.")],
+        )
 
 
 def _waits_as_usual(waited: float) -> bool:

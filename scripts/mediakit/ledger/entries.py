@@ -19,27 +19,10 @@ from ..console.commands import command_line
 from . import rows, store
 from .database import Unusable
 
-_MEND = {
-    "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
-    "network": "Set AI_MEDIA_HOME to a folder on a local disk.",
-    "foreign": "Take it away, or close it to others (chmod 700), or name another folder with --state-dir.",
-    "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
-    "full": "Free some space, then run the same again. Nothing was sent.",
-    "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",
-    "replaced": "Run the same again: it looks into the file that is there now. Nothing was sent.",
-}
-
 
 def unusable(problem: Unusable) -> errors.Failure:
     """A ledger that refuses to work, as the end of a command that has sent nothing."""
-    return errors.Failure(
-        "ledger_unusable",
-        f"the ledger cannot be used: {problem.message}",
-        "guard",
-        outcome="not_sent",
-        retryable=problem.kind in ("busy", "full", "replaced"),
-        guidance=[_MEND[problem.kind]] if problem.kind in _MEND else ["Set AI_MEDIA_HOME to another folder."],
-    )
+    return problem.failure()
 
 
 def under_way(entry: rows.Entry) -> errors.Failure:

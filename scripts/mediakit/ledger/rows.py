@@ -4,6 +4,7 @@ Order     what somebody wants to buy
 Entry     one job
 Decision  what a claim came to: buy, resume, wait, or unknown
 entry_of  a row as an Entry; ValueError for one that this program never wrote
+is_change whether what became of a job can be ours
 
 A ledger can be damaged, and one in a working directory can have been planted: every value is checked.
 """
@@ -168,6 +169,12 @@ def entry_of(row: tuple, is_as_sent: bool) -> Entry:
         if not check(value):
             raise ValueError(name)
     return Entry(*row, is_as_sent=is_as_sent)
+
+
+def is_change(row: tuple) -> bool:
+    """Whether a moment and what became of a job then can be ours."""
+    at, what = row
+    return _time(at) and isinstance(what, str) and len(what) <= LARGEST_TEXT
 
 
 @dataclass(frozen=True)

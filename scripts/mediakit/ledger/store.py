@@ -488,7 +488,10 @@ class Ledger:
         return self._entries(f"({_OPEN}) OR {database.IS_BROKEN} ORDER BY seq")
 
     def changes(self, key: str) -> list[tuple[float, str]]:
-        return self._rows("SELECT at, what FROM change WHERE key = ? ORDER BY at, rowid", key)
+        found = self._rows("SELECT at, what FROM change WHERE key = ? ORDER BY at, rowid", key)
+        if not all(map(rows.is_change, found)):
+            raise Unusable("corrupt", f"{self.path}: what became of {key} is not what this program writes")
+        return found
 
     def unclaimed(self, service: str, origin: str, ids: list[str]) -> list[str]:
         """Those ids that no job of that place has in this ledger."""

@@ -22,8 +22,11 @@ LONGEST_PATTERN = 300
 _MOST_NESTED = 16
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*")
-# White space makes prose of an id; the others would end or change the path that it stands in.
-_NOT_IN_ID = re.compile(r"[\s\x00-\x1f\x7f-\x9f?#%\\\ud800-\udfff]")
+# What no id of a service has been seen with: white space, quotes and signs of shells make prose or a command of it,
+# other scripts write prose without white space, and ? # % would change the path that it stands in.
+_IN_ID = re.compile(r"[A-Za-z0-9._~:/+@=,;-]+")
+# So many words and no digit, between two slashes or colons, are a sentence.
+_SENTENCE = 5
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 _ENCODED_SEPARATORS = re.compile(r"%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f)", re.I)
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -49,10 +52,17 @@ _SHARED_DOMAINS = frozenset(
 
 
 def is_id(text: str, like: str | None = None) -> bool:
-    """Whether a text can be the id of a job or file: of the form `like`, and nothing that changes a path."""
-    if not 0 < len(text) <= LONGEST_ID or _NOT_IN_ID.search(text) or _DOTS.search(text):
+    """Whether a text can be the id of a job or file: of the form `like`, no prose, and nothing that changes a path."""
+    if len(text) > LONGEST_ID or not _IN_ID.fullmatch(text) or _DOTS.search(text) or _is_prose(text):
         return False
     return like is None or bool(re.fullmatch(like, text))
+
+
+def _is_prose(text: str) -> bool:
+    return any(
+        len(re.findall(r"[A-Za-z]{2,}", part)) >= _SENTENCE and not re.search(r"\d", part)
+        for part in re.split("[/:]", text)
+    )
 
 
 def is_model(text: str) -> bool:
