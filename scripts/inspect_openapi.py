@@ -133,9 +133,9 @@ def _refresh(console, given):
     from mediakit.services import live
 
     if given.model:
-        live.refresh_contract(console, _service(given), given.model, given.base_url)
+        live.refresh_contract(console, _service(given), given.model, given.base_url, given.trust_base_url)
     else:
-        live.refresh_models(console, _service(given), given.base_url, given.trust_base_url)
+        live.refresh_models(console, _service(given), given.base_url, given.trust_base_url, given.search)
 
 
 def _service(given):

@@ -191,6 +191,8 @@ def tell_unknown_outcome(service: providers.Provider, _: dict, program: str | No
 def tell_price(service: providers.Provider, catalogue: dict | None, program: str | None) -> str:
     if service.plan:
         return "in the service's own plan"
+    if service.says("price"):
+        return "asked for, under a cap"
     priced = sum("price" in model for model in catalogue["models"]) if catalogue else 0
     return f"{priced} of {len(catalogue['models'])} models" if priced else "not known"
 
@@ -240,7 +242,8 @@ CAPABILITIES = {
     "`--transport`": lambda one, catalogue, program: "`cli`" if program else "`rest`",
     "tasks with a default model": lambda one, *_: ", ".join(one.defaults),
     "models known here": tell_models,
-    "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes("live" in (catalogue or {})),
+    "list of models, fetched with `--refresh`": lambda one, catalogue, _: yes(bool(one.says("models"))),
+    "contract of a model that no list here has": lambda one, *_: yes(bool(one.says("contract"))),
     "a create is answered with": tell_answer,
     "local files as input": tell_inputs,
     "plan of its own, free (`--dry-run` with a key)": lambda one, *_: yes(bool(one.plan)),

@@ -34,23 +34,6 @@ CATALOGUE_SCHEMA = {
         "sources": {"type": "array", "items": {"type": "object", "required": ["id", "what", "seen"]}},
         "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
         "defaults_source": {"type": "string"},
-        "live": {
-            "type": "object",
-            "required": ["origin", "path", "models", "model", "task", "tasks"],
-            "additionalProperties": False,
-            "properties": {
-                "origin": {"type": "string", "pattern": "^https://"},
-                "path": {"type": "string"},
-                "key": {"type": "string"},
-                "models": {"type": "string"},
-                "model": {"type": "string"},
-                "task": {"type": "string"},
-                "tasks": {"type": "object"},
-                "price": {"type": "object"},
-                "runs_when": {"type": "object"},
-                "contract_url": {"type": "string", "pattern": "^https://.*\\{model\\}"},
-            },
-        },
         "charges": {
             "type": "object",
             "additionalProperties": {

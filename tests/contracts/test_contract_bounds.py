@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -213,7 +214,8 @@ def test_an_evil_pattern_that_was_kept_outlives_no_deadline(scripts, sandbox):
     kept = scripts.folder / "state" / "live" / sandbox.service
     kept.mkdir(parents=True, mode=0o700)
     (scripts.folder / "state").chmod(0o700)
-    (kept / f"{hashlib.sha256(model.encode()).hexdigest()[:24]}.json").write_text(json.dumps(evil))
+    kept_now = {"fetched_at": time.time(), "document": evil}
+    (kept / f"{hashlib.sha256(model.encode()).hexdigest()[:24]}.json").write_text(json.dumps(kept_now))
     create = ("create_and_wait.py", *at_sandbox(sandbox), "--model", model, "--prompt", "a" * 60 + "!")
     run = scripts.run(*create, "--deadline", "30")
     assert run.code == 0 and posts(sandbox) == 1, "it was not given up in time"

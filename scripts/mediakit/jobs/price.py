@@ -65,6 +65,15 @@ def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price |
     )
 
 
+def ask_price(connection: Connection, asked: CheckedRequest) -> None:
+    """Let the service state the model's price where it does so by itself, and none is known here."""
+    if connection.provider.says("price") is None or "price" in catalogue.entry(asked.provider.speaks, asked.model):
+        return
+    from ..services import live
+
+    live.offer_price(connection, asked.model)
+
+
 def settings(asked: CheckedRequest, payload: dict | None = None) -> dict[str, costs.Setting]:
     """The fields of a request that change what it costs; of another payload for the same model where one is given."""
     provider = asked.provider

@@ -63,6 +63,8 @@ def claim(
     beside = [price.sent_with(spending, asked) for _ in range(spending.copies)]
     caps = caps_of(asked, spending)
     try:
+        if plans and caps:
+            price.ask_price(context.connection, asked)
         asks = bool(plans and caps and provider.plan)
         # A plan needs the files at the service, and they are brought only to buy.
         later = asks and bool(asked.attachments)

@@ -10,6 +10,7 @@ generation_id    an id as it was given, checked
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 
 from ..base import errors
@@ -19,7 +20,7 @@ from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
 from ..services.descriptor import ANY_ROUTE, Route
-from .connection import ConnectionFlags, provider_of
+from .connection import ConnectionFlags, address, provider_of
 from .lifecycle import WaitPolicy
 
 
@@ -134,10 +135,12 @@ def check(
     flags: ConnectionFlags,
     policy: WaitPolicy,
     copies: int = 1,
+    asks: bool = False,
     contract_of=payloads.contract_of,
 ) -> CheckedRequest:
-    """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was sent.
+    """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was bought.
 
+    asks         whether the service may be asked for the contract of a model that none is known of
     contract_of  as payloads.contract_of; of somebody who checks many requests, one that remembers
     """
     if create.endpoint and create.model:
@@ -148,6 +151,7 @@ def check(
         target = _of_endpoint(create, create.endpoint, flags, provider, policy)
     else:
         target = _of_model(create, provider, policy)
+    why_none = _contract_from_service(provider, target, flags, policy) if asks and content.validates else None
     contract = contract_of(provider, target.model, target.path, target.task)
     if target.streams and not create.endpoint and contract and contract.answers.sse_create_endpoint is None:
         # This model has no stream.
@@ -158,6 +162,9 @@ def check(
     if rules is not None and built.payload.get(rules["field"]) and copies > 1:
         raise errors.bad_argument(rules["field"], "expected without --copies: one key is one job")
     warnings = _checked(create, provider, target, contract, built.shaped) if content.validates else []
+    if why_none:
+        words = f"the contract that {provider.title} publishes of it could not be had: {plain(why_none)}"
+        warnings.append(("contract_missing", words))
     if dropped:
         named = plain(", ".join(at[1:] for at in dropped), 300)
         warnings.append(
@@ -171,6 +178,21 @@ def check(
         content.validates and contract is not None, target.route, target.task, built.shapes,
         tuple(contract.fields()) if contract else (),
     )  # fmt: skip
+
+
+def _contract_from_service(
+    provider: providers.Provider, target: _Target, flags: ConnectionFlags, policy: WaitPolicy
+) -> str | None:
+    """Fetch the contract of a model that none is known of, from where its service publishes it; why not, in words."""
+    if provider.embedded or provider.says("contract") is None or target.model is None:
+        return None
+    if catalogue.entry(provider.speaks, target.model).get("contract", "none") != "none":
+        return None
+    from ..services import live
+
+    # A stopped clock is no reason to wait: the rest of the time is for the job.
+    seconds = min(live.PATIENCE, (policy.deadline - time.monotonic()) / 4)
+    return live.offer_contract(provider, target.model, address(flags, provider), seconds) if seconds > 0 else None
 
 
 def _checked(create: CreateRequest, provider: providers.Provider, target: _Target, contract, payload: dict) -> list:

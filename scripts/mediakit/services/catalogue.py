@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from typing import Any
 
 from ..base import documents, paths
@@ -66,7 +67,10 @@ def models(service: str) -> list[dict]:
     tells whether it has the model.
     """
     found = document(service)
-    kept = kept_models(service) if "live" in found else None
+    kept = kept_models(service) if providers.load(service).says("models") else None
+    prices = (kept_prices(service) or {}) if providers.load(service).says("price") else {}
+    if prices:
+        found = {**found, "models": [_priced(entry, prices) for entry in found["models"]]}
     if kept is None:
         return found["models"]
     listed = {entry["model"]: entry for entry in kept["models"]}
@@ -76,12 +80,20 @@ def models(service: str) -> list[dict]:
     ]
 
 
+def _priced(entry: dict, prices: dict) -> dict:
+    price = prices.get(entry["model"])
+    return {**entry, "price": price} if isinstance(price, dict) else entry
+
+
 def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
     if listed is None:
-        return {**entry, "in_live_list": False}
+        return entry if kept.get("is_part") else {**entry, "in_live_list": False}
+    if kept.get("found_by"):
+        entry = {**entry, "found_by": kept["found_by"]}
     entry = {**entry, "in_live_list": listed["runs"], "tasks": listed["tasks"] or entry["tasks"]}
-    if "media" in listed:
-        entry.setdefault("media", listed["media"])
+    for name in ("media", "note"):
+        if name in listed:
+            entry.setdefault(name, listed[name])
     if "price" in listed:
         entry["price"] = {**listed["price"], "source": kept["source"], "seen": kept["seen"]}
     return entry
@@ -101,6 +113,8 @@ def defaults(service: str) -> dict[str, str]:
 
 
 # What was fetched from another host than the service's: for this process, never in a file.
+# For so many seconds what was fetched is used.
+_LIFETIME = 86400.0
 _now: dict[tuple[str, str], Any] = {}
 
 
@@ -110,28 +124,52 @@ def use_now(service: str, name: str, value: dict) -> None:
 
 
 def kept_models(service: str) -> dict | None:
-    """`{seen, source, models: [{model, tasks, media, price, runs}]}` as live.refresh_models kept it."""
-    if (service, "models") in _now:
-        return _now[service, "models"]
-    path = kept_path(service, "models")
+    """`{seen, source, models: [{model, tasks, media, price, runs}]}` as live.refresh_models kept it.
+
+    `is_part` is true of a list that is not all that the service has, `found_by` the words that it was asked for.
+    """
+    found = kept(service, "models")
+    return found if found and isinstance(found.get("models"), list) else None
+
+
+def kept_prices(service: str) -> dict | None:
+    """Model -> its price, as live.offer_price kept them."""
+    found = kept(service, "prices")
+    return found["prices"] if found and isinstance(found.get("prices"), dict) else None
+
+
+def kept_price(service: str, model: str) -> dict | None:
+    """The price that the service itself stated for a model within the last day."""
+    return (kept_prices(service) or {}).get(model)
+
+
+def kept(service: str, name: str) -> dict | None:
+    """What was fetched from a service within the last day: `{fetched_at, seen, source, ...}`; None for nothing."""
+    if (service, name) in _now:
+        return _now[service, name]
+    path = kept_path(service, name)
     try:
         with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-        # Earlier versions kept what came from elsewhere too: its prices are not the service's.
-        is_own = addresses.origin_of(kept["source"]) == addresses.origin_of(document(service)["live"]["origin"])
-        return kept if is_own and isinstance(kept["models"], list) else None
-    except (OSError, ValueError, TypeError, LookupError):
+            found = json.load(file)
+        is_new = 0 <= time.time() - found["fetched_at"] < _LIFETIME
+        return found if is_new and _is_own(service, name, found.get("source")) else None
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
+
+
+def _is_own(service: str, name: str, source: str) -> bool:
+    """Whether a list or a price comes from the service itself: another's prices are not its own."""
+    if name not in ("models", "prices"):
+        return True
+    return addresses.origin_of(source) in map(addresses.origin_of, providers.load(service).origins.values())
 
 
 def kept_contract(service: str, model: str):
     """The contracts.Document of a model that was fetched from its service, or None. Raises ContractError."""
     from .. import contracts
 
-    if (service, model) in _now:
-        return contracts.from_data(_now[service, model])
-    path = kept_path(service, model)
-    return contracts.load(path) if path and os.path.exists(path) else None
+    found = kept(service, model)
+    return contracts.from_data(found["document"]) if found and "document" in found else None
 
 
 def kept_path(service: str, name: str) -> str | None:

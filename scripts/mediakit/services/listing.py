@@ -79,7 +79,9 @@ def _fitting(service: str, wish: Wish) -> list[_Line]:
         field = search.field_of(operation, wish.field) if wish.field and operation else None
         if wish.field and field is None:
             continue
-        matches = search.matches(words, _own_words(entry), operation)
+        # What the service itself found for these words it found for reasons of its own.
+        is_found = wish.search is not None and entry.get("found_by") == wish.search
+        matches = [] if is_found else search.matches(words, _own_words(entry), operation)
         if matches is not None:
             found.append(_Line(service, entry, matches, field))
     return found

@@ -392,6 +392,8 @@ def check_model(provider: providers.Provider, model: str | None) -> list[tuple[s
         since = f" on {entry['off_sale']}" if "off_sale" in entry else " when its list was fetched"
         words = f"{model} was not on sale at {provider.title}{since}; whether it still answers is not known"
         return [] if catalogue.is_on_sale(entry) else [("model_off_sale", words)]
+    if catalogue.kept_contract(provider.speaks, model) is not None:
+        return []  # the service itself knows it
     told, meant = plain(model, 80), catalogue.slip_of(provider.speaks, model)
     if meant is None:
         return [

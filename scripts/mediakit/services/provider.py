@@ -28,7 +28,7 @@ _GUIDANCE = {
 }
 # A list that tells no input is searched for jobs that were made within so many seconds.
 SAME_JOB_WITHIN = 240.0
-_PLACEHOLDER = re.compile(r"\{(id|model|owner|name)(?::(\d))?\}")
+_PLACEHOLDER = re.compile(r"\{(id|model|owner|name|version)(?::(\d))?\}")
 
 
 class Provider:
@@ -214,13 +214,15 @@ class Provider:
             if word == "id":
                 return trust.in_path(generation_id or "", self.job.like is not None)
             segments = (model or "").split("/")
+            if word == "version":
+                return segments[-1].partition(":")[2]
             if word in ("owner", "name"):
                 return segments[0] if word == "owner" else segments[-1].partition(":")[0]
             if count:
                 segments = segments[: self.job.namespaces.get(segments[0], int(count))]
             return "/".join(segments)
 
-        if model is None and re.search(r"\{(model|owner|name)", template):
+        if model is None and re.search(r"\{(model|owner|name|version)", template):
             raise ValueError("expected the model")
         return _PLACEHOLDER.sub(fill, template)
 

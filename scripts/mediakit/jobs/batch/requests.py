@@ -57,7 +57,7 @@ class Requests:
         if line.id in self._checked:
             return self._checked[line.id]
         flags = self.flags_of(line)
-        asked = request.check(self._wanted(line, jobs), flags, self._policy, contract_of=self._contract_of)
+        asked = request.check(self._wanted(line, jobs), flags, self._policy, asks=True, contract_of=self._contract_of)
         self._refuse_orders(line, asked)
         if not line.parents and len(self._checked) < _MOST_KEPT:
             self._checked[line.id] = asked
