@@ -82,6 +82,7 @@ def plugin(skill: dict, version: str) -> dict:
         "name": NAME,
         "version": version,
         "description": front["description"],
+        "author": {"name": "ai-media contributors"},
         "license": front["license"],
         "keywords": ["image", "video", "speech", "sound", "3d", "generation"],
     }
