@@ -30,8 +30,8 @@ COMMANDS = {
     "a plain run, its file saved": Written((*MADE, "--output-dir", "{out}"), 1600),
     "the same with --brief": Written((*MADE, "--brief", "--output-dir", "{out}"), 500),
     "five copies": Written((*MADE, "--copies", "5", "--output-dir", "{out}"), 6000),
-    "preflight": Written(("preflight.py",), 1200),
-    "preflight, guiding": Written(("preflight.py", "--task", "t2i", "--prompt", "a tin boat at dusk"), 1200),
+    "preflight": Written(("preflight.py", "--brief"), 1200),
+    "preflight of all services": Written(("preflight.py",), 2000),
 }
 LIST, LIST_OF_TASK = 4500, 1500
 

@@ -67,6 +67,8 @@ def brief(event: dict, about: dict) -> dict:
 
     about  what earlier events said of the job: provider, model, job, generation_id
     """
+    if event["event"] == "preflight":  # its guide says the way; a service without a key is no part of it
+        return {**event, "providers": [one for one in event["providers"] if one["ready"] or one.get("key_found")]}
     if event["event"] not in _OF_JOBS:
         return event
     error = event.get("error")
