@@ -69,7 +69,7 @@ def _field_names(given):
     from mediakit.services import actions, providers
 
     service = given.service and providers.load(given.service, given.speaks)
-    if not service or given.action not in service.actions:
+    if not service or given.action not in actions.of(service):
         return ()
     return actions.find(service, given.action).field_names
 

@@ -65,7 +65,9 @@ def build_parser():
 
     parser = Parser(__doc__, EXAMPLES)
     parser.add_argument("action", nargs="?", type=one_of(*ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
-    parser.add_argument("job", nargs="?", metavar="JOB", help="its key, or the id that the service gave")
+    parser.add_argument(
+        "job", nargs="?", metavar="JOB", help="its key, or the id that the service gave; of a file it owns, too"
+    )
     parser.add_argument("--all-undelivered", action="store_true", help="resume every job that has an id")
     parser.add_argument("--all-unknown", action="store_true", help="reconcile every job of unknown outcome")
     parser.add_argument(
@@ -185,7 +187,16 @@ def _resume(console, given, ledgers):
 
 
 def _download(console, given, ledgers):
-    """Like resume, but for delivered jobs as well, and always into a folder."""
+    """Like resume, but for delivered jobs as well, and always into a folder; a file that the account owns, too."""
+    from mediakit.jobs import flags, owned
+
+    file = (
+        owned.found(given.job, given.provider, given.speaks)
+        if ledgers.find(given.job, given.provider) is None
+        else None
+    )
+    if file:
+        return owned.fetch(console, file, flags.connection(given), given.output_dir or ".")
     return _go_on(console, given, ledgers, None, ".")
 
 

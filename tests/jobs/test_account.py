@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import KEY, ROOT
+from conftest import KEY, ROOT, posts
 from fake_service import FakeService, answer, cut_short, hang, page, reset
 from mediakit.base import errors
 from mediakit.http import addresses
@@ -605,3 +605,47 @@ def test_no_field_of_a_descriptor_is_left_out_of_a_request():
             assert ("{" + field + "}" in action.shown["path"]) == (rule["in"] == "path")
             assert rule["in"] != "body" or action.method == "POST"
             assert rule["type"] in samples
+
+
+# -- a file by itself ------------------------------------------------------------------------------------
+
+BRINGS = [name for name in REAL if "upload" in actions.of(providers.load(name))]
+
+
+@pytest.mark.parametrize("service", [name for name in BRINGS if name in providers.spoken_by("sandbox")])
+def test_a_file_is_brought_by_itself_and_is_known_the_next_time(scripts, service):
+    from PIL import Image
+
+    Image.new("RGB", (512, 512)).save(scripts.folder / "boat.png")
+    with Sandbox(None, service) as server:
+        first, again = (act(scripts, service, server, "upload", "--param", "file=boat.png") for _ in range(2))
+        assert (first.code, again.code, posts(server)) == (0, 0, 1), first.events
+        assert first.first("uploaded")["bytes"] and first.result["answer"]["reused"] is False
+        assert again.result["answer"] == {**first.result["answer"], "reused": True}
+        wrong = act(scripts, service, server, "upload", "--param", "file=absent.png")
+        assert (wrong.code, posts(server)) == (2, 1)
+
+
+def test_a_service_that_takes_files_with_the_create_has_no_upload(scripts):
+    assert BRINGS and "skills-video" not in BRINGS
+    assert scripts.run("account.py", "skills-video", "upload", "--param", "file=x").code == 2
+
+
+@pytest.mark.parametrize("script", ["account.py", "jobs.py"])
+def test_a_file_that_the_account_owns_is_saved_by_its_name(scripts, script):
+    from PIL import Image
+
+    Image.new("RGB", (512, 512), "navy").save(scripts.folder / "boat.png")
+    with Sandbox(None, "image-skill") as server:
+        name = act(scripts, "image-skill", server, "upload", "--param", "file=boat.png").result["answer"]["file"]
+        where = ("--base-url", server.url + "/v1", "--output-dir", "out")
+        words = {
+            "account.py": ("image-skill", "assets", "--param", f"asset_id={name}"),
+            "jobs.py": ("download", name),
+        }
+        run = scripts.run(script, *words[script], *where, env=env_of("image-skill"))
+        assert run.code == 0, run.events
+        (saved,) = run.result["assets"]
+    assert (scripts.folder / "out" / os.path.basename(saved["path"])).read_bytes() == (
+        scripts.folder / "boat.png"
+    ).read_bytes()

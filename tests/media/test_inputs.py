@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
 from fake_program import FakeProgram
 from fake_service import FakeService, answer, dripping, reset
+from mediakit.base import errors
 from mediakit.http import bodies
 from mediakit.sandbox import Sandbox, forms
 from mediakit.services import catalogue, payloads, providers
@@ -918,3 +919,41 @@ def test_memory_does_not_grow_with_the_file(scripts, capsys):
         unit = 1024 if sys.platform == "linux" else 1
         print(f"\npeak memory: {small * unit / 2**20:.1f} MiB for 1 MiB, {large * unit / 2**20:.1f} MiB for 1 GiB")
     assert large < 1.3 * small
+
+
+# -- references with their numbers and tasks ------------------------------------------------------------
+
+OWNED = "image_a1"
+# --input names, in their order -> (role, index, what else) of each reference; a text: what the refusal names
+REFERENCES = [
+    (["reference_image", "reference_image"], [("reference_image", 0, {}), ("reference_image", 1, {})]),
+    (["reference_image:style"], [("reference_image", 0, {"reference_task": "style"})]),
+    (["reference_image@1:id"], [("reference_image", 1, {"reference_task": "id"})]),
+    (
+        ["element_frontal@0", "element_frontal@1", "element_reference@0:2", "element_reference"],
+        [
+            ("element_frontal", 0, {}),
+            ("element_frontal", 1, {}),
+            ("element_reference", 0, {"reference_index": 2}),
+            ("element_reference", 1, {"reference_index": 0}),
+        ],
+    ),
+    (["element_reference"], "must be given before it"),
+    (["element_frontal:style"], "expected no colon"),
+    (["element_reference@0:first"], "expected a number"),
+]
+
+
+@pytest.mark.parametrize("names, meant", REFERENCES, ids=[" ".join(names) for names, _ in REFERENCES])
+def test_a_reference_takes_its_number_and_its_task(names, meant):
+    provider = providers.load("image-skill")
+    content = payloads.Content(prompt="x", inputs=tuple((name, OWNED) for name in names))
+    route = provider.route("fal.dreamo", "t2i")
+    if isinstance(meant, str):
+        with pytest.raises(errors.Failure) as raised:
+            payloads.build(content, provider, None, "fal.dreamo", route)
+        assert meant in raised.value.message
+        return
+    found = payloads.build(content, provider, None, "fal.dreamo", route).payload["references"]
+    wanted = [{"asset_id": OWNED, "role": role, "index": index, **more} for role, index, more in meant]
+    assert found == wanted

@@ -9,6 +9,8 @@ own_services  the services that the user adds and gives up
 account     what else can be done with an account
 action      one of its actions, from its flags
 acting      the same, carried out
+owned       a file that the account owns, by its name
+bringing    a file that is brought to a service by itself
 judging     what the answer to an action comes to
 plan        what a create would send
 purchase    from a request, or a job of the ledger, to a job that can be driven

@@ -48,6 +48,10 @@ def run(
         return _show_plan(console, where, provider, action, asked)
     if action.issues_key:
         _check_store(flags, provider)
+    if name == actions.UPLOAD and name not in provider.actions:
+        from . import bringing
+
+        return bringing.run(console, provider, where, asked)
     connection = connect(console, where, provider, with_key=_sends_key(where, provider, action))
     ledgers = None
     if action.effect == "spends":

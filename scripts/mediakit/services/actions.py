@@ -32,21 +32,41 @@ _TYPES = {
 _GIVE = "Fields are given as --param NAME=VALUE; without an action, the script lists them."
 
 
+# What every service can do that has files brought to it before a create.
+UPLOAD = "upload"
+_UPLOAD = {
+    "title": "Bring a file; the answer says what the service calls it",
+    "method": "POST",
+    "effect": "no_spend",
+    "key": "needed",
+    "fields": {"file": {"in": "body", "type": "string", "required": True, "help": "its path; - or job:KEY, too"}},
+}
+
+
+def of(provider: providers.Provider) -> dict:
+    """The actions of a service as its descriptor says them, and the upload that its `inputs` make possible."""
+    begin = next((way.begin for way in provider.ways if way.begin), None)
+    if begin is None or UPLOAD in provider.actions:
+        return provider.actions
+    return {**provider.actions, UPLOAD: {**_UPLOAD, "path": begin.step.path}}
+
+
 def find(provider: providers.Provider, name: str) -> Action:
     """The Action of that name; raises Failure 2 with the nearest one."""
-    if name not in provider.actions:
-        nearest = _nearest(name, provider.actions)
+    known = of(provider)
+    if name not in known:
+        nearest = _nearest(name, known)
         raise errors.bad_argument(
             "ACTION",
             f"{provider.title} has no such action{nearest}",
-            f"It has: {', '.join(provider.actions)}",
+            f"It has: {', '.join(known)}",
         )
-    return Action(name, provider.actions[name])
+    return Action(name, known[name])
 
 
 def every(provider: providers.Provider) -> list[Action]:
     """The actions of a service, in the descriptor's order."""
-    return [Action(name, description) for name, description in provider.actions.items()]
+    return [Action(name, description) for name, description in of(provider).items()]
 
 
 def _nearest(name: str, known) -> str:

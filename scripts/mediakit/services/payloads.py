@@ -233,10 +233,11 @@ class _Builder:
     def add_input(self, name: str, given: str) -> None:
         """One file or address for the field that `name` means."""
         roles = self._provider.roles
-        role = roles.get("names", {}).get(name)
-        if role is not None:
-            stated = {"takes_file": role["kind"], "file_limits": roles.get("limits", {})}
-            return _add_reference(self.payload, name, self._read(name, stated, given), roles)
+        role, at, more = _parts_of_role(name)
+        named = roles.get("names", {}).get(role)
+        if named is not None:
+            stated = {"takes_file": named["kind"], "file_limits": roles.get("limits", {})}
+            return _add_reference(self.payload, (role, at, more), self._read(role, stated, given), roles)
         at, row = self._field_for(name)
         value = self._read(tokens(at.removesuffix("/-"))[-1], row, given)
         if self._route.file is not None and _same_place(at, self._route.file) and self._route.file_as is not None:
@@ -316,20 +317,38 @@ def _same_place(one: str, other: str) -> bool:
     return one.removesuffix("/-") == other.removesuffix("/-")
 
 
-def _add_reference(payload: dict, role: str, value: str, roles: dict) -> None:
-    """One more reference in its role: one that opens a group has the next number, another one joins the last group."""
+def _parts_of_role(name: str) -> tuple[str, int | None, str | None]:
+    """ROLE[@NUMBER][:MORE] as `(role, number, what else it says)`."""
+    found = re.fullmatch(r"([^@:]+)(?:@(\d{1,3}))?(?::(\w{1,40}))?", name)
+    return (found[1], found[2] and int(found[2]), found[3]) if found else (name, None, None)
+
+
+def _add_reference(payload: dict, named: tuple[str, int | None, str | None], value: str, roles: dict) -> None:
+    """One more reference in its role: one that opens a group has the next number, another one joins the last group.
+
+    named  the role, with the number and the task or inner number where they are given
+    """
+    role, at, more = named
     before = payload.get(roles["field"], [])
     if not isinstance(before, list) or not all(_is_reference(one, roles) for one in before):
         raise errors.bad_argument("--input", f"{roles['field']} is given already, and is no list of references")
-    counted = roles["names"][role].get("counted")
+    rules = roles["names"][role]
+    counted, task = rules.get("counted"), rules.get("task")
     last = max((one[roles["number"]] for one in before), default=-1)
     if counted is None:
-        numbers = {roles["number"]: last + 1}
-    elif last < 0:
+        numbers: dict = {roles["number"]: last + 1 if at is None else at}
+    elif last < 0 and at is None:
         raise errors.bad_argument("--input", f"{role} belongs to a reference that must be given before it")
     else:
-        number = sum(one.get(roles["role"]) == role and one.get(roles["number"]) == last for one in before)
-        numbers = {roles["number"]: last, counted: number}
+        group = last if at is None else at
+        number = sum(one.get(roles["role"]) == role and one.get(roles["number"]) == group for one in before)
+        numbers = {roles["number"]: group, counted: number}
+    if more is not None:
+        key = counted or task
+        if key is None or (key == counted and not more.isdecimal()):
+            told = f"{role}: expected " + (f"a number after the colon, not {plain(more, 40)}" if key else "no colon")
+            raise errors.bad_argument("--input", told)
+        numbers[key] = int(more) if key == counted else more
     payload[roles["field"]] = [*before, {roles["value"]: value, roles["role"]: role, **numbers}]
 
 
