@@ -113,7 +113,9 @@ def test_a_price_counts_results_by_the_contracts_default_too(payload, rows, pric
 )
 def test_the_largest_of_a_range_counts_what_the_contract_lets_one_ask_for(payload, price):
     ranged = {"price": {**IMAGE["price"], "least": 1}}
-    assert catalogue(payload, ranged, rows=[row("size", default="1K"), row("num_images"), row("n")]) == price
+    rows = [row("size", default="1K"), row("num_images"), row("n"), row("enable_sequential")]
+    assert catalogue(payload, ranged, rows=rows) == price
+    assert catalogue({**payload, "enable_sequential": True}, ranged, rows=rows) is None
     assert catalogue({"num_images": 2}, ranged, rows=[row("num_images")]) is None
 
 

@@ -52,6 +52,8 @@ _FORMAT = re.compile(r"png|jpe?g|webp|mp3|wav|flac|opus|ogg|mp4|webm|glb|url|b64
 _PICTURE = re.compile(
     r"(.*(image|img|frame|mask|photo|picture|reference))s?(urls?|uris?|inputs?|assetids?|ids?)?|inputassetid|image\[\]"
 )
+# What prices are given a range for; a field that makes one result a series of them is none of it.
+_IN_A_RANGE = re.compile(r"size|quality|resolution|audio|sound|reference|image|picture|duration|ratio")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
 # What these tasks do is measured by the file that they begin with, and what that one does by the words.
 _MEASURED_BY_FILE = frozenset(("upscale", "rmbg", "v2v", "stt", "sts"))
@@ -180,7 +182,7 @@ def _is_counted(pointer: str, setting: Setting, is_largest: bool) -> bool:
     if _COUNTS.fullmatch(_plain_name(pointer)):
         # That four are usual is no price of four.
         return setting.value == 1 and not isinstance(setting.value, bool)
-    return setting.is_usual or (is_largest and setting.is_known)
+    return setting.is_usual or (is_largest and setting.is_known and bool(_IN_A_RANGE.search(_plain_name(pointer))))
 
 
 def counting(found: dict[str, Setting], route: Route) -> list[str]:
