@@ -50,6 +50,7 @@ def main(console, given):
     spending, policy, saving = flags.spending(given), flags.wait_policy(given), flags.saving(given)
     saving.check()
     wanted, where = request.made_again(flags.create_request(given), flags.connection(given))
+    wanted, where = request.addressed(wanted, where)
     asked = request.check(wanted, where, policy, spending.copies, asks=True)
     if given.dry_run:
         from mediakit.jobs import plan

@@ -10,18 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.base import amounts, canonical
+from spellings import SAME_ORIGINS, SAME_PATHS, SAME_VALUES
 
 # -- values --------------------------------------------------------------------------------------------
 
-SAME_VALUES = {
-    "whole numbers": ['{"n": 1}', '{"n": 1.0}', '{"n": 1e0}', '{"n": 10e-1}', '{"n": 1.000}'],
-    "zero": ['{"n": 0}', '{"n": -0}', '{"n": 0.0}', '{"n": -0.0}', '{"n": 0e7}'],
-    "fractions": ['{"n": 0.5}', '{"n": 5e-1}', '{"n": 0.50}'],
-    "composed and decomposed": ['{"p": "caf\\u00e9"}', '{"p": "cafe\\u0301"}'],
-    "names too": ['{"caf\\u00e9": 1}', '{"cafe\\u0301": 1}'],
-    "order of names": ['{"a": 1, "b": {"c": 2, "d": 3}}', '{"b": {"d": 3.0, "c": 2}, "a": 1}'],
-    "blanks and escapes": ['{"a":"/"}', '{ "a" : "\\/" }', '{"a": "\\u002f"}'],
-}
 DIFFERENT_VALUES = [
     "{}", '{"a": null}', '{"a": false}', '{"a": 0}', '{"a": ""}', '{"a": "0"}', '{"a": []}', '{"a": {}}', '{"a": [0]}',
     '{"a": true}', '{"a": 1}', '{"a": "1"}', '{"a": [1, 2]}', '{"a": [2, 1]}', '{"a": [[1], 2]}', '{"a": {"1": 2}}',
@@ -83,23 +75,6 @@ def test_what_is_canonical_stays_so_through_json(value):
 
 # -- origins and paths ---------------------------------------------------------------------------------
 
-SAME_ORIGINS = {
-    "https://api.example.com:443/": [
-        "https://api.example.com", "HTTPS://API.Example.COM/", "https://api.example.com:443", "https://api.example.com.",
-        "https://user@api.example.com/", "https://api.example.com/api/v1", "https://api.example.com/api/v1/",
-        "https://api.example.com/api", "https://api.example.com//api//v1//", "https://api.example.com/./api/x/../v1",
-        "https://api.example.com/%61pi/v1", " https://api.example.com/api/v1",
-    ],
-    "https://api.example.com:443/a": ["https://api.example.com/a", "https://api.example.com/a/api/v1", "https://api.example.com/%61/"],
-    "http://localhost:8000/": [
-        "http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000", "http://LOCALHOST:8000/api/v1",
-        "http://127.1:8000", "http://0x7f.0.0.1:8000", "http://2130706433:8000", "http://[::ffff:127.0.0.1]:8000",
-        "http://[0:0:0:0:0:0:0:1]:8000", "http://localhost.:8000/",
-    ],
-    "http://localhost:80/": ["http://localhost", "http://127.0.0.1:80/", "http://[::1]"],
-    "https://münchen.example/": ["https://xn--mnchen-3ya.example", "https://mu\u0308nchen.example"],
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("origin", SAME_ORIGINS)
 def test_one_address_in_several_spellings_is_one(origin):
@@ -114,14 +89,6 @@ def test_different_addresses_stay_different():
         "http://[::2]:8000", "https://a.localhost",
     ]  # fmt: skip
     assert len({canonical.origin(url, "/api/v1") for url in urls}) == len(urls)
-
-
-SAME_PATHS = [
-    ["/v1/a-b", "/v1//a-b", "/v1/a%2Db", "/v1/a%2db/", "//v1/./a-b", "/v1/x/../a-b"],
-    ["/v1/a%2Fb", "/v1/a%2fb"],
-    ["/caf%C3%A9", "/café", "/caf%c3%a9"],
-    ["/a%20b", "/a b"],
-]
 
 
 def test_one_path_in_several_spellings_is_one_and_others_are_others():

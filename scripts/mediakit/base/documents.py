@@ -1,6 +1,7 @@
-"""JSON files: those that come with the skill, each read once a process, and where in a file a value stands.
+"""JSON files: those that come with the skill, each read once a process; JSON that people write, and where in it what is.
 
 load     the value in a file
+written  the value that somebody wrote, strictly read
 line_of  the line of one part of a JSON text
 """
 
@@ -28,6 +29,28 @@ def load(path: str) -> Any:
             known = stamp, json.load(file)
         _read[path] = known
     return known[1]
+
+
+class NameTwice(ValueError):
+    """A name stands twice in one object: to most readers the last one wins, and nobody knows which was meant."""
+
+
+def written(text: str) -> Any:
+    """The one JSON value of a text; raises NameTwice, other ValueErrors (NaN and infinities are no JSON), RecursionError."""
+    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NameTwice(f"the name {json.dumps(twice[:60])} stands twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 _BLANK = re.compile(r"[ \t\r\n]*")

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from ..base import errors, paths
+from ..base import documents, errors, paths
 from ..base.text import plain
 
 _LARGEST_INPUT = 64 * 1024 * 1024
@@ -55,14 +55,24 @@ def read_object(flag: str, text: str) -> dict:
 
 
 def read_json(flag: str, text: str):
-    """The JSON value that a flag holds; raises Failure 2. NaN and infinities are no JSON."""
+    """The JSON value that a flag holds; raises Failure 2, also for NaN, infinities, and a name twice in one object."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        return value
+        return _value(text)
+    except documents.NameTwice as problem:
+        raise _twice(flag, problem) from None
     except (ValueError, RecursionError) as problem:
-        where = f" (line {problem.lineno}, column {problem.colno})" if hasattr(problem, "lineno") else ""
+        where = f" (line {problem.lineno}, column {problem.colno})" if isinstance(problem, json.JSONDecodeError) else ""
         raise errors.bad_argument(flag, f"expected JSON{where}") from None
+
+
+def _value(text: str):
+    value = documents.written(text)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # it can be sent, too
+    return value
+
+
+def _twice(flag: str, problem: documents.NameTwice) -> errors.Failure:
+    return errors.bad_argument(flag, f"expected each name once: {plain(str(problem))}")
 
 
 def read_pair(flag: str, pair: str) -> tuple[str, str]:
@@ -74,15 +84,13 @@ def read_pair(flag: str, pair: str) -> tuple[str, str]:
 
 
 def read_json_or_text(flag: str, text: str):
-    """JSON when it is JSON, else the text itself."""
+    """JSON when it is JSON, else the text itself; raises Failure 2 for JSON with a name twice in one object."""
     try:
-        return read_json(flag, text)
-    except errors.Failure:
+        return _value(text)
+    except documents.NameTwice as problem:
+        raise _twice(flag, problem) from None
+    except (ValueError, RecursionError):
         return text
-
-
-def _no_constant(word: str):
-    raise ValueError(f"{word} is no JSON")
 
 
 def one_standard_input(*wanted: tuple[str, bool]) -> None:

@@ -160,7 +160,7 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
         if parts.query or parts.fragment or not parts.path.startswith(base_path + "/"):
             raise errors.bad_argument(flag, "expected a path below the base URL, without a query or a fragment")
         path = parts.path.removeprefix(base_path)
-    path = "/" + path.removeprefix("/")
+    path = "/" + re.sub("/+", "/", path).strip("/")
     if not re.fullmatch(r"(/[A-Za-z0-9._~%@:+-]+)+", path) or re.search(r"/\.{1,2}(/|$)|%2e|%2f|%5c", path, re.I):
         raise errors.bad_argument(flag, "expected a path below the base URL, such as /generation/sse/owner/name")
     # Documents whose server is /api, or the bare origin, write the rest of the base URL into the path.
@@ -171,6 +171,20 @@ def resolve_endpoint(flag: str, given: str, base_url: str) -> str:
             if path.startswith(tail + "/"):
                 return path.removeprefix(tail)
     return path
+
+
+def with_prefix(path: str, base_url: str, prefix: str) -> tuple[str, str]:
+    """`(base URL, path below it)` of an endpoint that holds the service's own prefix, or its end, in its path.
+
+    Below the bare origin of another host all of them mean the whole prefix, as they do at the service's own: /v1/x and
+    /api/v1/x are one endpoint of a service whose prefix is /api/v1.
+    """
+    folders = prefix.split("/")[1:]
+    for at in range(len(folders)):
+        tail = "/" + "/".join(folders[at:])
+        if path.startswith(tail + "/"):
+            return base_url + (tail if urlsplit(base_url).path else prefix), path.removeprefix(tail)
+    return base_url, path
 
 
 def above(base_url: str, prefix: str) -> str:

@@ -4,6 +4,7 @@ ConnectionFlags   what the flags say about it
 Connection        what they come to; `ask` sends one question
 connect           the Connection that flags mean
 connect_again     the one for a job of the ledger
+read_at           the same where a job of the ledger has been read
 chosen_flags      the flags that lead another script there
 connect_to_plan   the one to ask a service for its own plan, where it makes one
 """
@@ -261,6 +262,16 @@ def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger
             raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {told}")
         flags = replace(flags, base_url=told)
     return connect(console, flags, provider)
+
+
+def read_at(connection: Connection, decision: store.Decision) -> Connection:
+    """The same at the base URL under which a job of the ledger has been read, where that is on the same host."""
+    found, ledger = decision.job.base_url, decision.ledger
+    is_known = found is not None and decision.job.read_at is not None and ledger is not None and ledger.names_hosts
+    if found is None or not is_known or addresses.origin_of(found) != addresses.origin_of(connection.base_url):
+        return connection
+    chosen = tuple(found if word == connection.base_url else word for word in connection.chosen)
+    return replace(connection, base_url=found, chosen=chosen)
 
 
 def look_for_program(provider: providers.Provider, base_url: str) -> tuple[program.Program | None, str]:

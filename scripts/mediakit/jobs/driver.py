@@ -277,7 +277,7 @@ class Driver:
         if not is_create:
             is_read = 200 <= answer.status < 300
             if is_read and reading.status is not None:
-                self._writer.read()
+                self._writer.read(self._base_url)
             if is_read and reading.state == "succeeded" and self._provider.job.result:
                 return self._ask_result(reading)
             return self.machine.poll_answered(now, answer.status, reading, found.category, message, retry_after)

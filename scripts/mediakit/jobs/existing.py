@@ -169,8 +169,9 @@ def attach(
     if ledger.outcome_of(entry) != "unknown":
         raise errors.bad_argument("--attach", "expected a job whose outcome is unknown")
     generation_id = request.generation_id(given)
-    if not ledger.unclaimed(entry.service, entry.origin, [generation_id]):
-        raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
     connection = _connected(console, ledger, entry, flags)
+    for origin in {entry.origin, connection.origin}:
+        if not ledger.unclaimed(entry.service, origin, [generation_id]):
+            raise errors.bad_argument("--attach", "that id belongs to another job of the ledger")
     context = Context(console, connection, ledger, policy, into(entry.output_dir, saving))
     return purchase.attach(context, entry, generation_id).run()

@@ -22,7 +22,7 @@ from ..base import amounts, canonical, errors, times
 from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
 from . import price, uploads
-from .connection import Connection
+from .connection import Connection, read_at
 from .context import Context
 from .driver import Start, Submission
 from .job import Job
@@ -203,6 +203,7 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     context = replace(context, ledger=decision.ledger)
     writer = _writer(context, entry)
     if decision.word == "resume":
+        context = replace(context, connection=read_at(context.connection, decision))
         return _resumed(context, decision.job, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
         failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)

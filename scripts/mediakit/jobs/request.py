@@ -2,6 +2,7 @@
 
 CreateRequest    as it was given
 made_again       with what the file of --from says filled in
+addressed        with the whole address of the service in --base-url
 check            the CheckedRequest that it comes to
 service_of       the service that is meant where none is named
 CheckedRequest   complete and checked; nothing about it needs a key or the network
@@ -13,7 +14,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
-from ..base import errors
+from ..base import canonical, errors
 from ..base.pointer import point
 from ..base.text import plain
 from ..http import addresses
@@ -119,6 +120,27 @@ def made_again(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateReq
     return replace(create, content=replace(content, payload=payload, of_others=True), model=model, source=None), flags
 
 
+def addressed(create: CreateRequest, flags: ConnectionFlags) -> tuple[CreateRequest, ConnectionFlags]:
+    """Both with the whole address of the service in --base-url, also where its end was written into the endpoint.
+
+    What is asked about the job later goes below that address. Raises Failure 2 or 27.
+    """
+    if not create.endpoint or flags.base_url is None:
+        return create, flags
+    provider = provider_of(flags, flags.provider or create.implies or "")
+    base_url, path = _endpoint(create.endpoint, flags, provider)
+    base_url, path = addresses.with_prefix(path, base_url, provider.base_path)
+    return replace(create, endpoint=path), replace(flags, base_url=base_url)
+
+
+def _endpoint(endpoint: str, flags: ConnectionFlags, provider: providers.Provider) -> tuple[str, str]:
+    """`(base URL, path below it)`, the path in its one spelling."""
+    # An embedded service has no address yet; its prefix is known all the same.
+    own = provider.base_url or f"http://localhost{provider.base_path}"
+    base_url = addresses.resolve_base_url(flags.base_url, own, flags.trust_base_url)
+    return base_url, canonical.path(addresses.resolve_endpoint("--sse-endpoint", endpoint, base_url))
+
+
 @dataclass(frozen=True)
 class _Target:
     """Where a create goes: the route, its path filled in, and what is known of model and task."""
@@ -207,10 +229,7 @@ def _of_endpoint(
     create: CreateRequest, endpoint: str, flags: ConnectionFlags, provider: providers.Provider, policy: WaitPolicy
 ) -> _Target:
     """What --sse-endpoint means."""
-    # An embedded service has no address yet; its prefix is known all the same.
-    own = provider.base_url or f"http://localhost{provider.base_path}"
-    base_url = addresses.resolve_base_url(flags.base_url, own, flags.trust_base_url)
-    path = addresses.resolve_endpoint("--sse-endpoint", endpoint, base_url)
+    _, path = _endpoint(endpoint, flags, provider)
     streams = provider.is_stream_path(path)
     if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")

@@ -145,6 +145,7 @@ class Writer:
         self._known = (entry.outcome, entry.generation_id) if entry else ("", None)
         self._state = (entry.status, entry.state) if entry else (None, None)
         self._read = entry is not None and entry.read_at is not None
+        self._base_url = entry.base_url if entry else None
         self._pending: list[Callable[[], object]] = []
         self._bill: tuple = (None, None)
         self._has_warned = False
@@ -230,11 +231,17 @@ class Writer:
 
         self._write(write)
 
-    def read(self) -> None:
-        """The service has told about the job to this command, which asked by its id."""
-        if not self._read:
-            self._read = True
+    def read(self, base_url: str) -> None:
+        """The service has told about the job to this command, which asked by its id at that base URL.
+
+        The first command may have had one under which its job could never be read: what reads it is kept.
+        """
+        was_at, self._base_url = self._base_url, base_url
+        if was_at not in (None, base_url):
+            self._record("told of by the service, at another base URL", read_at=time.time(), base_url=base_url)
+        elif not self._read:
             self._mention("told of by the service", read_at=time.time())
+        self._read = True
 
     def billed(self, cost: amounts.Amount | None, usage) -> None:
         """What the service says the job has cost."""

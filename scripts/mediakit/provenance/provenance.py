@@ -19,7 +19,7 @@ import time
 from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
-from ..base import atomic, errors, paths
+from ..base import atomic, documents, errors, paths
 from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
@@ -266,7 +266,10 @@ def read(path: str) -> dict | None:
             content = file.read(2 * LARGEST_RECORD + 1)
     if media_type is not None:
         content = (metadata.extract(path, media_type) or "").encode()
-    record, _ = providers.read_json(content) if len(content) <= 2 * LARGEST_RECORD else (None, "")
+    try:
+        record = documents.written(content.decode("utf-8-sig")) if len(content) <= 2 * LARGEST_RECORD else None
+    except (ValueError, RecursionError):
+        return None
     return record if is_record(record) else None
 
 

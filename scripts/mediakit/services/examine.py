@@ -68,7 +68,7 @@ def flaws(content: bytes) -> list[Flaw]:
     """What must be mended before a user's own descriptor can be used; empty for a good one."""
     try:
         text = content.decode("utf-8-sig")
-        data = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        data = documents.written(text)
     except json.JSONDecodeError as problem:
         return [Flaw("", problem.lineno, f"expected JSON: {problem.msg}")]
     except (ValueError, RecursionError) as problem:
@@ -114,19 +114,6 @@ def variables(data: dict) -> list[str]:
 
 
 # -- as JSON -------------------------------------------------------------------------------------------
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r} stands twice in one object")
-    return found
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _unfilled(value: Any, path: tuple) -> Iterator[tuple[tuple, str]]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
+from ...base import documents
 from ...base.text import plain
 from ...media import names
 
@@ -90,10 +91,10 @@ def from_jsonl(text: str) -> tuple[list[Line], list[Problem]]:
 
 def _object(raw: str) -> dict | None:
     try:
-        value = json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_once)
+        value = documents.written(raw)
     except (ValueError, RecursionError) as problem:
         where = f" (column {problem.colno})" if isinstance(problem, json.JSONDecodeError) else ""
-        words = str(problem) if isinstance(problem, _Twice) else f"expected a JSON object{where}"
+        words = str(problem) if isinstance(problem, documents.NameTwice) else f"expected a JSON object{where}"
         raise _Wrong(None, words) from None
     if not isinstance(value, dict):
         raise _Wrong(None, 'expected a JSON object, such as {"prompt": "…"}')
@@ -102,21 +103,6 @@ def _object(raw: str) -> dict | None:
     if value.get("event") == "line":
         value = {name: inner for name, inner in value.items() if name not in _OF_EVENTS}
     return value
-
-
-class _Twice(ValueError):
-    pass
-
-
-def _once(pairs: list[tuple]) -> dict:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Twice("a name stands twice in one object")
-    return found
-
-
-def _no_constant(word: str):
-    raise ValueError(f"{word} is no JSON")
 
 
 # -- CSV -----------------------------------------------------------------------------------------------
@@ -159,7 +145,9 @@ def _of_cells(head: list[str], cells: list[str]) -> dict:
 
 def _json_or_text(text: str):
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return documents.written(text)
+    except documents.NameTwice as problem:
+        raise _Wrong(None, str(problem)) from None
     except (ValueError, RecursionError):
         return text
 
