@@ -255,3 +255,12 @@ def test_the_descriptor_states_how_much_a_service_bears(batch, sandbox, monkeypa
     batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
     batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2", "--rate", "2/s", "--in-flight", "7")
     assert [(limits.per_minute, limits.jobs) for limits in found] == [(50, 3), (120, 7)]
+
+
+def test_many_jobs_are_read_by_one_look_into_the_list(batch):
+    with Stormy((3.0, 3.0)) as server:
+        ran = batch(drawn(*(f"job {n}" for n in range(30))), *at_sandbox(server), "--max-jobs", "30")
+        assert (ran.code, ran.result["succeeded"]) == (0, 30), ran.events
+        reads = Counter("list" if "running" in path else "job" for method, path in server.requests if method == "GET")
+        media = sum("/media/" in path for _, path in server.requests)
+        assert reads["list"] and reads["job"] - media <= 60, reads

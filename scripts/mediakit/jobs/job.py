@@ -58,6 +58,19 @@ class Job:
         return self._driver.machine.awaits_answer
 
     @property
+    def generation_id(self) -> str | None:
+        return self._driver.machine.generation_id
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for the time of its next read."""
+        return self._delivery is None and self._driver.machine.is_waiting
+
+    def still_runs(self) -> None:
+        """Its service's list shows it as unfinished: that stands for a read."""
+        self._driver.machine.still_runs(time.monotonic())
+
+    @property
     def is_saving(self) -> bool:
         """Whether it has reached its end at the service, and its files are on their way."""
         return self._delivery is not None

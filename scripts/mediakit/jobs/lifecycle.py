@@ -373,6 +373,18 @@ class Machine:
         self._was_read = True
         return self._polled(now, status, reading)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for the time of its next poll."""
+        return self._phase == "waiting" and self.generation_id is not None
+
+    def still_runs(self, now: float) -> None:
+        """Somebody has seen in a list that the job is not finished: that stands for a poll."""
+        if self.is_waiting:
+            self._was_read = True
+            self._pause_reading(now, self._poll_pause)
+            self._poll_pause = min(self._poll_pause * POLL_PAUSE_GROWTH, self.policy.poll_interval)
+
     def poll_lost(self, now: float, message: str, final: bool = False) -> list:
         """A read came to nothing. `final`: another one would end the same."""
         if self._phase != "reading":

@@ -384,6 +384,18 @@ class Provider:
         return self.job.listing is not None and "input" in self.job.listing.at
 
     @property
+    def lists_jobs(self) -> bool:
+        return self.job.listing is not None
+
+    def unfinished_in(self, body) -> set[str]:
+        """The ids of the jobs of which a list says in the words of a read that they are not finished."""
+        where = self.job.listing
+        lists = (point(body, at) for at in where.each) if where else ()
+        listed = next((found for found in lists if isinstance(found, list)), [])
+        readings = (self.reading(entry) for entry in listed if isinstance(entry, dict))
+        return {found.id for found in readings if found.id and found.state in ("queued", "running")}
+
+    @property
     def running_path(self) -> str:
         """The path of the list of jobs."""
         return self.job.listing.step.path

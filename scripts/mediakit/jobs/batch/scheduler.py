@@ -5,8 +5,6 @@ Scheduler  from lines that may be bought, or gone on with, to a result for each
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from . import task as states
 from .outcomes import Outcomes
 from .part import Part
 from .purchases import DELIVERED, NEW, OPEN, UNDER_WAY, UNKNOWN, Known, Purchases, Wanted
+from .reads import Reads
 from .task import Port, Service, Task
 
 # So many lines are claimed together: a claim reads the whole ledger, and nothing else happens meanwhile.
@@ -39,7 +38,6 @@ _LAST_ANSWERS = 10.0
 # How often the ledger is asked about lines that another process is at.
 _LOOK_ELSEWHERE = 1.0
 _LONGEST_SLEEP = 0.5
-_SHORTEST_SLEEP = 0.001
 _DOWNLOADS = 8
 _UNFINISHED = (11, 130, 143)
 _PREPARERS = 4
@@ -83,10 +81,8 @@ class Scheduler:
         self._inbox = Inbox()
         self._ready: dict[Service, deque[Task]] = {task.service: deque() for task in tasks}
         self._claimed: dict[Service, deque[Task]] = {service: deque() for service in self._ready}
-        self._due: deque[Task] = deque()
         self._resuming: deque[tuple[Task, Callable[[], Job]]] = deque()
-        self._wakes: list[tuple[float, int, Task]] = []
-        self._order = itertools.count()
+        self._reads = Reads(self._inbox, self._look, self._lister, self._favours_create)
         self._released: list[Task] = []
         self._elsewhere: list[Task] = []
         self._look_at = float("inf")
@@ -96,10 +92,11 @@ class Scheduler:
         self._stop_at = float("inf")
         self._downloads = Workers(_DOWNLOADS)
         self._preparers = Workers(_PREPARERS)
+        self._workers: dict[Service, Workers] = {}
         for service in self._ready:
             limits = service.pace.limits
-            workers = Workers(limits.submits + limits.reads)
-            connection = replace(service.context.connection, begin=self._beginner(service, workers))
+            self._workers[service] = Workers(limits.submits + limits.reads)
+            connection = replace(service.context.connection, begin=self._beginner(service))
             service.context = replace(service.context, connection=connection, saves=self._downloads)
 
     # -- the loop --------------------------------------------------------------------------------------
@@ -121,7 +118,7 @@ class Scheduler:
     def _turn(self) -> None:
         now = time.monotonic()
         self._end_late(now)
-        self._wake(now)
+        self._reads.turn(now)
         has_sent = self._submit(now)
         self._look_elsewhere(now)
         self._outcomes.tell(now)
@@ -150,11 +147,10 @@ class Scheduler:
     def _sleep(self, now: float) -> float:
         """Seconds until something is to be done although nothing comes."""
         moments = [now + _LONGEST_SLEEP, self._stop_at, self._look_at, self._outcomes.due_at]
-        if self._wakes:
-            moments.append(self._wakes[0][0])
+        moments.append(self._reads.next_at)
         for service, ready in self._ready.items():
             # What waits for a free place is woken by the message that frees it.
-            waits = ready or self._claimed[service] or self._due or self._resuming
+            waits = ready or self._claimed[service] or self._resuming or self._reads.waits(service)
             if waits and not service.pace.may_ask(now):
                 moments.append(service.pace.ask_at)
         return max(min(moments) - now, 0.0)
@@ -165,6 +161,8 @@ class Scheduler:
         if isinstance(message, Signal):
             return self._interrupt(message.number)
         task, content = message
+        if isinstance(task, Service):
+            return self._take_list(task, content)
         if isinstance(content, _Freed):
             task.asking -= 1
             task.service.asking -= 1
@@ -177,6 +175,13 @@ class Scheduler:
         if isinstance(content, Message):
             self._learn(task.service, content.content)
         return self._step(task, content)
+
+    def _take_list(self, service: Service, content) -> None:
+        if isinstance(content, _Freed):
+            service.asking -= 1
+            return
+        self._learn(service, content.content)
+        self._reads.told(service, content)
 
     def _learn(self, service: Service, content) -> None:
         """What an answer tells of how much the service bears."""
@@ -193,7 +198,33 @@ class Scheduler:
         elif isinstance(content, Lost) and not content.final:
             service.pace.unreachable(now)
 
-    def _beginner(self, service: Service, workers: Workers):
+    def _look(self, task: Task) -> None:
+        """A job's time has come."""
+        self._reads_turn = False
+        self._step(task, None)
+
+    def _favours_create(self, service: Service) -> bool:
+        """Under a rate creates and reads take turns."""
+        return bool(self._claimed[service]) and not self._reads_turn and service.pace.per_minute is not None
+
+    def _lister(self, service: Service):
+        """What begins a look into a service's list: counted, and in its pool."""
+
+        def begin(work) -> None:
+            service.asking += 1
+            service.pace.asked(time.monotonic())
+
+            def run() -> None:
+                try:
+                    work()
+                finally:
+                    self._inbox.put((service, _Freed()))
+
+            self._workers[service](run)
+
+        return begin
+
+    def _beginner(self, service: Service):
         """What begins the requests of a service's jobs: counted, and in its pool."""
 
         def begin(work) -> None:
@@ -209,7 +240,7 @@ class Scheduler:
                 finally:
                     self._inbox.put((task, _Freed()))
 
-            workers(run)
+            self._workers[service](run)
 
         return begin
 
@@ -241,11 +272,7 @@ class Scheduler:
         if not task.job.is_submitting:
             service.submitting.discard(task)
         if code is None:
-            if task.job.wake_at < float("inf"):
-                # Never twice in one turn, whatever the job says.
-                wake_at = max(task.job.wake_at, time.monotonic() + _SHORTEST_SLEEP)
-                heapq.heappush(self._wakes, (wake_at, next(self._order), task))
-            return None
+            return self._reads.note(task)
         task.job.close()
         task.job = None
         return self._ended(task, code)
@@ -255,35 +282,6 @@ class Scheduler:
             task.job.abandon()
             task.job.close()
             task.job = None
-
-    def _wake(self, now: float) -> None:
-        """Step the jobs whose time has come: at once where one has a request out, else as the service bears it."""
-        while self._wakes and self._wakes[0][0] <= now:
-            _, _, task = heapq.heappop(self._wakes)
-            if task.job is None or task.is_due:
-                continue
-            if task.job.wake_at > now:
-                continue  # another entry of it comes
-            if task.asking or task.job.is_saving:
-                self._step(task, None)
-            else:
-                task.is_due = True
-                self._due.append(task)
-        for _ in range(len(self._due)):
-            task = self._due.popleft()
-            if task.job is None:
-                task.is_due = False
-            elif self._may_read(task.service, now):
-                task.is_due = False
-                self._reads_turn = False
-                self._step(task, None)
-            else:
-                self._due.append(task)
-
-    def _may_read(self, service: Service, now: float) -> bool:
-        reads = service.asking - len(service.submitting)
-        wants_create = self._claimed[service] and not self._reads_turn and service.pace.per_minute is not None
-        return reads < service.pace.limits.reads and service.pace.may_ask(now) and not wants_create
 
     # -- what was known before --------------------------------------------------------------------------------
 
@@ -341,7 +339,7 @@ class Scheduler:
         has_sent = False
         for _ in range(len(self._resuming)):
             task, make = self._resuming.popleft()
-            if self._room(task.service) > 0 and self._may_read(task.service, now):
+            if self._room(task.service) > 0 and self._reads.may_read(task.service, now):
                 self._begin(task, make)
             else:
                 self._resuming.append((task, make))

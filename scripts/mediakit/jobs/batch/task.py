@@ -64,7 +64,6 @@ class Task:
     part     its console
     asking   how many requests of it are out
     is_bought    whether this command has sent its create
-    is_due       it waits to be stepped until its service bears it
     is_put_back  it bought nothing, and is to be tried again; `tried_from` is when that began
     exit_code    how it ended
     """
@@ -88,7 +87,6 @@ class Task:
         self.asking = 0
         self.exit_code: int | None = None
         self.is_bought = False
-        self.is_due = False
         self.is_told_to_stop = False
         self.is_put_back = False
         self.tried_from: float | None = None

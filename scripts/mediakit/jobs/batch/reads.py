@@ -1,0 +1,157 @@
+"""When the jobs of a batch want to be looked at, and how: one by one, or many with one look into their service's list.
+
+Reads    of all jobs
+Listed   where the threads that read a list report
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...base.inbox import Inbox, Message
+from ...http.answers import Answer
+from ...http.exchange import Exchange
+from ...services import providers
+from ..lifecycle import RECONCILE_TIMEOUT
+from .task import Service, Task
+
+_SHORTEST_SLEEP = 0.001
+# So many jobs under way are worth a look into the list, and so many of those that are due must be found there.
+_WORTH_A_LIST, _WORTH_ANOTHER = 4, 2
+# Seconds between two looks; after one that told too little.
+_LIST_EVERY, _LIST_PAUSE = 1.0, 15.0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """As an inbox: what comes of a list is put where everything is put, with the service that it is of."""
+
+    shared: Inbox
+    service: Service
+
+    def put(self, message) -> None:
+        self.shared.put((self.service, message))
+
+
+class Reads:
+    """When the jobs want to be looked at.
+
+    step    (task) -> None: what is to be done with a job whose time has come
+    begins  (service) -> what begins a look into its list, as Connection.begin
+    favours (service) -> whether a create goes before a read now
+
+    note    a job wants to be stepped when its `wake_at` comes
+    turn    step the jobs whose time has come, as their services bear it
+    told    what a list has said
+    next_at when `turn` has something to do, on the clock of time.monotonic
+    waits   whether jobs wait only for their service to bear it
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        step: Callable[[Task], None],
+        begins: Callable[[Service], Callable],
+        favours: Callable[[Service], bool],
+    ):
+        self._inbox = inbox
+        self._step = step
+        self._begins = begins
+        self._favours = favours
+        self._wakes: list[tuple[float, int, Task]] = []
+        self._order = itertools.count()
+        # Whose time has come; and of those whom a list has not shown, so that each is read by itself.
+        self._due: dict[Service, dict[Task, None]] = {}
+        self._alone: dict[Service, dict[Task, None]] = {}
+        self._lists: dict[Service, Exchange] = {}
+        self._list_at: dict[Service, float] = {}
+
+    def note(self, task: Task) -> None:
+        if task.job is not None and task.job.wake_at < float("inf"):
+            # Never twice in one turn, whatever the job says.
+            wake_at = max(task.job.wake_at, time.monotonic() + _SHORTEST_SLEEP)
+            heapq.heappush(self._wakes, (wake_at, next(self._order), task))
+
+    @property
+    def next_at(self) -> float:
+        lists = [self._list_at.get(service, 0.0) for service, due in self._due.items() if due]
+        return min([self._wakes[0][0] if self._wakes else float("inf"), *lists])
+
+    def waits(self, service: Service) -> bool:
+        return bool(self._alone.get(service) or self._due.get(service))
+
+    def may_read(self, service: Service, now: float) -> bool:
+        reads = service.asking - len(service.submitting)
+        return reads < service.pace.limits.reads and service.pace.may_ask(now) and not self._favours(service)
+
+    def turn(self, now: float) -> None:
+        while self._wakes and self._wakes[0][0] <= now:
+            _, _, task = heapq.heappop(self._wakes)
+            if task.job is None or task.job.wake_at > now:
+                continue  # it has ended, or another entry of it comes
+            if task.asking or task.job.is_saving:
+                self._step(task)
+            elif self._can_be_listed(task):
+                self._due.setdefault(task.service, {})[task] = None
+            else:
+                self._alone.setdefault(task.service, {})[task] = None
+        for service, due in self._due.items():
+            is_time = service not in self._lists and now >= self._list_at.get(service, 0.0)
+            if due and is_time and self.may_read(service, now):
+                self._list(service, now)
+        for service, alone in self._alone.items():
+            self._read(service, alone, now)
+
+    def _read(self, service: Service, alone: dict[Task, None], now: float) -> None:
+        while alone and self.may_read(service, now):
+            task = next(iter(alone))
+            del alone[task]
+            if task.job is not None:
+                self._step(task)
+
+    # -- lists ---------------------------------------------------------------------------------------------
+
+    def _can_be_listed(self, task: Task) -> bool:
+        """Whether one look into the list may stand for a read of this job and of others."""
+        service = task.service
+        connection = service.context.connection
+        if connection.through is not None or not connection.provider.lists_jobs:
+            return False
+        if task.job is None or not task.job.is_waiting or self._list_at.get(service, 0.0) > _soon():
+            return False
+        return len(service.running) - len(service.submitting) >= _WORTH_A_LIST
+
+    def _list(self, service: Service, now: float) -> None:
+        connection = replace(service.context.connection, begin=self._begins(service))
+        wire = connection.wire(Listed(self._inbox, service))
+        self._list_at[service] = now + _LIST_EVERY
+        self._lists[service] = wire.get(connection.provider.running_path, RECONCILE_TIMEOUT)
+
+    def told(self, service: Service, message: Message) -> None:
+        """Jobs that the list shows as unfinished need no read of their own this time; those that are due are read."""
+        if self._lists.get(service) is not message.sender:
+            return
+        del self._lists[service]
+        running: set[str] = set()
+        answer = message.content
+        if isinstance(answer, Answer) and 200 <= answer.status < 300:
+            running = service.context.connection.provider.unfinished_in(providers.read_json(answer.content)[0])
+        due = self._due.pop(service, {})
+        found = 0
+        for task in service.running:
+            if task.job is not None and task.job.is_waiting and task.job.generation_id in running:
+                found += task in due
+                due.pop(task, None)
+                task.job.still_runs()
+                self.note(task)
+        if len(due) and found < _WORTH_ANOTHER:
+            self._list_at[service] = time.monotonic() + _LIST_PAUSE
+        self._alone.setdefault(service, {}).update(due)
+
+
+def _soon() -> float:
+    return time.monotonic() + _LIST_EVERY
