@@ -87,9 +87,21 @@ def render_pages() -> dict[Path, str]:
         SERVICES_PAGE: {"capabilities": render_capabilities(services, by_name)},
         UNKNOWN_PAGE: {"left out": render_left_out(services)},
     }
-    marked = {**tasks, **services_pages, **listed}
+    readme = {"../README.md": {"services": render_services(services)}}
+    marked = {**tasks, **services_pages, **listed, **readme}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
     return {**marked_pages, EVENT_SCHEMA: render_event_schema()}
+
+
+def render_services(services: list[providers.Provider]) -> list[str]:
+    """Return the table of README.md: what a person needs to choose a service."""
+    lines = [table_row("service", "`--provider`", "makes", "key", "hosts"), table_row(*["---"] * 5)]
+    for one in services:
+        hosts = dict.fromkeys(address.partition("://")[2] for address in one.says("origins").values())
+        home = one.says("homepage")
+        cells = [f"[{one.title}]({home})", f"`{one.name}`", " ".join(f"`{task}`" for task in one.defaults)]
+        lines.append(table_row(*cells, f"`{one.key['variable']}`", ", ".join(f"`{host}`" for host in hosts)))
+    return lines
 
 
 def render_exit_codes() -> list[str]:

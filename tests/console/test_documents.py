@@ -56,6 +56,16 @@ def test_the_readme_has_its_two_commands_in_one_line_each():
         assert {word for word in words if word.endswith("/bin/python")} == {f"{words[3]}/bin/python"}
 
 
+def test_the_program_of_the_readme_runs(scripts):
+    (program,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    (scripts.folder / "ai-media").symlink_to(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-"], input=program, capture_output=True, text=True, env=scripts.environment(),
+        cwd=scripts.folder,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout.strip().endswith(".png"), done.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8")):
@@ -80,8 +90,8 @@ def flags_of(script) -> set[str]:
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]+")
-# Of other programs: uv, a scheduler of jobs, an agent.
-FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time", "--settings"}
+# Of other programs: uv, a scheduler of jobs, an agent, an installer.
+FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time", "--settings", "--copy"}
 MANUAL = [*(ROOT / "references").glob("*.md"), ROOT / "README.md", ROOT / "SKILL.md"]
 
 
