@@ -19,7 +19,14 @@ ANSWER = {
     "message": "success",
     "data": {"status": "pending", "task_id": "task-1", "model_id": "owner/model"},
 }
-JOB = {"code": 0, "data": {"status": "success", "task_id": "task-1", "result": {"resources": []}}}
+JOB = {
+    "code": 0,
+    "data": {
+        "status": "success",
+        "task_id": "task-1",
+        "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
+    },
+}
 
 _FILE = """\
 #!{python}

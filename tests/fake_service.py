@@ -299,7 +299,9 @@ def after(moment: threading.Event, handler):
 
 
 def job(status: str | None = "IN_QUEUE", url: str | None = None, **more) -> dict:
-    """A job as skills.video tells of it; with `url` it has one picture."""
+    """A job as skills.video tells of it; with `url` it has one picture, as one that is completed has in any case."""
+    if str(status).upper() in ("COMPLETED", "SUCCEEDED") and "data" not in more:
+        url = url or "https://media.invalid/1.png"
     data = {"type": "image", "n": 1, "images": [{"url": url, "content_type": "image/png"}]} if url else None
     body = {"id": "gen_1", "status": status, "data": data, **more}
     return {name: value for name, value in body.items() if value is not None or name == "data"}
@@ -310,6 +312,8 @@ def event(status: str | None = "IN_QUEUE", name: str | None = None, **more) -> b
     return f"{head}data: {json.dumps(job(status, **more))}\n\n".encode()
 
 
+# What a job that is done holds, as it stands in its JSON.
+DATA = json.dumps(job("COMPLETED")["data"]).encode()
 COMPLETED = answer(200, job("COMPLETED"))
 
 

@@ -396,7 +396,7 @@ def test_the_sandbox_server_stops_cleanly(scripts, number):
 
 # -- what services send -------------------------------------------------------------------------------------
 
-NOUGHT = b'{"id":"gen_1","status":"COMPLETED","data":null,"usage":%s}'
+NOUGHT = b'{"id":"gen_1","status":"COMPLETED","data":{"images":[{"url":"https://media.invalid/1.png"}]},"usage":%s}'
 ODD_VALUES = {
     "lone surrogate": rb'"\ud800"',
     "line separator": '"a\u2028b\u2029c\u0085d"'.encode(),

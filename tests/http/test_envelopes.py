@@ -12,7 +12,7 @@ import pytest
 from conftest import KEY
 from fake_service import COMPLETED, PNG, FakeService, answer, create, job, wait
 
-QUEUED = json.dumps(job()).encode()
+QUEUED = json.dumps(job(url="https://media.invalid/1.png")).encode()
 DONE = json.dumps(job("COMPLETED")).encode()
 JSON = "application/json"
 
@@ -156,8 +156,8 @@ CONTENTS = {
     "JSON lines, the last one cut": (QUEUED + b'\n{"prog', JSON),
     "JSON that is cut behind the id": (b'{"id":"gen_1","status":"IN_QU', JSON),
     "a byte order mark": (b"\xef\xbb\xbf" + QUEUED, JSON),
-    "UTF-16": (json.dumps(job()).encode("utf-16"), "application/json; charset=utf-16"),
-    "UTF-16 without a mark": (json.dumps(job()).encode("utf-16-le"), JSON),
+    "UTF-16": (QUEUED.decode().encode("utf-16"), "application/json; charset=utf-16"),
+    "UTF-16 without a mark": (QUEUED.decode().encode("utf-16-le"), JSON),
     "JSON as text": (QUEUED, "text/plain; charset=iso-8859-1"),
     "JSON as a page": (QUEUED, "text/html"),
     "an array of one": (b"[" + QUEUED + b"]", JSON),

@@ -10,6 +10,7 @@ import pytest
 from conftest import PATIENCE, read_events
 from fake_service import (
     COMPLETED,
+    DATA,
     PNG,
     WITH_KEY,
     FakeService,
@@ -55,7 +56,7 @@ LEFT_STREAMS = {
     "completed event without status": (stream(event(), event(None, name="completed"), end="hold"), "eof", ()),
     "JSON in place of the stream": (answer(200, job()), "not_a_stream", ()),
     "JSON under a stream's name": (answer(200, job(), media_type="text/event-stream"), "not_a_stream", ()),
-    "cut inside the id's event": (stream(b'data: {"id":"gen_1","status":"COMPLETED"}'), "eof", ()),
+    "cut inside the id's event": (stream(b'data: {"id":"gen_1","status":"COMPLETED","data":' + DATA + b"}"), "eof", ()),
 }
 
 
@@ -78,11 +79,11 @@ GOOD_STREAMS = {
     "byte order mark": b"\xef\xbb\xbf" + event("COMPLETED"),
     "comments": b": hi\n\n" + event() + b":\n" + event("COMPLETED"),
     "no JSON before the id": b"data: warming up\n\n" + event("COMPLETED"),
-    "id only in the first event": event() + b'data: {"status":"COMPLETED","data":null}\n\n',
-    "data over two lines": b'data: {"id":"gen_1",\ndata: "status":"COMPLETED"}\n\n',
-    "no space after the colon": b'data:{"id":"gen_1","status":"COMPLETED"}\n\n',
-    "lower case status": b'data: {"id":"gen_1","status":"succeeded"}\n\n',
-    "number as id": b'data: {"id":17,"status":"COMPLETED"}\n\n',
+    "id only in the first event": event() + b'data: {"status":"COMPLETED","data":' + DATA + b"}\n\n",
+    "data over two lines": b'data: {"id":"gen_1",\ndata: "status":"COMPLETED","data":' + DATA + b"}\n\n",
+    "no space after the colon": b'data:{"id":"gen_1","status":"COMPLETED","data":' + DATA + b"}\n\n",
+    "lower case status": b'data: {"id":"gen_1","status":"succeeded","data":' + DATA + b"}\n\n",
+    "number as id": b'data: {"id":17,"status":"COMPLETED","data":' + DATA + b"}\n\n",
     "unknown fields": b"id: 3\nretry: 10\nfoo: bar\n" + event("COMPLETED"),
     "another event's name": event("COMPLETED", name="done"),
     "text of several bytes": event(input={"prompt": "小舟 ⛵"}) + event("COMPLETED"),

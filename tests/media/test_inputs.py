@@ -545,7 +545,17 @@ def test_an_upload_that_fails_is_tried_again_only_where_that_helps(scripts, file
 
 def test_an_upload_goes_on_after_a_passing_fault(scripts, files):
     file = answer(200, {"data": {"url": "https://example.com/a.png"}})
-    task = answer(200, {"code": 0, "data": {"status": "success", "task_id": "task-1", "result": {"resources": []}}})
+    task = answer(
+        200,
+        {
+            "code": 0,
+            "data": {
+                "status": "success",
+                "task_id": "task-1",
+                "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
+            },
+        },
+    )
     with FakeService(create=[answer(503, {"message": "down"}), file, task], other=task) as server:
         run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png")
         assert run.code == 0 and run.first("retry")["what"] == "upload", run.events
@@ -556,7 +566,17 @@ def test_an_upload_goes_on_after_a_passing_fault(scripts, files):
 
 
 def test_an_upload_that_a_refused_request_named_is_made_anew(scripts, files):
-    task = answer(200, {"code": 0, "data": {"status": "success", "task_id": "task-1", "result": {"resources": []}}})
+    task = answer(
+        200,
+        {
+            "code": 0,
+            "data": {
+                "status": "success",
+                "task_id": "task-1",
+                "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
+            },
+        },
+    )
     refusal = answer(422, {"code": 422, "message": "the file has expired"})
     with FakeService(media=answer(200, b"x"), other=task) as server:
         file = answer(200, {"data": {"url": f"{server.origin}/media/a.png"}})

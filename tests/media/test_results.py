@@ -42,6 +42,7 @@ from fake_service import (
     page,
     ranged,
     redirect,
+    reset,
     stream,
     wait,
 )
@@ -543,18 +544,28 @@ def test_a_job_that_was_delivered_is_not_saved_twice_unless_asked(scripts, tmp_p
 
 def test_a_job_that_is_done_a_moment_before_its_data_is_asked_again(scripts, tmp_path):
     with FakeService(media=PICTURE) as service:
-        empty, full = (answer(200, job("COMPLETED", *urls)) for urls in ((), (f"{service.origin}/media/1",)))
-        service._scripts["create"] = [stream(event("COMPLETED"))]
-        service._scripts["read"] = [empty, empty, full]
-        run = create(scripts, service, "--output-dir", "out")
-    assert (run.code, list(tree(tmp_path).values())) == (0, [PNG]) and run.result["outputs"], run.events
+        empty, full = (
+            answer(200, job("COMPLETED", data=None)),
+            answer(200, job("COMPLETED", f"{service.origin}/media/1")),
+        )
+        for folder in (["--output-dir", "out"], []):
+            service._scripts["create"] = [stream(event("COMPLETED", data=None))]
+            service._scripts["read"] = [empty, reset, empty, full]
+            run = create(scripts, service, *folder)
+            assert (run.code, len(run.result["outputs"]), service.posts()) == (0, 1, 1 if folder else 2), run.events
+    assert list(tree(tmp_path).values()) == [PNG] and run.result["response"]["data"]
+    assert len([event for event in run.events if event["event"] == "retry"]) == 1
 
 
 def test_a_job_that_was_filtered_says_why_and_names_no_command_that_would_loop(scripts, tmp_path):
     why = {"code": "nsfw", "message": "all were filtered"}
-    with FakeService(read=answer(200, job("COMPLETED", error=why))) as service:
-        service._scripts["create"] = [stream(event("COMPLETED", error=why))]
+    with FakeService(read=answer(200, job("COMPLETED", error=why, data=None))) as service:
+        service._scripts["create"] = [stream(event("COMPLETED", error=why, data=None))]
         run = create(scripts, service, "--output-dir", "out", *QUICK)
+        shown = scripts.run("jobs.py", "show", run.result["job"]).result
+        bare = create(scripts, service, *QUICK)
+        assert (bare.code, bare.result["error"], service.posts()) == (10, run.result["error"], 2), bare.events
+    assert (shown["delivered"], shown["open"]) == (True, False)
     assert (run.code, run.result["ok"], run.result["error"]["code"]) == (10, False, "no_output"), run.result
     assert "no result" in run.result["error"]["message"]
     assert run.result["error"]["message"].endswith("it says: all were filtered") and "next_command" not in run.result

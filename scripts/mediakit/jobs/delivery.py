@@ -10,8 +10,10 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..base.inbox import Inbox, Message, Signal
+from ..base.retry import Backoff
 from ..console import Console
 from ..http import addresses
 from ..http.answers import Answer
@@ -27,6 +29,9 @@ from .lifecycle import End
 from .report import Report
 
 _GONE = "the service has removed what this job made"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+# Kept back of a deadline, so that the result line is written before it.
+_SPARE = 0.5
 _LATE = "the time for it was used up (--download-timeout, --deadline)"
 
 
@@ -96,6 +101,33 @@ class Files:
         self._saver.stop()
 
 
+class _Asking:
+    """How long, and how often, a job that is done is asked for results that it does not tell yet.
+
+    now, deadline  on the clock of time.monotonic
+    patience       seconds
+    was_answered   whether it has told anything at all since
+    """
+
+    def __init__(self, now: float, deadline: float, patience: float):
+        self.attempt = 1
+        self.was_answered = False
+        self._until = now + min(save.PATIENCE, patience - _SPARE)
+        self.over_at = min(self._until, deadline - _SPARE)
+        self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+
+    def pause(self, now: float) -> float | None:
+        """Seconds until it is asked once more; None where it was asked for long enough."""
+        pause = 0.0 if self.attempt == 1 else round(self._pauses.next(), 3)
+        self.attempt += 1
+        return pause if now + pause < self.over_at else None
+
+    def ended(self) -> save.SavingEnded:
+        if self.over_at < self._until:
+            return save.SavingEnded(_LATE)
+        return save.SavingEnded(save.NO_RESULT, nothing_there=self.was_answered)
+
+
 class Delivery:
     """Delivers one job that has reached a terminal state.
 
@@ -122,6 +154,7 @@ class Delivery:
         self._end: End | None = None
         self._outputs: list[dict] = []
         self._files: Files | None = None
+        self._asking: _Asking | None = None
         self._renewal: Exchange | None = None
 
     @property
@@ -134,12 +167,17 @@ class Delivery:
         self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
         told = reading.outputs if reading else None
         self._outputs = self._provider.outputs(body) if told is None else told
-        saving = self._context.saving
-        if end.fields["ok"] and not self._outputs and self._provider.is_gone(body):
-            return self._finish(end, None, save.SavingEnded(_GONE, nothing_there=True))
-        if not end.fields["ok"] or saving.folder is None:
+        if not end.fields["ok"]:
             return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
+        if not wanted and self._provider.is_gone(body):
+            return self._finish(end, None, save.SavingEnded(_GONE, nothing_there=True))
+        return self._save(end, wanted) if wanted else self._ask_for_results(end)
+
+    def _save(self, end: End, wanted: list[dict]) -> int | None:
+        saving, body = self._context.saving, end.reading.body if end.reading else None
+        if saving.folder is None:
+            return self._finish(end, None, save.SavingEnded())
         keeper = provenance.Keeper(self._context.console, saving, self._facts(body), wanted)
         saver = self._saver(saving.folder, keeper)
         self._files, self._end = Files(self._context.console, saver, self._ask_anew, keeper), end
@@ -149,6 +187,8 @@ class Delivery:
 
     def step(self, message: Message | Signal | None) -> int | None:
         files, end = self._files, self._end
+        if self._asking is not None and end is not None:
+            return self._step_asking(self._asking, end, message)
         if files is None or end is None:
             return None
         if isinstance(message, Signal):
@@ -174,6 +214,60 @@ class Delivery:
     def abandon(self) -> None:
         if self._files:
             self._files.abandon()
+
+    # -- a job that is done before its results are told ------------------------------------------------
+
+    def _ask_for_results(self, end: End) -> int | None:
+        if not self._driver.machine.generation_id:  # what was answered at once cannot be asked for again
+            return self._finish(end, None, save.SavingEnded(save.NO_RESULT, nothing_there=True))
+        deadline, patience = self._context.policy.deadline, self._context.saving.budget.limits.seconds
+        self._asking, self._end = _Asking(time.monotonic(), deadline, patience), end
+        return self._pause_asking(self._asking, end)
+
+    def _pause_asking(self, asking: _Asking, end: End) -> int | None:
+        now = time.monotonic()
+        pause = asking.pause(now)
+        if pause is None:
+            # Without a folder nothing was to be saved: that the job is done is all that was asked for.
+            is_enough = self._context.saving.folder is None and not asking.was_answered
+            return self._finish(end, None, save.SavingEnded() if is_enough else asking.ended())
+        self._context.console.retry("expired_link", asking.attempt, pause, save.NO_RESULT)
+        self.wake_at = now + pause
+        return None
+
+    def _step_asking(self, asking: _Asking, end: End, message: Message | Signal | None) -> int | None:
+        if isinstance(message, Signal):
+            code = self._report.interrupted(message.number, [])
+            self._writer.ended(code, delivered=False)
+            return code
+        renewal, content = self._renewal, None
+        if message is not None:
+            if message.sender is not renewal or renewal is None:
+                return None
+            content = message.content
+        elif time.monotonic() < self.wake_at:
+            return None
+        elif renewal is None:
+            self._ask_anew()
+            self.wake_at = time.monotonic() + self._context.policy.poll_request_timeout
+            self.wake_at = min(self.wake_at, asking.over_at)
+            return None
+        else:
+            renewal.leave()
+        self._renewal = None
+        found = self._outputs_of(content)
+        if found is None:
+            return self._pause_asking(asking, end)
+        asking.was_answered = True
+        body = providers.read_json(content.content)[0] if isinstance(content, Answer) else None
+        if end.reading is not None:
+            end = self._end = replace(end, reading=end.reading._replace(body=body))
+        self._outputs = found
+        wanted = found or self._written_result(body)
+        if not wanted:
+            return self._pause_asking(asking, end)
+        self._asking = None
+        return self._save(end, wanted)
 
     def _finish(self, end: End, assets: list[dict] | None, ended: save.SavingEnded) -> int:
         if assets is not None:
@@ -231,7 +325,7 @@ class Delivery:
     def _ask_anew(self) -> None:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
         if not self._driver.machine.generation_id and self._files:
-            return self._files.renewed(None)  # what was answered at once cannot be asked for again
+            return self._files.renewed(None)
         step = "result" if self._provider.job.result else "read"
         self._renewal = self._driver.wire.get(self._driver.place_of(step), self._context.policy.poll_request_timeout)
 
@@ -244,7 +338,8 @@ class Delivery:
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""
         result = self._provider.result(body)
-        if result is None or catalogue.entry(self._provider.speaks, self._start.model).get("media") != "text":
+        media = catalogue.entry(self._provider.speaks, self._start.model).get("media")
+        if result is None or not (media == "text" or (media is None and _has_words(result))):
             return []
         content = base64.b64encode(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")).decode()
         return [{"url": f"data:application/json;base64,{content}", "type": "document"}]
@@ -269,3 +364,10 @@ class Delivery:
             "created_at": entry.created_at if entry else asked_at,
             "finished_at": time.time(),
         }
+
+
+def _has_words(result) -> bool:
+    """Whether a result says anything itself."""
+    if isinstance(result, (dict, list)):
+        return any(map(_has_words, result.values() if isinstance(result, dict) else result))
+    return isinstance(result, str) and bool(result.strip())

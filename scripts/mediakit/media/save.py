@@ -37,7 +37,7 @@ _SPARE = 0.5
 _LONGEST_STORY = 3
 _MOST_NAMES = 10_000
 UNVERIFIED = ".unverified"
-_NO_RESULT = "the service reported success, but no result that could be fetched"
+NO_RESULT = "the service reported success, but no result that could be fetched"
 
 
 @dataclass(frozen=True)
@@ -227,11 +227,8 @@ class Saver:
     def _all(self) -> SavingEnded:
         os.makedirs(self._staging.folder, exist_ok=True)
         staging.remove_stale(self._staging.folder)
-        try:
-            while not self._outputs:
-                self._outputs = self._links.renewed(Unsaved(_NO_RESULT), self._outputs)
-        except Unsaved as problem:
-            return SavingEnded(str(problem), nothing_there=self._links.was_answered)
+        if not self._outputs:
+            return SavingEnded(NO_RESULT, nothing_there=True)
         troubles, number = [], 0
         while number < len(self._outputs):  # a fresh answer may tell of more
             number += 1
@@ -391,8 +388,6 @@ class _Links:
     def __init__(self, report, stopping: threading.Event):
         self.fresh: queue.SimpleQueue = queue.SimpleQueue()
         self.patient_until = 0.0
-        # Whether the job has told anything when it was asked again.
-        self.was_answered = False
         self._report = report
         self._stopping = stopping
         self._asked = 0
@@ -421,7 +416,6 @@ class _Links:
         self._asked_at = time.monotonic()
         self._report(LinkExpired())
         found = self.fresh.get()
-        self.was_answered = self.was_answered or found is not None
         return outputs if found is None or len(found) < max(len(outputs), number) else found
 
 
