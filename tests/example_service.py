@@ -23,9 +23,12 @@ class ExampleService:
     """`ends` is the example that the job comes to; `state` of each read before it: queued, then running.
 
     told_base  where the addresses lead that it tells; itself where that is None
+    content    what every result is
     """
 
-    def __init__(self, name: str, ends: str = "succeeded", told_base: str | None = None):
+    def __init__(self, name: str, ends: str = "succeeded", told_base: str | None = None, content: bytes = PNG):
+        self.content = content
+        self.in_base64 = base64.b64encode(content).decode()
         self.told_base = told_base
         self.refuses_cancel = False
         self.provider = providers.load(name)
@@ -106,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         service.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
         if self.path.startswith("/media/"):
-            return self._send(200, PNG, {"Content-Type": "image/png"})
+            return self._send(200, service.content, {"Content-Type": "image/png"})
         for way in provider.ways:
             if way.begin and self._is(way.begin.step, self.command):
                 return self._answer("begun" if way.send else "uploaded")
@@ -176,13 +179,13 @@ class _Handler(BaseHTTPRequestHandler):
         example = service.example(name, facts.get("task"))
         facts = {
             "base": service.told_base or service.origin, "media": f"{service.origin}/media/1.png", "media_type": "image/png",
-            "media64": base64.b64encode(PNG).decode(), "upload": f"{service.origin}/upload-here/1",
+            "media64": service.in_base64, "upload": f"{service.origin}/upload-here/1",
             "file": f"{service.origin}/media/up.png", "file_id": "f1", "time": "2026-11-25T20:00:00.000Z",
             "uuid": facts.get("id"), "hex": "0123456789abcdef", **facts,
         }  # fmt: skip
         headers = {name: service.filled(value, **facts) for name, value in example.get("headers", {}).items()}
         if example.get("file"):
-            return self._send(example.get("http", 200), PNG, {"Content-Type": "image/png", **headers})
+            return self._send(example.get("http", 200), service.content, {"Content-Type": "image/png", **headers})
         content = json.dumps(service.filled(example["body"], **facts)).encode() if "body" in example else b""
         return self._send(example.get("http", 200), content, {"Content-Type": "application/json", **headers})
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import sys
 
 import pytest
 from test_examples import WITH_EXAMPLES, answers, flags
@@ -162,3 +164,50 @@ def test_the_most_that_a_job_can_cost_is_reserved_until_its_cost_is_told(scripts
         scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=env)
         shown = scripts.run("jobs.py", "show", first.result["job"]).result
         assert shown["cost"] == service.provider.cost(answers(name, "succeeded")[0]["body"]).shown
+
+
+# -- large results in an answer ----------------------------------------------------------------------------
+
+IN_ANSWERS = [
+    (name, task) for name in WITH_EXAMPLES for task in ("t2i", "t2v")
+    if task in providers.load(name).defaults
+    and any("{media64}" in json.dumps(one) for one in answers(name, "succeeded" if task == "t2v" else "done"))
+]  # fmt: skip
+
+
+def large_picture(size: int) -> bytes:
+    """The small picture with so many bytes more, in a chunk that nobody reads."""
+    import struct
+    import zlib
+
+    from fake_service import PNG
+
+    noise = os.urandom(1024 * 1024) * (size // 1024 // 1024)
+    chunk = b"noIs" + noise
+    return PNG[:33] + struct.pack(">I", len(noise)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + PNG[33:]
+
+
+# A process begins with the memory of the one that it was forked from: this one is small.
+LAUNCHER = """
+import os, subprocess, sys
+started = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(started.pid, 0)
+os.write(2, b" %d" % usage.ru_maxrss)
+os._exit(os.WEXITSTATUS(status))
+"""
+MEASURED = (sys.executable, "-S", "-c", LAUNCHER)
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell what a process used")
+@pytest.mark.parametrize("name, task", IN_ANSWERS)
+def test_sixty_megabytes_in_base64_are_saved_in_flat_memory(scripts, name, task):
+    peaks = []
+    for size in (0, 60 * 1024 * 1024):
+        with ExampleService(name, content=large_picture(size)) as service:
+            arguments = flags(name, service, task)
+            env = {service.provider.key["variable"]: KEY}
+            run = scripts.run("create_and_wait.py", *arguments, "--output-dir", f"out{size}", env=env, prefix=MEASURED)
+        saved = next((scripts.folder / f"out{size}").glob("*.png"))
+        assert run.code == 0 and saved.stat().st_size >= size, run.events
+        peaks.append(int(run.stderr.split()[-1]) * (1 if sys.platform == "darwin" else 1024))
+    assert peaks[1] - peaks[0] < 32 * 1024 * 1024, peaks
