@@ -44,6 +44,7 @@ TASK_PAGES = {
 }
 SERVICES_PAGE = "services.md"
 UNKNOWN_PAGE = "services-unknown.md"
+INPUTS_PAGE = "inputs.md"
 EVENTS_PAGE = "events.md"
 CODES_PAGE = "codes.md"
 WARNINGS_PAGE = "warnings.md"
@@ -84,6 +85,7 @@ def render_pages() -> dict[Path, str]:
         WARNINGS_PAGE: {"warning codes": render_codes(codes.WARNINGS)},
     }
     services_pages = {
+        INPUTS_PAGE: {"ways": render_ways(services)},
         SERVICES_PAGE: {"capabilities": render_capabilities(services, by_name)},
         UNKNOWN_PAGE: {"left out": render_left_out(services)},
     }
@@ -180,6 +182,34 @@ def render_capabilities(services: list[providers.Provider], catalogues: dict[str
     for title, say in CAPABILITIES.items():
         lines.append(table_row(title, *(say(one, catalogues.get(one.name), program) for one, program in columns)))
     return lines
+
+
+WAYS = {
+    "form": "with the create itself, which then is a form (`multipart/form-data`)",
+    "base64": "with the create itself, in base64",
+    "data_uri": "with the create itself, as a data: URI",
+    None: "uploaded first; what the service names it is sent",
+}
+
+
+def render_ways(services: list[providers.Provider]) -> list[str]:
+    """Return the table of how a file travels to each service; the first way that it fits is taken."""
+    lines = [table_row("service", "how", "up to", "addresses"), table_row(*["---"] * 4)]
+    for one in services:
+        takes = "sent as they are" if one.file_rules.takes_addresses else "fetched, then sent as a file"
+        for number, way in enumerate(one.ways):
+            most = f"{way.most / 1024**2:g} MiB" if way.most else ""
+            kinds = [tell_kind(kind, limits) for kind, limits in way.kinds.items()]
+            limits = "; ".join(filter(None, [most, *kinds])) or "not documented"
+            name = one.name if not number else ""
+            lines.append(table_row(name, WAYS[way.with_create], limits, takes if not number else ""))
+    return lines
+
+
+def tell_kind(kind: str, limits: dict) -> str:
+    types = ", ".join(one.partition("/")[2] for one in limits.get("types", ()))
+    most = f" up to {limits['bytes'] / 1024**2:g} MiB" if "bytes" in limits else ""
+    return f"{kind}: {types}{most}"
 
 
 def tell_answer(service: providers.Provider, _: dict, program: str | None) -> str:

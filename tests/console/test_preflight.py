@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from conftest import KEY, SCRIPTS, posts
+from mediakit.services import providers
 
 VARIABLE = "SKILLS_VIDEO_API_KEY"
 OTHER_KEY = "another_fake_key"
@@ -158,3 +159,14 @@ def test_the_start_needs_none_of_the_heavy_packages(scripts):
         loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
         assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3", "decimal"}
         assert "mediakit.base.errors" in loaded
+
+
+def test_every_service_with_a_key_is_found_and_which_one_is_meant_is_asked(scripts):
+    wanted = {name: key["variable"] for name in providers.names() if (key := providers.load(name).key)}
+    env = dict.fromkeys(wanted.values(), KEY)
+    ready = {row["provider"] for row in scripts.run("preflight.py", env=env).result["providers"] if row["ready"]}
+    assert ready == set(wanted)
+    run = scripts.run("create_and_wait.py", "--task", "t2i", "--prompt", "a", env=env)
+    assert (run.code, run.result["field"]) == (2, "--provider") and all(
+        name in run.result["message"] for name in wanted
+    )
