@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import Run
-from fake_service import FakeService, answer, create, event, job, stream
+from fake_service import PNG, FakeService, answer, create, event, job, stream
 from mediakit.base.redactor import REDACTED, Redactor
 from mediakit.console import Console
 
@@ -269,6 +269,47 @@ def test_any_key_in_any_mixture_of_spellings_is_taken_out(key, data):
     assert redactor.text("".join(way(letter) for way, letter in zip(chosen, key))) == REDACTED
     encoded = base64.b64encode(data.draw(st.binary(max_size=5)) + key.encode() + data.draw(st.binary(max_size=5)))
     assert REDACTED in redactor.text(encoded.decode())
+
+
+# -- a key in what somebody asks for -----------------------------------------------------------------------------
+
+
+def nothing_kept(folder) -> list[str]:
+    """The files below a folder that tell the key."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in paths if tells_the_key(path.read_bytes().decode("latin-1"))]
+
+
+def test_a_key_in_a_request_is_written_down_nowhere(scripts, tmp_path):
+    prompt = f"a boat, {KEY}"
+    line = {"provider": "skills-video", "model": "owner/model", "payload": {"prompt": prompt}}
+    with FakeService(media=answer(200, PNG, media_type="image/png")) as service:
+        service._scripts["create"] = [answer(200, job("COMPLETED", f"{service.origin}/media/1.png"))]
+        run = create(scripts, service, "--param", f"note={prompt}", "--trace", "trace.jsonl", "--verbose", env=ENV)
+        given = json.dumps(line) + "\n"
+        batch = scripts.run(
+            "create_batch.py", "-", "--base-url", service.base_url, "--no-validate", "--output-dir", "out",
+            stdin=given, env=ENV,
+        )  # fmt: skip
+        asked = [json.loads(request.body) for request in service.requests if request.method == "POST"]
+    assert (run.code, batch.code) == (0, 0), batch.events
+    assert all(prompt in body.values() for body in asked) and len(asked) == 2, "what was asked for is sent as it is"
+    assert not nothing_kept(tmp_path)
+    assert not tells_the_key((run.stdout + batch.stdout).decode() + run.stderr + batch.stderr)
+
+
+@pytest.mark.parametrize("flag", ["--intent", "--output-dir"])
+def test_a_key_that_would_be_written_down_with_a_job_is_refused(scripts, tmp_path, flag):
+    key = "k1_9z-fake"  # one that can be the name of a folder
+    with FakeService(create=answer(200, job("COMPLETED"))) as service:
+        run = create(scripts, service, flag, f"x{key}", env={"SKILLS_VIDEO_API_KEY": key})
+        assert (run.code, run.result["field"], service.posts()) == (2, flag, 0)
+    assert key not in run.stdout.decode() + run.stderr and not list(tmp_path.rglob(f"*{key}*"))
+
+
+def test_a_prompt_with_a_key_is_not_kept_for_the_next_command(scripts, tmp_path):
+    run = scripts.run("preflight.py", "--provider", "skills-video", "--task", "t2i", "--prompt", KEY * 9, env=ENV)
+    assert run.code in (0, 2) and not nothing_kept(tmp_path)
 
 
 # -- the file of --trace ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from ..base import atomic, errors, paths
+from ..base import atomic, errors, paths, redactor
 from ..console import dependencies
 from ..console.commands import command_line
 from ..services import catalogue, providers
@@ -303,6 +303,10 @@ def _kept_prompt(prompt: str) -> str:
     """The path of a file with the prompt: a command line is written down in places that a prompt must not be in."""
     import hashlib
 
+    secrets = redactor.Redactor()
+    secrets.protect_environment()
+    if secrets.text(prompt) != prompt:
+        raise errors.bad_argument("--prompt", "expected without a key: the next command would be written down with it")
     folder = paths.state().folder
     if folder is None:
         raise errors.bad_argument("--prompt", "expected in a file (--prompt-file): no folder for state can be written")

@@ -117,6 +117,13 @@ def orders_of(
     formerly = amounts.former_digest(
         [provider.name, connection.former_origin, asked.model or asked.path, asked.payload]
     )
+    redacted, payload = context.console.redactor.value, store.as_json(asked.noted)
+
+    def without_key(flag: str, text: str | None) -> str | None:
+        if redacted(text) != text:
+            raise errors.bad_argument(flag, "expected without a key: it would be written down")
+        return text
+
     one = store.Order(
         fingerprint=request,
         request=request,
@@ -124,12 +131,13 @@ def orders_of(
         origin=origin,
         practice=int(provider.embedded),
         model=asked.model,
-        base_url=None if connection.embedded else connection.base_url,
-        output_dir=os.path.abspath(folder) if folder is not None else None,
-        intent=spending.intent,
+        base_url=None if connection.embedded else without_key("--base-url", connection.base_url),
+        output_dir=without_key("--output-dir", os.path.abspath(folder)) if folder is not None else None,
+        intent=without_key("--intent", spending.intent),
         copy=1,
         command=_flags_given(),
-        payload=None if spending.no_store_payload else store.as_json(asked.noted),
+        # What was asked for can be done without; a part of it would be another request.
+        payload=None if spending.no_store_payload or redacted(payload) != payload else payload,
         price=price_of_one,
         speaks=provider.speaks if provider.embedded else None,
     )
@@ -139,7 +147,7 @@ def orders_of(
             fingerprint=amounts.fingerprint(request, spending.intent, copy),
             formerly=(formerly, amounts.former_digest([formerly, spending.intent, copy])),
             copy=copy,
-            sent_with=store.as_json(sent_with),
+            sent_with=without_key("--param", store.as_json(sent_with)),
         )
         for copy, sent_with in enumerate(beside, 1)
     ]
