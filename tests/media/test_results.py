@@ -70,10 +70,13 @@ def bomb() -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(30_001 * 100)) for _ in range(300)) + packer.flush()
+    # A hundred rows, packed once: after a full flush a piece stands for itself, and can be repeated.
+    packer, rows, times = zlib.compressobj(9, wbits=-15), bytes(30_001 * 100), 300
+    piece = packer.compress(rows) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = (len(rows) * times % 65_521) << 16 | 1  # Adler-32 of so many zeros
+    packed = b"\x78\xda" + piece * times + b"\x03\x00" + struct.pack(">I", checksum)
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 BOMB = bomb()
