@@ -136,10 +136,10 @@ def test_handle_runtime_error_takes_another_address_and_endpoint_but_no_foreign_
     assert run("--credits-endpoint", "https://elsewhere.example/credits").code == 27
 
 
-# -- references/moving-from.md: every replacing command, against the sandbox in its service's place ------
+# -- references/moving-from*.md: every replacing command, against the sandbox in its service's place ------
 
-PAGE = (ROOT / "references/moving-from.md").read_text(encoding="utf-8")
-SERVICES = {"skills.video": "skills-video", "Modellix": "modellix", "Image Skill": "image-skill"}
+PAGES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "references").glob("moving-from*.md"))]
+SERVICES = {"skills.video": "skills-video", "Modellix": "modellix", "Luxin": "image-skill"}
 # service -> commands of its replaced clients that the page must name
 REPLACED = {
     "skills-video": (
@@ -151,14 +151,15 @@ REPLACED = {
         "doctor", "model list", "model describe", "model run", "model invoke", "model batch", "task get", "task wait",
         "task download", "task history", "invoke_and_poll.py", "preflight.py", "GET /apikey/validate",
         "GET /team/balance", "GET /models", "POST /media/files", "GET /media/files", "DELETE /media/files",
-        "GET /tasks",
+        "GET /tasks", "auth import-env", "auth migrate", "model get-schema", "file upload", "file delete", "GET /logs",
     ),
     "image-skill": (
         "doctor", "trust", "signup", "claim request", "whoami", "usage quota", "quota", "credits methods",
         "credits packs list", "credits quote", "credits buy", "credits status", "capabilities list",
         "capabilities show", "models list", "models show", "create", "--guide", "--dry-run", "upload", "edit",
         "assets show", "assets get", "jobs show", "jobs wait", "activity list", "activity show", "feedback create",
-        "image create", "video create", "audio create", "3d create",
+        "image create", "video create", "audio create", "3d create", "claim code", "models find", "models overview",
+        "create --batch",
     ),
 }  # fmt: skip
 
@@ -166,7 +167,7 @@ REPLACED = {
 def rows() -> list[tuple[str, str, str]]:
     """`(service, before, now)` of every line of the page's tables."""
     found = []
-    for section in PAGE.split("\n## ")[1:]:
+    for section in (one for page in PAGES for one in page.split("\n## ")[1:]):
         service = SERVICES[section.partition(":")[0]]
         found += [(service, *row) for row in re.findall(r"^\| (.+) \| (.+) \|$", section, re.M)]
     return found
@@ -196,6 +197,7 @@ class World:
 
         Image.new("RGB", (512, 512), "navy").save(folder / "boat.png")
         (folder / "body.json").write_text('{"prompt": "a tin boat"}')
+        (folder / "lines.jsonl").write_text('{"prompt": "a tin boat"}\n{"prompt": "a red boat"}\n')
         (folder / "key.txt").write_text(KEY + "\n")
         contract = (ROOT / f"assets/contracts/{service}.json").read_text(encoding="utf-8")
         (folder / "openapi.json").write_text(contract, encoding="utf-8")
@@ -226,9 +228,8 @@ class World:
 
     def run(self, script: str, *arguments: str, stdin: str | None = None):
         """A script with this service's key, and this sandbox as the service's address."""
-        where = self.server.url if "--refresh" in arguments else self.base_url
         asks = script not in ("inspect_openapi.py", "preflight.py") or {"--refresh", "--online"} & set(arguments)
-        address = ("--base-url", where) if asks else ()
+        address = ("--base-url", self.base_url) if asks else ()
         return self.scripts.run(
             script, *arguments, *address, env={self.provider.key["variable"]: KEY}, cwd=self.scripts.folder, stdin=stdin
         )
