@@ -197,7 +197,9 @@ def _download(console, given, ledgers):
     )
     if file:
         return owned.fetch(console, file, flags.connection(given), given.output_dir or ".")
-    return _go_on(console, given, ledgers, None, ".")
+    from mediakit.base import paths
+
+    return _go_on(console, given, ledgers, None, paths.for_results("."))
 
 
 def _reconcile(console, given, ledgers):

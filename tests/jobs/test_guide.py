@@ -75,6 +75,18 @@ def money(service: str, amount: float):
 # -- each stage ------------------------------------------------------------------------------------------
 
 
+def test_from_the_skills_own_folder_the_command_saves_outside_it(scripts):
+    wish = ("--provider", "sandbox", "--task", "t2i", *WANTED)
+    for script in ("preflight.py", "create_and_wait.py"):
+        told = scripts.run(script, *wish, cwd=SCRIPTS.parent).result
+        done = subprocess.run(
+            told["next_argv"], stdin=subprocess.DEVNULL, capture_output=True, env=scripts.environment(),
+            cwd=SCRIPTS.parent,
+        )  # fmt: skip
+        (asset,) = read_events(done.stdout)[-1]["assets"]
+        assert os.path.dirname(asset["path"]) == str(scripts.home / "ai-media-out")
+
+
 @pytest.mark.parametrize("service", REAL)
 def test_without_a_key_the_command_works_as_it_stands(scripts, service):
     run = guide(scripts, service, key=None)

@@ -9,6 +9,7 @@ configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
 small_file             the text of a small file, however an editor has encoded it
 is_skills_own          whether a path lies in the folder of this skill
+for_results            where results go that nobody has named a folder for
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from collections import namedtuple
 from .home import NAME, absolute, expand, platform_state, trouble
 
 __all__ = [
-    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "is_skills_own",
+    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results",
+    "is_skills_own",
     "make_private_folder",
     "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
@@ -54,6 +56,15 @@ def is_skills_own(path: str) -> bool:
     """Whether a path, links followed, is the folder of this skill or lies in it: nothing of the user's is kept there."""
     own, path = (os.path.normcase(os.path.realpath(one)) for one in (SKILL, path))
     return path == own or path.startswith(own + os.sep)
+
+
+def for_results(folder: str) -> str:
+    """A folder below the working directory, or one at home for whoever stands in the skill's own."""
+    try:
+        is_own = is_skills_own(os.getcwd())
+    except OSError:  # the working directory is gone
+        is_own = False
+    return expand("~/ai-media-out") if is_own else folder
 
 
 def choose_state(folder: str | None) -> None:

@@ -32,7 +32,6 @@ EXIT_CODES = {PACKAGES: 28, CREDITS: 20, UNREACHABLE: 24, KEY_REQUIRED: 21, KEY_
 _ORDER = (UNREACHABLE, KEY_REQUIRED, KEY_REFUSED, CREDITS, PROMPT, READY)
 # Tried in the sandbox, or planned, while nobody has said what to make.
 _SAMPLE = "a tin boat at dusk"
-_OUTPUT_DIR = "out"
 _WAY_ON = ("next_command", "next_argv", "guidance")
 
 
@@ -232,7 +231,7 @@ class _Plan:
         return again, "no_spend"
 
     def _create(self, *more: str) -> dict:
-        return command_line("create_and_wait.py", *self._words(), "--output-dir", _OUTPUT_DIR, *more)
+        return command_line("create_and_wait.py", *self._words(), "--output-dir", paths.for_results("out"), *more)
 
     def _words(self) -> list[str]:
         wish = self._wish
@@ -264,7 +263,8 @@ class _Plan:
     def _practice(self) -> dict:
         task = self._wish.task_at(self._provider.speaks) or "t2i"
         spoken = ["--as", self._provider.speaks] if self._provider.speaks in _spoken() else []
-        words = ["--provider", _sandbox(), *spoken, "--task", task, "--prompt", _SAMPLE, "--output-dir", _OUTPUT_DIR]
+        words = ["--provider", _sandbox(), *spoken, "--task", task, "--prompt", _SAMPLE]
+        words += ["--output-dir", paths.for_results("out")]
         return command_line("create_and_wait.py", *words)
 
     def _signup(self) -> dict | None:
@@ -357,7 +357,8 @@ def _settled(entry, where: ConnectionFlags, services: list[str]) -> dict:
     # An address of this machine gets a key only where it is named.
     place = ["--base-url", where.base_url] if where.base_url else []
     place += ["--trust-base-url"] if where.base_url and where.trust_base_url else []
+    into = ["--output-dir", paths.for_results("out")]
     if entry.generation_id:
         only = ["--provider", services[0]] if len(services) == 1 else []
-        return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, "--output-dir", _OUTPUT_DIR)
-    return command_line("jobs.py", "reconcile", entry.key, *place, "--output-dir", _OUTPUT_DIR)
+        return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, *into)
+    return command_line("jobs.py", "reconcile", entry.key, *place, *into)
