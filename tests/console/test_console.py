@@ -26,6 +26,7 @@ from fake_service import (
     event,
     hang,
     job,
+    reset,
     start_create,
     stream,
     wait,
@@ -343,6 +344,30 @@ def test_a_signal_while_polling_names_the_job_and_the_way_on(scripts, number):
         service.wait_for("GET", 2)
         process.send_signal(number)
         result = interrupted(process, number)
+        assert (result["generation_id"], result["outcome"]) == ("gen_1", "accepted")
+        goes_on(result, scripts)
+
+
+@POSIX
+def test_a_signal_while_it_is_asked_what_became_of_a_create(scripts):
+    listed = [job("IN_PROGRESS", input={"prompt": "a tin boat"})]
+    with FakeService(create=reset, other=[hang, answer(200, listed)], read=COMPLETED) as service:
+        process = start_create(scripts, service)
+        service.wait_for("GET")
+        process.send_signal(signal.SIGINT)
+        result = interrupted(process, signal.SIGINT)
+        assert (result["outcome"], result["next_argv"][2], service.posts()) == ("unknown", "reconcile", 1), result
+        goes_on(result, scripts)
+
+
+@POSIX
+def test_a_signal_while_a_done_job_is_asked_for_its_results(scripts):
+    empty = answer(200, job("COMPLETED", data=None))
+    with FakeService(create=stream(event("COMPLETED", data=None)), read=[empty, hang, COMPLETED]) as service:
+        process = start_create(scripts, service)
+        service.wait_for("GET", 2)
+        process.send_signal(signal.SIGINT)
+        result = interrupted(process, signal.SIGINT)
         assert (result["generation_id"], result["outcome"]) == ("gen_1", "accepted")
         goes_on(result, scripts)
 

@@ -371,6 +371,25 @@ def test_polling_starts_fast_and_slows_down_to_the_interval():
     assert pauses[0] <= 0.1 and pauses == sorted(pauses) and pauses[-1] == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("status", [200, 503])
+def test_no_pause_between_reads_is_longer_than_a_minute(status):
+    job, now, pauses = waiting(poll_interval=3600.0, poll_timeout=1e6), 0.0, []
+    for _ in range(40):
+        read(job, status, answer("IN_PROGRESS", "g1"), now=now, retry_after=now or None)
+        pauses.append(job.wake_at - now)
+        now = job.wake_at
+        job.tick(now)
+    assert max(pauses) == 60.0
+
+
+def test_only_a_404_is_forgiven_after_the_create():
+    for status, expected in ((404, "poll_error"), (410, "End:23")):
+        job = new_job(stream=False)
+        job.begin(0)
+        answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
+        assert words(read(job, status, now=2.0)) == [expected]
+
+
 def test_a_repeated_error_is_told_at_first_and_then_every_fifteen_seconds_with_a_count():
     job, now, said = waiting(poll_timeout=1e6), 0.0, []
     while now < 100:

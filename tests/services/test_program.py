@@ -285,7 +285,7 @@ def test_what_is_written_down_for_a_trace_holds_no_key(scripts, service):
 
 def test_several_copies_are_bought_side_by_side(scripts, service):
     lines = "task = str(os.getpid())\nsay({**ANSWER, 'data': {**ANSWER['data'], 'task_id': task}})"
-    read = "say({'data': {'task_id': WORDS[-1], 'status': 'success'}})"
+    read = "say({**JOB, 'data': {**JOB['data'], 'task_id': WORDS[-1]}})"
     fake = FakeProgram(scripts.folder / "bin", create=lines, read=read)
     run = create(scripts, service, fake, "--copies", "3")
     assert (run.code, run.result["succeeded"], len(fake.runs("create"))) == (0, 3, 3)

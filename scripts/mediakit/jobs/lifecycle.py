@@ -50,7 +50,7 @@ SILENT_PAUSE = 5.0
 # A deadline leaves so much time to reconcile in, but never more than a quarter of itself.
 RECONCILE_RESERVE = 5.0
 
-_NOT_THERE = frozenset((404, 410))
+_NOT_THERE = 404
 # A read answered with one of these will not be answered otherwise by asking again.
 _RETRIED_READ_STATUSES = frozenset((408, 425, 429))
 
@@ -359,7 +359,7 @@ class Machine:
         if not 200 <= status < 300:
             if status in _RETRIED_READ_STATUSES or status >= 500:
                 return self._read_failed(now, status, message or f"HTTP {status}", retry_after)
-            if status in _NOT_THERE and self._accepted_at is not None and not self._was_read:
+            if status == _NOT_THERE and self._accepted_at is not None and not self._was_read:
                 if now - self._accepted_at < NOT_FOUND_GRACE:
                     return self._read_failed(now, status, "the job is not visible yet", retry_after)
                 return self._end_never_read(now)
@@ -654,7 +654,7 @@ class Machine:
 
     def _pause_reading(self, now: float, pause: float) -> None:
         self._phase = "waiting"
-        self.wake_at = min(now + max(pause, 0.0), self._deadline)
+        self.wake_at = min(now + min(max(pause, 0.0), LONGEST_READ_PAUSE), self._deadline)
 
     # -- reconciling ---------------------------------------------------------------------------
 
