@@ -12,22 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 PREFIX = ".ai-media-"
 SUFFIX = ".part"
 
 
-def write(path: str, content: bytes, *, mode: int = 0o600) -> None:
+def write(path: str, content: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
     """Write a file for this user alone (or with `mode`), in place of the one that is there; raises OSError.
+
+    content  all of it, or pieces of it
 
     A link of that name is replaced, not followed.
     """
     with staged(os.path.dirname(path)) as (file, staging):
         if mode != 0o600 and hasattr(os, "fchmod"):
             os.fchmod(file.fileno(), mode)
-        file.write(content)
+        file.writelines([content] if isinstance(content, bytes) else content)
         file.close()
         replace(staging, path)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import binascii
 import os
 import re
+from collections.abc import Iterable, Iterator
 
 REDACTED = "[redacted]"
 
@@ -40,6 +41,8 @@ _BACKSLASH = r"(?:\\+|(?:%(?:25)*5[cC])+)"
 _SEMICOLON = r"(?:;|%(?:25)*3[bB])"
 _HASH = r"(?:#|%(?:25)*23)"
 _AMPERSAND = rf"(?:&|\\+u0026|%(?:25)*26)(?:amp{_SEMICOLON})*"
+# So many bytes a key takes at the most, however it is written.
+_LONGEST_SPELLING = 16 * 1024
 # A spelling of a character begins with one of these, or is the character itself.
 _INTRODUCERS = re.compile(r"[\\%&]")
 
@@ -95,6 +98,7 @@ class Redactor:
     text        a text without them
     holds       whether our own words hold one after all
     content     bytes without them
+    contents    the same of bytes that come in pieces
     value       a JSON value without them, in its strings and in its keys
     """
 
@@ -134,6 +138,15 @@ class Redactor:
     def content(self, value: bytes) -> bytes:
         """Bytes of any encoding in which a key is written as in ASCII."""
         return self.text(value.decode("latin-1")).encode("latin-1") if self._needles else value
+
+    def contents(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes of all pieces without the secrets in them, also those that two pieces share."""
+        left = b""
+        for piece in pieces:
+            left = self.content(left + piece)
+            yield left[:-_LONGEST_SPELLING]
+            left = left[-_LONGEST_SPELLING:]
+        yield left
 
     def value(self, value):
         """The same JSON value with the secrets taken out of its strings and keys."""

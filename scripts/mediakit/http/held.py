@@ -2,6 +2,7 @@
 
     Slimming   takes the pieces of a JSON answer as they come; `content` has a stand-in for each long base64 text
     SlimmingLines  the same for a stream of lines that hold JSON, passed on as it comes
+    encoded    the bytes of an answer as a text of base64, held where it is long
     pieces     a text with its stand-ins, piece by piece, as it was
     whole      the same for the bytes of an answer, as they came
 
@@ -12,6 +13,7 @@ go through.
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import json
 import os
@@ -42,13 +44,15 @@ _bytes = 0
 class Slimming:
     """The bytes of one answer, without its long base64.
 
-    is_json  whether it is JSON; None where that is to be seen
-    content  what came, with stand-ins
+    is_json    whether it is JSON; None where that is to be seen
+    holds_all  whether what is no JSON is held too, all but its beginning
+    content    what came, with stand-ins
     """
 
-    def __init__(self, is_json: bool | None = None) -> None:
+    def __init__(self, is_json: bool | None = None, holds_all: bool = False) -> None:
         self.content = bytearray()
         self._is_json = is_json
+        self._holds_all = holds_all
         self._string: int | None = None  # where the text begins that is being read
         self._is_escaped = False
         self._file: IO[bytes] | None = None
@@ -60,11 +64,20 @@ class Slimming:
             begin = (bytes(self.content[:64]) + piece).lstrip(b"\xef\xbb\xbf \t\r\n")[:2]
             self._is_json = None if not begin else begin[:1] in (b"{", b"[") and b"\0" not in begin
         if not self._is_json:
-            self.content += piece
-            return
+            return self._feed_other(piece)
         place = 0
         while place < len(piece):
             place = self._outside(piece, place) if self._string is None else self._inside(piece, place)
+
+    def _feed_other(self, piece: bytes) -> None:
+        if self._file is None and (not self._holds_all or len(self.content) + len(piece) <= LONGEST_TEXT):
+            self.content += piece
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix=".ai-media-")
+        if self._file.tell() + len(piece) > LARGEST_HELD:
+            raise ValueError(f"an answer of more than {LARGEST_HELD} bytes")
+        self._file.write(piece)
 
     def _outside(self, piece: bytes, place: int) -> int:
         stop = piece.find(b'"', place) + 1
@@ -113,16 +126,9 @@ class Slimming:
         del self.content[left:]
 
     def _close(self) -> None:
-        global _bytes
         if self._file is not None:
-            size = self._file.tell()
-            with _lock:
-                _bytes += size
-                if _bytes > LARGEST_HELD:
-                    raise ValueError(f"answers that hold more than {LARGEST_HELD} bytes")
-                _held.append((self._file, 0, size))
-                self.content += f"(held:{_WORD}:{len(_held) - 1})".encode()
-            self._file = None
+            file, self._file = self._file, None
+            self.content += _hold(file).encode()
         self._string = None
 
     def settled(self) -> bytes:
@@ -176,6 +182,33 @@ class SlimmingLines:
 def _is_base64(text: bytes) -> bool:
     head = re.match(rb"data:[^,]{0,200},", text)
     return not text[head.end() if head else 0 :].translate(None, _LETTERS).strip(b"\\")
+
+
+def _hold(file: IO[bytes]) -> str:
+    """The stand-in for what is in a file; raises ValueError where too much is held by now."""
+    global _bytes
+    size = file.tell()
+    with _lock:
+        if _bytes + size > LARGEST_HELD:
+            raise ValueError(f"answers that hold more than {LARGEST_HELD} bytes")
+        _bytes += size
+        _held.append((file, 0, size))
+        return f"(held:{_WORD}:{len(_held) - 1})"
+
+
+def encoded(content: bytes) -> str:
+    """The bytes of an answer, as they came, as a text of base64."""
+    if len(content) <= LONGEST_TEXT and not _STAND_IN.search(content[-200:].decode("latin-1")):
+        return binascii.b2a_base64(content, newline=False).decode()
+    file = tempfile.TemporaryFile(prefix=".ai-media-")
+    left = b""
+    for piece in whole(content):
+        piece = left + piece
+        cut = len(piece) // 3 * 3
+        file.write(binascii.b2a_base64(piece[:cut], newline=False))
+        left = piece[cut:]
+    file.write(binascii.b2a_base64(left, newline=False))
+    return _hold(file)
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ tell       reports and traces what came of a request
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from .held import Slimming, SlimmingLines
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 65536
+# A data: URL of a file begins as a line of an event stream does.
+_DATA_URL = re.compile(rb"(?i)data:[a-z]+/[a-z0-9.+-]+[;,]")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 # An answer that could be over ends after so long a silence, though nothing says that it is.
 _SILENCE = 2.0
@@ -69,7 +72,8 @@ def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> 
             if not (declared and stream):
                 exchange.report(StreamOpened(status))
             return _read_stream(exchange, body, first, pieces, trace)
-    content = _read_whole(exchange, body, first, pieces)
+    # What answers a paid request may be the result itself, whatever its size.
+    content = _read_whole(exchange, body, first, pieces, holds_all=posted and 200 <= status < 300)
     tell(exchange, _judged(exchange, Answer(status, response.headers, content, body.damage), posted), trace)
 
 
@@ -80,6 +84,8 @@ def _is_stream(first: bytes, declared: bool, asked: bool) -> bool:
     stream are told by that, and files by bytes that no text has.
     """
     begin = first.lstrip(_BLANK)[:64]
+    if _DATA_URL.match(begin):
+        return False
     if begin[:1] in (b"{", b"[", b"<", b'"') or any(byte < 9 or 13 < byte < 27 for byte in begin):
         return False
     return (declared and asked) or documents.looks_like_events(begin) or (declared and not begin)
@@ -103,8 +109,10 @@ def _pass_on(exchange: Exchange, chunk: bytes, trace) -> None:
         exchange.report_chunk(chunk)
 
 
-def _read_whole(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[bytes]) -> bytes:
-    slimming = Slimming()
+def _read_whole(
+    exchange: Exchange, body: _Body, first: bytes, pieces: Iterator[bytes], holds_all: bool = False
+) -> bytes:
+    slimming = Slimming(holds_all=holds_all)
     slimming.feed(first)
     content = slimming.content
     while True:

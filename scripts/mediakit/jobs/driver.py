@@ -47,6 +47,7 @@ class Submission:
     body       (fields) -> bodies.Body where files go along; None where the fields are sent as JSON
     seconds    how long sending the files may take
     answers    job: with an id; done: with the result itself; media: the answer's body is the file
+    of_text    whether its result is a text
     """
 
     path: str
@@ -55,6 +56,7 @@ class Submission:
     body: Callable[[dict], bodies.Body] | None = None
     seconds: float = 0.0
     answers: str = "job"
+    of_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -317,7 +319,15 @@ class Driver:
         if reading.id is not None and not answer.damage:
             return reading, problem, None
         candidate = reading.id or self._candidate(answer)
-        return Reading(candidate, None, None, body) if candidate else reading, problem, candidate
+        if candidate:
+            return Reading(candidate, None, None, body), problem, candidate
+        of_text = self._start.submission is not None and self._start.submission.of_text
+        result = None
+        if reading.status is None and not answer.damage:
+            result = self._provider.reading_of_result(answer.content, body, answer.headers, of_text)
+        if result:
+            self.result_answer = answer
+        return result or reading, "" if result else problem, None
 
     def _take_addresses(self, body) -> None:
         """Keep the addresses that the answer to the create tells; one that would take the key elsewhere is not used."""

@@ -21,7 +21,7 @@ def keep(console: Console, job: str | None, answer: Answer) -> str | None:
     path = os.path.join(folder, "kept", f"{job or 'job'}-{os.urandom(4).hex()}.answer")
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        atomic.write(path, console.redactor.content(b"".join(held.whole(answer.content))), mode=0o600)
+        atomic.write(path, console.redactor.contents(held.whole(answer.content)), mode=0o600)
     except OSError:
         return None  # what the answer says of the purchase counts without it
     return path

@@ -218,7 +218,9 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     start = Start(
         asked.model,
-        Submission(asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds, asked.route.answers),
+        Submission(
+            asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds, asked.route.answers, asked.task == "stt"
+        ),
         repeats_for=(asked.provider.idempotency or {}).get("seconds", 0.0),
         # Nobody can tell from a list of jobs which file another one was given.
         sought=None if sent.body else sent.payload,

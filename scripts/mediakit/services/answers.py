@@ -33,6 +33,7 @@ _LONGEST_WORD = 200
 _LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
 _LARGEST_BILL = 1e12
+_DEEPEST_FILE, _MOST_FILES = 12, 1000
 # Of a text that may be an address; enough for the blanks before one, its scheme and its host.
 _LONGEST_START = 1000
 _MOST_ISSUES = 20
@@ -292,14 +293,94 @@ def _fits(name: str, value: Any) -> bool:
 
 def file_in(content: bytes, media_type: str) -> dict:
     """The output that a whole answer is: a file, or a text."""
-    import base64
+    from ..http import held
 
     media_type = media_type.partition(";")[0].strip().lower() or "application/octet-stream"
     kind = media_type.partition("/")[0]
-    found = {"url": f"data:{media_type};base64,{base64.b64encode(content).decode()}", "type": kind}
+    found = {"url": f"data:{media_type};base64,{held.encoded(content)}", "type": kind}
     if kind == "text":
         found["text"] = content.decode("utf-8", "replace")
     return {**found, "media_type": media_type}
+
+
+_MEDIA = ("image", "video", "audio", "model")
+# Base64 of fewer characters is as likely a word, and of more than these its first ones tell what it is.
+_SHORTEST_BASE64, _SNIFFED_BASE64 = 60, 4096
+# Under these names an answer repeats what it was asked.
+_ECHOES = frozenset("input inputs request payload params parameters arguments args prompt echo".split())
+
+
+def results_in(content: bytes, body: Any, media_type: str, of_text: bool) -> list[dict]:
+    """The outputs that an answer holds where a job's id was expected; empty for an answer that is no result.
+
+    body     its JSON value; None for what is no JSON
+    of_text  whether a text was asked for: elsewhere words are no result
+    """
+    if body is not None:
+        found = list(_texts_of_files(body))
+        return found or ([_as_text(body)] if of_text and isinstance(body, str) and body.strip() else [])
+    from ..media import formats
+
+    head = content[: formats.HEAD]
+    seen = formats.sniff(head)
+    declared = media_type.partition(";")[0].strip().lower()
+    is_written = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"[", b"")
+    if seen is not None and formats.kind_of(seen) in _MEDIA:
+        return [file_in(content, seen)]
+    if declared.partition("/")[0] in _MEDIA and not is_written and not head.isascii():
+        return [file_in(content, declared)]
+    try:
+        text = content.decode("ascii").strip()
+    except UnicodeDecodeError:
+        text = ""
+    found = _file_in_text(text)
+    if found:
+        return [found]
+    is_plain = declared == "text/plain" and not is_written
+    return [_as_text(content.decode("utf-8", "replace"))] if of_text and is_plain else []
+
+
+def _as_text(text: str) -> dict:
+    return {**file_in(text.encode("utf-8", "replace"), "text/plain"), "text": text}
+
+
+def _texts_of_files(value: Any, depth: int = 0) -> Iterator[dict]:
+    if isinstance(value, str):
+        found = _file_in_text(value)
+        if found:
+            yield found
+    elif isinstance(value, dict) and depth < _DEEPEST_FILE:
+        for name, item in value.items():
+            if name.lower() not in _ECHOES:
+                yield from _texts_of_files(item, depth + 1)
+    elif isinstance(value, list) and depth < _DEEPEST_FILE:
+        for item in value[:_MOST_FILES]:
+            yield from _texts_of_files(item, depth + 1)
+
+
+def _file_in_text(text: str) -> dict | None:
+    """The output that a text is: a data: URL of media, or base64 whose first bytes are those of media."""
+    from ..media import formats, links
+
+    if links.is_data(text):
+        media_type = text.strip()[5:].partition(",")[0].partition(";")[0].strip().lower()
+        is_media = media_type.partition("/")[0] in _MEDIA
+        return (
+            {"url": text.strip(), "type": media_type.partition("/")[0], "media_type": media_type} if is_media else None
+        )
+    start = re.match(r"[A-Za-z0-9+/_=\s-]*", text[:_SNIFFED_BASE64])
+    if start is None or len(text) < _SHORTEST_BASE64 or start.end() < _SHORTEST_BASE64:
+        return None
+    if start.end() < min(len(text), _SNIFFED_BASE64) and not text.startswith("(held:", start.end()):
+        return None
+    try:
+        head = b"".join(links.base64_of([start[0][: start.end() // 4 * 4].encode()]))
+    except ValueError:
+        return None
+    seen = formats.sniff(head[: formats.HEAD])
+    if seen is None or formats.kind_of(seen) not in _MEDIA:
+        return None
+    return {"url": f"data:{seen};base64,{text.strip()}", "type": formats.kind_of(seen), "media_type": seen}
 
 
 # -- costs ---------------------------------------------------------------------------------------------

@@ -329,6 +329,20 @@ class Provider:
         state = "succeeded" if found else None
         return Reading(None, state, state, None, headers=headers, outputs=found)
 
+    def reading_of_result(self, content: bytes, body, headers, of_text: bool) -> Reading | None:
+        """What an answer to a create says in which no id of a job is, but the result; None for any other.
+
+        body     as read_json gives it
+        of_text  whether a text was asked for
+        """
+        from . import answers
+
+        if body is not None and not self.says_success(body):
+            return None
+        found = self.outputs(body) if isinstance(body, dict) else []
+        found = found or answers.results_in(content, body, headers.get("Content-Type", ""), of_text)
+        return Reading(None, "succeeded", "succeeded", body, headers=headers, outputs=found) if found else None
+
     def reading(self, body, of_create: bool = False, headers=None) -> Reading:
         """What an answer says about a job; every part may be missing.
 

@@ -1,0 +1,144 @@
+"""A 2xx to a paid request that holds the result in place of a job's id is the result; every other one is kept whole."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import zlib
+
+import pytest
+
+from conftest import ROOT
+from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create
+
+MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
+PICTURE = base64.b64encode(PNG).decode()
+DATA_URL = f"data:image/png;base64,{PICTURE}"
+
+
+def text(words: str, media_type: str = "text/plain"):
+    return answer(200, words.encode(), media_type=media_type)
+
+
+# the answer -> the bytes of the file that it is
+RESULTS = {
+    "a picture": (answer(200, PNG, media_type="image/png"), PNG),
+    "a picture under no type": (answer(201, PNG, media_type=""), PNG),
+    "a picture that is called JSON": (answer(200, PNG), PNG),
+    "a film": (answer(200, MP4, media_type="video/mp4"), MP4),
+    "media of a format that nobody knows": (
+        answer(200, b"\x00\x99odd" * 40, media_type="audio/x-odd"),
+        b"\x00\x99odd" * 40,
+    ),
+    "a data: URL": (text(DATA_URL), PNG),
+    "a data: URL in JSON": (answer(200, DATA_URL), PNG),
+    "base64": (text(PICTURE), PNG),
+    "base64 in lines": (text(base64.encodebytes(PNG).decode()), PNG),
+    "base64 in JSON": (answer(200, {"data": [{"b64_json": PICTURE}]}), PNG),
+    "base64 under a name of its own": (answer(200, {"ok": True, "result": {"bytes": PICTURE}}), PNG),
+    "an output without an id": (answer(200, {"data": {"type": "image", "images": [{"url": DATA_URL}]}}), PNG),
+}
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["stream asked", "JSON asked"])
+@pytest.mark.parametrize("name", RESULTS)
+def test_an_answer_that_is_the_result_is_saved_and_delivered(scripts, name, streams):
+    answered, content = RESULTS[name]
+    with FakeService(create=answered, read=COMPLETED) as service:
+        run = create(scripts, service, "--output-dir", "out", streams=streams)
+        assert (run.code, run.result["ok"], service.posts(), service.count("GET")) == (0, True, 1, 0), run.events
+    (file,) = [path for path in (scripts.folder / "out").iterdir() if path.suffix != ".json"]
+    assert file.read_bytes() == content and not list((scripts.folder / "state").glob("kept/*"))
+    shown = scripts.run("jobs.py", "list").first("job")
+    assert (shown["outcome"], shown["delivered"]) == ("accepted", True)
+
+
+# what is none, whatever it looks like: the outcome stays unknown
+NO_RESULTS = {
+    "words": text("We are working on it."),
+    "an HTML page": answer(200, b"<html><body>502</body></html>", media_type="image/png"),
+    "JSON under the type of a picture": answer(200, {"error": "no"}, media_type="image/png"),
+    "an XML error": answer(
+        200, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", media_type="video/mp4"
+    ),
+    "our own picture, repeated": answer(200, {"input": {"image": DATA_URL}}),
+    "a long word": answer(200, {"token": "A" * 400}),
+    "a page as a data: URL": text("data:text/html;base64,PGh0bWw+"),
+    "nothing": answer(204, b""),
+    "nothing of a picture": answer(200, b"", media_type="image/png"),
+}
+
+
+@pytest.mark.parametrize("name", NO_RESULTS)
+def test_an_answer_that_is_no_result_stays_unknown_and_is_kept(scripts, name):
+    with FakeService(create=NO_RESULTS[name], read=COMPLETED) as service:
+        run = create(scripts, service, "--output-dir", "out", streams=False)
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+        assert ("kept" in run.result) is not name.startswith("nothing")
+
+
+def test_a_text_is_the_result_where_one_was_asked_for(scripts):
+    where = ["--provider", "skills-video", "--task", "stt", "--model", "owner/model", "--stream", "never"]
+    for answered, words in ((text("a tin boat"), b"a tin boat"), (answer(200, "a tin boat"), b"a tin boat")):
+        with FakeService(create=answered) as service:
+            run = scripts.run(
+                "create_and_wait.py", *where, "--base-url", service.base_url, "--no-validate",
+                "--payload", '{"audio_url": "https://a.example/a.mp3"}', "--output-dir", "out", env=WITH_KEY,
+            )  # fmt: skip
+            assert run.code == 0, run.events
+        assert any(path.read_bytes() == words for path in (scripts.folder / "out").iterdir())
+
+
+def test_what_could_not_be_saved_of_it_is_kept(scripts):
+    with FakeService(create=answer(200, PNG, media_type="image/png")) as service:
+        run = create(scripts, service, streams=False)
+        assert (run.code, run.result["ok"]) == (0, True), run.events
+        with open(run.result["kept"], "rb") as file:
+            assert file.read() == PNG
+
+
+LARGE = 40 * 1024 * 1024
+NOISE = zlib.compress(b"noise")
+# media type, the beginning, what repeats behind it -> exit code, saved
+LARGE_ANSWERS = {
+    "a picture": ("image/png", PNG, b"\0" * 1024, 0, True),
+    "an unknown kind": ("application/octet-stream", b"\x01\x02", NOISE * 64, 12, False),
+    "a text": ("text/plain", b"words ", b"words " * 200, 12, False),
+    "a page": ("text/html", b"<html>", b"<p>words</p>" * 100, 12, False),
+}
+
+
+def large(media_type: str, begin: bytes, again: bytes):
+    def handler(exchange) -> None:
+        exchange.head(200, {"Content-Type": media_type, "Content-Length": LARGE})
+        exchange.send(begin)
+        left = LARGE - len(begin)
+        while left > 0:
+            piece = (again * (256 * 1024 // len(again) + 1))[: min(left, 256 * 1024)]
+            exchange.send(piece)
+            left -= len(piece)
+
+    return handler
+
+
+# Runs the command behind it, and says how much memory that took at the most.
+MEASURE = (
+    "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]);"
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux tells it")
+@pytest.mark.parametrize("name", LARGE_ANSWERS)
+def test_an_answer_of_any_size_is_kept_with_flat_memory(scripts, name):
+    media_type, begin, again, code, is_saved = LARGE_ANSWERS[name]
+    with FakeService(create=large(media_type, begin, again)) as service:
+        prefix = (sys.executable, "-c", MEASURE)
+        run = create(scripts, service, "--output-dir", "out", streams=False, prefix=prefix)
+        assert run.code == code, run.events
+    peak = int(run.stderr.split()[-1]) / 1024
+    assert peak < 70, "more than the program itself and a little"
+    where = scripts.folder / ("out" if is_saved else "state/kept")
+    (file,) = [path for path in where.iterdir() if path.suffix != ".json"]
+    with open(file, "rb") as content:
+        assert content.read(len(begin)) == begin and file.stat().st_size == LARGE
