@@ -12,7 +12,7 @@ from batch_runs import drawn
 from conftest import KEY, at_sandbox, posts
 from fake_service import FakeService, answer, job
 from mediakit.jobs import lifecycle
-from mediakit.jobs.batch import scheduler
+from mediakit.jobs.batch import results, scheduler
 from mediakit.sandbox import Sandbox
 from mediakit.services import providers
 from stormy import Stormy
@@ -264,3 +264,14 @@ def test_many_jobs_are_read_by_one_look_into_the_list(batch):
         reads = Counter("list" if "running" in path else "job" for method, path in server.requests if method == "GET")
         media = sum("/media/" in path for _, path in server.requests)
         assert reads["list"] and reads["job"] - media <= 60, reads
+
+
+def test_results_that_cannot_be_written_stop_nothing(batch, sandbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(results.atomic, "write", lambda *words, **more: full())
+    ran = batch(drawn("a fault:job-fast", "b fault:job-fast"), *at_sandbox(sandbox), "--max-jobs", "2")
+    warned = [event["code"] for event in ran.events if event["event"] == "warning"]
+    assert (ran.code, ran.result["succeeded"], warned.count("results_not_written")) == (26, 2, 1), ran.events
+
+
+def full():
+    raise OSError(28, "No space left on device")

@@ -308,6 +308,9 @@ WARNINGS = {
     "private_network_allowed": Warn(
         "network", "a result's link can reach into this machine's own network", "leave out `--allow-private-network`"
     ),
+    "results_not_written": Warn(
+        "files", "the results of a batch could not be written; the ledger has them", "run the same again"
+    ),
     "metadata_not_embedded": Warn("files", "a result is saved as it came, without its record inside", ""),
     "provenance_not_written": Warn("files", "the record beside a result could not be written", "see `message`"),
 }

@@ -13,9 +13,10 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from ...base import amounts, errors
+from ...base import amounts, errors, paths
 from ...console import Console
 from ...console.commands import command_line
+from ...console.flags import IN_SKILL
 from ...ledger import fallbacks
 from ...media import save
 from ..connection import ConnectionFlags, connect, provider_of
@@ -88,6 +89,8 @@ def run(console: Console, wanted: Wanted) -> int:
     policy = replace(wanted.policy, stream=False, first_poll=FIRST_POLL)
     wanted = replace(wanted, policy=policy, spending=replace(wanted.spending, max_spend=batch.max_spend_job))
     wanted.saving.check()
+    if paths.is_skills_own(wanted.saving.folder or os.curdir):
+        raise errors.bad_argument("--output-dir", IN_SKILL)
     requests = Requests(wanted.defaults, wanted.connection, policy)
     chosen = _checked(wanted.source, requests, batch, policy)
     if batch.dry_run:

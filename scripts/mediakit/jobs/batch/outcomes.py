@@ -41,6 +41,7 @@ class Outcomes:
         self._done: dict[str, int] = {"done": 0, "failed": 0, "now": 0}
         self._running = 0
         self._status_at = 0.0
+        self._has_warned = False
 
     # -- what happens ------------------------------------------------------------------------------------
 
@@ -133,13 +134,18 @@ class Outcomes:
             self._status_at = now + _STATUS_PAUSE
             self._console.status(self._status(now))
 
-    def _write(self, write) -> None:
+    def _write(self, write) -> bool:
+        """Whether it could be done: the ledger knows all of it, so that nothing is stopped for it."""
         try:
             write()
+            return True
         except OSError as problem:
-            raise errors.bad_argument(
-                "--output-dir", f"expected a folder where results.jsonl can be written: {problem.strerror}"
-            ) from None
+            self._results.put_off()
+            words = f"{self._results.path} could not be written: {problem.strerror or problem}"
+            if not self._has_warned:
+                self._has_warned = True
+                self._console.warning("results_not_written", words)
+            return False
 
     def _status(self, now: float) -> str:
         done, total = self._done["done"], len(self._tasks)
@@ -160,10 +166,10 @@ class Outcomes:
 
     def summary(self) -> tuple[int, dict]:
         """`(exit code, fields)`; everything that is known is in the file before."""
-        self._write(self._results.write)
+        is_written = self._write(self._results.write)
         codes = [task.exit_code for task in self._tasks if task.exit_code is not None]
         left = len(self._tasks) - len(codes)
-        code = several.gravest([*codes, *([11] if left else [])])
+        code = several.gravest([*codes, *([11] if left else []), *([] if is_written else [26])])
         counted = several.counted(codes)
         counted["jobs"] += left
         counted["unfinished"] += left
@@ -171,7 +177,7 @@ class Outcomes:
             **counted,
             "skipped": self._skipped or None,
             "spent": [amount.shown for amount in self.spent],
-            "results": self._results.path,
+            "results": self._results.path if is_written else None,
             "files": self._files,
         }
         return code, fields

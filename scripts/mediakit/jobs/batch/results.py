@@ -19,6 +19,7 @@ NAME = "results.jsonl"
 _LOCK = ".results.lock"
 # Writing takes at most this part of the time; a small file is written after each job.
 _SHARE = 0.05
+_AGAIN = 15.0
 _LARGEST_READ = 256 * 1024 * 1024
 
 
@@ -28,7 +29,7 @@ class Results:
 
     note       the result of a line
     write_due  write what is new, unless that would take too much of the time
-    write      write what is new; raises OSError
+    write      write what is new; raises OSError, as write_due does
     """
 
     def __init__(self, folder: str, order: list[str]):
@@ -48,6 +49,10 @@ class Results:
     def write_due(self, now: float) -> None:
         if self._is_stale and now >= self._next_at:
             self.write()
+
+    def put_off(self) -> None:
+        """It could not be written: not again at once."""
+        self._next_at = time.monotonic() + _AGAIN
 
     @property
     def due_at(self) -> float:
