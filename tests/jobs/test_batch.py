@@ -248,7 +248,7 @@ def test_a_stated_cost_above_the_balance_is_refused_before_anything_is_sent(batc
 
 def test_the_descriptor_states_how_much_a_service_bears(batch, sandbox, monkeypatch):
     found = []
-    monkeypatch.setattr(scheduler.Scheduler, "run", lambda self: found.extend(s.pace.limits for s in self._ready))
+    monkeypatch.setattr(scheduler.Scheduler, "run", lambda self: found.extend(s.pace.limits for s in self._services))
     monkeypatch.setattr(providers.Provider, "limits", {"requests_per_minute": 50, "jobs_at_once": 3}, raising=False)
     sent = providers.Provider.__init__
     monkeypatch.setattr(providers.Provider, "__init__", lambda self, *a: (sent(self, *a), vars(self).pop("limits"))[0])

@@ -3,6 +3,8 @@
 command     the whole of it, as a table of contents
 plan        what a batch would buy, and whether it may
 scheduler   drives the jobs of all lines in one thread
+buying      from lines that may be bought to creates that are sent
+asking      requests: counted, in bounded pools, and what their answers tell
 reads       when jobs want to be looked at: one by one, or many with one look into a list
 purchases   what the ledger knows of the lines, and what is claimed for them
 task        one line on its way: its state, its job, its result

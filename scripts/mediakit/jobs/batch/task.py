@@ -49,8 +49,9 @@ class Service:
         self.halted_by: Task | None = None
 
     @property
-    def name(self) -> str:
-        return self.context.connection.provider.name
+    def room(self) -> int:
+        """How many jobs more may be under way."""
+        return self.pace.limits.jobs - len(self.running)
 
 
 class Task:
