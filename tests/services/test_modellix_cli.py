@@ -182,7 +182,7 @@ def test_through_the_official_program_we_send_the_recorded_ones_too(scripts, cli
 
 FAULTS = (
     "create-400 create-401 create-402 create-403 create-404 create-422 create-429 create-429-once create-500 "
-    "create-502 create-503 create-lost create-truncated status-unknown job-failed job-canceled "
+    "create-502 create-503 status-unknown job-failed job-canceled "
     "poll-404 poll-429 poll-502 poll-reset poll-truncated poll-401"
 ).split()
 
@@ -199,12 +199,21 @@ def test_a_fault_ends_the_same_through_both(scripts, client, modellix, fault):
     assert told[0] == told[1]
 
 
-def test_a_create_that_never_answers_is_unknown_through_both(scripts, client, modellix):
-    for transport in ("rest", "cli"):
-        body = {**BODY, "prompt": f"{transport} fault:create-hang"}
-        flags = ("--sse-request-timeout", "5")
-        run = our_create(scripts, modellix, transport, *flags, body=body, env={"MODELLIX_CLI": client.path})
-        assert (run.code, run.result["outcome"]) == (12, "unknown")
+LOST = ["create-lost", "create-truncated", "create-hang"]
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_what_was_lost_is_found_in_the_log_at_once_or_by_a_command(scripts, client, modellix, fault):
+    """The program reads no log: what is lost through it is unknown, and found by a command that asks for it."""
+    env, impatient = {"MODELLIX_CLI": client.path}, ("--sse-request-timeout", "5")
+    body = {**BODY, "prompt": f"rest fault:{fault}"}
+    assert our_create(scripts, modellix, "rest", *impatient, body=body, env=env).code == 0
+    body = {**BODY, "prompt": f"cli fault:{fault}"}
+    run = our_create(scripts, modellix, "cli", *impatient, body=body, env=env)
+    assert (run.code, run.result["outcome"], posts(modellix)) == (12, "unknown", 2)
+    address = ("--base-url", f"{modellix.url}/api/v1", "--transport", "rest")
+    found = scripts.run("jobs.py", "reconcile", run.result["job"], *address, env={"MODELLIX_API_KEY": KEY})
+    assert (found.code, found.result["event"], posts(modellix)) == (0, "terminal", 2), found.events
 
 
 def test_a_redirect_is_refused_by_us_and_unknown_through_the_program(scripts, client, modellix):
