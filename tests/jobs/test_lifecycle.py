@@ -18,6 +18,7 @@ from mediakit.jobs.lifecycle import (
     Leave,
     Machine,
     Poll,
+    Reconcile,
     Say,
     ServiceRules,
     WaitPolicy,
@@ -555,6 +556,124 @@ def test_whatever_is_seen_there_is_one_end_and_no_second_post_after_one_that_may
     assert Leave() not in actions or actions
 
 
+# -- a world of faults ---------------------------------------------------------------------------------
+
+
+class World:
+    """A service with a clock, which answers each request by the next fault of a schedule.
+
+    bought   how often it has accepted the job; told whether its id has come through
+    """
+
+    def __init__(self, job: Machine, posts, reads, lists):
+        self.job, self.now, self.bought, self.told, self.sent = job, 0.0, 0, False, 0
+        self._faults = {"post": iter(posts), "read": iter(reads), "list": iter(lists)}
+        self._coming: list = []  # (moment, whether it answers the list, what is told to the machine)
+
+    def run(self) -> End:
+        actions = self.job.begin(self.now)
+        for _ in range(5000):
+            ends = [action for action in actions if isinstance(action, End)]
+            if ends:
+                assert actions[-1] is ends[0] and len(ends) == 1 and self.job.ended
+                return ends[0]
+            for action in actions:
+                self._do(action)
+            coming = min(self._coming, key=lambda one: one[0], default=None)
+            if coming and coming[0] <= max(self.job.wake_at, self.now):
+                self._coming.remove(coming)
+                self.now = max(self.now, coming[0])
+                actions = coming[2]()
+            else:
+                assert self.job.wake_at < float("inf"), "nothing would ever happen any more"
+                self.now = max(self.now, self.job.wake_at)
+                actions = self.job.tick(self.now, sent=self.sent > 0)
+        raise AssertionError("it never ends")
+
+    def _do(self, action) -> None:
+        if isinstance(action, (Leave, Create, Poll)):
+            self._coming = [one for one in self._coming if one[1]]
+        if isinstance(action, Create):
+            self._post(*next(self._faults["post"], ("answered", 0.1)))
+        elif isinstance(action, Poll):
+            kind, delay = next(self._faults["read"], ("COMPLETED", 0.1))
+            self._later(delay, lambda: self._read(kind))
+        elif isinstance(action, Reconcile):
+            kind, delay = next(self._faults["list"], ("nothing", 0.1))
+            self._later(delay, lambda: self._list(kind), is_list=True)
+
+    def _later(self, delay: float, what, is_list: bool = False) -> None:
+        if delay < 100:  # else it never comes
+            self._coming.append((self.now + delay, is_list, what))
+
+    def _post(self, kind: str, delay: float) -> None:
+        job = self.job
+        assert not self.told, "a POST after the id was known"
+        self.sent = 0
+        if kind == "refused":
+            return self._later(delay, lambda: job.create_not_sent(self.now, "refused"))
+        self.sent = 1
+        if kind in ("400", "429"):
+            return self._later(delay, lambda: answered(job, int(kind), now=self.now))
+        assert not self.bought or job.rules.repeats_for, "bought twice"
+        self.bought += 1
+        if kind == "lost":
+            return self._later(delay, lambda: job.create_lost(self.now, "reset", True))
+        if kind == "502":
+            return self._later(delay, lambda: answered(job, 502, now=self.now, repeatable=True))
+        if kind == "answered":
+            return self._later(delay, lambda: self._tell(answered, job, 200, answer("IN_QUEUE", "g1"), self.now))
+        self._later(delay / 3, lambda: job.stream_opened(self.now, 200))
+        if kind == "streamed":
+            self._later(delay / 2, lambda: self._tell(job.stream_said, self.now, *QUEUED))
+        return self._later(delay, lambda: job.stream_ended(self.now, "reset"))
+
+    def _tell(self, method, *values):
+        self.told = True
+        return method(*values)
+
+    def _read(self, kind: str):
+        if kind.isdigit():
+            return self.job.poll_answered(self.now, int(kind), answer(), errors.classify(int(kind)), "", 7.0)
+        if kind == "lost":
+            return self.job.poll_lost(self.now, "reset")
+        return self.job.poll_answered(self.now, 200, answer(None if kind == "empty" else kind, "g1"), "unknown", "")
+
+    def _list(self, kind: str):
+        found = {"nothing": [], "it": ["g1"], "two": ["g1", "g2"], "lost": None}[kind] if self.bought else []
+        self.told = self.told or found == ["g1"]
+        return self.job.listed(self.now, found)
+
+
+DELAYS = st.sampled_from([0.01, 0.5, 5.0, 15.0, 40.0, 1000.0])
+POSTS = st.tuples(st.sampled_from(["answered", "streamed", "opened", "lost", "refused", "400", "429", "502"]), DELAYS)
+READS = st.tuples(
+    st.sampled_from(["IN_PROGRESS", "COMPLETED", "FAILED", "ODD", "empty", "lost", "404", "500", "429", "401"]), DELAYS
+)
+LISTED = st.tuples(st.sampled_from(["nothing", "it", "two", "lost"]), DELAYS)
+
+
+@given(
+    st.lists(POSTS, max_size=6),
+    st.lists(READS, max_size=12),
+    st.lists(LISTED, max_size=4),
+    st.sampled_from([1.0, 9.0, 60.0, float("inf")]),
+    st.sampled_from([{}, {"reconciles": True}, {"repeats_for": 600.0}]),
+)
+def test_no_schedule_of_faults_loses_an_id_or_buys_twice_or_takes_longer_than_it_may(
+    posts, reads, lists, deadline, service
+):
+    job = new_job(deadline=deadline, create_timeout=20.0, stream_timeout=90.0, poll_timeout=120.0, **service)
+    world = World(job, posts, reads, lists)
+    end = world.run()
+    assert world.now <= min(deadline, 2000.0)
+    assert not world.told or (job.generation_id, job.outcome) == ("g1", "accepted")
+    if world.bought:
+        assert job.outcome in ("accepted", "unknown") and (end.exit_code == 12) == (job.outcome == "unknown")
+    else:
+        assert job.outcome in ("not_sent", "rejected", "unknown") and end.exit_code not in (0, 10, 11)
+
+
 # -- reconciling ---------------------------------------------------------------------------------------
 
 
@@ -613,6 +732,19 @@ def test_a_silent_post_stays_open_while_the_list_is_read():
     assert job.listed(10.1, []) == []
     assert words(job.tick(15.0)) == ["Reconcile"]
     assert words(job.listed(15.1, ["g"])) == ["Leave", "resumed", "Poll"]
+
+
+def test_an_open_stream_without_an_id_is_as_silent_as_a_post():
+    job = new_job(reconciles=True, create_timeout=20.0)
+    job.begin(0)
+    job.stream_opened(12.0, 200)
+    looked = []
+    while job.wake_at < 32:
+        now = job.wake_at
+        if "Reconcile" in words(job.tick(now)):
+            looked.append(now)
+        assert job.wake_at > now, "it would look at the clock without end"
+    assert looked[:4] == [12.0, 17.0, 22.0, 27.0]
 
 
 def test_a_deadline_in_the_post_keeps_time_back_to_reconcile():

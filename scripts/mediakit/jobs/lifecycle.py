@@ -419,7 +419,8 @@ class Machine:
             return self._end_out_of_time(now, sent)
         if self._phase == "pausing":
             return self._send(now)
-        if now >= self._list_at and now < self.give_up_at and not self.generation_id:
+        is_open = self._phase == "streaming" or now < self.give_up_at
+        if now >= self._list_at and is_open and not self.generation_id:
             return self._list_while_silent(now, sent)
         if self._phase == "creating":
             return [Leave(), *self._silent_create(now, sent)]
