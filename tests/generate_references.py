@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import generate_types  # noqa: E402
 from mediakit.base import codes  # noqa: E402
 from mediakit.base.pointer import point  # noqa: E402
 from mediakit.services import payloads, providers  # noqa: E402
@@ -92,7 +93,9 @@ def render_pages() -> dict[Path, str]:
     readme = {"../README.md": {"services": render_services(services)}}
     marked = {**tasks, **services_pages, **listed, **readme}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
-    return {**marked_pages, EVENT_SCHEMA: render_event_schema()}
+    schema = render_event_schema()
+    types = generate_types.render(json.loads(schema))
+    return {**marked_pages, EVENT_SCHEMA: schema, generate_types.TYPES: types}
 
 
 def render_services(services: list[providers.Provider]) -> list[str]:
