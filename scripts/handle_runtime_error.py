@@ -95,17 +95,21 @@ def _credits_check_command(provider, arguments):
     """A curl line that reads the balance, with the key as a variable; only ever to the service's own address."""
     from shlex import quote
 
-    path = arguments.credits_endpoint or provider.balance_path
-    base_url = provider.base_url
-    if arguments.base_url is not None or arguments.credits_endpoint is not None:
-        from mediakit.http import addresses
+    from mediakit.http import addresses
+    from mediakit.services.site import Site
 
-        base_url = addresses.resolve_base_url(arguments.base_url, base_url, arguments.trust_base_url)
-        path = base_url and addresses.resolve_endpoint("--credits-endpoint", path, base_url)
-    if not (path and base_url and provider.key):
+    base_url = addresses.resolve_base_url(arguments.base_url, provider.base_url, arguments.trust_base_url)
+    if not (base_url and provider.key):
         return None
+    if arguments.credits_endpoint is not None:
+        url = base_url + addresses.resolve_endpoint("--credits-endpoint", arguments.credits_endpoint, base_url)
+    else:
+        url = Site(provider, base_url).of_account("balance")
+    if url is None:
+        return None
+    constant = " ".join("-H " + quote("{}: {}".format(*one)) for one in provider.headers.items())
     header = '"{}: {}${}"'.format(provider.key["header"], provider.key["prefix"], provider.key["variable"])
-    return "curl -X GET {} -H {}".format(quote(base_url + path), header)
+    return " ".join(filter(None, ["curl -X GET", quote(url), constant, "-H", header]))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 from fake_service import PNG
 from mediakit.base.pointer import point
@@ -119,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._answer("ready")
         if provider.job.read is not None and self._about_job():
             return None
+        if self.command == "GET" and self._about_account():
+            return None
         route = service.route_of(self.path) if self.command == "POST" else None
         if route is None:
             return self._send(404, b"{}", {})
@@ -144,6 +147,18 @@ class _Handler(BaseHTTPRequestHandler):
                     done = known["reads"] > len(STATES) or known.get("canceled")
                     state = ends if done else STATES[known["reads"] - 1]
                     self._answer("result" if name == "result" else state, **known)
+                return True
+        return False
+
+    def _about_account(self) -> bool:
+        """Answer what is asked about no job: lists, prices, balance."""
+        path, base = self.path, self.service.provider.base_path
+        for name in ("price", "balance", "key_check", "models"):
+            rules = self.service.provider.says(name) or {}
+            prefix = "" if "origin" in rules else base
+            found = re.fullmatch(re.escape(prefix) + _pattern(rules["path"], {}), path) if "path" in rules else None
+            if found and name in self.service.provider.examples:
+                self._answer(name, **{word: unquote(value) for word, value in found.groupdict().items()})
                 return True
         return False
 

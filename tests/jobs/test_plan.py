@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conftest import KEY, at_sandbox, posts
+from example_service import ExampleService
 from fake_service import COMPLETED, FakeService, answer, job
+from mediakit.services import providers
 
 GEN = ("--model", "runwayml/gen-4.5", "--prompt", "a tin boat")  # 0.05 USD a second
 UNPRICED = ("--model", "z-image/z-image", "--prompt", "a tin boat")
@@ -49,3 +51,38 @@ def test_a_plan_with_files_says_what_it_did_not_ask(scripts, sandbox):
     warning = run.first("warning")
     assert (run.code, warning["code"], posts(sandbox)) == (0, "no_service_plan", 0), run.events
     assert "files" in warning["message"]
+
+
+STATING = [name for name in providers.names() if providers.load(name).says("price")]
+# unit of the price that the service states, limit -> exit code, error
+STATED = [
+    ("images", "0.01usd", 0, None),
+    ("images", "0.001usd", 27, "spend_cap"),
+    ("megapixels", "0.01usd", 27, "unknown_cost"),
+]
+
+
+@pytest.mark.parametrize("name", STATING)
+@pytest.mark.parametrize("unit, limit, code, error", STATED)
+def test_a_price_that_the_service_states_counts_under_a_cap(scripts, monkeypatch, name, unit, limit, code, error):
+    with ExampleService(name) as service:
+        monkeypatch.setitem(service.example("price")["body"]["prices"][0], "unit", unit)
+        env = {service.provider.key["variable"]: KEY}
+        where = ("--provider", name, "--base-url", service.base_url, "--task", "t2i", "--prompt", "a tin boat")
+        asked = ("create_and_wait.py", *where, "--max-spend", limit)
+        planned = scripts.run(*asked, "--dry-run", env=env)
+        assert (planned.code, planned.result.get("error"), service.posts) == (code, error, 0), planned.events
+        real = scripts.run(*asked, env=env)
+        assert (real.code, real.result.get("error") if code else None) == (code, error), real.events
+        # Without a cap nobody asks, and a plan needs no key.
+        before = len(service.requests)
+        assert scripts.run("create_and_wait.py", *where, "--dry-run").code == 0 and len(service.requests) == before
+
+
+@pytest.mark.parametrize("name", [name for name in providers.names() if providers.load(name).headers])
+def test_the_line_for_curl_has_every_header_that_the_service_wants(scripts, name):
+    own = providers.load(name)
+    run = scripts.run("create_and_wait.py", "--provider", name, "--task", "t2i", "--prompt", "a", "--dry-run")
+    assert run.code == 0 and all(
+        f"-H '{header}: {value}'" in run.result["curl"] for header, value in own.headers.items()
+    )

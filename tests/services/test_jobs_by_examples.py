@@ -211,3 +211,23 @@ def test_sixty_megabytes_in_base64_are_saved_in_flat_memory(scripts, name, task)
         assert run.code == 0 and saved.stat().st_size >= size, run.events
         peaks.append(int(run.stderr.split()[-1]) * (1 if sys.platform == "darwin" else 1024))
     assert peaks[1] - peaks[0] < 32 * 1024 * 1024, peaks
+
+
+# -- what is asked about an account --------------------------------------------------------------------------
+
+WITH_CHECK = [name for name in WITH_EXAMPLES if "key_check" in providers.load(name).examples]
+
+
+@pytest.mark.parametrize("name", WITH_CHECK)
+def test_online_the_key_is_tried_and_the_balance_told_where_the_service_tells_it(scripts, name):
+    with ExampleService(name) as service:
+        own = service.provider
+        env = {own.key["variable"]: KEY}
+        run = scripts.run("preflight.py", "--provider", name, "--online", "--base-url", service.base_url, env=env)
+        found = run.result["providers"][0]
+        assert (run.code, found["ready"]) == (0, True), run.events
+        balance = own.left(answers(name, "balance")[0]["body"]) if "balance" in own.examples else None
+        assert found.get("balance") == balance
+        assert service.requests and service.posts == 0
+        for method, _, headers, _ in service.requests:
+            assert method == "GET" and headers[own.key["header"].lower()] == own.key["prefix"] + KEY

@@ -57,7 +57,9 @@ def test_online_says_whether_the_key_is_taken_and_what_is_left_by_reads_only(scr
         assert {method for method, _ in server.requests} == {"GET"}
         asked = [path for _, path in server.requests]
     provider = providers.load(service)
-    paths = dict.fromkeys(filter(None, (provider.key_check and provider.key_check["path"], provider.balance_path)))
+    paths = dict.fromkeys(
+        filter(None, (provider.key_check and provider.key_check["path"], (provider.says("balance") or {}).get("path")))
+    )
     assert asked == [provider.base_path + path for path in paths]
     assert run.code == 0 and report(run)["online"]["ok"] is True and report(run)["balance"]
     assert KEY not in run.stdout.decode()

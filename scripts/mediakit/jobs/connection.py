@@ -6,7 +6,7 @@ connect           the Connection that flags mean
 connect_again     the one for a job of the ledger
 read_at           the same where a job of the ledger has been read
 chosen_flags      the flags that lead another script there
-connect_to_plan   the one to ask a service for its own plan, where it makes one
+connect_to_ask    the one to ask a service for a plan or a price of its own
 """
 
 from __future__ import annotations
@@ -234,12 +234,10 @@ def chosen_flags(flags: ConnectionFlags, provider: providers.Provider, base_url:
     return tuple(words)
 
 
-def connect_to_plan(
+def connect_to_ask(
     console: Console, flags: ConnectionFlags, provider: providers.Provider, deadline: float
 ) -> Connection | None:
-    """A Connection to a service that can plan for itself; None for one that cannot, or without a key."""
-    if provider.plan is None:
-        return None
+    """A Connection to a service that is asked before anything is bought; None without a key."""
     if provider.key and not flags.key_stdin and keys.find(provider.key, trusts_dotenv=flags.trust_dotenv) is None:
         return None
     return connect(console, flags, provider, deadline)

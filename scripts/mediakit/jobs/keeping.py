@@ -63,10 +63,12 @@ def _unwritable(flag: str, problem: OSError) -> errors.Failure:
 
 def _try(console: Console, where: ConnectionFlags, provider: providers.Provider, key: keys.Key, replaces: bool) -> None:
     """Raise Failure where the service refuses the key, or cannot be asked and another would be lost."""
-    path, base_url = standing.check_path(provider), address(where, provider)
-    if path is None or base_url is None:
+    base_url = address(where, provider)
+    connection = Connection(provider, base_url, key) if base_url is not None else None
+    place = standing.check_place(connection) if connection else None
+    if connection is None or place is None:
         return
-    found, _ = standing.standing(console, Connection(provider, base_url, key), path)
+    found, _ = standing.standing(console, connection, place)
     if found.accepted:
         return
     kept = "the key that was stored before is kept" if replaces else "nothing was stored"

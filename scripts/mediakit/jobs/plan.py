@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 
 from ..base import amounts, errors
 from ..console import Console
@@ -16,7 +17,7 @@ from ..http.answers import Lost
 from ..media import inputs
 from ..services import providers
 from . import price
-from .connection import Connection, ConnectionFlags, address, connect_to_plan
+from .connection import Connection, ConnectionFlags, address, connect_to_ask
 from .lifecycle import WaitPolicy
 from .price import Spending
 from .request import CheckedRequest
@@ -28,7 +29,8 @@ def show(
     """Write the plan; returns the exit code. Raises Failure where the service's own plan says that it would refuse."""
     provider = asked.provider
     # A service's own plan needs the files there.
-    connection = None if asked.attachments else connect_to_plan(console, flags, provider, policy.deadline)
+    asks = provider.plan and not asked.attachments
+    connection = connect_to_ask(console, flags, provider, policy.deadline) if asks else None
     for code, message in asked.warnings:
         console.warning(code, message)
     guards = price.guards(spending, asked)
@@ -38,7 +40,7 @@ def show(
     if provider.plan and connection is None:
         why = "its files are brought only to buy" if asked.attachments else "there is no key"
         console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
-    cost = _under_caps(console, asked, spending, cost, may_be_told=bool(provider.plan) and planned is None)
+    cost = _under_caps(console, asked, spending, cost, lambda: _is_told_to_buyers(console, asked, flags, policy))
     base_url = address(flags, provider)
     sent = {**asked.shaped, **guards}
     is_form = asked.is_form
@@ -65,11 +67,15 @@ def show(
 
 
 def _under_caps(
-    console: Console, asked: CheckedRequest, spending: Spending, cost: amounts.Price | None, may_be_told: bool
+    console: Console,
+    asked: CheckedRequest,
+    spending: Spending,
+    cost: amounts.Price | None,
+    is_told_to_buyers: Callable[[], bool],
 ) -> amounts.Price | None:
     """The price; raises the Failure 27 with which a cap would refuse the purchase.
 
-    may_be_told  whether the service itself could tell a price when it is bought
+    is_told_to_buyers  () -> whether the service itself could tell a price when it is bought, which it did not now
     """
     from . import purchase  # what a plan without a cap has no need of
 
@@ -78,6 +84,7 @@ def _under_caps(
         return cost or price.price_of(None, asked)
     from ..ledger import entries, fallbacks, store
 
+    may_be_told = cost is None and is_told_to_buyers()
     ledgers = fallbacks.open_to_look(console)
     try:
         found = cost or price.price_of(ledgers, asked)
@@ -87,6 +94,16 @@ def _under_caps(
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
     return found
+
+
+def _is_told_to_buyers(console: Console, asked: CheckedRequest, flags: ConnectionFlags, policy: WaitPolicy) -> bool:
+    """Let the service state the model's price, where it does so by itself; whether it could do so to a buyer alone."""
+    if asked.provider.plan or asked.provider.says("price") is None:
+        return bool(asked.provider.plan)
+    connection = connect_to_ask(console, flags, asked.provider, policy.deadline)
+    if connection:
+        price.ask_price(connection, asked)
+    return connection is None
 
 
 def _service_plan(console: Console, asked: CheckedRequest, connection: Connection, guards: dict, deadline: float):
@@ -125,6 +142,8 @@ def _curl(provider: providers.Provider, url: str, asked: CheckedRequest, body: d
         words += ["-H", shlex.quote("Content-Type: application/json")]
     if asked.streams:
         words += ["-H", shlex.quote("Accept: text/event-stream")]
+    for name, value in provider.headers.items():
+        words += ["-H", shlex.quote(f"{name}: {value}")]
     if provider.key:
         words += ["-H", f'"{provider.key["header"]}: {provider.key["prefix"]}${provider.key["variable"]}"']
     if is_form:

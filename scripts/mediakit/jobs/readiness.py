@@ -96,10 +96,10 @@ def _blocked(found: Readiness, stage: str, missing: str, **more) -> Readiness:
 
 def _asked(console: Console, connection: Connection, found: Readiness) -> Readiness:
     """Whether the service answers and takes the key, and what is left on the account, as far as it tells."""
-    provider, path = connection.provider, standing.check_path(connection.provider)
-    if path is None:
+    provider, place = connection.provider, standing.check_place(connection)
+    if place is None:
         return found
-    answer, body = standing.standing(console, connection, path)
+    answer, body = standing.standing(console, connection, place)
     if _is_unreachable(answer):
         words = f"an answer of {provider.title}: {answer.message}"
         return _blocked(found, UNREACHABLE, words, online=_told(answer))
@@ -107,14 +107,20 @@ def _asked(console: Console, connection: Connection, found: Readiness) -> Readin
         return found
     if answer.accepted is False:
         return _blocked(found, KEY_REFUSED, f"a key that {provider.title} accepts", online=_told(answer))
-    if answer.accepted and provider.balance_path not in (None, path):
-        answer, body = standing.standing(console, connection, provider.balance_path)
-    online = _told(answer)
-    report = {**found.report, "online": online}
-    left = provider.left(body) if online["ok"] else None
-    if online["ok"]:
+    balance, report = standing.balance_place(connection), dict(found.report)
+    if answer.accepted and balance not in (None, place):
+        asked, its_body = standing.standing(console, connection, balance)
+        if asked.accepted is False:  # the key is good, and may not see this
+            balance = None
+            report["balance_unknown"] = (provider.says("balance") or {}).get("forbidden", "this key may not read it")
+        else:
+            answer, body = asked, its_body
+    online = report["online"] = _told(answer)
+    tells = online["ok"] and balance is not None
+    left = provider.left(body) if tells else None
+    if tells:
         report["balance"] = left or standing.bounded(body).get("answer")
-    is_empty = answer.category == "insufficient_credits" or (online["ok"] and _is_nothing(left, body))
+    is_empty = answer.category == "insufficient_credits" or (tells and _is_nothing(left, body))
     return Readiness(provider, None, report, found.source, left, is_empty)
 
 

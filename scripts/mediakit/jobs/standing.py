@@ -1,7 +1,7 @@
 """Whether a key is good: what its service says of it, by reads only.
 
 standing     a Standing
-check_path   the read that tells it
+check_place  where that is asked
 bounded      an answer as an event may hold it
 """
 
@@ -29,12 +29,12 @@ class Standing:
     trace_id: str | None
 
 
-def standing(console: Console, connection: Connection, path: str) -> tuple[Standing, object]:
+def standing(console: Console, connection: Connection, place: str) -> tuple[Standing, object]:
     """What the service says to a read that needs the key: a Standing, and the body of its answer."""
     provider = connection.provider
     from ..http.answers import Lost
 
-    answer = connection.ask(path, READ_TIMEOUT)
+    answer = connection.ask(place, READ_TIMEOUT)
     if isinstance(answer, Lost):
         return Standing(None, None, None, answer.message, None), None
     body, words = providers.read_json(answer.content)
@@ -49,9 +49,14 @@ def standing(console: Console, connection: Connection, path: str) -> tuple[Stand
     return Standing(accepted, answer.status, category, console.plain(message), trace_id), body
 
 
-def check_path(provider: providers.Provider) -> str | None:
-    """The path of a read that tells whether a key is taken; None where the service documents none."""
-    return provider.key_check["path"] if provider.key_check else provider.balance_path
+def check_place(connection: Connection) -> str | None:
+    """The address of a read that tells whether a key is taken; None where the service documents none."""
+    return connection.site.of_account("key_check") or balance_place(connection)
+
+
+def balance_place(connection: Connection) -> str | None:
+    """The address of a read that tells what is left; None where the service documents none."""
+    return connection.site.of_account("balance")
 
 
 def bounded(answer) -> dict:

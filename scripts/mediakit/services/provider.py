@@ -61,7 +61,6 @@ class Provider:
         self.links: dict = data.get("links", {})
         self.defaults: dict[str, str] = data.get("defaults", {})
         self.key_check: dict | None = data.get("key_check")
-        self.balance_path: str | None = data.get("balance", {}).get("path")
         self.actions: dict = data.get("actions", {})
         self.idempotency: dict | None = data.get("idempotency")
         self.plan: dict | None = data.get("plan")

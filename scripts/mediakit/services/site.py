@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ..base import errors
 from ..base.pointer import first
 from ..http.addresses import above, origin_of
-from . import trust
+from . import descriptor, trust
 from .descriptor import Step
 from .provider import Provider
 
@@ -61,6 +61,11 @@ class Site:
         if is_default and not step.from_root:
             return self.base_url + path
         return above(self.base_url, self.provider.base_path) + path
+
+    def of_account(self, name: str) -> str | None:
+        """The address of `key_check` or `balance`; None for one that the descriptor does not have."""
+        found = descriptor.step(self.provider.says(name))
+        return found and self.url(found, found.path)
 
     def of_job(self, name: str, job: JobRef) -> str:
         """The address of a step about a job: the told one while it is at one of the origins, else the descriptor's.

@@ -127,9 +127,10 @@ def _check_balance(console: Console, service: Service, costs: Costs) -> None:
     """What is stated must not be more than is left, where the service tells that; an estimate only warns."""
     connection = service.context.connection
     provider = connection.provider
-    if connection.embedded or connection.authorisation is None or provider.balance_path is None or not costs.sums:
+    balance = standing.balance_place(connection)
+    if connection.embedded or connection.authorisation is None or balance is None or not costs.sums:
         return
-    found, body = standing.standing(console, connection, provider.balance_path)
+    found, body = standing.standing(console, connection, balance)
     left = provider.left(body) if found.accepted else None
     if left is None:
         return
