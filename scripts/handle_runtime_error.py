@@ -41,8 +41,8 @@ def build_parser():
     parser.add_argument("--body", metavar="TEXT", help="the answer's body, JSON or not")
     parser.add_argument("--body-file", metavar="PATH", help="a file with it; - for standard input")
     parser.add_argument(
-        "--provider", type=providers.one_named(*names), default="skills-video", metavar="{{{}}}".format(",".join(names)),
-        help="whose answer it is, default skills-video",
+        "--provider", type=providers.one_named(*names), metavar="{{{}}}".format(",".join(names)),
+        help="whose answer it is; default: the only service with a key, else skills-video",
     )  # fmt: skip
     parser.add_argument("--base-url", metavar="URL", help="the service's address, for credits_check_command")
     parser.add_argument("--trust-base-url", action="store_true", help="name the key for the host of --base-url")
@@ -62,12 +62,13 @@ def main(console, arguments):
     from mediakit.base import errors
     from mediakit.services import providers
 
-    provider = providers.load(arguments.provider)
+    provider = providers.load(arguments.provider or _only_service() or "skills-video")
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
     category, message = provider.category(arguments.status, body, words)
     return console.result(
         "classification",
         errors.CATEGORY_EXIT_CODES[category],
+        provider=provider.name,
         category=category,
         status=arguments.status,
         message=plain(message, 1000),
@@ -76,6 +77,12 @@ def main(console, arguments):
         credits_check_command=_credits_check_command(provider, arguments),
         recharge=provider.links or None,
     )
+
+
+def _only_service():
+    from mediakit.services import keys, providers
+
+    return keys.only_with_one(providers.load(name) for name in providers.names())
 
 
 def _body(arguments):

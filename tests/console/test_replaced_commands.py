@@ -126,6 +126,20 @@ def test_handle_runtime_error_says_how_to_recharge_and_to_look_at_the_balance(sc
     assert result["credits_check_command"] == wanted
 
 
+KEYED = [
+    ({}, "skills-video"),
+    ({"MODELLIX_API_KEY": KEY}, "modellix"),
+    ({"IMAGE_SKILL_TOKEN": KEY}, "image-skill"),
+    ({"MODELLIX_API_KEY": KEY, "IMAGE_SKILL_TOKEN": KEY}, "skills-video"),
+]
+
+
+@pytest.mark.parametrize("env, service", KEYED, ids=range(len(KEYED)))
+def test_handle_runtime_error_names_the_service_that_it_means(scripts, env, service):
+    result = scripts.run("handle_runtime_error.py", "--status", "402", env=env).result
+    assert (result["provider"], result["exit_code"]) == (service, 20)
+
+
 def test_handle_runtime_error_takes_another_address_and_endpoint_but_no_foreign_one(scripts):
     def run(*flags):
         return scripts.run("handle_runtime_error.py", "--status", "402", "--body", "x", *flags)

@@ -47,6 +47,18 @@ def find(
     return _first(_given(wanted, from_stdin), made_up) or login() or _first(_kept(wanted, trusts_dotenv), made_up)
 
 
+def only_with_one(services) -> str | None:
+    """Of some providers.Provider the name of the only one that has a key here; None for none and for several."""
+    found = []
+    for provider in services:
+        try:
+            if provider.key and find(provider.key):
+                found.append(provider.name)
+        except errors.Failure:  # a key that cannot be used was meant for it all the same
+            found.append(provider.name)
+    return found[0] if len(found) == 1 else None
+
+
 def passed_over(wanted: dict, *, trusts_dotenv: bool = False) -> list[str]:
     """What looked like a key and is not one, or is not trusted; each as a sentence that shows nothing of it."""
     found = []
