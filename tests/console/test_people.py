@@ -98,6 +98,9 @@ def test_a_result_that_was_asked_for_is_json_on_the_terminal_too(scripts):
     assert code == 0 and json.loads(lines(told)[-1])["event"] == "plan"
     code, told, _ = at_terminal(scripts, "preflight.py", "--provider", "sandbox")
     assert json.loads(lines(told)[-1])["event"] == "preflight"
+    assert lines(told)[0] == "ready: sandbox" and lines(told)[2].startswith("go on with: ")
+    code, told, _ = at_terminal(scripts, "preflight.py", "--provider", "skills-video", "--task", "t2i", "--prompt", "a")
+    assert code == 0 and lines(told)[1] == "ready" and lines(told)[2].startswith("go on with (it costs money): ")
 
 
 def test_a_person_reads_why_and_how_to_go_on(scripts):

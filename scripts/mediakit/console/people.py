@@ -11,6 +11,8 @@ OF_JOBS = frozenset(
      "poll_error", "retry", "uploaded", "asset", "warning", "terminal", "summary", "timeout", "interrupted", "error")
 )  # fmt: skip
 _MOST_URLS = 4
+# What the next command does besides, by its effect.
+_COSTS = {"spends": "costs money", "creates_account": "makes an account", "creates_payment": "pays"}
 
 
 def lines(event: dict, status_before: str | None = None) -> list[str]:
@@ -20,8 +22,14 @@ def lines(event: dict, status_before: str | None = None) -> list[str]:
     """
     tell = _TELL.get(event["event"])
     found = tell(event, status_before) if tell else []
-    way = "save it with" if event["event"] == "terminal" and event["ok"] and not event.get("assets") else "go on with"
-    return [*found, f"{way}: {event['next_command']}"] if "next_command" in event else found
+    return [*found, f"{_way(event)}: {event['next_command']}"] if "next_command" in event else found
+
+
+def _way(event: dict) -> str:
+    if event["event"] == "terminal" and event["ok"] and not event.get("assets"):
+        return "save it with"
+    costs = _COSTS.get(event.get("effect"))
+    return f"go on with (it {costs})" if costs else "go on with"
 
 
 def _start(event: dict, _) -> list[str]:
@@ -51,6 +59,12 @@ def _error(event: dict, _) -> list[str]:
     return [f"error: {event['message']}", *(f"- {line}" for line in event["guidance"])]
 
 
+def _preflight(event: dict, _) -> list[str]:
+    ready = [one["provider"] for one in event["providers"] if one["ready"]]
+    missing = f": {', '.join(event['missing'])}" if event.get("missing") else ""
+    return [f"ready: {', '.join(ready) or 'no service'}", f"{event['stage'].replace('_', ' ')}{missing}"]
+
+
 def _summary(event: dict, _) -> list[str]:
     told = [f"{event['succeeded']} of {event['jobs']} jobs succeeded"]
     return told + [f"{name}: {event[name]}" for name in ("results", "gallery") if name in event]
@@ -67,6 +81,7 @@ _TELL = {
     "asset": lambda event, _: [f"saved: {event['path']}"],
     "terminal": _terminal,
     "summary": _summary,
+    "preflight": _preflight,
     "timeout": lambda *_: ["the time is used up, and the job runs on"],
     "interrupted": lambda *_: ["interrupted"],
     "error": _error,
