@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A hook that guards money, for agents that have hooks. Off by default; references/hooks.md says how to switch it on.
 
-    python3 hook.py --settings   # hooks.json with this folder's path, as settings take it
+    python3 hook.py --settings          # hooks.json with this folder's path, as settings take it
+    python3 hook.py --settings --deny   # the same for an agent that cannot ask: it is refused, and tells its user
 
 PreToolUse  before a shell command that would really buy: the agent's own question, with model and price
 Stop        once for each set of jobs that are paid for and not saved, or of unknown outcome: how to save or settle them
@@ -24,6 +25,7 @@ SCRIPTS = os.path.join(SKILL, "scripts")
 BUYING = ("create_and_wait.py", "create_batch.py")
 # With one of them nothing is bought.
 HARMLESS = frozenset(("--dry-run", "--expand-only", "--help", "-h", "--version"))
+DENY = "--deny"
 SECONDS = 12
 _ENDS = ";&|()\n"
 REDIRECTION = re.compile(r"\s(?:\d?>&\d|&?\d?>{1,2}\s*[^\s;&|]+)")
@@ -31,15 +33,19 @@ _MOST_JOBS = 5
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--settings"]:
-        with open(os.path.join(SKILL, "agents", "hooks.json"), encoding="utf-8") as file:
-            written = json.dumps(SKILL)[1:-1]
-            sys.stdout.write(file.read().replace("{baseDir}", written))
+    if "--settings" in sys.argv[1:]:
+        sys.stdout.write(settings())
         return
     told = json.loads(sys.stdin.buffer.read(1 << 20))
     answer = {"PreToolUse": before_command, "Stop": at_end}[told["hook_event_name"]](told)
     if answer:
         sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def settings() -> str:
+    with open(os.path.join(SKILL, "agents", "hooks.json"), encoding="utf-8") as file:
+        text = file.read().replace("{baseDir}", json.dumps(SKILL)[1:-1])
+    return text.replace('hook.py\\""', f'hook.py\\" {DENY}"') if DENY in sys.argv[1:] else text
 
 
 # -- before a command ---------------------------------------------------------------------------------
@@ -53,6 +59,9 @@ def before_command(told: dict) -> dict | None:
     if not asked:
         return None
     verdict = {"permissionDecision": "ask", "permissionDecisionReason": f"ai-media: {asked}"}
+    if DENY in sys.argv[1:]:
+        reason = f"ai-media: {asked}. Tell your user, who can run it: {told['tool_input']['command']}"
+        verdict = {"permissionDecision": "deny", "permissionDecisionReason": reason}
     return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **verdict}}
 
 

@@ -92,10 +92,18 @@ def test_where_anything_fails_it_is_not_in_the_way(text):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_settings_name_the_hook_where_it_lies():
-    settings = json.loads(run_hook("", "--settings").stdout)
+@pytest.mark.parametrize("more", [[], ["--deny"]])
+def test_settings_name_the_hook_where_it_lies(more):
+    settings = json.loads(run_hook("", "--settings", *more).stdout)
     commands = [one["command"] for rules in settings["hooks"].values() for rule in rules for one in rule["hooks"]]
-    assert set(settings["hooks"]) == {"PreToolUse", "Stop"} and set(commands) == {f'python3 "{HOOK}"'}
+    assert set(settings["hooks"]) == {"PreToolUse", "Stop"}
+    assert set(commands) == {" ".join([f'python3 "{HOOK}"', *more])}
+
+
+def test_an_agent_that_cannot_ask_is_refused_and_told_what_its_user_can_run(tmp_path):
+    told = {"hook_event_name": "PreToolUse", "tool_input": {"command": f"{CREATE} {PAID}"}, "cwd": str(tmp_path)}
+    own = json.loads(run_hook(json.dumps(told), "--deny").stdout)["hookSpecificOutput"]
+    assert own["permissionDecision"] == "deny" and own["permissionDecisionReason"].endswith(f"{CREATE} {PAID}")
 
 
 def test_paid_jobs_that_are_open_are_told_once_a_session(monkeypatch):

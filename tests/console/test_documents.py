@@ -91,7 +91,7 @@ def flags_of(script) -> set[str]:
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]+")
 # Of other programs: uv, a scheduler of jobs, an agent, an installer.
-FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time", "--settings", "--copy"}
+FOREIGN_FLAGS = {"--no-config", "--array", "--signal", "--time", "--settings", "--deny", "--copy"}
 MANUAL = [*(ROOT / "references").glob("*.md"), ROOT / "README.md", ROOT / "SKILL.md"]
 
 
