@@ -16,6 +16,7 @@ from ..request import CheckedRequest
 from .requests import Requests
 from .task import Task
 
+_MOST_PRICES = 10_000
 # What a look can come to.
 NEW, DELIVERED, UNDER_WAY, OPEN, UNKNOWN = "new", "delivered", "under_way", "open", "unknown"
 
@@ -64,6 +65,7 @@ class Purchases:
         self._spending = spending
         self._whole = whole
         self._bills = _Bills(ledgers)
+        self._prices: dict[tuple, amounts.Price | None] = {}
         self._began = times.process_start()
 
     def wanted(self, task: Task) -> Wanted:
@@ -98,11 +100,18 @@ class Purchases:
 
     def price(self, asked: CheckedRequest) -> amounts.Price | None:
         """What it costs, as far as that is stated or earlier jobs tell."""
-        return price.price_of(self._bills, asked)
+        at = asked.provider.name, asked.model, repr(sorted(price.settings(asked).items()))
+        if at not in self._prices:
+            if len(self._prices) >= _MOST_PRICES:
+                self._prices.clear()
+            self._prices[at] = price.price_of(self._bills, asked)
+        return self._prices[at]
 
     def billed(self) -> None:
         """A job was billed: what a model costs may be known now that was not."""
-        self._bills.forget_none()
+        if None in self._prices.values():
+            self._bills.forget_none()
+            self._prices.clear()
 
     # -- looking -------------------------------------------------------------------------------------
 
