@@ -32,8 +32,10 @@ class ExampleService:
         self.in_base64 = base64.b64encode(content).decode()
         self.told_base = told_base
         self.refuses_cancel = False
+        self.works_for = 0.0  # seconds before a create is answered
         self.provider = providers.load(name)
         self.ends = ends
+        self.stopped = threading.Event()
         self.requests: list[tuple[str, str, dict, bytes]] = []
         self.jobs: dict[str, dict] = {}
         handler = type("Handler", (_Handler,), {"service": self})
@@ -46,6 +48,7 @@ class ExampleService:
         return self
 
     def __exit__(self, *problem) -> None:
+        self.stopped.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -181,6 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         job_id = new_id(service.provider)
         known = {"id": job_id, "model": model, "task": task, "input": point(sent, route.fields), "reads": 0}
         service.jobs[job_id] = known
+        service.stopped.wait(service.works_for)
         self._answer("created" if route.answers == "job" else "done", **known)
 
     def _sent(self, body: bytes) -> dict:

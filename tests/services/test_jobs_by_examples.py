@@ -231,3 +231,17 @@ def test_online_the_key_is_tried_and_the_balance_told_where_the_service_tells_it
         assert service.requests and service.posts == 0
         for method, _, headers, _ in service.requests:
             assert method == "GET" and headers[own.key["header"].lower()] == own.key["prefix"] + KEY
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_EXAMPLES if providers.load(name).longest_work])
+def test_a_result_that_is_the_answer_is_waited_for_as_long_as_the_service_may_take(scripts, name):
+    """Given up, it would be paid for and gone."""
+    with ExampleService(name) as service:
+        service.works_for = 2.5
+        task = next(
+            task for task, model in service.provider.defaults.items()
+            if service.provider.route(model, task).answers != "job"
+        )  # fmt: skip
+        env = {service.provider.key["variable"]: KEY}
+        run = scripts.run("create_and_wait.py", *flags(name, service, task), "--sse-request-timeout", "1", env=env)
+        assert (run.code, service.posts) == (0, 1), run.events

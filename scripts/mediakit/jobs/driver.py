@@ -45,7 +45,7 @@ class Submission:
     payload    the fields
     sent_with  what is sent beside them: the idempotency key, the service's own guard
     body       (fields) -> bodies.Body where files go along; None where the fields are sent as JSON
-    seconds    how long sending the files may take
+    seconds    how much longer the answer may take: the files have to be sent, or it is the result itself
     answers    job: with an id; done: with the result itself; media: the answer's body is the file
     of_text    whether its result is a text
     """
@@ -506,7 +506,11 @@ class Driver:
         fields = {**submission.payload, **submission.sent_with}
         body = submission.body(fields) if submission.body else fields
         self._exchange = self._creating = self.wire.post(
-            submission.path, body, policy.create_timeout, policy.stream, self._writer.before_sending
+            submission.path,
+            body,
+            policy.create_timeout + submission.seconds,
+            policy.stream,
+            self._writer.before_sending,
         )
         return None
 

@@ -216,11 +216,13 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     if decision.word == "unknown":
         failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
+    is_job = asked.route.answers == "job"
+    # Given up too early, what is paid for is lost: no id leads back to it.
+    longer = 0.0 if is_job else max(asked.provider.longest_work - context.policy.create_timeout, 0.0)
+    seconds, is_text = sent.seconds + longer, asked.task == "stt"
     start = Start(
         asked.model,
-        Submission(
-            asked.path, sent.payload, claim.sent_with, sent.body, sent.seconds, asked.route.answers, asked.task == "stt"
-        ),
+        Submission(asked.path, sent.payload, claim.sent_with, sent.body, seconds, asked.route.answers, is_text),
         repeats_for=(asked.provider.idempotency or {}).get("seconds", 0.0),
         # Nobody can tell from a list of jobs which file another one was given.
         sought=None if sent.body else sent.payload,

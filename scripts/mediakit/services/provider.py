@@ -43,6 +43,7 @@ class Provider:
     headers    what every request to it carries besides
     key        how it is authorised; None for a service without a key
     cli        how its own command-line program is run; None for a service without one
+    longest_work  seconds that a create may take which is answered with the result itself; 0 where none is said
     """
 
     def __init__(self, data: dict, speaks: str | None = None):
@@ -68,6 +69,7 @@ class Provider:
         self.units: dict = data.get("money", {}).get("units", {})
         self.unit: str | None = data.get("money", {}).get("unit")
         self.names: dict = data.get("names", {})
+        self.longest_work: float = data.get("synchronous", {}).get("seconds", 0.0)
         self.ending_events = frozenset(data.get("stream", {}).get("ending_events", ()))
         self.limits: dict = data.get("limits", {})
         self.result_lifetime: float | None = data.get("result_lifetime")
