@@ -574,6 +574,19 @@ def test_a_job_that_was_filtered_says_why_and_names_no_command_that_would_loop(s
     assert run.result["error"]["message"].endswith("it says: all were filtered") and "next_command" not in run.result
 
 
+@pytest.mark.parametrize("what", ["a download", "the asking for results"])
+def test_a_deadline_ends_it_with_the_way_on_and_closes_nothing(scripts, tmp_path, what):
+    with FakeService(media=dripping(PLAIN, PHOTO[:100], endless=b"x")) as service:
+        done = job("COMPLETED", f"{service.origin}/media/1") if what == "a download" else job("COMPLETED", data=None)
+        service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
+        service._scripts["read"] = [answer(200, done)]
+        run = create(scripts, service, "--deadline", "4", "--output-dir", "out")
+        assert (run.code, run.result["ok"], run.result["elapsed_seconds"] < 4) == (26, True, True), run.events
+        assert "--deadline" in run.result["error"]["message"] and tree(tmp_path) == {}
+        service._scripts.update(media=[PICTURE], read=[answer(200, job("COMPLETED", f"{service.origin}/media/1"))])
+        assert run_again(scripts, run.result).code == 0 and list(tree(tmp_path).values()) == [PNG]
+
+
 def test_without_a_folder_the_command_that_saves_is_told(scripts, tmp_path):
     with FakeService(media=PICTURE) as service:
         done = job("COMPLETED", f"{service.origin}/media/1", text="word " * 5000)
