@@ -87,3 +87,17 @@ def test_what_only_answers_hold_is_no_field_of_a_request():
 def test_a_default_of_false_is_told():
     rows = payloads.contract_of_model("modellix", "alibaba/wan2.6-i2v-flash").fields()
     assert next(row for row in rows if row["name"] == "audio")["default"] is False
+
+
+@pytest.mark.parametrize("service", providers.names())
+def test_no_service_makes_a_field_of_a_kind_for_a_model_that_it_does_not_list(service):
+    """Where the service itself, and not the model, says where files go, it is known for new models too."""
+    for task in providers.TASKS:
+        for kind in payloads.KINDS:
+            content = Content(prompt="a", inputs=((kind, PICTURE),))
+            try:
+                asked = check(service, content, model="nobody/made-this-9", task=task)
+            except errors.Failure as failure:
+                assert failure.exit_code in (2, 22)
+                continue
+            assert not {kind, f"{kind}_url", f"{kind}_urls"} & {*asked.fields, *asked.payload}, (task, asked.payload)

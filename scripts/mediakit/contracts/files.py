@@ -55,6 +55,11 @@ def takes_file(name: str, levels: list[Facts]) -> str | None:
     return kind if _is_media_itself(words) and _SAYS_ADDRESS.search(text) else None
 
 
+def kind_named(name: str) -> str | None:
+    """The kind of file that the name of a field is about, `file` for any; None where it says nothing."""
+    return _kind_named(name_words(name))
+
+
 def _kind_named(words: list[str]) -> str | None:
     kinds = [_MEDIA_WORDS[word] for word in words if word in _MEDIA_WORDS]
     exact = [kind for kind in kinds if kind != "file"]

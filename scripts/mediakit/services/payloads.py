@@ -19,6 +19,7 @@ from typing import Any
 from ..base import errors
 from ..base.pointer import escaped, point, put, tokens
 from ..base.text import plain
+from ..contracts.files import kind_named
 from ..media import inputs as media_inputs
 from . import catalogue, providers
 from .descriptor import Route
@@ -281,17 +282,29 @@ class _Builder:
                 return f"{at}/{escaped(name)}{'/-' if _is_list(row) else ''}", row
         if name not in KINDS:
             return f"{self._route.fields}/{escaped(name)}", {"name": name}
-        if self._route.file is not None:
+        if self._route.file is not None and self._takes(self._route.file.removesuffix("/-"), name):
             row = row_at(self._rows, self._route.file.removesuffix("/-"))
-            takers = [row for row in self._fields if row.get("takes_file") == name]
-            if row.get("takes_file", name) == name if row else not takers:
-                return self._route.file, {"takes_file": name, **(row or {})}
+            return self._route.file, {"takes_file": name, **(row or {})}
         if not self._rows:
             raise errors.bad_argument(
                 "--input", f"which field of this model takes {name} is not known; expected its name in place of {name}"
             )
         row = _only_field_of_kind(name, self._fields)
         return f"{self._route.fields}/{escaped(row['name'])}{'/-' if _is_list(row) else ''}", row
+
+    def _takes(self, at: str, kind: str) -> bool:
+        """Whether a route's field for files is the one in which this model takes a file of this kind."""
+        row = row_at(self._rows, at)
+        if row or any(row.get("takes_file") == kind for row in self._fields):
+            return bool(row) and row.get("takes_file", kind) == kind
+        named = kind_named(tokens(at)[-1])
+        is_heard = named == "audio" and kind == "video" and {"stt", "sts"} & set(self._route.tasks)
+        if named not in (None, "file", kind) and not is_heard:
+            return False
+        # Among a model's own fields it is a guess where neither the model nor a contract of it is known.
+        own = f"{self._route.fields}/"
+        is_own = at.startswith(own) and (own != "/" or "{model}" in self._route.path)
+        return not is_own or bool(self._rows or self._entry)
 
 
 def rows_at(rows: list[dict], pointer: str) -> list[dict]:
