@@ -138,6 +138,43 @@ def codex_sandbox(place: Place) -> list[Checked]:
     return found
 
 
+def codex_agent(place: Place) -> list[Checked]:
+    """Codex itself: its skill, its command, and the hook that refuses, since Codex's hooks cannot ask."""
+    home = place.folder / "codex"
+    script = f'"{sys.executable}" "{home}/skills/ai-media/scripts/create_and_wait.py"'
+    practice = f"{script} {' '.join(map(_quoted, MADE))}"
+    _, plain = _with_codex(place, home, practice)
+    first = json.dumps(plain.requests[0]) if plain.requests else ""
+    seen = {
+        "the skill is listed, and its body is sent": "Make images, videos" in first and "## Make something" in first,
+        "its command runs, and the model is told": any('"exit_code":0' in one for one in plain.results()),
+    }
+    lines = [f"{what}: {'yes' if so else 'NO'}" for what, so in seen.items()]
+    found = [Checked('Codex, codex exec "$ai-media …"', all(seen.values()), [*lines, *map(shorter, plain.results())])]
+    settings = place.run(sys.executable, str(home / "skills/ai-media/agents/hook.py"), "--settings", "--deny").stdout
+    (home / "hooks.json").write_text(settings)
+    _, paid = _with_codex(place, home, f'{script} --provider skills-video --task t2v --prompt "a boat"')
+    _, free = _with_codex(place, home, practice)
+    (home / "hooks.json").unlink()
+    refused = any("blocked by PreToolUse hook: ai-media: this buys 1 ×" in one for one in paid.results())
+    ran = any('"exit_code":0' in one for one in free.results())
+    lines = [*map(shorter, paid.results()), f"practice runs: {'yes' if ran else 'NO'}"]
+    return [*found, Checked("Codex with agents/hooks.json, --deny", refused and ran, lines)]
+
+
+def _with_codex(place: Place, home: Path, command: str):
+    with StubModel(command) as model:
+        provider = {"name": "stub", "base_url": f"{model.url}/v1", "wire_api": "responses"}
+        settings = [f'model_providers.stub.{name}="{value}"' for name, value in provider.items()]
+        settings += ['model="stub"', 'model_provider="stub"', "sandbox_workspace_write.network_access=true"]
+        flags = [word for one in settings for word in ("-c", one)]
+        done = place.run(
+            "codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-hook-trust", "-s", "workspace-write", *flags,
+            "$ai-media make a picture of a tin boat", CODEX_HOME=str(home), SKILLS_VIDEO_API_KEY="fake_test_key",
+        )  # fmt: skip
+    return done, model
+
+
 def codex_plugin(place: Place) -> Checked:
     """As a plugin: a catalogue of one, added, and the plugin from it."""
     market = place.made("market")
@@ -255,7 +292,7 @@ def _plugin(place: Place) -> Checked:
 
 CHECKS = {
     "agentskills": [agent_skills],
-    "codex": [codex_loader, codex_quick_validate, codex_sandbox, codex_plugin],
+    "codex": [codex_loader, codex_quick_validate, codex_sandbox, codex_agent, codex_plugin],
     "skills": [npx_skills],
     "clawhub": [clawhub],
     "openclaw": [openclaw],
@@ -321,7 +358,7 @@ def page(place: Place, found: list[Checked]) -> str:
     ]
     for one in found:
         head += [f"## {one.name}: {'as wished' if one.ok else 'NOT as wished'}", "", "```", *one.lines, "```", ""]
-    return "\n".join(head).replace(str(place.folder), "…")
+    return "\n".join(head).replace(str(place.folder), "…").replace(sys.executable, "python3")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ class StubModel:
         """What the shell has answered, as the model was told."""
         found = []
         for request in self.requests:
-            for message in request["messages"]:
+            found += [one["output"] for one in request.get("input", []) if one["type"] == "function_call_output"]
+            for message in request.get("messages", []):
                 content = message["content"] if isinstance(message["content"], list) else []
                 found += [json.dumps(part["content"]) for part in content if part.get("type") == "tool_result"]
         return list(dict.fromkeys(found))
@@ -47,6 +48,14 @@ class StubModel:
             return [{"type": "text", "text": LAST_WORD}]
         call = {"command": self.command, "description": "make a picture"}
         return [{"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": call}]
+
+    def item(self, request: dict) -> dict:
+        """The one item of an answer in OpenAI's form."""
+        if any(one["type"] == "function_call_output" for one in request["input"]):
+            text = {"type": "output_text", "text": LAST_WORD}
+            return {"type": "message", "role": "assistant", "id": "msg_1", "content": [text]}
+        words = json.dumps({"cmd": self.command})
+        return {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "exec_command", "arguments": words}
 
     def _handler(stub):
         class Handler(BaseHTTPRequestHandler):
@@ -60,6 +69,9 @@ class StubModel:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+                if self.path.endswith("/responses"):
+                    stub.requests.append(body)
+                    return self._end(b"".join(map(_line, _responses(stub.item(body)))), "text/event-stream")
                 if not self.path.partition("?")[0].endswith("/messages"):
                     return self._end(b'{"input_tokens": 1}', "application/json")
                 stub.requests.append(body)
@@ -102,6 +114,13 @@ def _events(request: dict, parts: list[dict]):
     told = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
     yield {"type": "message_delta", "delta": told, "usage": {"output_tokens": 1}}
     yield {"type": "message_stop"}
+
+
+def _responses(item: dict):
+    used = {"input_tokens": 1, "input_tokens_details": None, "output_tokens": 1, "output_tokens_details": None}
+    yield {"type": "response.created", "response": {"id": "resp_1"}}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": item}
+    yield {"type": "response.completed", "response": {"id": "resp_1", "usage": {**used, "total_tokens": 2}}}
 
 
 def _line(event: dict) -> bytes:
