@@ -313,3 +313,46 @@ def test_a_planted_address_gets_no_request(world):
     key = run.first("job")["job"]
     world.run("jobs.py", "resume", key, "--timeout", "1", inside=True)
     assert list(world.sandbox.requests) == []
+
+
+# -- the embedded sandbox, and the guide ---------------------------------------------------------------
+
+
+def practise(world: World, place: str, *more: str) -> Run:
+    cwd, inside = places(world)[place]
+    arguments = ("--provider", "sandbox", "--task", "t2i", "--prompt", "a tin boat", *more)
+    return world.run("create_and_wait.py", *arguments, cwd=cwd, inside=inside)
+
+
+@pytest.mark.parametrize("first, second", [("inside", "outside"), ("in a subfolder", "inside")])
+def test_what_the_embedded_sandbox_made_in_another_ledger_is_gone_on_with_there(world, first, second):
+    bought = practise(world, first, "--no-wait")
+    assert bought.result["event"] == "submitted", bought.events
+    again = practise(world, second, "--output-dir", "out")
+    assert again.code == 0 and "resumed" in again.names, again.events
+    assert again.result["generation_id"] == bought.result["generation_id"]
+
+
+def test_what_the_embedded_sandbox_made_in_the_own_ledger_is_refused_where_that_cannot_be_written(world):
+    bought = practise(world, "outside", "--no-wait")
+    again = practise(world, "inside")
+    assert (again.code, again.result["error"]) == (27, "purchase_elsewhere"), again.events
+    assert again.result["generation_id"] == bought.result["generation_id"]
+
+
+def test_the_guide_settles_first_what_another_ledger_has_open(world):
+    assert practise(world, "inside", "--no-wait").code == 0
+    asked = ("--provider", "sandbox", "--task", "t2i", "--prompt", "another boat")
+    guide = world.run("preflight.py", *asked, inside=False).result
+    assert (guide["stage"], guide["effect"]) == ("settle_first", "no_spend"), guide
+    way_on = guide["next_argv"]
+    settled = world.run(os.path.basename(way_on[1]), *way_on[2:], inside=False)
+    assert settled.code == 0, settled.events
+    assert world.run("preflight.py", *asked, inside=False).result["stage"] == "ready"
+
+
+def test_the_guide_prices_by_the_jobs_of_every_ledger(world):
+    assert world.ask(inside=True).code == 0
+    asked = ("--provider", "sandbox", "--task", "t2i", "--prompt", "another boat")
+    cost = world.run("preflight.py", *asked, inside=False).result["cost"]
+    assert cost == {"amount": 12, "unit": "credits", "source": "estimate"}, cost

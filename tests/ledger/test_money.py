@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 
 import pytest
 
 from conftest import KEY, posts
+from mediakit.ledger import store
 from sandbox_job import PROMPT, flags
 
 
@@ -301,6 +303,32 @@ def test_jobs_lists_shows_and_counts(scripts, sandbox):
     ]  # fmt: skip
     spent = jobs(scripts, "spend").first("spent")
     assert (spent["jobs"], spent["measured"], spent["practice"]) == (2, {"amount": 24, "unit": "credits"}, True)
+
+
+def test_what_was_spent_is_told_since_a_time_or_a_date_with_totals_in_the_last_line(scripts, sandbox):
+    scripts.run(*flags(sandbox, "--accept-unknown-cost"))
+    scripts.run(*flags(sandbox, prompt="b"))
+    scripts.run(*flags(sandbox, "--no-wait", prompt="fault:job-slow"))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    (scripts.folder / "state").mkdir(exist_ok=True)
+    ledger = store.Ledger(str(scripts.folder / "state"))
+    for days, entry in zip((0, 3, 10), ledger.newest(3)):
+        ledger.record(entry.key, "made before", created_at=now.timestamp() - days * 86400 - 60)
+    ledger.close()
+    date = (now - datetime.timedelta(days=5)).date().isoformat()
+    totals = {}
+    for since in ([], ["7d"], ["1w"], ["12h"], [date], [f"{date}T00:00:00Z"], [f"{date}T02:00:00+02:00"]):
+        run = jobs(scripts, "spend", *(["--since", *since] if since else []))
+        assert run.code == 0 and run.result["event"] == "spend" and ("since" in run.result) == bool(since), run.events
+        (total,) = run.result["totals"]
+        totals[(since or ["all"])[0]] = (total["unit"], total["measured"], total["estimated"], total["jobs"])
+    assert totals["all"] == ("credits", 36, 0, 3) and totals["12h"] == ("credits", 12, 0, 1)
+    others = {value for since, value in totals.items() if since not in ("all", "12h")}
+    assert others == {("credits", 24, 0, 2)}, totals
+    assert jobs(scripts, "spend", "--since", "2100-01-01").result["totals"] == []
+    for wrong in ("yesterday", "7", "d", "-1d", "2026-13-40", ""):
+        bad = jobs(scripts, "spend", f"--since={wrong}")
+        assert (bad.code, bad.result["field"]) == (2, "--since"), bad.events
 
 
 def test_jobs_resumes_everything_that_is_open(scripts, sandbox):

@@ -193,11 +193,13 @@ def connect(
     provider: providers.Provider,
     deadline: float = float("inf"),
     with_key: bool = True,
+    folder: str | None = None,
 ) -> Connection:
     """The Connection that the flags mean; raises Failure.
 
     deadline  when the command must have ended, in seconds of time.monotonic
     with_key  False for what is asked without one
+    folder    where an embedded service has its jobs; None for this command's own state folder
 
     For an embedded service without --base-url its server is started, in this process. Whether requests
     go through the service's own program is decided here, once: nothing that fails later is sent otherwise.
@@ -212,7 +214,7 @@ def connect(
     console.about["key_source"] = key and key.source
     return Connection(
         provider,
-        base_url or _start_embedded(console, provider),
+        base_url or _start_embedded(console, provider, folder),
         key,
         chosen_flags(flags, provider, base_url),
         base_url is None,
@@ -259,12 +261,15 @@ def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger
             words = f"the job was bought at {told}; whoever listens there by now would get the key"
             raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {told}")
         flags = replace(flags, base_url=told)
-    return connect(console, flags, provider)
+    return connect(console, flags, provider, folder=ledger.folder)
 
 
-def read_at(connection: Connection, decision: store.Decision) -> Connection:
-    """The same at the base URL under which a job of the ledger has been read, where that is on the same host."""
+def read_at(console: Console, connection: Connection, decision: store.Decision) -> Connection:
+    """The same where a job of the ledger can be read: at the base URL of the same host under which it has been, or,
+    of an embedded service, in the state folder that it was made in."""
     found, ledger = decision.job.base_url, decision.ledger
+    if connection.embedded and ledger is not None and ledger.folder != paths.state_folder()[0]:
+        return replace(connection, base_url=_start_embedded(console, connection.provider, ledger.folder))
     is_known = found is not None and decision.job.read_at is not None and ledger is not None and ledger.names_hosts
     if found is None or not is_known or addresses.origin_of(found) != addresses.origin_of(connection.base_url):
         return connection
@@ -344,10 +349,11 @@ def missing_key(provider: providers.Provider, trusts_dotenv: bool = False) -> er
     )
 
 
-def _start_embedded(console: Console, provider: providers.Provider) -> str:
+def _start_embedded(console: Console, provider: providers.Provider, folder: str | None) -> str:
     from ..sandbox import Sandbox
 
-    folder, note = paths.state_folder()
-    if note:
-        console.warning("state_folder", note)
+    if folder is None:
+        folder, note = paths.state_folder()
+        if note:
+            console.warning("state_folder", note)
     return Sandbox(folder, provider.speaks).url + provider.base_path

@@ -8,6 +8,7 @@ The command works as it stands. It holds no prompt: that lies in a file of the u
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 
@@ -178,7 +179,7 @@ class _Plan:
             return None
         from . import price
 
-        return price.price_of(_ledger(), self._asked)
+        return price.price_of(_ledgers(), self._asked)
 
     def _cost(self) -> dict | None:
         if self._price:
@@ -324,32 +325,26 @@ def _kept_prompt(prompt: str) -> str:
 # -- what was paid for -------------------------------------------------------------------------------------
 
 
-def _ledger():
-    """The ledger, where there is one to read; nothing is made, and nothing imported, for one that is not."""
-    state = paths.state()
-    if state.folder is None or not os.path.exists(os.path.join(state.folder, paths.LEDGER)):
+def _ledgers():
+    """fallbacks.looked_at; None, and nothing imported, where there is no ledger."""
+    folders = [state.folder for state in (paths.state(), *paths.other_ledgers()[0]) if state.folder]
+    if not any(os.path.exists(os.path.join(folder, paths.LEDGER)) for folder in folders):
         return None
-    from ..ledger import store
+    from ..ledger import fallbacks
 
-    try:
-        return store.Ledger(state.folder, names_hosts=not state.is_local)
-    except store.Unusable:
-        return None
+    return fallbacks.looked_at()
 
 
 def _open_job(services: list[str]):
     """The first job of these services that is paid for and undelivered, else one whose outcome is unknown."""
-    if not services or (ledger := _ledger()) is None:
-        return None
-    from ..ledger import store
+    found: dict[str, list] = {"accepted": [], "unknown": []}
+    for ledger in (_ledgers() if services else None) or ():
+        from ..ledger import store
 
-    try:
-        found: dict[str, list] = {"accepted": [], "unknown": []}
-        for entry in ledger.open_jobs():
-            if entry.service in services:
-                found.setdefault(ledger.outcome_of(entry), []).append(entry)
-    except store.Unusable:
-        return None
+        with contextlib.suppress(store.Unusable):
+            for entry in ledger.open_jobs():
+                if entry.service in services:
+                    found.setdefault(ledger.outcome_of(entry), []).append(entry)
     return next(iter(found["accepted"] + found["unknown"]), None)
 
 

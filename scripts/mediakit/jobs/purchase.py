@@ -210,8 +210,9 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     decision, entry = claim.decision, claim.decision.entry
     context = replace(context, ledger=decision.ledger)
     writer = _writer(context, entry)
+    if decision.word != "buy":
+        context = replace(context, connection=read_at(context.console, context.connection, decision))
     if decision.word == "resume":
-        context = replace(context, connection=read_at(context.connection, decision))
         return _resumed(context, decision.job, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
         failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)

@@ -4,7 +4,7 @@ open_ledgers  those of this user, or the refusal that stands for them
 open_to_look  the same for a command that buys nothing
 Ledgers       the one that this command writes, and all others that count
 look_up       a job that is in one of them
-undelivered   how many of their jobs wait to be delivered
+looked_at     all of them, only to be read
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ class Ledgers:
             ledger.reprice(decisions, price, caps, accept_unknown_cost, self._spent_beside(ledger.folder))
 
     def _claimed(self, orders: list[Order], caps: list, allow_duplicate: bool, choices: dict) -> list[Decision]:
-        # What an embedded service made is in its own folder, and costs nothing.
-        looks = not allow_duplicate and orders[0].base_url is not None
+        looks = not allow_duplicate
         if looks:
             found = self._elsewhere(orders, caps, choices)
             if found is not None:
@@ -327,12 +326,22 @@ def look_up(
     return None, None
 
 
-def undelivered(services: list[str]) -> int:
-    """How many jobs of these services have an id and wait to be delivered; 0 where no ledger tells."""
-    found, state = [], paths.state()
-    with suppress(Unusable):
-        if state.folder:
-            ledger = _looked_at(state)
-            found += [entry for entry in ledger.open_jobs() if ledger.outcome_of(entry) == "accepted"]
-            ledger.close()
-    return sum(entry.service in services for entry in found)
+class Looked(list):
+    """Ledgers that are only read; one that cannot be is as none."""
+
+    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+        found = []
+        for ledger in self:
+            with suppress(Unusable):
+                found += ledger.bills(service, model)
+        return found
+
+
+def looked_at() -> Looked:
+    """Every ledger that counts and can be read, for whoever only looks and makes none; this user's own first."""
+    found = Looked()
+    for state in [paths.state(), *paths.other_ledgers()[0]]:
+        with suppress(Unusable):
+            if state.folder:
+                found.append(_looked_at(state))
+    return found
