@@ -43,7 +43,7 @@ class Place:
     def __init__(self, folder: Path, tools: Path):
         self.folder, self.tools = folder, tools
         self.home = self.made("home")
-        self.work = self.made("work")
+        self.work = self.made("user")
         release = [sys.executable, str(HERE.parent / "release.py"), "--into", str(folder / "dist")]
         self.released = subprocess.run(release, check=True, capture_output=True, text=True).stdout.splitlines()
         for archive in sorted((folder / "dist").iterdir()):
