@@ -31,6 +31,9 @@ from fake_service import (
     stream,
     wait,
 )
+from mediakit.base import errors, paths
+from mediakit.console import inputs
+from mediakit.jobs import own_services
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
 ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
@@ -519,3 +522,24 @@ def test_a_good_run_is_short(scripts):
         run = create(scripts, s)
         way_on = sum(map(len, (run.result["next_command"], *run.result["next_argv"])))  # as long as its paths
         assert len(run.stdout) - way_on <= 1450
+
+
+# -- what flags name -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+def test_a_pipe_that_nobody_writes_into_is_a_bad_argument(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(paths, "PIPE_PATIENCE", 0.05)
+    for read in (lambda path: inputs.read_text("--payload-file", path), own_services._content):
+        with pytest.raises(errors.Failure, match="nobody writes"):
+            read(str(tmp_path / "pipe"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+def test_a_pipe_of_a_shell_is_read_to_its_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text("a" * 200_000))
+    writer.start()
+    assert len(inputs.read_text("--prompt-file", str(tmp_path / "pipe"))) == 200_000
+    writer.join()

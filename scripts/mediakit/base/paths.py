@@ -7,6 +7,7 @@ other_ledgers   further folders that may hold a ledger which counts
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
+open_to_read           a file that somebody names, which may be a pipe
 small_file             the text of a small file, however an editor has encoded it
 is_skills_own          whether a path lies in the folder of this skill
 for_results            where results go that nobody has named a folder for
@@ -15,6 +16,7 @@ for_results            where results go that nobody has named a folder for
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import stat
@@ -23,11 +25,15 @@ from collections import namedtuple
 
 from .home import NAME, absolute, expand, platform_state, trouble
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import IO
+
 __all__ = [
     "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results",
     "is_skills_own",
     "make_private_folder",
-    "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
+    "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
 
 # Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.
@@ -37,6 +43,8 @@ LOCAL = f".{NAME}"
 LEDGER = "ledger.sqlite3"
 _LARGEST_SMALL_FILE = 65536
 _MOST_FOLDERS_UPWARD = 64
+# So long, in seconds, may a pipe that is named in place of a file be silent before its first byte.
+PIPE_PATIENCE = 20.0
 
 _chosen: str | None = None
 
@@ -137,6 +145,31 @@ def small_file(path: str) -> str | None:
         return text_of(os.read(handle, _LARGEST_SMALL_FILE))
     finally:
         os.close(handle)
+
+
+def open_to_read(path: str) -> IO[bytes]:
+    """A file that somebody names, for reading; raises OSError, also for a pipe that nobody writes into."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags)
+    try:
+        found = os.fstat(handle).st_mode
+        if stat.S_ISDIR(found):
+            raise IsADirectoryError(errno.EISDIR, "it is a directory")
+        if stat.S_ISFIFO(found) and os.name == "posix":
+            _await_writer(handle)
+            os.set_blocking(handle, True)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _await_writer(handle: int) -> None:
+    # `<(command)` of a shell is such a pipe, and its command may take a while before its first byte.
+    import select
+
+    if not select.select([handle], [], [], PIPE_PATIENCE)[0]:
+        raise OSError(errno.EAGAIN, "it is a pipe, and nobody writes into it")
 
 
 def text_of(content: bytes) -> str:

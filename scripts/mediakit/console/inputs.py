@@ -25,9 +25,7 @@ def read_text(flag: str, path: str) -> str:
             content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
         else:
             path = paths.expand(path)
-            if os.path.isdir(path):
-                raise IsADirectoryError(21, "it is a directory")
-            with open(path, "rb") as file:
+            with paths.open_to_read(path) as file:
                 content = file.read(_LARGEST_INPUT + 1)
     except (OSError, ValueError, AttributeError) as problem:
         raise cannot_read(flag, path, problem) from None

@@ -96,7 +96,7 @@ def _content(path: str) -> bytes:
     from ..base import paths
 
     try:
-        with open(paths.expand(path), "rb") as file:
+        with paths.open_to_read(paths.expand(path)) as file:
             content = file.read(own.LARGEST + 1)
     except (OSError, ValueError) as problem:
         words = getattr(problem, "strerror", None) or "it cannot be read"

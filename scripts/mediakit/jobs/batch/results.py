@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 
@@ -97,7 +98,8 @@ class Results:
         """The lines of the file, by the ids of the input's lines."""
         known, found = set(self._order), {}
         with suppress(OSError, UnicodeDecodeError):
-            if os.path.islink(self.path) or os.path.getsize(self.path) > _LARGEST_READ:
+            there = os.lstat(self.path)  # somebody else's pipe or link may lie there
+            if not stat.S_ISREG(there.st_mode) or there.st_size > _LARGEST_READ:
                 return {}
             with open(self.path, encoding="utf-8") as file:
                 for line in file:
