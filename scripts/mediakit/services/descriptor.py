@@ -59,7 +59,6 @@ class Step(NamedTuple):
     path         below the base path, or below the origin where `from_root`; {id}, {model}, {model:2} are filled in
     told         pointers into the create's answer to an address that is used in place of the path
     every        not more often than so many seconds
-    max_bytes    the answer may be so large; None for the usual bound
     failed_http  statuses that say that the job itself failed
     only_in      states in which it may be asked for; empty for any
     over_http    statuses that say that the job was over already
@@ -72,7 +71,6 @@ class Step(NamedTuple):
     origin: str | None = None
     method: str = "GET"
     every: float = 0.0
-    max_bytes: int | None = None
     failed_http: tuple[int, ...] = ()
     only_in: tuple[str, ...] = ()
     over_http: tuple[int, ...] = ()
@@ -107,7 +105,6 @@ class JobRules(NamedTuple):
     read: Step | None = None
     result: Step | None = None
     cancel: Step | None = None
-    stream: Step | None = None
     listing: Listing | None = None
 
 
@@ -286,7 +283,6 @@ def step(data: dict | None) -> Step | None:
         origin=data.get("origin"),
         method=data.get("method", "GET"),
         every=data.get("every", 0.0),
-        max_bytes=data.get("max_bytes"),
         failed_http=tuple(data.get("failed_http", ())),
         only_in=tuple(data.get("only_in", ())),
         over_http=tuple(data.get("over_http", ())),
@@ -323,7 +319,6 @@ def job(data: dict) -> JobRules:
         read=step(found.get("read")),
         result=step(found.get("result")),
         cancel=step(found.get("cancel")),
-        stream=step(found.get("stream")),
         listing=listing(found.get("list")),
     )
 
