@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
 
-from conftest import SCRIPTS, validator
+from conftest import validator
 from mediakit.base import errors, paths, start
 from mediakit.console import Console, events, several
 
@@ -57,10 +57,8 @@ def runner(tmp_path, monkeypatch):
         made(self, whole, begun, key)
 
     monkeypatch.setattr(several.Part, "__init__", init)
-    spec = importlib.util.spec_from_file_location("create_batch", SCRIPTS / "create_batch.py")
-    script = importlib.util.module_from_spec(spec)
     before = list(sys.path), sys.dont_write_bytecode
-    spec.loader.exec_module(script)
+    script = importlib.import_module("create_batch")  # its folder is on the path, as conftest puts it there
     sys.path[:], sys.dont_write_bytecode = before
 
     def run(lines, *flags: str, file: str | None = "jobs.jsonl") -> Ran:
