@@ -154,6 +154,13 @@ CASES = [
     Case("HTTP 418", answer(418), 26, "HTTP 418"),
     Case("cut, and a part that nobody asked for", [ranged(PHOTO, {}, HALF), answer(206, PNG)], 26, "HTTP 206"),
     Case("a redirect to no URL", redirect("http://["), 26, "cannot be used"),
+    Case(
+        "a part that is all of it",
+        answer(206, PNG, {"Content-Range": f"bytes 0-{len(PNG) - 1}/{len(PNG)}"}),
+        0,
+        content=PNG,
+    ),
+    Case("all of it, from somebody on the way", answer(203, PNG), 0, content=PNG),
     Case("a part that nobody asked for", answer(206, PNG, {"Content-Range": "bytes 0-9/99"}), 26, "HTTP 206"),
     Case(
         "longer than announced",

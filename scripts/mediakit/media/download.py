@@ -54,6 +54,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 # What a host says of a link whose time is over, or of one whose file it does not have yet; some say 400 to a
 # token that is too old.
 _EXPIRED = (400, 401, 403, 404, 410)
+# 203 and 214: somebody on the way says that it has changed it; what came is looked at in any case.
+_GIVEN = (200, 201, 203, 204, 214, 226)
 _PASSING = (202, 408, 425, 429)  # and everything from 500 on: 520 to 530 are Cloudflare's
 
 # file_bytes, total_bytes: of one file, of all files of a command
@@ -323,12 +325,13 @@ class Download:
         if status == 416 and self.size:
             self._start_anew(None, link)
             raise _Cut("the result's host does not go on where it stopped")
-        if status not in (200, 204, 206) or (status == 206 and not self._range(link)):
+        goes_on = status == 206 and bool(self._range(link))
+        if status not in _GIVEN and not goes_on and not _is_whole(response):
             raise Unsaved(f"the result's host answered HTTP {status}")
-        if status == 206 and not self._goes_on(response):
+        if goes_on and not self._goes_on(response):
             self._start_anew(None, link)
             raise _Cut("the result has changed at its host")
-        if status != 206:
+        if not goes_on:
             self._start_anew(response, link)
         self.hints = response.headers.get("Content-Type"), os.path.splitext(link.place)[1] or None
         self._receive(response)
@@ -425,6 +428,12 @@ def is_there(url: str, reach: Reach) -> bool:
         return False
     response.close()
     return response.status_code == 200 or response.status_code in _REDIRECTS
+
+
+def _is_whole(response) -> bool:
+    """Whether a part that nobody asked for is all that there is."""
+    found = re.fullmatch(r"bytes 0-(\d{1,19})/(\d{1,19})", response.headers.get("Content-Range", "").strip())
+    return response.status_code == 206 and found is not None and int(found[1]) + 1 == int(found[2])
 
 
 def _decoding_of(response) -> Decoding:
