@@ -339,8 +339,8 @@ class Driver:
 
     @property
     def _answers_itself(self) -> bool:
-        """Whether the answer to the create is the result itself."""
-        return self._start.submission is not None and self._start.submission.answers != "job"
+        """Whether the body of the answer to the create is the file itself."""
+        return self._start.submission is not None and self._start.submission.answers == "media"
 
     def _warn_guessed(self, reading: Reading) -> None:
         if reading.is_guessed and not self._has_warned:
