@@ -77,7 +77,6 @@ def test_a_ledger_that_is_locked_after_the_request_does_not_outlast_the_deadline
     process = scripts.start(*flags(sandbox, "--stream", "never", "--deadline", "6", prompt="fault:job-slow"))
     while not posts(sandbox):
         sandbox.closing.wait(0.01)
-    sandbox.closing.wait(0.3)
     with Holding(state, how):
         run = ended(process)
     assert run.code == 11 and run.result["event"] == "timeout" and run.result["generation_id"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 
 from ..base import codes, errors, paths
 from .events import Output
@@ -55,6 +56,10 @@ class Parser(argparse.ArgumentParser):
         if found:
             raise errors.bad_argument(found[1], found[2])
         raise errors.bad_argument("arguments", message)
+
+    def _print_message(self, message: str, file=None) -> None:
+        # argparse passes over what cannot be written; a reader that is gone ends a script with 141.
+        (file or sys.stderr).write(message)
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         if argv[:1] == ["--version"]:  # also for a script that must have a word first
