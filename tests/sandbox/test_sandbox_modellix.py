@@ -213,7 +213,7 @@ def test_an_unknown_status_comes_before_the_end(client):
     seen = set()
     while "success" not in seen:
         seen.add(client("GET", f"tasks/{created['data']['task_id']}").json()["data"]["status"])
-    assert "warming_up" in seen
+    assert "WARMING_UP" in seen
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Sandbox:
     dialect    the service whose contract it speaks
     fault      a name of FAULTS that every create shall suffer
     port       0 for a free one
-    balance    what the account holds at first, in the service's unit; None for more than anybody needs
+    balance    what the account holds, in the service's unit; None for more than anybody needs
     url        where it is, without a slash at the end
     requests   (method, path) of the latest requests, for tests
     exchanges  the latest of them in full, each an Exchange
@@ -81,26 +81,25 @@ class Sandbox:
     ):
         media.require()
         self.fault = fault
-        self.balance = balance
+        self.balance = 0.0 if fault == "no-credits" and balance is None else balance
         self.requests: deque = deque(maxlen=100_000)
         self.exchanges: deque = deque(maxlen=1000)
         self.closing = threading.Event()
         self.service = dialect
         self.dialect = dialects.load(dialect)
-        self.store = Store(folder, dialect, self.dialect.ID_PREFIX)
-        self._seen: set[str] = set()
+        self.store = Store(folder, dialect, getattr(self.dialect, "ID_PREFIX", ""))
+        self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._server = _listening(port)
         self._server.sandbox = self
         self.url = f"http://{HOST}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    def first_time(self, word: str) -> bool:
-        """Whether `word` is asked about for the first time since the start."""
+    def nth(self, word: str) -> int:
+        """How often `word` has been asked about since the start, this time included."""
         with self._lock:
-            first = word not in self._seen
-            self._seen.add(word)
-            return first
+            self._counts[word] = self._counts.get(word, 0) + 1
+            return self._counts[word]
 
     def close(self) -> None:
         self.closing.set()
@@ -169,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
         sandbox.exchanges.append(self._exchange)
         sandbox.requests.append((self.command, self.path))
         try:
-            if self.path.startswith(MEDIA_PATH):
+            if sandbox.fault == "unreachable":
+                self.reset()
+            elif self.path.startswith(MEDIA_PATH):
                 self._send_media()
             elif self.path == DOCUMENT_PATH:
                 self._send_document()
@@ -206,6 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.answer(status, {"message": message})
 
     # -- what a dialect can do ----------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where the server is, without a slash at the end."""
+        return self.server.sandbox.url
 
     @property
     def method(self) -> str:
@@ -246,9 +252,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def open_stream(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+    def interim(self) -> None:
+        """An HTTP 103 before the answer."""
+        self.send_response_only(103)
+        self.send_header("Link", "</style.css>; rel=preload")
+        self.end_headers()
+
+    def open_stream(self, media_type: str = "text/event-stream", status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
         self.send_header("Cache-Control", "no-store")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -263,6 +275,11 @@ class _Handler(BaseHTTPRequestHandler):
     def stream_event(self, body, name: str | None = None) -> None:
         head = f"event: {name}\n" if name else ""
         self.stream(f"{head}data: {json.dumps(body)}\n\n")
+
+    def break_off(self) -> None:
+        """End a chunked answer without its last chunk."""
+        self.wfile.flush()
+        raise Hangup
 
     def end_stream(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
@@ -312,6 +329,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(404, {"message": "no such file"})
         if job.fault == "result-expired":
             return self.answer(403, {"message": "the link has expired"})
+        if job.fault in ("result-202", "result-404") and self.server.sandbox.nth(f"media {owner}") <= 2:
+            return self.answer(int(job.fault[-3:]), {"message": "not yet"})
         content = media.render(job.media, job.input, int(number))
         return self._send_file(media.TYPES[job.media][0], content, job.created)
 

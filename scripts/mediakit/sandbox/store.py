@@ -74,10 +74,15 @@ class Store:
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    def add(self, model: str, media: str, body: dict, fault: str | None, key: str | None = None) -> Job:
-        """Accept a job. The second with the same idempotency key is the first one, whatever else it asks for."""
+    def add(
+        self, model: str, media: str, body: dict, fault: str | None, key: str | None = None, job_id: str | None = None
+    ) -> Job:
+        """Accept a job. The second with the same idempotency key is the first one, whatever else it asks for.
+
+        job_id  None for one with the prefix
+        """
         job = Job(
-            f"{self._prefix}{secrets.token_hex(6)}", model, media, body, fault, time.time(),
+            job_id or f"{self._prefix}{secrets.token_hex(6)}", model, media, body, fault, time.time(),
             _DURATIONS.get(fault or "", _DEFAULT_DURATION),
         )  # fmt: skip
         with self._database() as database, database:

@@ -97,7 +97,7 @@ def filled(value: Any, words: Mapping[str, Any]) -> Any:
         return [filled(item, words) for item in value]
     if not isinstance(value, str):
         return value
-    alone = re.fullmatch(r"\{(\w+)\}", value)
+    alone = re.fullmatch(r"\{([\w:]+)\}", value)
     if alone and alone[1] in words:
         return words[alone[1]]
-    return re.sub(r"\{(\w+)\}", lambda found: str(words.get(found[1], found[0])), value)
+    return re.sub(r"\{([\w:]+)\}", lambda found: str(words.get(found[1], found[0])), value)

@@ -102,8 +102,14 @@ def load(name: str, speaks: str | None = None) -> Provider:
 
 
 def spoken_by(name: str) -> tuple[str, ...]:
-    """The services whose contracts an embedded service can have, its default first; empty for a real one."""
-    return tuple(_descriptor(name).get("speaks", ())) if _is_embedded(name) else ()
+    """The services whose contracts an embedded service can have, its default first; empty for a real one.
+
+    It has those that it was written for, and every other one by the examples of its descriptor.
+    """
+    if not _is_embedded(name):
+        return ()
+    listed = _descriptor(name).get("speaks", ())
+    return (*listed, *(other for other in names() if other not in listed and not _is_embedded(other)))
 
 
 def _descriptor(name: str) -> dict:

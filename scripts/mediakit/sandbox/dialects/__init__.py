@@ -1,4 +1,7 @@
-"""How each service's contract is spoken: one module a service, named as it is with `_` for `-`."""
+"""How each service's contract is spoken: from the examples of its descriptor, or by a module that knows it alone.
+
+Such a module is named as its service is, with `_` for `-`.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,27 @@ import importlib
 import json
 import os
 
-from ...services.providers import ASSETS
+from ...services import providers
 
 
 def names() -> tuple[str, ...]:
-    """The services whose contracts are spoken, as the sandbox's descriptor lists them; the first is the default."""
-    with open(os.path.join(ASSETS, "providers", "sandbox.json"), encoding="utf-8") as file:
-        return tuple(json.load(file)["speaks"])
+    """The services whose contracts can be asked for; the first is the default."""
+    return providers.spoken_by("sandbox")
 
 
 def load(service: str):
-    """The dialect of a service, a module.
+    """The dialect of a service: a module, or by_examples.Dialect.
 
     handle(sandbox, http, content)  answers one request
     BASE                            the prefix of its paths
-    ID_PREFIX                       what the id of a job starts with
+    ID_PREFIX                       what the id of a job starts with, where the store makes it
+
+    Raises Failure 2 for a service whose descriptor has no examples.
     """
-    return importlib.import_module(f".{service.replace('-', '_')}", __name__)
+    with open(os.path.join(providers.ASSETS, "providers", "sandbox.json"), encoding="utf-8") as file:
+        has_module = service in json.load(file)["speaks"]
+    if has_module:
+        return importlib.import_module(f".{service.replace('-', '_')}", __name__)
+    from . import by_examples
+
+    return by_examples.Dialect(service)

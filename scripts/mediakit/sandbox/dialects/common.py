@@ -6,18 +6,29 @@ A dialect hands in its own `error(http, status)`, which sends its words for an H
 from __future__ import annotations
 
 import functools
+import json
+import secrets
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ...base.pointer import point, put
 from ...services import catalogue, payloads
-from .. import faults, media, store
+from .. import faults, forms, media, store
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"
 ELSEWHERE = "https://elsewhere.invalid"
 LARGEST_COUNT = 4
 
 # The create faults that are nothing but an HTTP status.
-_STATUSES = {f"create-{status}": status for status in (400, 401, 402, 403, 404, 422, 429, 500, 503)}
+_STATUSES = {
+    **{f"create-{status}": status for status in (400, 401, 402, 403, 404, 422, 429, 500, 503, 520)},
+    "key-refused": 401,
+    "no-credits": 402,
+}
+# How the answer to a create that was accepted can be spoiled.
+ANSWERS = ("create-truncated", "create-no-id", "create-103", "create-endless", "create-gzip", "create-events")
+# The tasks that begin with words alone.
+FROM_NOTHING = frozenset(("t2i", "t2v", "tts", "t2a"))
 
 
 # -- requests ------------------------------------------------------------------------------------
@@ -41,15 +52,56 @@ def number(text: str | None, default: int, least: int, most: int) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 9 and least <= int(text) <= most else default
 
 
-def key_refused(http) -> bool:
+def key_refused(sandbox, http) -> bool:
     """No key is needed here; one that starts with `bad` plays the part of a wrong one."""
-    return http.headers.get("Authorization", "").startswith("Bearer bad")
+    return sandbox.fault == "key-refused" or http.headers.get("Authorization", "").startswith("Bearer bad")
 
 
-def fault_of(sandbox, body: dict) -> str | None:
+def create_fault(sandbox, cost: float) -> str | None:
+    """The fault that every create suffers, which can follow from what the account has; `cost` is in its unit."""
+    if sandbox.balance is not None and (sandbox.balance <= 0 or sandbox.balance < cost):
+        return "create-402"
+    return sandbox.fault
+
+
+def fault_of(sandbox, body: dict, cost: float = 0) -> str | None:
     """The fault of a create: the server's own, else the one that a text of the body asks for."""
     words = " ".join(value for value in body.values() if isinstance(value, str))
-    return sandbox.fault or faults.asked_for(words)
+    return create_fault(sandbox, cost) or faults.asked_for(words)
+
+
+def body_of_form(sandbox, http, parts: list, types: dict[str, str]) -> dict:
+    """The fields of a form. A file is kept, and its field becomes its URL.
+
+    types  of the fields, as far as a contract tells them
+    """
+    body: dict = {}
+    for name, value in parts:
+        kind = types.get(name, "")
+        value = _kept(sandbox, http, value) if isinstance(value, forms.File) else _typed(value, kind)
+        # Own choice: a field that the contract does not know is an array when its part repeats.
+        if kind.startswith("array") or name in body:
+            before = body.get(name, [])
+            body[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            body[name] = value
+    return body
+
+
+def _kept(sandbox, http, file: forms.File) -> str:
+    told = {"filename": file.name, "media_type": file.media_type}
+    kept = sandbox.store.keep("file", f"file_{secrets.token_hex(8)}", told, file.content)
+    return http.file_url(kept.id, file.name)
+
+
+def _typed(text: str, kind: str):
+    """A part's text as the value that the contract's type says; text where it can be one."""
+    if "string" in kind or not kind:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 # -- faults --------------------------------------------------------------------------------------
@@ -57,7 +109,9 @@ def fault_of(sandbox, body: dict) -> str | None:
 
 def refuse(sandbox, http, fault: str | None, body: dict, error) -> bool:
     """Answer as a fault that accepts nothing; whether it was one."""
-    if fault == "create-429-once" and sandbox.first_time(str(body)):
+    if fault == "unreachable":
+        http.reset()
+    if fault == "create-429-once" and sandbox.nth(str(body)) == 1:
         fault = "create-429"
     if fault in _STATUSES:
         error(http, _STATUSES[fault])
@@ -78,6 +132,23 @@ def lose(http, fault: str | None) -> None:
         http.hang()
 
 
+def answer(http, fault: str | None, status: int, body, headers: dict | None = None) -> None:
+    """Answer a create that was accepted, as its fault wants it."""
+    if fault == "create-103":
+        http.interim()
+    if fault == "create-endless":
+        http.open_stream("application/json", status)
+        http.stream(json.dumps(body))
+        http.break_off()
+    if fault == "create-events":
+        http.open_stream(status=status)
+        http.stream_event(body)
+        return http.end_stream()
+    if fault == "create-gzip":
+        headers = {**(headers or {}), "Content-Encoding": "gzip"}
+    return http.answer(status, body, headers, cut=fault == "create-truncated")
+
+
 def without(answer: dict, fault: str | None, *names: str) -> dict:
     """An answer to a create, without what `create-no-id` leaves out."""
     if fault != "create-no-id":
@@ -85,22 +156,21 @@ def without(answer: dict, fault: str | None, *names: str) -> dict:
     return {name: value for name, value in answer.items() if name not in names}
 
 
-def read(sandbox, http, job_id: str, error, answer_of) -> None:
+def read(provider, sandbox, http, job_id: str, error, answer_of) -> None:
     """Answer a read of a job, as its fault wants it; `answer_of` makes the answer of a job."""
     job = sandbox.store.find(job_id)
     if job is None:
         return error(http, 404)
     answer = answer_of(http, job)
     if not misread(sandbox, http, job, error, answer):
+        spoil(provider, sandbox, job, answer)
         http.answer(200, answer)
     return None
 
 
 def status_of(job, words: dict[str, str]) -> str:
-    """A job's status by now. `words` has one for queued, running, strange, failed, canceled and done."""
+    """A job's status by now. `words` has one for queued, running, failed, canceled and done."""
     state = store.progress(job, time.time())
-    if state == "running" and job.fault == "status-unknown":
-        state = "strange"
     if state == "done" and job.fault in ("job-failed", "job-canceled"):
         state = job.fault.removeprefix("job-")
     return words[state]
@@ -117,6 +187,8 @@ def misread(sandbox, http, job, error, whole: dict) -> bool:
         return False
     elif job.fault == "poll-404":
         error(http, 404)
+    elif job.fault == "poll-520":
+        error(http, 520)
     elif job.fault == "poll-502":
         http.answer(502, HTML)
     elif job.fault == "poll-reset":
@@ -126,6 +198,43 @@ def misread(sandbox, http, job, error, whole: dict) -> bool:
     else:
         return False
     return True
+
+
+def is_held_back(sandbox, http, job, error) -> bool:
+    """Answer a read of the results alone, where those come apart, as a fault wants it; whether it did."""
+    if job.fault not in ("result-202", "result-404") or sandbox.nth(f"result {job.id}") > 2:
+        return False
+    if job.fault == "result-202":
+        http.answer(202, {})
+    else:
+        error(http, 404)
+    return True
+
+
+def spoil(provider, sandbox, job, body) -> None:
+    """Change the answer to a read as its job's fault wants it: words that no document names, no results yet."""
+    state = provider.reading(body).state
+    word = {("status-unknown", "running"): "WARMING_UP", ("status-synonym", "succeeded"): "SUCCESS"}
+    rules = [rule.when for rule in provider.state_rules if rule.state == state and rule.when.values]
+    places = [at for when in rules for at in when.at if point(body, at) in when.values]
+    if (job.fault, state) in word and places:
+        put(body, places[0], word[job.fault, state])
+    if state == "succeeded" and is_early(sandbox, job):
+        without_results(provider, body)
+
+
+def is_early(sandbox, job) -> bool:
+    """Whether results are not told yet, as the fault of a job wants it for its first two answers."""
+    return job.fault == "done-early" and sandbox.nth(f"early {job.id}") <= 2
+
+
+def without_results(provider, body) -> None:
+    """Take the results out of an answer."""
+    for rule in provider.output_rules:
+        for at in (*(rule.each or ())[:1], rule.walk, rule.text):
+            found = point(body, at) if at else None
+            if found is not None:
+                put(body, at, [] if isinstance(found, list) else None)
 
 
 # -- models --------------------------------------------------------------------------------------
@@ -138,16 +247,16 @@ def models(service: str) -> dict[str, dict]:
 
 
 @functools.cache
-def _contract(service: str, model: str):
-    return payloads.contract_of_model(service, model)
+def _contract(service: str, model: str, task: str | None = None):
+    return payloads.contract_of_model(service, model, task)
 
 
-def complaint(service: str, model: str, body: dict, strict: bool = False) -> str | None:
+def complaint(service: str, model: str, body: dict, strict: bool = False, task: str | None = None) -> str | None:
     """What the model's contract says against a body, as a service would put it; None for nothing.
 
     `strict` complains of fields, too, that the contract neither names nor excludes.
     """
-    contract = _contract(service, model)
+    contract = _contract(service, model, task)
     if contract is None:
         return None
     checked = contract.check(body)
@@ -160,6 +269,11 @@ def types_of(service: str, model: str) -> dict[str, str]:
     """The types of a model's fields, in the words of contracts.Operation.fields, as far as they are known."""
     contract = _contract(service, model)
     return {row["name"]: row["type"] for row in contract.fields() if row.get("type")} if contract else {}
+
+
+def price_of(service: str, model: str) -> float:
+    """What a job of a model costs, as the catalogue says; 0 where it does not."""
+    return models(service).get(model, {}).get("price", {}).get("amount", 0)
 
 
 def media_of(service: str, model: str) -> str:

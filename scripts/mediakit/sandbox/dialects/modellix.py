@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
+from ...services import providers
 from .. import forms, media
 from . import common
 
@@ -17,7 +18,7 @@ BALANCE = 25.5
 COST = 0.03
 RESULT_LIFETIME_SECONDS = 7 * 24 * 3600
 
-_OPEN = {"queued": "pending", "running": "processing", "strange": "warming_up"}
+_OPEN = {"queued": "pending", "running": "processing"}
 # The service's documents name no canceled task; its own client knows the word.
 _STATUSES = {**_OPEN, "done": "success", "failed": "failed", "canceled": "canceled"}
 # HTTP status -> category and detail
@@ -59,8 +60,8 @@ def handle(sandbox, http, content: bytes) -> None:
         return _error(http, 404)
     route = (http.method, *parts)
     if route == ("GET", "apikey", "validate"):
-        return _validate(http)
-    if common.key_refused(http):
+        return _validate(sandbox, http)
+    if common.key_refused(sandbox, http):
         return _error(http, 401)
     if route in _ROUTES:
         return _ROUTES[route](sandbox, http, content)
@@ -74,7 +75,11 @@ def handle(sandbox, http, content: bytes) -> None:
 
 
 def _error(http, status: int, words: str | None = None) -> None:
-    http.answer(status, {"code": status, "message": words or _WORDS[status]}, _limits() if status == 429 else None)
+    http.answer(
+        status,
+        {"code": status, "message": words or _WORDS.get(status, _WORDS[500])},
+        _limits() if status == 429 else None,
+    )
 
 
 def _limits() -> dict[str, str]:
@@ -104,18 +109,16 @@ def _create(sandbox, http, parts: list[str], content: bytes) -> None:
     body = http.json_of(content)
     if body is None:
         return _error(http, 400, "Invalid format: the body must be a JSON object")
-    fault = common.fault_of(sandbox, body)
+    fault = common.fault_of(sandbox, body, common.price_of(SERVICE, model))
     if common.refuse(sandbox, http, fault, body, _error):
         return None
     complaint = common.complaint(SERVICE, model, body)
     if complaint:
         return _error(http, 400, f"Invalid parameters: {complaint}")
-    if sandbox.balance is not None and sandbox.balance <= 0:
-        return _error(http, 402)
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
     created = common.without(_created(sandbox, job, is_oldest), fault, "task_id", "get_result")
-    return http.answer(200, _envelope(created), cut=fault == "create-truncated")
+    return common.answer(http, fault, 200, _envelope(created))
 
 
 def _model_of(parts: list[str]) -> tuple[str | None, bool]:
@@ -146,7 +149,7 @@ def _created(sandbox, job, is_oldest: bool) -> dict:
 
 
 def _read(sandbox, http, job_id: str) -> None:
-    common.read(sandbox, http, job_id, _error, lambda http, job: _envelope(_task(http, job)))
+    common.read(providers.load(SERVICE), sandbox, http, job_id, _error, lambda http, job: _envelope(_task(http, job)))
 
 
 def _task(http, job) -> dict:
@@ -199,9 +202,9 @@ def _written(moment: float) -> str:
 # -- account and models ----------------------------------------------------------------------------
 
 
-def _validate(http) -> None:
+def _validate(sandbox, http) -> None:
     """HTTP 200 in any case; a key that is missing is not valid."""
-    is_valid = http.headers.get("Authorization", "").startswith("Bearer ") and not common.key_refused(http)
+    is_valid = http.headers.get("Authorization", "").startswith("Bearer ") and not common.key_refused(sandbox, http)
     _success(http, {"is_valid": is_valid})
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 import time
 from urllib.parse import unquote, urlsplit
 
+from ...services import providers
 from .. import forms, media, store
-from ..server import seconds_until
-from . import common
+from . import common, streaming
 
 SERVICE = "skills-video"
 BASE = "/api/v1"
@@ -22,7 +20,6 @@ CREDITS = {"total": 1000, "subscription": 1000, "permanent": 0}
 _STATUSES = {
     "queued": "IN_QUEUE",
     "running": "IN_PROGRESS",
-    "strange": "WARMING_UP",
     "done": "COMPLETED",
     "failed": "FAILED",
     "canceled": "CANCELED",
@@ -45,6 +42,8 @@ _WORDS = {
 def handle(sandbox, http, content: bytes | None) -> None:
     """Answer one request."""
     path = unquote(urlsplit(http.path).path)
+    if common.key_refused(sandbox, http):
+        return _error(http, 401)
     if path == SPEECH_PATH and http.method == "POST":
         return _speak(sandbox, http, content)
     if not path.startswith(BASE + "/"):
@@ -57,7 +56,8 @@ def handle(sandbox, http, content: bytes | None) -> None:
     elif http.method != "GET":
         return _error(http, 405)
     elif path == "/credits":
-        return http.answer(200, CREDITS)
+        total = CREDITS["total"] if sandbox.balance is None else sandbox.balance
+        return http.answer(200, {**CREDITS, "total": total, "subscription": total})
     elif path == "/generations/running":
         return _list_running(sandbox, http)
     elif path.startswith("/generation/"):
@@ -66,7 +66,7 @@ def handle(sandbox, http, content: bytes | None) -> None:
 
 
 def _error(http, status: int, message: str | None = None, code: str | None = None) -> None:
-    usual_code, usual_message = _WORDS[status]
+    usual_code, usual_message = _WORDS.get(status, _WORDS[500])
     code = code or usual_code
     headers = {"Retry-After": "1"} if status == 429 else None
     http.answer(status, {"error": code, "code": code, "message": message or usual_message}, headers)
@@ -79,18 +79,16 @@ def _create(sandbox, http, model: str, content: bytes, streams: bool) -> None:
     body = _body_of(sandbox, http, model, content)
     if body is None:
         return _error(http, 400, "the body must be a JSON object or a form")
-    fault = common.fault_of(sandbox, body)
+    fault = common.fault_of(sandbox, body, COST["total"])
     if common.refuse(sandbox, http, fault, body, _error):
         return None
     complaint = common.complaint(SERVICE, model, body)
     if complaint:
         return _error(http, 422, complaint, "GENERATION_INVALID_INPUT")
-    if sandbox.balance is not None and sandbox.balance < COST["total"]:
-        return _error(http, 402)
     job = sandbox.store.add(model, common.media_of(SERVICE, model), body, fault)
     common.lose(http, fault)
-    if not streams or fault in ("stream-json", "create-truncated", "create-no-id"):
-        return http.answer(200, common.without(_created(job), fault, "id"), cut=fault == "create-truncated")
+    if not streams or fault in streaming.INSTEAD:
+        return common.answer(http, fault, 200, common.without(_created(job), fault, "id"))
     return _stream(http, job)
 
 
@@ -99,34 +97,7 @@ def _body_of(sandbox, http, model: str, content: bytes) -> dict | None:
     parts = forms.parts_of(http.headers.get("Content-Type", ""), content)
     if parts is None:
         return http.json_of(content)
-    types = common.types_of(SERVICE, model)
-    body: dict = {}
-    for name, value in parts:
-        kind = types.get(name, "")
-        value = _kept(sandbox, http, value) if isinstance(value, forms.File) else _typed(value, kind)
-        # Own choice: a field that the contract does not know is an array when its part repeats.
-        if kind.startswith("array") or name in body:
-            before = body.get(name, [])
-            body[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            body[name] = value
-    return body
-
-
-def _kept(sandbox, http, file: forms.File) -> str:
-    told = {"filename": file.name, "media_type": file.media_type}
-    kept = sandbox.store.keep("file", f"file_{secrets.token_hex(8)}", told, file.content)
-    return http.file_url(kept.id, file.name)
-
-
-def _typed(text: str, kind: str):
-    """A part's text as the value that the contract's type says; text where it can be one."""
-    if "string" in kind or not kind:
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return common.body_of_form(sandbox, http, parts, common.types_of(SERVICE, model))
 
 
 def _created(job) -> dict:
@@ -139,7 +110,7 @@ def _speak(sandbox, http, content: bytes) -> None:
     asked = body.get("input")
     if not isinstance(asked, dict) or not isinstance(asked.get("text"), str):
         return _error(http, 400, "input.text: is required", "TTS_GENERATION_INVALID_INPUT")
-    fault = common.fault_of(sandbox, asked)
+    fault = common.fault_of(sandbox, asked, COST["total"])
     if common.refuse(sandbox, http, fault, body, _error):
         return None
     job = sandbox.store.add(str(body.get("modelId") or body.get("model")), "audio", asked, fault)
@@ -155,76 +126,8 @@ def _speak(sandbox, http, content: bytes) -> None:
 
 
 def _stream(http, job) -> None:
-    http.open_stream()
-    if job.fault == "stream-no-id":
-        return http.end_stream()
-    http.stream_event(_event(job, "IN_QUEUE"))
-    if job.fault in _STREAM_FAULTS and not _STREAM_FAULTS[job.fault](http, job):
-        return None
-    http.wait(seconds_until(job.created + min(0.1, job.duration / 3)))
-    http.stream_event(_event(job, "IN_PROGRESS"))
-    if job.fault == "status-unknown":
-        http.stream_event(_event(job, "WARMING_UP"))
-    http.wait(seconds_until(job.created + job.duration))
-    http.stream_event(_answer(http, job))
-    return http.end_stream()
-
-
-def _drop(http, job) -> bool:
-    http.end_stream()
-    return False
-
-
-def _reset(http, job) -> bool:
-    http.stream('data: {"id": "' + job.id)
-    http.wait(0.05)  # a reset discards what the client has not read yet
-    http.reset()
-    return False
-
-
-def _stall(http, job) -> bool:
-    http.hang()
-    return False
-
-
-def _keep_alive(http, job) -> bool:
-    while True:
-        http.stream(": keep-alive\n\n")
-        http.wait(0.2)
-
-
-def _failed_event(http, job) -> bool:
-    http.stream_event({"message": "a worker was replaced"}, "failed")
-    return _drop(http, job)
-
-
-def _done_event(http, job) -> bool:
-    http.stream_event(_event(job, "IN_PROGRESS"), "done")
-    return _drop(http, job)
-
-
-def _malformed(http, job) -> bool:
-    http.stream('data: {"id": \n\n')
-    return _drop(http, job)
-
-
-def _flood(http, job) -> bool:
-    for _ in range(200):
-        http.stream(100 * f'data: {{"id":"{job.id}","status":"IN_PROGRESS","data":null}}\n\n')
-    return True
-
-
-# fault -> what happens after the id; whether the stream then goes on as usual
-_STREAM_FAULTS = {
-    "stream-drop": _drop,
-    "stream-reset": _reset,
-    "stream-stall": _stall,
-    "stream-keepalives": _keep_alive,
-    "stream-failed-event": _failed_event,
-    "stream-done-event": _done_event,
-    "stream-malformed": _malformed,
-    "stream-flood": _flood,
-}
+    events = {"created": "IN_QUEUE", "running": "IN_PROGRESS", "strange": "WARMING_UP"}
+    streaming.play(http, job, lambda name: _event(job, events[name]) if name in events else _answer(http, job))
 
 
 def _event(job, status: str) -> dict:
@@ -235,7 +138,7 @@ def _event(job, status: str) -> dict:
 
 
 def _read(sandbox, http, job_id: str) -> None:
-    common.read(sandbox, http, job_id, _error, _answer)
+    common.read(providers.load(SERVICE), sandbox, http, job_id, _error, _answer)
 
 
 def _answer(http, job) -> dict:

@@ -25,7 +25,7 @@ class Call:
     """One request: the server, its HTTP side, and what was asked for.
 
     id   the part of the path that the route leaves open
-    cut  set to send half of the answer
+    fault     how the answer to a create that was accepted is spoiled
     warnings  what the envelope says besides
     """
 
@@ -34,7 +34,7 @@ class Call:
         self.command, self.id = command, last
         self.body: dict = {}
         self.query = common.query(http)
-        self.cut = False
+        self.fault: str | None = None
         self.warnings: list[str] = []
 
 
@@ -44,7 +44,7 @@ def handle(sandbox, http, content: bytes) -> None:
     route = _ROUTES.get((http.method, *parts)) or _ROUTES.get((http.method, *parts[:-1], "*")) or _NOWHERE
     call = Call(sandbox, http, route.command, parts[-1])
     try:
-        if common.key_refused(http) and not route.is_public:
+        if common.key_refused(sandbox, http) and not route.is_public:
             raise words.Refusal("AUTH_REQUIRED")
         if http.method == "POST" and content:
             call.body = http.json_of(content)

@@ -75,7 +75,7 @@ def _unconfirmed() -> Refusal:
 def _spoil_first_answer(call, job) -> None:
     """Faults that accept the job; the same request with the same key then gets it."""
     common.lose(call.http, job.fault)
-    call.cut = job.fault == "create-truncated"
+    call.fault = job.fault
     if job.fault == "create-provider-failure":
         recovery = {"retry_after_seconds": 1, "docs_url": words.DOCS}
         key = job.input.get("idempotency_key")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections import namedtuple
 
+from .. import common
+
 ACTOR = {
     "actor_type": "agent",
     "actor_id": "agt_sandbox",
@@ -61,13 +63,12 @@ class Refusal(Exception):
 def of_status(status: int) -> Refusal:
     """The refusal that goes with an HTTP status."""
     recovery = {"retry_after_seconds": 1} if status == 429 else None
-    return Refusal(_CODE_OF_STATUS[status], recovery=recovery)
+    return Refusal(_CODE_OF_STATUS.get(status, "INTERNAL"), recovery=recovery)
 
 
 def succeed(call, data: dict) -> None:
-    call.http.answer(
-        200, {"ok": True, **_around(call), "data": data, "warnings": call.warnings, "error": None}, cut=call.cut
-    )
+    body = {"ok": True, **_around(call), "data": data, "warnings": call.warnings, "error": None}
+    common.answer(call.http, call.fault, 200, body)
 
 
 def fail(call, refusal: Refusal) -> None:
