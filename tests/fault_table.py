@@ -1,86 +1,210 @@
-"""What becomes of the main job under each fault of the sandbox, for each contract that the sandbox speaks."""
+"""What becomes of the main job under each fault of the sandbox, for each service, as its descriptor makes one expect."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from mediakit.sandbox import FAULTS
+from mediakit.services import providers
+
+TASK = "t2i"
 STREAM = ()
 PLAIN = ("--stream", "never")
 IMPATIENT = ("--sse-request-timeout", "1")
 BRIEF = ("--deadline", "3")
-
-# fault -> (flags, exit code, POSTs (2 where it is sent again: or more), last event, where a terminal answer came from)
-EXPECTED = {
-    "stream-drop": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-reset": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-stall": (IMPATIENT, 0, 1, "terminal", "poll"),
-    "stream-keepalives": (IMPATIENT, 0, 1, "terminal", "poll"),
-    "stream-failed-event": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-done-event": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-json": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-malformed": (STREAM, 0, 1, "terminal", "poll"),
-    "stream-flood": (STREAM, 0, 1, "terminal", "sse"),
-    "stream-no-id": (STREAM, 0, 1, "terminal", "poll"),
-    "create-400": (STREAM, 22, 1, "error", None),
-    "create-401": (STREAM, 21, 1, "error", None),
-    "create-402": (STREAM, 20, 1, "error", None),
-    "create-403": (STREAM, 21, 1, "error", None),
-    "create-404": (STREAM, 23, 1, "error", None),
-    "create-422": (STREAM, 22, 1, "error", None),
-    "create-429": (STREAM, 24, 5, "error", None),
-    "create-429-once": (STREAM, 0, 2, "terminal", "sse"),
-    "create-500": (STREAM, 12, 1, "error", None),
-    "create-502": (STREAM, 12, 1, "error", None),
-    "create-503": (STREAM, 12, 1, "error", None),
-    "create-lost": (STREAM, 0, 1, "terminal", "poll"),
-    "create-hang": (IMPATIENT, 12, 1, "error", None),
-    "create-truncated": (PLAIN, 0, 1, "terminal", "poll"),
-    "create-no-id": (PLAIN, 0, 1, "terminal", "poll"),
-    "create-redirect": (STREAM, 25, 1, "error", None),
-    # These belong to the other contracts: in this one the create goes on normally.
-    "result-older": (STREAM, 0, 1, "terminal", "sse"),
-    "create-provider-failure": (STREAM, 0, 1, "terminal", "sse"),
-    "create-storage-failed": (STREAM, 0, 1, "terminal", "sse"),
-    "create-budget": (STREAM, 0, 1, "terminal", "sse"),
-    "create-hostile-recovery": (STREAM, 0, 1, "terminal", "sse"),
-    "status-unknown": (STREAM, 0, 1, "terminal", "sse"),
-    "job-failed": (STREAM, 10, 1, "terminal", "sse"),
-    "job-canceled": (STREAM, 10, 1, "terminal", "sse"),
-    "job-slow": (("--stream-timeout", "1", "--poll-timeout", "1"), 11, 1, "timeout", None),
-    "job-fast": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-404": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-429": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-502": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-reset": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-truncated": (PLAIN, 0, 1, "terminal", "poll"),
-    "poll-401": (PLAIN, 21, 1, "error", None),
-    "result-expired": (STREAM, 26, 1, "terminal", "sse"),
-}
+SHORT = ("--deadline", "5")
 
 
-# A service that answers when the job is done, and takes the same idempotency key again: there is
-# nothing to stream and nothing to poll. What differs from the above:
-SYNCHRONOUS = {
-    **dict.fromkeys(EXPECTED, (PLAIN, 0, 1, "terminal", "create")),
-    **{f"create-{status}": EXPECTED[f"create-{status}"] for status in (400, 401, 402, 403, 404, 422)},
-    **dict.fromkeys(("create-429", "create-429-once"), (PLAIN, 20, 1, "error", None)),
-    **dict.fromkeys(("create-500", "create-503", "create-storage-failed"), (PLAIN, 12, 1, "error", None)),
-    # No answer that can be read, and a failure that may be repeated: the same key, for as long as there is time.
-    "create-502": (BRIEF, 12, 2, "error", None),
-    "create-truncated": EXPECTED["create-truncated"],
-    **dict.fromkeys(("create-lost", "create-no-id"), (PLAIN, 0, 2, "terminal", "create")),
-    "create-hang": (IMPATIENT, 0, 2, "terminal", "create"),
-    "create-provider-failure": (PLAIN, 0, 2, "terminal", "create"),
-    "create-redirect": EXPECTED["create-redirect"],
-    **dict.fromkeys(("create-budget", "create-hostile-recovery"), (PLAIN, 22, 1, "error", None)),
-    **dict.fromkeys(("job-failed", "job-canceled"), (PLAIN, 12, 1, "error", None)),
-    "job-slow": ((*IMPATIENT, "--deadline", "4"), 12, 2, "error", None),
-    "result-expired": (PLAIN, 26, 1, "terminal", "create"),
-}
-# Without a stream; a lost job is looked for in the log of requests, by model and time.
-POLLED = {
-    **{fault: (PLAIN, *row[1:4], row[4] and "poll") for fault, row in EXPECTED.items()},
-    # Its own clients send nothing again after this, although nothing was bought.
-    **dict.fromkeys(("create-429", "create-429-once"), (PLAIN, 24, 1, "error", None)),
-    "create-hang": (IMPATIENT, 0, 1, "terminal", "poll"),
-    "job-slow": EXPECTED["job-slow"],
-}
-SERVICES = {"skills-video": EXPECTED, "modellix": POLLED, "image-skill": SYNCHRONOUS}
+class Row(NamedTuple):
+    """How the main job ends.
+
+    posts   requests that could buy (2 where the same is sent again under its key: or more)
+    last    the last event
+    source  where a terminal answer came from
+    """
+
+    flags: tuple[str, ...]
+    code: int
+    posts: int
+    last: str
+    source: str | None
+
+
+class Kind(NamedTuple):
+    """What of a service decides how the main job ends.
+
+    streams     the create can be answered by a stream
+    answers     job, or done: the result itself
+    finds_lost  a job whose answer was lost can be found in a list of jobs
+    has_key     the same can be sent again under its idempotency key
+    tells       the answer to the create tells addresses
+    is_apart    results are read apart from the state
+    by_url      results are files at an address
+    repeats_429 a create that was answered with 429 is sent again
+    fails       a create that is answered with the result can be answered with a failure
+    """
+
+    streams: bool
+    answers: str
+    finds_lost: bool
+    has_key: bool
+    tells: bool
+    is_apart: bool
+    by_url: bool
+    repeats_429: bool
+    fails: bool
+
+
+def kind_of(service: str) -> Kind:
+    own = providers.load(service)
+    route = own.route(own.defaults[TASK], TASK)
+    is_done = route.answers != "job"
+    told = [getattr(own.job, step) for step in ("read", "result", "cancel")]
+    rules = [rule for rule in own.output_rules if rule.base64]
+    listing = own.job.listing
+    return Kind(
+        bool(route.stream_path), "done" if is_done else "job", listing is not None,
+        own.idempotency is not None, any(step.told for step in told if step), own.job.result is not None,
+        not (is_done and rules), 429 not in own.final_statuses and own.idempotency is None,
+        is_done and (not own.examples or "failed" in own.examples),
+    )  # fmt: skip
+
+
+def expected(kind: Kind, fault: str) -> Row:
+    """How the main job of a service of that kind meets a fault."""
+    flags = STREAM if kind.streams else PLAIN
+    good = Row(flags, 0, 1, "terminal", "create" if kind.answers == "done" else "sse" if kind.streams else "poll")
+    polled = good._replace(source="poll")
+    unknown = Row(flags, 12, 1, "error", None)
+    if fault in _REFUSED:
+        return Row(flags, _REFUSED[fault], 1, "error", None)
+    for rule in (_of_create, _of_key, _of_stream, _of_job):
+        found = rule(kind, fault, good, polled, unknown)
+        if found:
+            return found
+    return good
+
+
+# fault -> the exit code, whatever the service
+_REFUSED = {
+    "create-400": 22, "create-401": 21, "create-402": 20, "create-403": 21, "create-404": 23, "create-422": 22,
+    "create-redirect": 25, "key-refused": 21, "no-credits": 20,
+}  # fmt: skip
+_NOT_ACCEPTED = ("create-500", "create-502", "create-503", "create-520", "unreachable")
+# Faults of Luxin's contract alone.
+_OF_KEYS = ("create-provider-failure", "create-storage-failed", "create-budget", "create-hostile-recovery")
+
+
+def _of_create(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row | None:
+    if fault in ("create-429", "create-429-once"):
+        if kind.has_key:  # its 429 is a limit of the account
+            return Row(PLAIN, 20, 1, "error", None)
+        if not kind.repeats_429:
+            return Row(good.flags, 24, 1, "error", None)
+        return good._replace(posts=2) if fault.endswith("once") else Row(good.flags, 24, 5, "error", None)
+    if kind.has_key:
+        return None
+    if fault in _NOT_ACCEPTED:
+        return unknown
+    if fault in ("create-lost", "create-hang", "create-no-id", "create-truncated"):
+        return _of_lost(kind, fault, good, polled, unknown)
+    return None
+
+
+def _of_lost(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row:
+    """An accepted job whose answer is lost, or holds no id that can be read as it is."""
+    if fault == "create-truncated":
+        return unknown if kind.answers == "done" else polled._replace(flags=PLAIN)
+    if fault == "create-no-id" and kind.answers == "done":
+        return good
+    if fault == "create-hang":
+        # A list of running jobs alone no longer has it when the wait is over.
+        return (polled if kind.finds_lost and not kind.streams else unknown)._replace(flags=IMPATIENT)
+    return polled._replace(flags=PLAIN if fault == "create-no-id" else good.flags) if kind.finds_lost else unknown
+
+
+def _of_key(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row | None:
+    """What is sent again under the same key, for as long as there is time."""
+    if not kind.has_key:
+        return None
+    if fault in ("create-500", "create-503", "create-storage-failed", "create-520"):
+        return unknown
+    if fault in ("create-502", "unreachable"):
+        return unknown._replace(flags=BRIEF, posts=2)
+    if fault in ("create-lost", "create-no-id", "create-provider-failure", "create-hang"):
+        return good._replace(flags=IMPATIENT if fault == "create-hang" else PLAIN, posts=2)
+    if fault in ("create-truncated", "create-events", "create-endless", "create-gzip"):
+        return polled  # there is an id, which a read confirms
+    return Row(PLAIN, 22, 1, "error", None) if fault in ("create-budget", "create-hostile-recovery") else None
+
+
+def _of_stream(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row | None:
+    if not kind.streams:
+        return good if fault.startswith("stream-") else None
+    if fault in ("stream-stall", "stream-keepalives"):
+        return polled._replace(flags=IMPATIENT)
+    if fault in ("create-103", "create-endless", "create-gzip"):
+        return polled._replace(flags=PLAIN)
+    if fault.startswith("poll-") or fault in ("job-fast", "status-synonym", "done-early"):
+        good = polled._replace(flags=PLAIN)
+        return good._replace(code=21, last="error", source=None) if fault == "poll-401" else good
+    return polled if fault.startswith("stream-") and fault != "stream-flood" else None
+
+
+def _of_job(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row | None:
+    is_done = kind.answers == "done"
+    if fault in ("job-failed", "job-canceled"):
+        if kind.has_key:
+            return unknown
+        return good._replace(code=10) if not is_done or kind.fails else good
+    if fault == "job-slow":
+        if is_done:
+            flags = (*IMPATIENT, "--deadline", "4") if kind.has_key else SHORT
+            return unknown._replace(flags=flags, posts=2 if kind.has_key else 1)
+        return Row(("--stream-timeout", "1", "--poll-timeout", "1"), 11, 1, "timeout", None)
+    if fault == "create-events" and is_done:
+        return None if kind.has_key else unknown
+    if fault == "result-expired":
+        return good._replace(code=26) if kind.by_url else good
+    if is_done:
+        return None
+    if fault == "poll-401":
+        return Row(good.flags, 21, 1, "error", None)
+    if fault == "status-synonym" and kind.is_apart:  # the word alone is not believed, without results beside it
+        return Row(SHORT, 11, 1, "timeout", None)
+    return None
+
+
+KINDS = {service: kind_of(service) for service in providers.spoken_by("sandbox")}
+SERVICES = {service: {fault: expected(kind, fault) for fault in FAULTS} for service, kind in KINDS.items()}
+# The first service of each kind, as far as purchases are concerned.
+ONE_OF_EACH_KIND = [
+    next(service for service, other in KINDS.items() if other[:4] == kind)
+    for kind in dict.fromkeys(kind[:4] for kind in KINDS.values())
+]
+# The rows of the reference: those of the service that the sandbox speaks unless it is told otherwise.
+EXPECTED = next(iter(SERVICES.values()))
+
+
+def sample() -> list[tuple[str, str]]:
+    """`(service, fault)` so that each fault is met once by a service that can have it, and each service meets six."""
+    runs: list[tuple[str, str]] = []
+    for fault in FAULTS:
+        able = [service for service, kind in KINDS.items() if _can_have(kind, fault)]
+        counted = {service: sum(one == service for one, _ in runs) for service in able}
+        runs.append((min(able, key=counted.__getitem__), fault))
+    for service in KINDS:
+        others = (fault for fault in FAULTS if fault.startswith("create-") and (service, fault) not in runs)
+        missing = 6 - sum(one == service for one, _ in runs)
+        runs.extend((service, fault) for fault, _ in zip(others, range(missing)))
+    return runs
+
+
+def _can_have(kind: Kind, fault: str) -> bool:
+    if fault.startswith("stream-"):
+        return kind.streams
+    if fault in _OF_KEYS:
+        return kind.has_key
+    if fault == "told-hostile":
+        return kind.tells
+    return kind.answers == "job" or not fault.startswith(("poll-", "status-", "done-", "result-"))

@@ -21,7 +21,7 @@ from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.exchange import Exchange
 from ..ledger import entries
 from ..services import providers
-from ..services.answers import Reading
+from ..services.answers import Reading, can_be_file
 from ..services.provider import SAME_JOB_WITHIN
 from ..services.site import JobRef
 from . import lifecycle
@@ -309,7 +309,7 @@ class Driver:
         if not 200 <= answer.status < 300:
             return reading, problem, None
         self._take_addresses(body)
-        if problem and self._answers_itself:
+        if problem and self._answers_itself and can_be_file(answer.headers.get("Content-Type", "")):
             reading, problem = self._provider.reading_of_file(answer.content, answer.headers), ""
         elif reading.id and reading.state == "succeeded" and self._provider.job.result:
             reading = reading._replace(state="running")  # the read that follows leads on to its results

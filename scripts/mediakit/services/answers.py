@@ -291,6 +291,12 @@ def _fits(name: str, value: Any) -> bool:
     return number(value) if name in ("width", "height", "duration") else isinstance(value, str)
 
 
+def can_be_file(media_type: str) -> bool:
+    """Whether an answer of this type that is no JSON can be a result: damaged JSON and a gateway's page are none."""
+    media_type = media_type.partition(";")[0].strip().lower()
+    return not (media_type in ("application/json", "text/html") or media_type.endswith("+json"))
+
+
 def file_in(content: bytes, media_type: str) -> dict:
     """The output that a whole answer is: a file, or a text."""
     from ..http import held

@@ -165,7 +165,8 @@ class Dialect:
             return self.error(http, 422 if "422" in self.provider.examples.get("refused", {}) else 400, complaint)
         asked = point(sent, route.fields)
         asked = asked if isinstance(asked, dict) else {}
-        kept = {"task": task, "asked": asked, "count": asked.get(route.count), "prompt": first(sent, route.prompt)}
+        prompt = first(sent, route.prompt)
+        kept = {"task": task, "asked": asked, "count": asked.get(route.count), "prompt": prompt, "how": route.answers}
         kind = _MADE.get(task or "") or catalogue.entry(self.provider.name, model).get("media") or "image"
         rules = self.provider.idempotency
         key = sent.get(rules["field"]) if rules else None
@@ -243,6 +244,8 @@ class Dialect:
             return None
         if name == "read":
             name = self._state(sandbox, job)
+            if name == "succeeded" and job.input["how"] == "done":
+                name = "done"
             body = self._body(http, job, name)
             if common.misread(sandbox, http, job, self.error, body):
                 return None
