@@ -109,6 +109,17 @@ def test_two_processes_share_the_work_of_one_file(scripts):
         assert [line["ok"] for line in results(scripts.folder)] == [True] * 16
 
 
+def test_two_processes_share_what_an_earlier_one_has_left(scripts):
+    with Stormy((3.0, 3.0)) as server:
+        file = write(scripts.folder, drawn(*(f"job {n}" for n in range(8))))
+        flags = (file, *at_sandbox(server), "--max-jobs", "8", "--output-dir", "out")
+        assert scripts.run("create_batch.py", *flags, "--no-wait").code == 0
+        runs = [ended(process) for process in [scripts.start("create_batch.py", *flags) for _ in range(2)]]
+        assert [run.code for run in runs] == [0, 0], [run.events[-1] for run in runs]
+        saved = [event["line"] for run in runs for event in run.events if event["event"] == "asset"]
+        assert sorted(saved) == sorted(str(n) for n in range(1, 9)) and server.account["creates"] == 8
+
+
 def storm_lines(count: int) -> list[dict]:
     """Every fifth line takes the output of the one before it."""
     lines = []
