@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -79,3 +80,19 @@ def test_a_list_that_cannot_be_read_is_not_trusted(home, damage):
         "unknown version": content[:7] + b"\x09" + content[8:-20] + b"\0" * 20,
     }[damage])  # fmt: skip
     assert repository.tracks(str(home / ".env"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes and devices")
+@pytest.mark.parametrize("what", [".git", ".git/index"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_a_planted_list_is_neither_waited_for_nor_read_without_end(home, what, kind):
+    place = home / what
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    else:
+        place.write_bytes(b"gitdir: DIRC"[-4 if what.endswith("index") else 0 :])
+        os.truncate(place, 1 << 40)
+    assert repository.tracks(str(home / ".env")), "what cannot be read may hold anything"

@@ -8,6 +8,7 @@ settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
 open_to_read           a file that somebody names, which may be a pipe
+open_regular           a file that may have been planted
 small_file             the text of a small file, however an editor has encoded it
 is_skills_own          whether a path lies in the folder of this skill
 for_results            where results go that nobody has named a folder for
@@ -33,7 +34,7 @@ __all__ = [
     "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results",
     "is_skills_own",
     "make_private_folder",
-    "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
+    "open_regular", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
 
 # Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.
@@ -134,23 +135,31 @@ def other_ledgers() -> tuple[list[State], list[str]]:
 
 def small_file(path: str) -> str | None:
     """The text of a regular file, its first 64 KiB; None where there is none."""
-    # It is opened before it is looked at, so that it cannot be swapped for a pipe in between.
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open_regular(path) as file:
+            return text_of(file.read(_LARGEST_SMALL_FILE))
     except (OSError, ValueError):
         return None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        return text_of(os.read(handle, _LARGEST_SMALL_FILE))
-    finally:
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """A regular file for reading; raises OSError, also for a pipe or a device, which is not waited for."""
+    handle = _opened(path)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(handle, "rb")
+
+
+def _opened(path: str) -> int:
+    # It is opened before it is looked at, so that it cannot be swapped for a pipe in between.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    return os.open(path, flags)
 
 
 def open_to_read(path: str) -> IO[bytes]:
     """A file that somebody names, for reading; raises OSError, also for a pipe that nobody writes into."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(path, flags)
+    handle = _opened(path)
     try:
         found = os.fstat(handle).st_mode
         if stat.S_ISDIR(found):

@@ -12,7 +12,9 @@ import os
 import struct
 from collections.abc import Iterator
 
-_LARGEST_INDEX = 512 * 1024 * 1024
+from . import paths
+
+_LARGEST_INDEX = 128 * 1024 * 1024
 _LONGEST_POINTER = 4096
 
 
@@ -53,8 +55,7 @@ def _git_folder(home: str) -> str:
     if os.path.isdir(found):
         return found
     # A worktree, or a submodule: the file names the folder.
-    with open(found, "rb") as file:
-        text = os.fsdecode(file.read(_LONGEST_POINTER)).strip()
+    text = os.fsdecode(_content(found, _LONGEST_POINTER)).strip()
     if not text.startswith("gitdir:"):
         raise Unreadable(found)
     return os.path.join(home, text[len("gitdir:") :].strip())
@@ -75,11 +76,19 @@ def _names(git_folder: str) -> Iterator[bytes]:
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        content = file.read(_LARGEST_INDEX + 1)
-    if len(content) > _LARGEST_INDEX or content[:4] != b"DIRC":
+    content = _content(path, _LARGEST_INDEX, b"DIRC")
+    if content[:4] != b"DIRC":
         raise Unreadable(path)
     return content
+
+
+def _content(path: str, largest: int, begins: bytes = b"") -> bytes:
+    """A regular file, whole; nothing of it is read beyond how it must begin where it begins otherwise."""
+    with paths.open_regular(path) as file:
+        head = file.read(len(begins))
+        if head != begins or os.fstat(file.fileno()).st_size > largest:
+            raise Unreadable(path)
+        return head + file.read(largest)
 
 
 def _hash_size(content: bytes) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import time
 from urllib.parse import urlsplit, urlunsplit
 
@@ -255,10 +254,7 @@ def read(path: str) -> dict | None:
     Raises OSError. Only a regular file is opened, and what it says is checked no further than is_record.
     """
     path = paths.expand(path)
-    # A device or a pipe would block, or never end.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(22, "it is no regular file")
-    with open(path, "rb") as file:
+    with paths.open_regular(path) as file:
         head = file.read(formats.HEAD)
         media_type = formats.sniff(head)
         if media_type is None:
