@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import KEY, PATIENCE, SCRIPTS, Run
-from fake_service import FakeService
+from fake_service import FakeService, answer, create, job
 from interpreters import interpreter, run_with
 from mediakit.base import environment, packages
 
@@ -126,6 +126,27 @@ def test_old_packages_end_the_other_scripts_too(scripts, tmp_path, script, argum
     assert (run.code, run.result["error"], run.result["package"]) == (28, "package_too_old", "python-dotenv"), (
         run.events
     )
+
+
+UNUSABLE = {
+    "built for another Python": ("urllib3", "raise ImportError('no such symbol')"),
+    "cut": ("requests", "def ("),
+    "one that ends the program": ("requests", "raise SystemExit(3)"),
+    "an empty folder": ("certifi", ""),
+    "one that raises anything": ("idna", "raise RuntimeError('odd')"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_package_that_is_there_and_cannot_be_imported_sends_nothing(scripts, tmp_path, name):
+    package, code = UNUSABLE[name]
+    (tmp_path / "odd" / package).mkdir(parents=True)
+    (tmp_path / "odd" / package / "__init__.py").write_text(code)
+    with FakeService(create=answer(202, job())) as service:
+        odd = create(scripts, service, "--no-wait", streams=False, env={"PYTHONPATH": str(tmp_path / "odd")})
+        assert (odd.code, odd.result["error"], service.connections) == (28, "missing_dependency", 0), odd.events
+        assert odd.result["outcome"] == "not_sent" and odd.result["next_command"]
+        assert create(scripts, service, "--no-wait", streams=False).code == 0 and service.posts() == 1
 
 
 @pytest.mark.parametrize("flags", [["--online"], [], ["--provider", "sandbox"]], ids=str)

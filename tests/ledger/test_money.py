@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from conftest import KEY, posts
 from mediakit.ledger import store
+from read_only import read_only
 from sandbox_job import PROMPT, flags
 
 
@@ -61,12 +63,24 @@ def test_copies_are_bought_on_purpose_and_resumed_together(scripts, sandbox):
 
 
 def test_fifty_processes_that_start_the_same_command_send_one_post(scripts, sandbox):
-    running = [scripts.start(*flags(sandbox, "--no-wait", prompt="fault:job-slow")) for _ in range(50)]
-    ended = [(process.communicate()[0], process.returncode) for process in running]
+    """In an agent's sandbox, where the home cannot be written and each of them has to find the same fallback."""
+    project = scripts.folder / "project"
+    (project / ".git").mkdir(parents=True)
+    try:
+        home = read_only(scripts.home)
+        prefix, kept = home.__enter__(), project / ".ai-media"
+    except pytest.skip.Exception:  # no home can be made read-only here
+        home, prefix, kept = contextlib.nullcontext(), (), scripts.home / ".local/state/ai-media"
+    arguments = flags(sandbox, "--no-wait", prompt="fault:job-slow")
+    with contextlib.ExitStack() as stack:
+        stack.push(home)
+        running = [scripts.start(*arguments, env={"AI_MEDIA_HOME": ""}, cwd=project, prefix=prefix) for _ in range(50)]
+        ended = [(process.communicate()[0], process.returncode) for process in running]
     assert posts(sandbox) == 1
     last = [json.loads(stdout.splitlines()[-1]) for stdout, _ in ended]
     assert {code for _, code in ended} == {0}, last
     assert len({line["generation_id"] for line in last}) == 1
+    assert (kept / "ledger.sqlite3").is_file()
 
 
 def test_a_command_that_was_killed_with_the_post_out_is_refused_and_settled_by_hand(scripts, sandbox):

@@ -20,7 +20,7 @@ from .addresses import is_loopback, origin_of, untrusted
 from .answers import Answer, Lost
 from .exchange import Exchange
 from .receiving import receive, salvaged, tell
-from .sessions import watched_session, watching
+from .sessions import load, watched_session, watching
 
 LONGEST_CONNECT = 20.0
 _SPARE = 5.0
@@ -115,6 +115,7 @@ class Wire:
 
     def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
         url = self._url(path)
+        load()
         seconds = timeout + _SPARE if method == "GET" else None
         is_local = is_loopback(origin_of(url)[1])
         allows_peer = _is_loopback_peer if is_local else self._allows_peer
