@@ -91,7 +91,8 @@ def render_pages() -> dict[Path, str]:
         UNKNOWN_PAGE: {"left out": render_left_out(services)},
     }
     readme = {"../README.md": {"services": render_services(services)}}
-    marked = {**tasks, **services_pages, **listed, **readme}
+    own_pages = {f"{one.name}.md": {"service": render_service(one)} for one in services if has_mark(one.name)}
+    marked = {**tasks, **services_pages, **listed, **readme, **own_pages}
     marked_pages = {REFERENCES / name: render_marked(name, parts) for name, parts in marked.items()}
     schema = render_event_schema()
     types = generate_types.render(json.loads(schema))
@@ -185,6 +186,76 @@ def render_capabilities(services: list[providers.Provider], catalogues: dict[str
     for title, say in CAPABILITIES.items():
         lines.append(table_row(title, *(say(one, catalogues.get(one.name), program) for one, program in columns)))
     return lines
+
+
+def has_mark(name: str) -> bool:
+    """Whether a service's page is written from its descriptor; the older ones are written by hand."""
+    page = REFERENCES / f"{name}.md"
+    return page.is_file() and "<!-- service -->" in page.read_text(encoding="utf-8")
+
+
+def render_service(one: providers.Provider) -> list[str]:
+    """Return what the descriptor of one service says of it, for people."""
+    facts = {
+        "key": tell_key(one),
+        "with the key go to": ", ".join(f"`{origin.partition('://')[2]}`" for origin in one.origins.values()),
+        "without it": tell_hosts(one),
+        "default models": "; ".join(f"{task} `{shortened(model)}`" for task, model in one.defaults.items()),
+        "sent unless given": tell_defaults(one),
+        "a create is answered with": tell_answers(one),
+        "a lost answer": " ".join([tell_unknown_outcome(one, {}, None) + ".", *one.looking_guidance]),
+        "what it has cost": tell_costs(one),
+        "cancelling": one.job.cancel.costs if one.job.cancel else "no way",
+        "results are kept": tell_lifetime(one, {}, None),
+        "a new model": "its contract is fetched from the service"
+        if one.says("contract")
+        else "its fields are not checked",
+    }
+    lines = [table_row("", ""), table_row("---", "---"), *(table_row(*fact) for fact in facts.items() if fact[1])]
+    return [*lines, "", "Sources: " + "; ".join(one.says("sources") or ()) + "."]
+
+
+def shortened(model: str) -> str:
+    """Return a model's name; of a long version only its beginning."""
+    name, colon, version = model.partition(":")
+    return f"{name}{colon}{version[:8]}…" if len(version) > 12 else model
+
+
+def tell_key(one: providers.Provider) -> str:
+    others = [f"`{name}`" for name in one.key.get("other_variables", ())]
+    halves = [f"`{name}`" for name in one.key.get("joined", {}).get("variables", ())]
+    others += [f"{' and '.join(halves)} joined"] if halves else []
+    also = f", else {', '.join(others)}" if others else ""
+    more = [f"`{variable}` is sent too where it is set" for variable in one.optional_headers.values()]
+    return "; ".join([f"`{one.key['variable']}`{also}, from {one.key['create_url']}", *more])
+
+
+def tell_hosts(one: providers.Provider) -> str:
+    hosts = [f"`{host}` (files to it)" for way in one.ways if way.send for host in way.send.hosts]
+    rules = one.says("contract")
+    if isinstance(rules, dict) and "url" in rules:
+        hosts.append(f"`{rules['url'].split('/')[2]}` (contracts)")
+    return ", ".join([*dict.fromkeys(hosts), "the hosts that results name"])
+
+
+def tell_defaults(one: providers.Provider) -> str:
+    found = {(name, json.dumps(value)): None for route in one.routes for name, value in route.defaults.items()}
+    return ", ".join(f"`{name}` {value}" for name, value in found)
+
+
+def tell_answers(one: providers.Provider) -> str:
+    at_once = [task for task, model in one.defaults.items() if one.route(model, task).answers != "job"]
+    if not at_once:
+        return "an id, then polling"
+    lost = "its result at once; where that has no id, it cannot be asked for again"
+    return lost if len(at_once) == len(one.defaults) else f"an id, then polling; {', '.join(at_once)}: {lost}"
+
+
+def tell_costs(one: providers.Provider) -> str:
+    final = [rule for rule in one.cost_rules if not rule.is_ceiling]
+    ceiling = "; the answer to the create tells the most" if any(rule.is_ceiling for rule in one.cost_rules) else ""
+    told = f"told, in {final[0].unit}{ceiling}" if final else "not told"
+    return told + ("; prices are asked for under a cap" if one.says("price") else "")
 
 
 WAYS = {
