@@ -163,6 +163,23 @@ def test_a_file_that_came_from_somebody_else_gives_a_key_only_on_the_user_s_word
 # -- the store ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+@pytest.mark.parametrize(
+    "folder, file, is_own",
+    [(0o700, 0o600, True), (0o755, 0o644, True), (0o777, 0o600, False), (0o700, 0o666, False), (0o1777, 0o600, False)],
+)
+def test_a_store_that_others_can_write_to_gives_no_key(folder, file, is_own, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    store = tmp_path / "ai-media/.env"
+    store.parent.mkdir()
+    store.write_text("SOME_SERVICE_KEY=fake_test_key\n", encoding="utf-8")
+    store.chmod(file)
+    store.parent.chmod(folder)
+    assert (keys.find(WANTED) is not None) is is_own
+    assert any("chmod" in told for told in keys.passed_over(WANTED)) is not is_own
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps keys in its registry")
 @pytest.mark.parametrize("link", ["the file", "nowhere"])
 def test_a_store_that_is_a_link_is_neither_followed_nor_replaced(link, monkeypatch, tmp_path):

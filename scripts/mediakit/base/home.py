@@ -3,6 +3,7 @@
 expand          `~` in a path that a flag or a variable holds
 platform_state  the platform's folder for our state; nothing is made
 absolute        a variable of the XDG base directories
+open_to_others  whether others could have written to a file or folder
 trouble         why a file or folder is not this user's alone
 home_for_code   where what will be executed is kept
 private_folder  a folder in there, made where it is missing
@@ -53,6 +54,15 @@ def trouble(path, folder=False, may_be_link=False):
         return None  # access lists, not mode bits: what lies below the user's own folder is the user's
     if found.st_uid != os.geteuid():
         return "it belongs to another user"
+    return _open_to_others(found)
+
+
+def open_to_others(path):
+    """Why others could have written to what a path leads to, in words; None if they could not. Raises OSError."""
+    return _open_to_others(os.stat(path)) if os.name == "posix" else None
+
+
+def _open_to_others(found):
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
         return "other users can write to it"
     return None

@@ -24,7 +24,7 @@ import stat
 import sys
 from collections import namedtuple
 
-from .home import NAME, absolute, expand, platform_state, trouble
+from .home import NAME, absolute, expand, open_to_others, platform_state, trouble
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = [
     "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results",
     "is_skills_own",
     "make_private_folder",
-    "open_regular", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
+    "open_regular", "open_to_others", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
 ]  # fmt: skip
 
 # Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.

@@ -66,6 +66,9 @@ def passed_over(wanted: dict, *, trusts_dotenv: bool = False) -> list[str]:
         why = why_no_key((value or "").strip())
         if why:
             found.append(f"{source} holds {why}")
+    store = paths.settings_file()
+    if sys.platform != "win32" and _from_env_file(store, wanted["variable"]) and (why := _why_planted(store)):
+        found.append(f"{store} holds a key, but {why} or to its folder: chmod 700 the folder, and 600 the file")
     if not trusts_dotenv and _from_env_file(DOTENV, wanted["variable"]) and (why := _why_untrusted(DOTENV)):
         found.append(f"./.env holds a key, but {why}: --trust-dotenv uses it")
     return found
@@ -231,7 +234,16 @@ def stored(variable: str) -> str | None:
                 return str(winreg.QueryValueEx(environment, variable)[0])
         except OSError:
             return None
-    return _from_env_file(paths.settings_file(), variable)
+    path = paths.settings_file()
+    return None if _why_planted(path) else _from_env_file(path, variable)
+
+
+def _why_planted(path: str) -> str | None:
+    """Why the user's own store may hold somebody else's keys, in words; None where it does not, or is not there."""
+    try:
+        return paths.open_to_others(os.path.dirname(path)) or paths.open_to_others(path)
+    except OSError:
+        return None
 
 
 # -- keeping -------------------------------------------------------------------------------------------
