@@ -116,6 +116,21 @@ def test_an_answer_that_took_nothing_costs_nothing():
         assert (found and found.micro) == cost
 
 
+# what /quota says -> what can be bought with
+QUOTAS = [
+    ({"limits": {"remaining_credits": 50, "payment_backed_remaining_credits": 7}}, 57),
+    ({"limits": {"remaining_credits": 50}, "daily_jobs": {"cap": 50, "remaining": 3}}, 50),
+    ({"limits": {"remaining_credits": 50}, "daily_jobs": {"cap": 50, "remaining": 0}}, 0),
+    ({"limits": {}}, None),
+]
+
+
+@pytest.mark.parametrize("quota, left", QUOTAS, ids=range(len(QUOTAS)))
+def test_a_used_up_day_is_an_empty_account(quota, left):
+    found = LUXIN.left({"ok": True, "data": quota})
+    assert (found and found["amount"]) == left
+
+
 def test_the_parameters_that_it_used_are_told():
     used = [{"name": "resolution", "value": "2k", "source": "default_policy", "more": 1}, "no entry"]
     body = done(request={"selection": {"model_parameters": {"effective_parameters": used}}})

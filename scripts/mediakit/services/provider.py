@@ -489,9 +489,14 @@ class Provider:
         return answers.amount(self._rules.cost_rules([stated]), body) if stated else None
 
     def left(self, body) -> dict | None:
-        """`{amount, unit}` of what the account has left; None where the answer's shape is not known or another."""
+        """`{amount, unit}` of what the account can buy with now; None where the answer's shape is not known or another."""
         balance = self._data.get("balance", {})
         numbers = [value for at in balance.get("amounts", ()) if number(value := point(body, at))]
+        if numbers and "nothing_if" in balance:
+            from . import answers
+
+            if answers.holds(self._rules.condition(balance["nothing_if"]), body):
+                numbers = [0]
         return {"amount": sum(numbers), "unit": balance["unit"]} if numbers else None
 
     def accepts_key(self, body) -> bool:
