@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -32,6 +33,8 @@ class ExampleService:
         self.in_base64 = base64.b64encode(content).decode()
         self.told_base = told_base
         self.refuses_cancel = False
+        self.loses_answers = False  # a create is taken, and its answer never comes
+        self.before_result: list[int] = []  # statuses that come before the result itself
         self.works_for = 0.0  # seconds before a create is answered
         self.provider = providers.load(name)
         self.ends = ends
@@ -121,9 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._answer("sent")
             if way.ready and self.command == "GET" and re.fullmatch(f".*/{way.ready['like']}", self.path):
                 return self._answer("ready")
-        if provider.job.read is not None and self._about_job():
-            return None
         if self.command == "GET" and self._about_account():
+            return None
+        if provider.job.read is not None and self._about_job():
             return None
         route = service.route_of(self.path) if self.command == "POST" else None
         if route is None:
@@ -144,6 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
                 elif name == "cancel":
                     known["canceled"] = True
                     self._answer("cancel", **known)
+                elif name == "result" and self.service.before_result:
+                    status = self.service.before_result.pop(0)
+                    refused = self.service.provider.examples["refused"].get(str(status), {"body": {}})
+                    content = json.dumps(refused["body"]).encode()
+                    self._send(status, content, {"Content-Type": "application/json"})
                 else:
                     known["reads"] += name == "read"
                     ends = "canceled" if known.get("canceled") else self.service.ends
@@ -156,6 +164,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _about_account(self) -> bool:
         """Answer what is asked about no job: lists, prices, balance."""
         path, base = self.path, self.service.provider.base_path
+        listing = self.service.provider.job.listing
+        if listing and self._is(listing.step, "GET"):
+            listed = self.service.example("listed")["body"]
+            now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+            items = [self.service.filled(listed, **{**job, "time": now}) for job in self.service.jobs.values()]
+            self._answer("list", items=items)
+            return True
         for name in ("price", "balance", "key_check", "models"):
             rules = self.service.provider.says(name) or {}
             prefix = "" if "origin" in rules else base
@@ -184,6 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
         job_id = new_id(service.provider)
         known = {"id": job_id, "model": model, "task": task, "input": point(sent, route.fields), "reads": 0}
         service.jobs[job_id] = known
+        if service.loses_answers:
+            self.close_connection = True
+            return
         service.stopped.wait(service.works_for)
         self._answer("created" if route.answers == "job" else "done", **known)
 

@@ -858,3 +858,15 @@ def test_an_error_that_is_not_to_be_repeated_ends_it():
     job.create_lost(1.0, "reset", True)
     assert words(job.tick(31.0)) == ["Create"]
     assert words(answered(job, 500, now=32.0)) == ["End:12"]
+
+
+def test_progress_and_the_place_in_a_queue_are_remembered_as_told_last():
+    machine = Machine(WaitPolicy(), ServiceRules(), "g1")
+    machine.begin(0.0)
+    for now, (state, progress, position) in enumerate(
+        [("queued", None, 3), ("running", 0.42, None), ("running", None, None)]
+    ):
+        reading = providers.Reading("g1", state, state, {}, progress=progress, position=position)
+        machine.poll_answered(float(now), 200, reading, "", "")
+        assert (machine.progress, machine.position) == (progress, position)
+        machine.tick(machine.wake_at)

@@ -245,3 +245,61 @@ def test_a_result_that_is_the_answer_is_waited_for_as_long_as_the_service_may_ta
         env = {service.provider.key["variable"]: KEY}
         run = scripts.run("create_and_wait.py", *flags(name, service, task), "--sse-request-timeout", "1", env=env)
         assert (run.code, service.posts) == (0, 1), run.events
+
+
+# -- results that are read apart -------------------------------------------------------------------------------
+
+APART = [name for name in WITH_JOBS if providers.load(name).job.result]
+# statuses before the result -> exit code
+BEFORE = [([404, 202, 500], 0), ([429], 0), ([401], 21), ([400, 400], 0)]
+
+
+@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize("statuses, code", BEFORE, ids=str)
+def test_a_result_that_is_late_is_asked_for_again_and_one_that_is_refused_costs_no_job(scripts, name, statuses, code):
+    with ExampleService(name) as service:
+        service.before_result = list(statuses)
+        first, env = run(scripts, service, "--output-dir", "out")
+        assert (first.code, service.posts) == (code, 1), first.events
+        if code:
+            job = first.result["job"]
+            assert scripts.run("jobs.py", "show", job).result["open"] is True
+            again = ("resume", job, "--base-url", service.base_url, "--output-dir", "out")
+            assert scripts.run("jobs.py", *again, env=env).code == 0
+        assert list((scripts.folder / "out").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    "name, status", [(name, one) for name in APART for one in providers.load(name).job.result.failed_http]
+)
+def test_a_result_that_says_why_the_job_failed_is_a_failure(scripts, name, status):
+    with ExampleService(name) as service:
+        service.before_result = [status]
+        failed, _ = run(scripts, service, "--output-dir", "out")
+        assert (failed.code, failed.result["state"], failed.result["ok"]) == (10, "failed", False), failed.events
+        assert failed.result["error"]["message"] and service.posts == 1
+
+
+# -- a create whose answer is lost -------------------------------------------------------------------------------
+
+LISTING = [name for name in WITH_JOBS if providers.load(name).lists_running]
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_EXAMPLES if name not in LISTING])
+def test_without_a_list_a_lost_create_stays_unknown_and_is_never_sent_again(scripts, name):
+    with ExampleService(name) as service:
+        service.loses_answers = True
+        arguments = flags(name, service, "t2i")
+        env = {service.provider.key["variable"]: KEY}
+        for code in (12, 27):
+            lost = scripts.run("create_and_wait.py", *arguments, env=env)
+            assert (lost.code, service.posts) == (code, 1), lost.events
+
+
+@pytest.mark.parametrize("name", LISTING)
+def test_a_lost_create_is_found_in_the_list_of_jobs(scripts, name):
+    with ExampleService(name) as service:
+        service.loses_answers = True
+        found, _ = run(scripts, service, "--output-dir", "out")
+        assert (found.code, service.posts) == (0, 1), found.events
+        assert found.first("resumed")["reason"] == "reconciled" and found.first("asset")["path"]
