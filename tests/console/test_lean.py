@@ -123,6 +123,16 @@ def test_a_start_says_where_the_key_comes_from_and_never_what_it_is(scripts):
         assert KEY not in (run.stdout + piped.stdout).decode()
 
 
+def test_after_a_key_for_one_run_the_way_on_says_that_it_needs_it(scripts):
+    with FakeService(create=stream(event())) as service:
+        own = {"SKILLS_VIDEO_API_KEY": ""}
+        for more, code in ((["--no-wait"], 0), (["--deadline", "3", "--intent", "b"], 11)):
+            piped = create(scripts, service, "--key-stdin", *more, stdin=KEY, env=own, streams=False)
+            assert piped.result["next_command"] and any("--key-stdin" in line for line in piped.result["guidance"])
+            assert piped.code == code, piped.events
+        assert "guidance" not in create(scripts, service, "--no-wait", "--intent", "c", streams=False).result
+
+
 @pytest.mark.parametrize(
     "flag", ["--aspect_ratio", "--aspect-ratio", "--aspectRatio", "--negative_prompt", "--image_urls", "--seed"]
 )

@@ -45,3 +45,14 @@ def test_an_absurd_bill_is_counted_and_the_next_command_goes_on(scripts):
         assert (capped.code, capped.result["error"], service.posts()) == (27, "spend_cap", 2), capped.events
     total = scripts.run("jobs.py", "spend").result["totals"][0]
     assert (total["jobs"], total["measured"]) == (2, 2e12)
+
+
+def test_what_another_address_has_billed_is_no_price(scripts):
+    """A 5-credit job of a test server must not let a job of any price through at the service itself."""
+    cap = ("--max-spend", "5credits")
+    with FakeService(create=answer(202, job(usage={"total": 5}))) as cheap, FakeService() as real:
+        assert create(scripts, cheap, "--no-wait", streams=False).code == 0
+        here = create(scripts, cheap, "--no-wait", "--intent", "b", *cap, streams=False)
+        there = create(scripts, real, "--no-wait", "--intent", "c", *cap, streams=False)
+        assert (here.code, cheap.posts()) == (0, 2), here.events
+        assert (there.code, there.result["error"], real.posts()) == (27, "unknown_cost", 0), there.events

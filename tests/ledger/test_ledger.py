@@ -354,8 +354,15 @@ def test_the_bills_of_a_model_tell_what_was_asked_for_where_it_was_kept(ledger):
     for asked, payload in (("first", None), ("second", '{"n": 4}')):
         bought = buy(ledger, order(asked, payload=payload))[0]
         ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
-    assert ledger.bills("service", "m") == [(CREDITS, {"n": 4}), (CREDITS, None)]
-    assert ledger.bills("service", "another") == ledger.bills("another", "m") == []
+    assert ledger.bills("service", "o", "m") == [(CREDITS, {"n": 4}), (CREDITS, None)]
+    assert ledger.bills("service", "o", "another") == ledger.bills("another", "o", "m") == []
+    assert ledger.bills("service", "elsewhere", "m") == []
+
+
+def test_the_practice_of_every_address_is_one_price(ledger):
+    bought = buy(ledger, order("practice", practice=1))[0]
+    ledger.record(bought.entry.key, "billed", outcome="accepted", cost=CREDITS.micro, cost_unit="credits")
+    assert ledger.bills("service", "elsewhere", "m") == [(CREDITS, {"prompt": "a"})]
 
 
 def usd(amount) -> amounts.Price:
@@ -400,7 +407,7 @@ def test_absurd_bills_are_counted_and_no_damage(ledger, bill):
     assert ledger.spent("usd", False) >= 10 * 9.9e11 * amounts.MICRO
     assert sum(row[6] for row in ledger.totals()) >= 10 * 9.9e11 * amounts.MICRO
     again = store.Ledger(ledger.folder)
-    assert len(again.bills("service", "m")) == len(again.open_jobs()) == 10
+    assert len(again.bills("service", "o", "m")) == len(again.open_jobs()) == 10
     caps = [amounts.Cap(amounts.parse_amount("--max-spend", "999999999999usd"), None, "--max-spend")]
     with pytest.raises(errors.Failure, match="spent"):
         buy(again, order("more", price=usd(bill)), caps=caps)

@@ -30,6 +30,11 @@ class ClosedPipe(Exception):
     """Nobody reads stdout any more."""
 
 
+# A key that was given for one run is not there for the command that goes on.
+_FOR_THIS_RUN = "--key-stdin"
+_NEEDS_KEY = "The next command needs the key again: add --key-stdin to it, or set the key's variable."
+
+
 class Console:
     """The events of one command.
 
@@ -78,7 +83,10 @@ class Console:
         return exit_code
 
     def _result(self, event: str, fields: dict) -> dict:
-        return self._event(event, {**self._lean(event, fields), "practice": self.about.get("practice")})
+        fields = self._lean(event, fields)
+        if self.about.get("key_source") == _FOR_THIS_RUN and "next_command" in fields:
+            fields = {**fields, "guidance": [*fields.get("guidance", ()), _NEEDS_KEY]}
+        return self._event(event, {**fields, "practice": self.about.get("practice")})
 
     def _lean(self, event: str, fields: dict) -> dict:
         return fields if self.output.verbose else lean(event, fields)

@@ -5,6 +5,7 @@ Connection        what they come to; `ask` sends one question
 connect           the Connection that flags mean
 connect_again     the one for a job of the ledger
 read_at           the same where a job of the ledger has been read
+origin_at         where a service at an address is, in one spelling
 chosen_flags      the flags that lead another script there
 connect_to_ask    the one to ask a service for a plan or a price of its own
 """
@@ -133,10 +134,7 @@ class Connection:
     @property
     def origin(self) -> str:
         """Where it is, in one spelling; the port of an embedded server, another each time, is no part of it."""
-        if self.embedded:
-            default = providers.spoken_by(self.provider.name)[0]
-            return "embedded" if self.provider.speaks == default else f"embedded {self.provider.speaks}"
-        return canonical.origin(self.base_url, self.provider.base_path)
+        return origin_at(self.provider, None if self.embedded else self.base_url)
 
     @property
     def former_origin(self) -> str:
@@ -164,6 +162,14 @@ class Connection:
         """The base URL where the service is on this machine; None elsewhere."""
         host = addresses.origin_of(self.base_url)[1]
         return self.base_url if addresses.is_loopback(host) else None
+
+
+def origin_at(provider: providers.Provider, base_url: str | None) -> str:
+    """Connection.origin of a service at a base URL; None for an embedded one."""
+    if base_url is None:
+        default = providers.spoken_by(provider.name)[0]
+        return "embedded" if provider.speaks == default else f"embedded {provider.speaks}"
+    return canonical.origin(base_url, provider.base_path)
 
 
 def provider_of(flags: ConnectionFlags, name: str) -> providers.Provider:

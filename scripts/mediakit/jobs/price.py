@@ -47,7 +47,7 @@ class Spending:
 class HasBills(Protocol):
     """The ledgers, or what remembers their answers."""
 
-    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]: ...
+    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]: ...
 
 
 def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price | None:
@@ -59,7 +59,7 @@ def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price |
         stated = spending.catalogue_price(entry, found, asked.route, charges)
         if stated:
             return stated
-    bills = ledgers.bills(provider.name, asked.model) if ledgers else []
+    bills = ledgers.bills(provider.name, asked.origin, asked.model) if ledgers else []
     return spending.estimate(
         ((cost, None if payload is None else settings(asked, payload)) for cost, payload in bills), found
     )

@@ -21,7 +21,7 @@ from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
 from ..services.descriptor import ANY_ROUTE, Route
-from .connection import ConnectionFlags, address, provider_of
+from .connection import ConnectionFlags, address, origin_at, provider_of
 from .lifecycle import WaitPolicy
 
 
@@ -60,6 +60,7 @@ class CheckedRequest:
     task         what is made, where that is known
     shapes       stand-in -> the object that a file is sent as
     rows         the fields of the contract, as contracts.Operation.fields gives them
+    origin       connection.origin_at of where it is sent; what was billed elsewhere is no price of it
     """
 
     provider: providers.Provider
@@ -74,6 +75,7 @@ class CheckedRequest:
     task: str | None = None
     shapes: dict = field(default_factory=dict)
     rows: tuple[dict, ...] = ()
+    origin: str = ""
 
     @property
     def shaped(self) -> dict:
@@ -198,7 +200,7 @@ def check(
     return CheckedRequest(
         provider, target.model, target.path, target.streams, built.payload, tuple(warnings), built.attachments,
         content.validates and contract is not None, target.route, target.task, built.shapes,
-        tuple(contract.fields()) if contract else (),
+        tuple(contract.fields()) if contract else (), _origin(flags, provider),
     )  # fmt: skip
 
 
@@ -215,6 +217,14 @@ def _contract_from_service(
     # A stopped clock is no reason to wait: the rest of the time is for the job.
     seconds = min(live.PATIENCE, (policy.deadline - time.monotonic()) / 4)
     return live.offer_contract(provider, target.model, address(flags, provider), seconds) if seconds > 0 else None
+
+
+def _origin(flags: ConnectionFlags, provider: providers.Provider) -> str:
+    """Empty for an address that cannot be used; who connects says so."""
+    try:
+        return origin_at(provider, address(replace(flags, trust_base_url=True), provider))
+    except errors.Failure:
+        return ""
 
 
 def _checked(create: CreateRequest, provider: providers.Provider, target: _Target, contract, payload: dict) -> list:

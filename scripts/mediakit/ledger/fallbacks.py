@@ -211,9 +211,9 @@ class Ledgers:
             ids = ledger.unclaimed(service, origin, ids)
         return ids
 
-    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
         """What the latest jobs of a model have cost, as any ledger knows."""
-        return [bill for ledger in self.every() for bill in ledger.bills(service, model)]
+        return [bill for ledger in self.every() for bill in ledger.bills(service, origin, model)]
 
 
 def _looked_at(state: paths.State) -> store.Ledger:
@@ -329,11 +329,11 @@ def look_up(
 class Looked(list):
     """Ledgers that are only read; one that cannot be is as none."""
 
-    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
         found = []
         for ledger in self:
             with suppress(Unusable):
-                found += ledger.bills(service, model)
+                found += ledger.bills(service, origin, model)
         return found
 
 

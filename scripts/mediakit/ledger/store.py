@@ -374,11 +374,13 @@ class Ledger:
         )[0]
         return whole * amounts.MICRO + rest
 
-    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
-        """What the latest jobs of a model have cost, newest first, with what they asked for where that was kept."""
-        entries = self._entries(
-            "service = ? AND model IS ? AND cost > 0 ORDER BY seq DESC LIMIT ?", service, model, PAST_JOBS
-        )
+    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+        """What the latest jobs of a model have cost, newest first, with what they asked for where that was kept.
+
+        What another address has billed is no price of this one; of practice, all are one.
+        """
+        condition = "service = ? AND (practice OR origin = ?) AND model IS ? AND cost > 0 ORDER BY seq DESC LIMIT ?"
+        entries = self._entries(condition, service, origin, model, PAST_JOBS)
         return [
             (amounts.Amount(entry.cost, entry.cost_unit), json.loads(entry.payload) if entry.payload else None)
             for entry in entries

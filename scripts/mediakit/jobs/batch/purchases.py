@@ -189,12 +189,13 @@ class _Bills:
 
     def __init__(self, ledgers: fallbacks.Ledgers):
         self._ledgers = ledgers
-        self._known: dict[tuple[str, str | None], list] = {}
+        self._known: dict[tuple[str, str, str | None], list] = {}
 
-    def bills(self, service: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
-        if (service, model) not in self._known:
-            self._known[service, model] = self._ledgers.bills(service, model)
-        return self._known[service, model]
+    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
+        at = service, origin, model
+        if at not in self._known:
+            self._known[at] = self._ledgers.bills(*at)
+        return self._known[at]
 
     def forget_none(self) -> None:
         self._known = {at: bills for at, bills in self._known.items() if bills}
