@@ -294,6 +294,37 @@ def test_without_a_list_a_lost_create_stays_unknown_and_is_never_sent_again(scri
         for code in (12, 27):
             lost = scripts.run("create_and_wait.py", *arguments, env=env)
             assert (lost.code, service.posts) == (code, 1), lost.events
+        at = ("--base-url", service.base_url)
+        asked = scripts.run("jobs.py", "reconcile", lost.result["job"], *at, env=env)
+        assert (asked.code, asked.result["error"], service.posts) == (12, "outcome_unknown", 1), asked.events
+        named = new_id(service.provider) if service.provider.job.like else "some-id-1"
+        told = scripts.run("jobs.py", "reconcile", lost.result["job"], "--attach", named, *at, env=env)
+        assert told.code in (2, 23) and service.posts == 1, told.events  # no such job, or none that can be asked about
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_an_id_alone_is_waited_for_or_it_is_said_why_not(scripts, name):
+    with ExampleService(name) as service:
+        own = service.provider
+        env = {own.key["variable"]: KEY}
+        at = ("--generation-id", new_id(own), "--provider", name, "--base-url", service.base_url, "--timeout", "1")
+        waited = scripts.run("wait_generation.py", *at, env=env)
+        knows = own.job.read and "{model" not in own.job.read.path
+        assert waited.code == (23 if knows else 2), waited.events
+        assert knows or waited.result["field"] == "--generation-id"
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_result_of_one_job_is_the_input_of_another(scripts, name):
+    tasks = providers.load(name).defaults
+    with ExampleService(name) as service:
+        env = {service.provider.key["variable"]: KEY}
+        made = scripts.run("create_and_wait.py", *flags(name, service, "t2i"), "--output-dir", "out", env=env)
+        assert made.code == 0 and "i2i" in tasks, made.events
+        arguments = flags(name, service, "i2i")
+        arguments[arguments.index("image=in.png")] = f"image=job:{made.result['job']}"
+        edited = scripts.run("create_and_wait.py", *arguments, env=env)
+        assert (edited.code, service.posts) == (0, 2), edited.events
 
 
 @pytest.mark.parametrize("name", LISTING)

@@ -20,7 +20,6 @@ from ..services import providers
 from ..services.answers import Reading
 from ..services.descriptor import Step
 from ..services.site import JobRef
-from . import purchase
 from .connection import Connection, ConnectionFlags, connect_again
 from .listing import Found
 
@@ -53,7 +52,7 @@ class _Canceling:
         self._connection = connection
         self._provider = connection.provider
         self._step = step
-        self._job = JobRef(found.entry.generation_id or "", found.entry.model, purchase.addresses_of(found.entry))
+        self._job = JobRef(found.entry.generation_id or "", found.entry.model, found.entry.addresses)
         self._writer = entries.Writer(console, found.ledger, found.entry)
 
     def run(self) -> int:

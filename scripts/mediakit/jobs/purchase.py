@@ -276,15 +276,10 @@ def _resumed(
         generation_id=entry.generation_id,
         age=age,
         resumed=(reason, message),
-        told=addresses_of(entry),
+        told=entry.addresses,
         warnings=warnings,
     )
     return Job(_without_stream(context), start, writer)
-
-
-def addresses_of(entry: store.Entry) -> dict[str, str]:
-    """Step -> the address that its service told for a job of the ledger; it is checked whenever it is used."""
-    return json.loads(entry.told) if entry.told else {}
 
 
 def attach(context: Context, entry: store.Entry, generation_id: str) -> Job:
@@ -308,7 +303,8 @@ def reconcile(context: Context, entry: store.Entry) -> Job:
         guidance=entries.by_hand(entry, provider.looking_guidance),
     )
     payload = json.loads(entry.payload) if entry.payload else None
-    path = provider.create_path(entry.model, False, fields=payload or ())
+    # Only what can be sent again has to know where.
+    path = provider.create_path(entry.model, False, fields=payload or ()) if provider.idempotency else ""
     writer = _writer(context, entry)
     return _looked_for(context, entry, writer, failure, entry.model, path, payload)
 

@@ -39,7 +39,8 @@ def entry_of(attachment: inputs.Earlier, ledger: store.Ledger | None) -> store.E
         entry = ledger.find(attachment.job) if ledger else None
     except store.Unusable as problem:
         raise entries.unusable(problem) from None
-    if entry is None or not entry.generation_id:
+    # A result that was the answer to its create has no id; it is there as far as it was saved.
+    if entry is None or not (entry.generation_id or entry.assets):
         raise failure(
             attachment, "job_not_found", "the ledger has no such job with an id", "not_found", False,
             "See what there is with jobs.py list.",
@@ -119,11 +120,13 @@ class Sources:
 
     def _outputs(self, attachment: inputs.Earlier, entry: store.Entry) -> list[dict]:
         """What the job's service tells of it now; nothing where it cannot be asked. Raises Failure while it runs."""
+        if not entry.generation_id:
+            return []
         try:
             connection = self._connection_of(entry)
         except errors.Failure:
             return []
-        job = JobRef(entry.generation_id or "", entry.model)
+        job = JobRef(entry.generation_id or "", entry.model, entry.addresses)
         step = "result" if connection.provider.job.result else "read"
         answer = connection.ask(connection.site.of_job(step, job), min(ANSWER_TIMEOUT, self._time_left()))
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:

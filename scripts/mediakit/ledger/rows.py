@@ -156,6 +156,11 @@ class Entry:
     told: str | None = _column(_json(dict))
     is_as_sent: bool = True
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Step -> the address that its service told for it, to be checked whenever one is used."""
+        return json.loads(self.told) if self.told else {}
+
 
 _COLUMNS = tuple(column for column in fields(Entry) if column.metadata)
 COLUMNS = tuple(column.name for column in _COLUMNS)

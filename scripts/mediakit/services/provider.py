@@ -300,6 +300,12 @@ class Provider:
 
     def read_path(self, generation_id: str, model: str | None = None) -> str:
         """The path of a job below the base URL; raises Failure 2 for an id that may not stand in one."""
+        if self.job.read is None:
+            words = f"{self.title} has no jobs that can be asked about: its answers are the results themselves"
+            raise errors.bad_argument("--generation-id", words)
+        if model is None and "{model" in self.job.read.path:
+            words = f"{self.title} finds a job by its model too: name it by its key in the ledger, with --job"
+            raise errors.bad_argument("--generation-id", words)
         try:
             return self.filled(self.job.read.path, model, generation_id)
         except ValueError as problem:
