@@ -6,10 +6,11 @@ import copy
 import json
 import os
 import re
+import shlex
 
 import pytest
 
-from conftest import KEY
+from conftest import KEY, ROOT
 from mediakit.base import documents
 from mediakit.base.pointer import tokens
 from mediakit.services import examine, examples, providers
@@ -266,6 +267,25 @@ def test_a_service_in_the_working_directory_or_the_skill_is_none(scripts, tmp_pa
     for place in (tmp_path / "services" / "studio.json", tmp_path / "studio.json"):
         place.write_bytes(text_of(GOOD))
     assert scripts.run("create_and_wait.py", "--provider", "studio", "--dry-run").code == 2
+
+
+def test_the_page_leads_from_nothing_to_a_picture(scripts, tmp_path):
+    """Every command of the page, in its order, with the file that the page shows."""
+    page = (ROOT / "references/adding-a-service.md").read_text(encoding="utf-8")
+    (tmp_path / "studio.json").write_text(re.search(r"```json\n(.*?)```", page, re.S)[1], encoding="utf-8")
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "settings"), "STUDIO_KEY": KEY}
+    commands = re.findall(r"`(python3 scripts/[^`]+)`", page)
+    runs = {}
+    for command in commands:
+        _, script, *words = shlex.split(command)
+        if "--descriptor" not in words:  # test_draft runs that one
+            runs[command] = run = scripts.run(os.path.basename(script), *words, env=env)
+            assert run.code == 0, (command, run.events)
+    made = next(run for command, run in runs.items() if "create_and_wait" in command)
+    assert made.result["assets"] and list((tmp_path / "out").glob("*.png"))
+    ready = next(run for command, run in runs.items() if "preflight" in command)
+    assert ready.result["stage"] == "ready" and "--provider studio" in ready.result["next_command"]
+    assert len(runs) == len(commands) - 1 == 5
 
 
 WRONG = [
