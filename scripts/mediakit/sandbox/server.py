@@ -49,7 +49,7 @@ class Exchange:
 
 
 def _redacted(name: str, value: str) -> str:
-    if name.lower() not in _SECRET_HEADERS:
+    if name.lower() not in _SECRET_HEADERS and not name.lower().endswith("api-key"):
         return value
     scheme, space, _ = value.partition(" ")
     return f"{scheme if space else ''}{space}[redacted]"
@@ -243,9 +243,12 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def answer_bytes(self, status: int, media_type: str, content: bytes, headers: dict | None = None) -> None:
+        if status == 204:  # which has no body, nor a length of one
+            content = b""
         self.send_response(status)
-        self.send_header("Content-Type", media_type)
-        self.send_header("Content-Length", str(len(content)))
+        if status != 204:
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(content)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()

@@ -18,7 +18,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(service: str):
-    """The dialect of a service: a module, or by_examples.Dialect.
+    """The dialect of a service: a module, or an object of its Dialect or of by_examples.Dialect.
 
     handle(sandbox, http, content)  answers one request
     BASE                            the prefix of its paths
@@ -29,7 +29,8 @@ def load(service: str):
     with open(os.path.join(providers.ASSETS, "providers", "sandbox.json"), encoding="utf-8") as file:
         has_module = service in json.load(file)["speaks"]
     if has_module:
-        return importlib.import_module(f".{service.replace('-', '_')}", __name__)
+        module = importlib.import_module(f".{service.replace('-', '_')}", __name__)
+        return module.Dialect(service) if hasattr(module, "Dialect") else module
     from . import by_examples
 
     return by_examples.Dialect(service)
