@@ -14,13 +14,11 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from clients import CLIENTS, KEY, PROMPT
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TABLE = HERE / "README.md"
-if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
-
-from clients import CLIENTS, KEY, PROMPT
 
 # Of the client itself, and not of what it asks for.
 _MATTERS = re.compile(
@@ -96,4 +94,5 @@ def section(service: str) -> str:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "scripts"))
     TABLE.write_text(_HEAD + "".join(map(section, CLIENTS)), encoding="utf-8")

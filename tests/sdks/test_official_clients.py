@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
 from clients import CLIENTS, is_installed
+from recorded import TABLE, section
+
 from mediakit.sandbox import Sandbox, media
 from mediakit.services import providers
-from recorded import TABLE, section
 
 SIGNATURES = {b"\x89PNG": "image/png", b"\x00\x00\x00 ": "video/mp4", b"RIFF": "audio/wav"}
 

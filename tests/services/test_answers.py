@@ -260,3 +260,16 @@ def test_no_answer_is_too_strange_for_any_rule(body):
     own.verdict(400, body, headers={})
     own.trace_id(body)
     own.failure(body)
+
+
+# Content-Type of an answer that is no JSON -> whether it can be the result itself
+BODIES = [
+    ("audio/mpeg", True), ("image/png", True), ("text/plain; charset=utf-8", True), ("application/octet-stream", True),
+    ("", True), ("application/json", False), ("application/json; charset=utf-8", False), ("Application/JSON", False),
+    ("application/problem+json", False), ("text/html", False), ("text/html; charset=utf-8", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("media_type, is_file", BODIES)
+def test_damaged_json_and_a_page_are_no_file(media_type, is_file):
+    assert answers.can_be_file(media_type) is is_file

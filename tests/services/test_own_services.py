@@ -218,6 +218,16 @@ def test_an_added_service_works_in_every_script(scripts, added):
     assert not os.path.exists(file)
 
 
+def test_an_added_service_runs_in_the_sandbox(scripts, added):
+    _, settings = added
+    where = ("--provider", "sandbox", "--as", "studio", "--task", "t2i", "--output-dir", "out")
+    run = scripts.run("create_and_wait.py", *where, "--prompt", "a tin boat", env=settings)
+    assert run.code == 0 and run.first("asset")["media_type"] == "image/png", run.events
+    lost = scripts.run("create_and_wait.py", *where, "--prompt", "a tin boat fault:create-lost", env=settings)
+    assert (lost.code, lost.result["outcome"]) == (12, "unknown"), lost.events
+    assert scripts.run("create_and_wait.py", *where, "--prompt", "a").code == 2  # nobody has added it there
+
+
 def spoil_content(file):
     with open(file, "a", encoding="utf-8") as text:
         text.write("\n")

@@ -239,8 +239,8 @@ class Provider:
 
     def is_stream_path(self, path: str) -> bool:
         """Whether a create path is one that answers with a stream."""
-        forms = (one.stream_path.partition("{model}")[0] for one in self.routes if one.stream_path)
-        return any(path.startswith(form) for form in forms)
+        forms = (one.stream_path for one in self.routes if one.stream_path)
+        return any(self._fitting(form).fullmatch(path) for form in forms)
 
     @property
     def prompt_fields(self) -> list[str]:
