@@ -178,7 +178,7 @@ def add_waiting_flags(parser) -> None:
     group.add_argument(
         "--interval", type=request, default=3.0, metavar="SECONDS", help="between two polls at most, default 3"
     )
-    group.add_argument("--timeout", type=wait, default=600.0, metavar="SECONDS", help="for all of it, default 600")
+    group.add_argument("--timeout", type=wait, default=600.0, metavar="SECONDS", help="for the job to end, default 600")
     group.add_argument(
         "--request-timeout", type=request, default=20.0, metavar="SECONDS", help="for one poll, default 20"
     )
