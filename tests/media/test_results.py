@@ -520,10 +520,11 @@ def test_what_does_not_lie_there_is_asked_for_before_the_rest_is_accepted(script
         assert len(again.result["assets"]) == len(urls)
 
 
-def test_a_job_that_no_ledger_knows_is_not_saved_twice_either(scripts, tmp_path):
+@pytest.mark.parametrize("flags", [(), ("--embed-metadata",)])
+def test_a_job_that_no_ledger_knows_is_not_saved_twice_either(scripts, tmp_path, flags):
     with FakeService(media=[PICTURE, PICTURE, sent(PHOTO)]) as service:
         service._scripts["read"] = [answer(200, job("COMPLETED", f"{service.origin}/media/1"))]
-        first, again = (wait(scripts, service, "--output-dir", "out") for _ in range(2))
+        first, again = (wait(scripts, service, "--output-dir", "out", *flags) for _ in range(2))
         files = tree(tmp_path)
         assert (first.code, again.code, len(files)) == (0, 0, 1), again.events
         assert again.result["assets"] == first.result["assets"]

@@ -85,7 +85,7 @@ class Files:
     def _tell(self, saved: save.AssetSaved) -> None:
         asset = saved.asset
         if self._keeper and not saved.kept:
-            asset = self._keeper.keep(asset, saved.output)
+            asset = self._keeper.keep(asset, saved.output, saved.received)
         self.assets.append(asset)
         self._console.emit("asset", **asset)
         if self._keeper:

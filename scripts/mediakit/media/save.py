@@ -37,6 +37,8 @@ _SPARE = 0.5
 _LONGEST_STORY = 3
 _MOST_NAMES = 10_000
 UNVERIFIED = ".unverified"
+# What provenance alone tells of an asset.
+_OF_RECORDS = ("recorded", "name", "received_sha256")
 NO_RESULT = "the service reported success, but no result that could be fetched"
 
 
@@ -48,11 +50,13 @@ class AssetSaved:
             {unverified: true, warning} where its content could not be relied on
     output  what it was made of, as providers.Provider.outputs gives it
     kept    whether it was there already
+    received  the sha256 of what came, before anything was written into it
     """
 
     asset: dict
     output: dict
     kept: bool = False
+    received: str | None = None
 
 
 @dataclass(frozen=True)
@@ -284,7 +288,7 @@ class Saver:
                 asset["sha256"], asset["bytes"] = staging.digest_of(private)
             staging.publish(private)
             asset = {name: value for name, value in asset.items() if value is not None}
-            return self._place(private, number, verdict, asset, output)
+            return self._place(private, number, verdict, asset, output, download.sha256)
         except BaseException:
             download.give_back()
             raise
@@ -309,7 +313,9 @@ class Saver:
             self._has_meant_kind = True
         return verdict
 
-    def _place(self, private: str, number: int, verdict: check.Verdict, asset: dict, output: dict) -> _Trouble | None:
+    def _place(
+        self, private: str, number: int, verdict: check.Verdict, asset: dict, output: dict, received: str
+    ) -> _Trouble | None:
         """Give the file its name, without ever replacing another: a counter is added where the name is taken."""
         is_doubted = verdict.problem is not None and not self._saving.accepts_unverified
         mark = UNVERIFIED if is_doubted else ""
@@ -318,7 +324,7 @@ class Saver:
         def tell(found: str) -> None:
             nonlocal path
             path = found
-            self._report(AssetSaved({"path": path, "number": number, **asset}, output))
+            self._report(AssetSaved({"path": path, "number": number, **asset}, output, received=received))
 
         self._staging.place(private, _candidates(self._name.of(number), verdict.ending, mark), tell)
         if not is_doubted:
@@ -367,12 +373,12 @@ class Saver:
         is_same = (
             (is_doubted or "recorded" in before)
             and not (is_doubted and self._saving.accepts_unverified)
-            and before.get("sha256") == asset["sha256"]
+            and before.get("received_sha256", before.get("sha256")) == asset["sha256"]
             and self._fits(before, number)
             and is_unchanged(before)
         )
         if is_same:
-            known = {name: value for name, value in before.items() if name not in ("recorded", "name")}
+            known = {name: value for name, value in before.items() if name not in _OF_RECORDS}
             self._report(AssetSaved(known, output, kept=True))
         return is_same
 

@@ -71,10 +71,11 @@ class Keeper:
         except metadata.Unembedded as problem:
             self._unembedded[number] = str(problem)
 
-    def keep(self, asset: dict, output: dict | None = None) -> dict:
+    def keep(self, asset: dict, output: dict | None = None, received: str | None = None) -> dict:
         """Write the record of an asset beside its file; the asset with `provenance`, the record's path.
 
-        output  what it was made of, where that is another than it was at first
+        output    what it was made of, where that is another than it was at first
+        received  the sha256 of what came, where something was written into it since
 
         A paid file is never lost for it: what fails here is a warning.
         """
@@ -84,6 +85,8 @@ class Keeper:
             self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
         output = self._outputs[number - 1] if output is None else self._console.redactor.value(output)
         record = _record(self._facts, self._saving.stores, asset, output)
+        if received not in (None, asset.get("sha256")):
+            record["file"]["received_sha256"] = received
         try:
             return {**asset, "provenance": _write_beside(asset["path"], record)}
         except OSError as problem:
