@@ -12,7 +12,7 @@
 # ///
 """Serve the sandbox for other programs, until Ctrl-C.
 
-One `ready` event tells its URL. Faults are described in references/sandbox.md.
+One `ready` event tells its URL. Faults are described in references/sandbox-faults.md.
 """
 
 import os

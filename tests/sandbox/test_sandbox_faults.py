@@ -61,7 +61,7 @@ def test_what_can_be_told_of_a_service_says_how_it_ends():
 
 
 def test_the_reference_lists_every_fault_with_the_exit_code_that_it_has():
-    page = (ROOT / "references/sandbox.md").read_text(encoding="utf-8")
+    page = (ROOT / "references/sandbox-faults.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (\d+) \|$", page, re.M))
     assert {fault: int(code) for fault, code in listed.items()} == {name: row.code for name, row in EXPECTED.items()}
     assert set(EXPECTED) == set(FAULTS)
