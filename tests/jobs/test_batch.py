@@ -85,12 +85,19 @@ def test_the_children_of_a_failed_line_are_skipped_with_the_reason_and_nobody_el
     assert "bad" in skipped[0]["error"]["message"] and "child" in skipped[1]["error"]["message"]
 
 
-def test_several_services_in_one_file_each_count_for_themselves(batch, sandbox):
-    with FakeService(create=answer(200, job("COMPLETED"))) as service:
-        lines = [*drawn("a fault:job-fast"), {"provider": "skills-video", "model": "z-image/z-image", "prompt": "b"}]
-        ran = batch(lines, "--provider", "sandbox", "--max-jobs", "2")
-        assert (ran.code, ran.result["error"]) == (21, "missing_api_key"), ran.result
-        assert service.posts() == 0
+def test_several_services_in_one_file_each_with_its_own_address_key_and_pace(batch, monkeypatch):
+    done = job("COMPLETED")
+    with FakeService(create=answer(200, {**done, "usage": {"total": 3}})) as service:
+        lines = [*drawn("a fault:job-fast", provider="sandbox"), {"model": "z-image/z-image", "prompt": "b"}]
+        flags = ("--provider", "skills-video", "--base-url", service.base_url, "--max-jobs", "2")
+        ran = batch(lines, *flags)
+        assert (ran.code, ran.result["error"], service.posts()) == (21, "missing_api_key", 0), ran.result
+        monkeypatch.setenv("SKILLS_VIDEO_API_KEY", KEY)
+        ran = batch(lines, *flags)
+        assert service.posts() == 1 and [line["provider"] for line in ran.lines] == ["sandbox", "skills-video"]
+        assert ran.lines[0]["practice"] and "practice" not in ran.lines[1] and "practice" not in ran.result
+        assert [event["line"] for event in ran.events if event["event"] == "start"] == ["1", "2"]
+        assert ran.ends["1"] == 0 and KEY not in json.dumps(ran.events)
 
 
 # -- money -----------------------------------------------------------------------------------------------

@@ -356,9 +356,8 @@ class Ledger:
     def spent(self, unit: str, practice: bool, window: float | None = None, of: str | None = None) -> int:
         """Millionths of `unit` that were spent or are reserved, in the last `window` seconds or in all.
 
-        of  counted are only purchases whose intent begins so
-
-        What was measured counts as measured; what is not known to be free counts as reserved.
+        What was measured counts as measured; what is not known to be free counts as reserved. With `of`, only
+        purchases whose intent begins so are counted.
         """
         if self._rows(f"SELECT 1 FROM job WHERE {database.IS_BROKEN} LIMIT 1"):
             raise Unusable("corrupt", f"{self.path} holds amounts that this program never writes")
