@@ -85,6 +85,10 @@ class Pace:
         """Whether several requests in a row came to nothing: what a create came to could not be told."""
         return self._failures >= _DOUBTS
 
+    def is_limited(self, now: float) -> bool:
+        """Whether requests are scarce: a rate is known, or one was refused not long ago."""
+        return self.per_minute is not None or now - self._refused_at < 2 * WINDOW
+
     def may_ask(self, now: float) -> bool:
         return now >= self.ask_at
 

@@ -24,6 +24,8 @@ _SHORTEST_SLEEP = 0.001
 _WORTH_A_LIST, _WORTH_ANOTHER = 4, 2
 # Seconds between two looks; after one that told too little.
 _LIST_EVERY, _LIST_PAUSE = 1.0, 15.0
+# The same where requests are scarce.
+_LIST_SELDOM = 12.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Reads:
     def _list(self, service: Service, now: float) -> None:
         connection = replace(service.context.connection, begin=self._begins(service))
         wire = connection.wire(Listed(self._inbox, service))
-        self._list_at[service] = now + _LIST_EVERY
+        self._list_at[service] = now + (_LIST_SELDOM if service.pace.is_limited(now) else _LIST_EVERY)
         self._lists[service] = wire.get(connection.provider.running_path, RECONCILE_TIMEOUT)
 
     def told(self, service: Service, message: Message) -> None:
@@ -154,4 +156,4 @@ class Reads:
 
 
 def _soon() -> float:
-    return time.monotonic() + _LIST_EVERY
+    return time.monotonic() + _LIST_SELDOM
