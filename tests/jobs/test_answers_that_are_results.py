@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
+import subprocess
 import sys
 import zlib
 
 import pytest
 
-from conftest import ROOT
-from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create
+from conftest import PATIENCE, ROOT, SCRIPTS
+from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create, create_arguments
 
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 PICTURE = base64.b64encode(PNG).decode()
@@ -95,6 +97,27 @@ def test_what_could_not_be_saved_of_it_is_kept(scripts):
         assert (run.code, run.result["ok"]) == (0, True), run.events
         with open(run.result["kept"], "rb") as file:
             assert file.read() == PNG
+
+
+def test_a_result_whose_command_is_killed_before_it_is_saved_is_kept_and_found(scripts):
+    """It goes beside the ledger first: nobody can ask for it again."""
+
+    def killed_at(point: int, intent: str):
+        arguments = create_arguments(service, "--output-dir", "out", "--intent", intent, streams=False)
+        command = [sys.executable, str(ROOT / "tests/killer.py"), str(point), str(SCRIPTS / "create_and_wait.py")]
+        options = {"env": scripts.environment(**WITH_KEY), "cwd": scripts.folder, "timeout": PATIENCE}
+        return arguments, subprocess.run([*command, *arguments], capture_output=True, check=False, **options)
+
+    with FakeService(create=answer(200, PNG, media_type="image/png")) as service:
+        points = int(re.search(rb"points=(\d+)", killed_at(0, "undisturbed")[1].stderr)[1])
+        for back in range(3, points):
+            arguments, ended = killed_at(points - back, f"killed {back}")
+            left = list((scripts.folder / "state/kept").iterdir())
+            if ended.returncode == -9 and left:
+                break
+        again = scripts.run("create_and_wait.py", *arguments, env=WITH_KEY)
+        assert (again.code, again.result["kept"]) == (27, str(left[0])), again.events
+        assert left[0].read_bytes() == PNG
 
 
 LARGE = 40 * 1024 * 1024

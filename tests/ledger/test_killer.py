@@ -72,7 +72,11 @@ def verdict(entries, accepted: list[str], again: Run, details) -> str:
     known = {entry.generation_id for entry in entries}
     if any(entry.outcome == "accepted" and entry.generation_id is None and entry.delivered_at for entry in entries):
         return "delivered without an id"  # of a service that answers with the result itself
-    told_unknown = [entry for entry in entries if entry.outcome in ("sending", "unknown")]
+    told_unknown = [
+        entry
+        for entry in entries
+        if entry.outcome in ("sending", "unknown") or (entry.outcome == "accepted" and entry.generation_id is None)
+    ]
     if accepted and accepted[0] in known:
         return "found again"
     if told_unknown:

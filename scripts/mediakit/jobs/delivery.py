@@ -24,7 +24,7 @@ from ..provenance import provenance
 from ..services import catalogue, providers
 from .context import Context
 from .driver import Driver, Start
-from .kept import keep
+from .kept import forget
 from .lifecycle import End
 from .report import Report
 
@@ -280,10 +280,11 @@ class Delivery:
         return code
 
     def _keep_what_cannot_be_had_again(self, assets: list[dict] | None, ended: save.SavingEnded) -> None:
-        """A result that was the answer to its create, and is not on disk, has no other place."""
-        answer = self._driver.result_answer
-        if answer is not None and (assets is None or ended.problem):
-            self._driver.kept = keep(self._context.console, self._writer.key, answer)
+        """A result that was the answer to its create is kept from when it came until it is on disk."""
+        driver = self._driver
+        if driver.result_answer is not None and assets is not None and not ended.problem:
+            forget(driver.kept)
+            driver.kept = None
 
     # -- files ---------------------------------------------------------------------------------------
 

@@ -314,7 +314,7 @@ class Driver:
         elif reading.id and reading.state == "succeeded" and self._provider.job.result:
             reading = reading._replace(state="running")  # the read that follows leads on to its results
         if reading.id is None and reading.state == "succeeded" and not answer.damage:
-            self.result_answer = answer
+            self._keep_result(answer)
             return reading, problem, None
         if reading.id is not None and not answer.damage:
             return reading, problem, None
@@ -326,8 +326,13 @@ class Driver:
         if reading.status is None and not answer.damage:
             result = self._provider.reading_of_result(answer.content, body, answer.headers, of_text)
         if result:
-            self.result_answer = answer
+            self._keep_result(answer)
         return result or reading, "" if result else problem, None
+
+    def _keep_result(self, answer: Answer) -> None:
+        """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""
+        self.result_answer = answer
+        self.kept = keep(self._console, self._writer.key, answer)
 
     def _take_addresses(self, body) -> None:
         """Keep the addresses that the answer to the create tells; one that would take the key elsewhere is not used."""

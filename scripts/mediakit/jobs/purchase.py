@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from ..base import amounts, canonical, errors, times
 from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
-from . import price, uploads
+from . import kept, price, uploads
 from .connection import Connection, read_at
 from .context import Context
 from .driver import Start, Submission
@@ -322,6 +322,8 @@ def _looked_for(
 
     noted  the payload as the ledger keeps it; None where it was not kept
     """
+    if answer := kept.found(entry.key):
+        failure.fields["kept"] = answer
     provider = context.connection.provider
     left, why_not = _time_for_key(context.connection, writer.ledger, entry)
     if left and noted is None:

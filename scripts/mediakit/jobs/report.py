@@ -85,7 +85,8 @@ class Report:
         fields = dict(end.fields)
         if end.event == "submitted":
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
-        fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept)
+        kept_before = end.failure.fields.get("kept") if end.failure else None
+        fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept or kept_before)
         if "guidance" in fields:
             fields["guidance"] = [*fields["guidance"], *self._provider.looking_guidance]
         failure = end.failure
