@@ -13,7 +13,16 @@ from mediakit.services import providers
 
 WITH_EXAMPLES = [name for name in providers.names() if providers.load(name).examples]
 BEGINS_WITH_FILE = {"i2i", "i2v", "v2v", "stt", "sts", "i2m", "upscale", "rmbg"}
-RUNS = [(name, task) for name in WITH_EXAMPLES for task in providers.load(name).defaults]
+
+
+def runs(name: str) -> list[tuple[str, str]]:
+    """A task for each route: what two tasks send on the same one differs only in the model."""
+    own = providers.load(name)
+    routes = {id(own.route(model, task)): task for task, model in reversed(own.defaults.items())}
+    return [(name, task) for task in own.defaults if task in routes.values()]
+
+
+RUNS = [run for name in WITH_EXAMPLES for run in runs(name)]
 
 
 def answers(name: str, example: str) -> list[dict]:
