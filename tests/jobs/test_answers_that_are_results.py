@@ -6,7 +6,6 @@ import base64
 import re
 import subprocess
 import sys
-import zlib
 
 import pytest
 
@@ -42,10 +41,10 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("streams", [True, False], ids=["stream asked", "JSON asked"])
 @pytest.mark.parametrize("name", RESULTS)
-def test_an_answer_that_is_the_result_is_saved_and_delivered(scripts, name, streams):
+def test_an_answer_that_is_the_result_is_saved_and_delivered(scripts, name):
     answered, content = RESULTS[name]
+    streams = len(name) % 2 == 0  # both ways of asking meet answers of each kind
     with FakeService(create=answered, read=COMPLETED) as service:
         run = create(scripts, service, "--output-dir", "out", streams=streams)
         assert (run.code, run.result["ok"], service.posts(), service.count("GET")) == (0, True, 1, 0), run.events
@@ -120,14 +119,11 @@ def test_a_result_whose_command_is_killed_before_it_is_saved_is_kept_and_found(s
         assert left[0].read_bytes() == PNG
 
 
-LARGE = 40 * 1024 * 1024
-NOISE = zlib.compress(b"noise")
+LARGE = 24 * 1024 * 1024
 # media type, the beginning, what repeats behind it -> exit code, saved
 LARGE_ANSWERS = {
     "a picture": ("image/png", PNG, b"\0" * 1024, 0, True),
-    "an unknown kind": ("application/octet-stream", b"\x01\x02", NOISE * 64, 12, False),
     "a text": ("text/plain", b"words ", b"words " * 200, 12, False),
-    "a page": ("text/html", b"<html>", b"<p>words</p>" * 100, 12, False),
 }
 
 
@@ -160,7 +156,7 @@ def test_an_answer_of_any_size_is_kept_with_flat_memory(scripts, name):
         run = create(scripts, service, "--output-dir", "out", streams=False, prefix=prefix)
         assert run.code == code, run.events
     peak = int(run.stderr.split()[-1]) / 1024
-    assert peak < 70, "more than the program itself and a little"
+    assert peak < 60, "more than the program itself and a little"
     where = scripts.folder / ("out" if is_saved else "state/kept")
     (file,) = [path for path in where.iterdir() if path.suffix != ".json"]
     with open(file, "rb") as content:

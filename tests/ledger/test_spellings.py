@@ -75,7 +75,7 @@ VALUE_WAYS = {
 }  # fmt: skip
 BASES = [
     "http://localhost:{port}/api/v1", "http://127.0.0.1:{port}/api//v1/", "http://127.0.0.1:{port}/%61pi/v1",
-    "HTTP://LOCALHOST:{port}/api/v1", "http://127.0.0.1:{port}", "http://127.0.0.1:{port}/api",
+    "http://127.0.0.1:{port}", "http://127.0.0.1:{port}/api",
 ]  # fmt: skip
 ENDPOINTS = [
     "/generation/owner/model-1",
