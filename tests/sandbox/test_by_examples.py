@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from mediakit.base import errors
-from mediakit.base.pointer import first, point
+from mediakit.base.pointer import first, point, put
 from mediakit.http.addresses import above
 from mediakit.sandbox import Sandbox, media
 from mediakit.sandbox.dialects import by_examples
@@ -188,3 +188,24 @@ def test_jobs_are_listed(name):
 
 def test_what_it_makes_is_what_the_task_says():
     assert set(by_examples._MADE.values()) <= set(media.TYPES)
+
+
+def test_a_file_that_answers_a_create_breaks_off_where_it_is_told_to():
+    name, task = next(
+        (name, task) for name in WITH_EXAMPLES for task, model in providers.load(name).defaults.items()
+        if providers.load(name).route(model, task).answers == "media"
+    )  # fmt: skip
+    with Sandbox(None, name) as server:
+        caller = Caller(server)
+        route = caller.own.route(caller.own.defaults[task], task)
+        words = {"job-fast": True, "create-truncated": False}
+        for fault, is_whole in words.items():
+            body: dict = {**route.defaults}
+            put(body, route.model, caller.own.defaults[task])
+            put(body, route.prompt[0], f"a fault:{fault}")
+            if is_whole:
+                answer = caller("POST", route.path, json=body)
+                assert answer.content == media.render("audio", {"prompt": f"a fault:{fault}"}, 1)
+            else:
+                with pytest.raises(requests.exceptions.ChunkedEncodingError):
+                    caller("POST", route.path, json=body)

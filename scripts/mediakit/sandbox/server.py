@@ -242,7 +242,10 @@ class _Handler(BaseHTTPRequestHandler):
             headers,
         )
 
-    def answer_bytes(self, status: int, media_type: str, content: bytes, headers: dict | None = None) -> None:
+    def answer_bytes(
+        self, status: int, media_type: str, content: bytes, headers: dict | None = None, breaks_off: bool = False
+    ) -> None:
+        """An answer as it is; `breaks_off` tells its whole length, sends half of it and ends the connection."""
         if status == 204:  # which has no body, nor a length of one
             content = b""
         self.send_response(status)
@@ -253,7 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if breaks_off else content)
+        if breaks_off:
+            self.break_off()
 
     def interim(self) -> None:
         """An HTTP 103 before the answer."""
@@ -280,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.stream(f"{head}data: {json.dumps(body)}\n\n")
 
     def break_off(self) -> None:
-        """End a chunked answer without its last chunk."""
+        """End the connection in the middle of an answer."""
         self.wfile.flush()
         raise Hangup
 

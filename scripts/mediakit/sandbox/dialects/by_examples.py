@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import re
 import secrets
 import time
@@ -21,8 +20,7 @@ from ...base.pointer import first, point, put
 from ...services import catalogue, examples, providers
 from .. import faults, forms, media, store
 from . import common, streaming
-
-UPLOAD_PATH = "/upload-here/"
+from .filling import UPLOAD_PATH, Filling
 
 # What is asked beside jobs, by the descriptor's key and the example of the same name.
 _QUESTIONS = ("balance", "key_check", "models", "price", "estimate", "contract")
@@ -52,6 +50,7 @@ class Dialect:
     def __init__(self, service: str):
         self.provider = providers.load(service)
         self.BASE = self.provider.base_path
+        self._told = Filling(self.provider)
         if not self.provider.examples:
             raise errors.bad_argument(
                 "--as", f"{service} has no examples in its descriptor, and the sandbox answers with those"
@@ -110,13 +109,13 @@ class Dialect:
         if known.name == "ready":
             record = sandbox.store.record("file", found["file"].rpartition("/")[2])
             if record:
-                self._tell(http, "ready", self._words_of_file(http, record))
+                self._tell(http, "ready", self._told.words_of_file(http, record))
             return record is not None
         if known.name == "list":
             self._list(sandbox, http, known.step)
             return True
         if known.name in _QUESTIONS:
-            self._tell(http, known.name, self._words(http), change=self._set_balance(sandbox, known.name))
+            self._tell(http, known.name, self._told.words(http), change=self._set_balance(sandbox, known.name))
             return True
         job = sandbox.store.find(found["id"])
         if job is None or sandbox.store.record("deleted", job.id):
@@ -179,7 +178,7 @@ class Dialect:
         name = "created" if route.answers == "job" else "done"
         if name == "done" and fault in ("job-failed", "job-canceled") and "failed" in self.provider.examples:
             name = "failed"
-        return self._tell(http, name, self._words_of(http, job), fault, change=self._misled(fault))
+        return self._tell(http, name, self._told.words_of(http, job), fault, change=self._misled(fault))
 
     def _sent(self, sandbox, http, content: bytes) -> dict | None:
         """The body of a create: JSON, or a form whose files are kept and stand there as their addresses."""
@@ -246,15 +245,15 @@ class Dialect:
             name = self._state(sandbox, job)
             if name == "succeeded" and job.input["how"] == "done":
                 name = "done"
-            body = self._body(http, job, name)
+            body = self._told.body(http, job, name)
             if common.misread(sandbox, http, job, self.error, body):
                 return None
             common.spoil(self.provider, sandbox, job, body)
-            return http.answer(self._example(name, job.input["task"]).get("http", 200), body)
+            return http.answer(self._told.example(name, job.input["task"]).get("http", 200), body)
         if self._state(sandbox, job) in ("queued", "running"):
             return self.error(http, 400)
         early = functools.partial(common.without_results, self.provider) if common.is_early(sandbox, job) else None
-        return self._tell(http, name, self._words_of(http, job), change=early)
+        return self._tell(http, name, self._told.words_of(http, job), change=early)
 
     def _state(self, sandbox, job) -> str:
         if sandbox.store.record("canceled", job.id):
@@ -269,19 +268,19 @@ class Dialect:
             return self.error(http, (*step.over_http, 409)[0])
         # Where a job is deleted, one that is over goes with all that it made.
         sandbox.store.keep("deleted" if is_over else "canceled", job.id, {})
-        return self._tell(http, "cancel", self._words_of(http, job))
+        return self._tell(http, "cancel", self._told.words_of(http, job))
 
     def _list(self, sandbox, http, step) -> None:
         asked = parse_qs(urlsplit(http.path).query)
         of_model = [name for name, values in parse_qs(urlsplit(step.path).query).items() if values == ["{model}"]]
         jobs = [job for job in sandbox.store.newest(100) if all(job.model in asked.get(name, ()) for name in of_model)]
         entries = self.provider.examples.get("listed", [{}])[0].get("body")
-        items = [examples.filled(entries, self._words_of(http, job)) for job in jobs]
-        self._tell(http, "list", {**self._words(http), "items": items})
+        items = [examples.filled(entries, self._told.words_of(http, job)) for job in jobs]
+        self._tell(http, "list", {**self._told.words(http), "items": items})
 
     def _event(self, sandbox, http, job, name: str):
         """What a stream tells of a job."""
-        body = self._body(http, job, {"end": self._state(sandbox, job), "strange": "running"}.get(name, name))
+        body = self._told.body(http, job, {"end": self._state(sandbox, job), "strange": "running"}.get(name, name))
         if name == "strange":
             common.spoil(self.provider, sandbox, job, body)
         return body
@@ -294,7 +293,7 @@ class Dialect:
         if way.send:
             told = {**_asked_by(way.begin.body, http.json_of(content) or {}), **_of_headers(way.begin.headers, http)}
             sandbox.store.keep("begun", file_id, told)
-            self._tell(http, "begun", self._words_of_upload(http, file_id, told.get("name")))
+            self._tell(http, "begun", self._told.words_of_upload(http, file_id, told.get("name")))
             return True
         part = way.begin.part
         file = forms.file_of(http.headers.get("Content-Type", ""), content, part) if part else None
@@ -308,7 +307,7 @@ class Dialect:
         record = sandbox.store.keep(
             "file", file_id, {"filename": file.name, "media_type": file.media_type}, file.content
         )
-        self._tell(http, "uploaded", self._words_of_file(http, record))
+        self._tell(http, "uploaded", self._told.words_of_file(http, record))
         return True
 
     def _take_file(self, sandbox, http, content: bytes, file_id: str) -> None:
@@ -323,7 +322,7 @@ class Dialect:
         name = begun.body.get("name") or (file.name if file else "file")
         told = {"filename": name, "media_type": begun.body.get("media_type") or (file.media_type if file else kind)}
         record = sandbox.store.keep("file", file_id, told, file.content if file else content)
-        return self._tell(http, "sent", self._words_of_file(http, record))
+        return self._tell(http, "sent", self._told.words_of_file(http, record))
 
     # -- answers -------------------------------------------------------------------------------------
 
@@ -332,7 +331,7 @@ class Dialect:
         told = self.provider.examples.get("refused", {}).get(str(status))
         headers = {"Retry-After": "1"} if status == 429 else {}
         if told is not None:
-            filled = examples.filled(told.get("body"), self._words(http))
+            filled = examples.filled(told.get("body"), self._told.words(http))
             if message:
                 self._say(filled, message)
             return http.answer(told.get("http", status), filled, {**told.get("headers", {}), **headers})
@@ -348,14 +347,13 @@ class Dialect:
 
     def _tell(self, http, name: str, words: dict, fault: str | None = None, change=None) -> None:
         """Answer with an example; `change` may change its body first."""
-        told = self._example(name, words.get("task"))
+        told = self._told.example(name, words.get("task"))
         headers = examples.filled(told.get("headers", {}), words)
         status = told.get("http", 200)
         if told.get("file"):
             content, kind = media.render(*words["file of"]), words["media_type"]
-            cut = len(content) // 2 if fault == "create-truncated" else len(content)
-            return http.answer_bytes(status, kind, content[:cut], headers)
-        body = self._filled(told, words)
+            return http.answer_bytes(status, kind, content, headers, breaks_off=fault == "create-truncated")
+        body = self._told.filled(told, words)
         if change is not None and isinstance(body, dict):
             change(body)
         if fault == "create-no-id":
@@ -365,54 +363,6 @@ class Dialect:
         if "body" not in told:
             return http.answer_bytes(status, "application/json", b"", headers)
         return common.answer(http, fault, status, body, headers)
-
-    def _example(self, name: str, task: str | None) -> dict:
-        """The answer of that name, the first that is for the task."""
-        found = self.provider.examples.get(name) or [{"body": {}}]
-        return next((one for one in found if not one.get("tasks") or task in one["tasks"]), found[-1])
-
-    def _body(self, http, job, name: str):
-        words = self._words_of(http, job)
-        return self._filled(self._example(name, words["task"]), words)
-
-    def _filled(self, told: dict, words: dict):
-        """The body of an example, with as many results as were asked for."""
-        text = json.dumps(told.get("body"))
-        if "{media64}" in text:
-            rendered = [
-                base64.b64encode(media.render(*words["file of"][:2], number)).decode() for number in words["of"]
-            ]
-            words = {**words, "media64": rendered[0], **{f"media64_{n}": one for n, one in zip(words["of"], rendered)}}
-        return examples.filled(_repeated(told.get("body"), words.get("of", ())), words)
-
-    # -- what stands for the placeholders --------------------------------------------------------------
-
-    def _words(self, http) -> dict:
-        now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-        # As an absent result of a question is told by no job.
-        return {"base": http.url, "time": now, "hex": secrets.token_hex(8), "id": "", "model": "", "task": None}
-
-    def _words_of(self, http, job) -> dict:
-        kind = job.media if job.media in media.TYPES else "image"
-        asked = {**job.input["asked"], "prompt": str(job.input["prompt"] or "")}
-        numbers = common.numbers(job.input, "count")
-        return {
-            **self._words(http),
-            "id": job.id, "uuid": job.id, "model": job.model, "task": job.input["task"], "input": job.input["asked"],
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(job.created)),
-            "model:2": "/".join(job.model.split("/")[: self.provider.job.namespaces.get(job.model.split("/")[0], 2)]),
-            "media_type": media.TYPES[kind][0], "media": http.media_url(job, 1), "of": numbers,
-            **{f"media_{number}": http.media_url(job, number) for number in numbers},
-            "file of": (kind, asked, 1),
-        }  # fmt: skip
-
-    def _words_of_upload(self, http, file_id: str, name: str | None) -> dict:
-        url = http.file_url(file_id, name or "file")
-        return {**self._words(http), "file_id": file_id, "file": url, "upload": f"{http.url}{UPLOAD_PATH}{file_id}"}
-
-    def _words_of_file(self, http, record) -> dict:
-        words = self._words_of_upload(http, record.id, record.body["filename"])
-        return {**words, "media_type": record.body["media_type"], "name": record.body["filename"]}
 
 
 def _pattern(template: str, like: str | None) -> str:
@@ -447,15 +397,3 @@ def _asked_by(template, body, found: dict | None = None) -> dict:
 def _of_headers(template: dict, http) -> dict:
     told = {item[1:-1]: http.headers.get(name) for name, item in template.items() if re.fullmatch(r"\{\w+\}", item)}
     return {name: value for name, value in told.items() if value}
-
-
-def _repeated(value, numbers):
-    """An example whose lists of one result hold as many as there are numbers."""
-    if isinstance(value, dict):
-        return {name: _repeated(item, numbers) for name, item in value.items()}
-    if not isinstance(value, list):
-        return value
-    if len(value) == 1 and len(numbers) > 1 and "{media" in json.dumps(value):
-        text = json.dumps(value[0])
-        return [json.loads(re.sub(r"\{(media|media64)\}", rf"{{\1_{number}}}", text)) for number in numbers]
-    return [_repeated(item, numbers) for item in value]
