@@ -16,6 +16,7 @@ sys.path.insert(0, str(HOOK.parent))
 import hook  # noqa: E402
 
 CREATE = f'python3 "{ROOT}/scripts/create_and_wait.py"'
+BATCH = f'python3 "{ROOT}/scripts/create_batch.py" --prompts prompts.txt --task t2v --max-jobs 2'
 PAID = "--provider skills-video --task t2v --prompt 'a boat'"
 UNKNOWN = "not known beforehand"
 
@@ -26,6 +27,7 @@ def own_world(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SKILLS_VIDEO_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.txt").write_text("a boat\na fox\n", encoding="utf-8")
 
 
 def asked(command: str, folder) -> str | None:
@@ -50,6 +52,7 @@ ASKED = {
     f"cat key | {CREATE} {PAID} --key-stdin": UNKNOWN,
     f"{CREATE} --task t2v --prompt-file - <<'E'\nit's raining\nE": UNKNOWN,
     f'python3 "{ROOT}/scripts/account.py" image-skill buy --param pack_id=starter-500 --confirm': "buy at image-skill",
+    f"{BATCH} --provider skills-video": "2 × runwayml/gen-4.5 (skills-video), 0.5 usd",
     f"{CREATE} {PAID} --dry-run; {CREATE} {PAID}": "1 × runwayml/gen-4.5",
 }
 
@@ -63,6 +66,7 @@ NOT_ASKED = [
     f"{CREATE} {PAID} --dry-run",
     f"{CREATE} --help",
     f"{CREATE} --provider sandbox --task t2i --prompt x --output-dir out",
+    f"{BATCH} --provider sandbox",
     f"{CREATE} {PAID} --param no_such_field=1",
     f"{CREATE} --provider skills-video --task t2v --prompt-file none.txt",
     f"python3 {ROOT}/scripts/jobs.py resume --all-undelivered",

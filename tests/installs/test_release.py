@@ -36,6 +36,9 @@ def test_a_release_is_the_same_bit_for_bit_and_small():
     again = dict(reversed(list(FILES.items())))
     one, other = (release.packed(release.under(release.NAME, files)) for files in (FILES, again))
     assert one == other and len(one) < release.LARGEST, len(one)
+    entries = zipfile.ZipFile(io.BytesIO(one)).infolist()
+    assert {(entry.date_time, entry.create_system) for entry in entries} == {(release.TIME, 3)}
+    assert {entry.external_attr >> 16 for entry in entries} <= {0o100644, 0o100755}
     whole = release.packed(release.plugin(FILES, VERSION))
     assert whole == release.packed(release.plugin(again, VERSION)) and len(whole) < release.LARGEST
 
