@@ -55,6 +55,7 @@ BAD_ARGUMENTS = {
     "JSON with NaN": ("create_and_wait.py", [*CREATE, "--payload", '{"a": NaN}'], ""),
     "JSON with an infinite number": ("create_and_wait.py", [*CREATE, "--payload", '{"a": 1e999}'], ""),
     "deep JSON": ("create_and_wait.py", [*CREATE, "--payload", '{"a":' * 5000], ""),
+    "nested JSON": ("create_and_wait.py", [*CREATE, "--payload", '{"a":' * 300 + "1" + "}" * 300], ""),
     "lone surrogate": ("create_and_wait.py", [*CREATE, "--payload", '{"a": "\\ud800"}'], ""),
     "empty payload text": ("create_and_wait.py", [*CREATE, "--payload", ""], ""),
     "payload twice": ("create_and_wait.py", [*CREATE, "--payload", "{}", "--payload-file", "-"], "{}"),

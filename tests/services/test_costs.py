@@ -119,6 +119,14 @@ def test_the_largest_of_a_range_counts_what_the_contract_lets_one_ask_for(payloa
     assert catalogue({"num_images": 2}, ranged, rows=[row("num_images")]) is None
 
 
+def test_what_lies_too_deep_to_be_looked_at_makes_the_cost_unknown():
+    deep: dict = {"n": 5}
+    for _ in range(900):
+        deep = {"a": deep}
+    assert catalogue(deep) is None and estimate(deep, deep) is None
+    assert catalogue({}) == 5 and estimate({}, {}) == 5
+
+
 def test_two_counts_of_which_one_is_below_the_other_multiply():
     assert catalogue({"output_count": 2}, route=NESTED) == 10
     assert catalogue({"output_count": 2, "model_parameters": {"output_count": 2}}, route=NESTED) is None

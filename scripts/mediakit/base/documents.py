@@ -13,6 +13,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from .text import is_flat
+
+# Nobody writes deeper ones; what walks through them is not made for more.
+_DEEPEST = 100
 _read: dict[str, tuple[tuple[int, int, int], Any]] = {}
 
 
@@ -37,7 +41,10 @@ class NameTwice(ValueError):
 
 def written(text: str) -> Any:
     """The one JSON value of a text; raises NameTwice, other ValueErrors (NaN and infinities are no JSON), RecursionError."""
-    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    if not is_flat(value, _DEEPEST):
+        raise RecursionError("it is nested too deep")
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict:

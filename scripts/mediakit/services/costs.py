@@ -55,6 +55,8 @@ _PICTURE = re.compile(
 # What prices are given a range for; a field that makes one result a series of them is none of it.
 _IN_A_RANGE = re.compile(r"size|quality|resolution|audio|sound|reference|image|picture|duration|ratio")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
+# What lies deeper is not looked at, and makes the cost unknown.
+_DEEPEST = 50
 # What these tasks do is measured by the file that they begin with, and what that one does by the words.
 _MEASURED_BY_FILE = frozenset(("upscale", "rmbg", "v2v", "stt", "sts"))
 _MEASURED_BY_WORDS = frozenset(("tts",))
@@ -119,6 +121,8 @@ def _field(name: str, value: Any, row: dict, pointer: str, asked: Asked) -> Iter
     elif _is_picture(plain, value, asked):
         number = len(value) if isinstance(value, list) else 1
         yield pointer, Setting(number, is_usual=number == 1, at_most=True)
+    elif pointer.count("/") > _DEEPEST:
+        yield pointer, Setting(float("nan"))  # equal to nothing, not even to itself
     elif isinstance(value, dict) and inputs.identity_of(value) is None:
         yield from _walk(value, nested, pointer, asked)
     elif isinstance(value, list) and any(isinstance(item, dict) and inputs.identity_of(item) is None for item in value):
