@@ -8,15 +8,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from fake_service import PNG
 from mediakit.base.pointer import point
-from mediakit.services import catalogue, providers
+from mediakit.sandbox.dialects.by_examples import path_pattern
+from mediakit.services import catalogue, examples, providers
 
 STATES = ("queued", "running")
 
@@ -62,7 +62,7 @@ class ExampleService:
 
     def route_of(self, path: str):
         path = path.partition("?")[0].removeprefix(self.provider.base_path)
-        matching = (one for one in self.provider.routes if re.fullmatch(_pattern(one.path, {}), path))
+        matching = (one for one in self.provider.routes if re.fullmatch(path_pattern(one.path), path))
         return next(matching, None)
 
     def example(self, name: str, task: str | None = None) -> dict:
@@ -73,30 +73,15 @@ class ExampleService:
 
     def filled(self, value, **facts):
         """An example with its placeholders filled in."""
-        if isinstance(value, dict):
-            return {name: self.filled(item, **facts) for name, item in value.items()}
-        if isinstance(value, list):
-            return [self.filled(item, **facts) for item in value]
-        if not isinstance(value, str):
-            return value
-        if value[1:-1] in facts and value[0] == "{":
-            return facts[value[1:-1]]
         model = facts.get("model") or ""
-        value = value.replace("{model:2}", "/".join(model.split("/")[:2]))
-        return re.sub(r"\{([a-z_0-9]+)\}", lambda mark: str(facts.get(mark[1], mark[0])), value)
+        return examples.filled(value, {**facts, "model": model, "model:2": "/".join(model.split("/")[:2])})
 
 
 def new_id(provider: providers.Provider) -> str:
     """An id of the form that a descriptor says."""
-    forms = (secrets.token_hex(12), "v1_" + secrets.token_hex(8), "7c1e0000-0000-4000-8000-" + secrets.token_hex(6))
-    return next(form for form in forms if re.fullmatch(provider.job.like or "[a-z0-9]{24}", form))
-
-
-def _pattern(template: str, groups: dict) -> str:
-    pattern = re.escape(template)
-    for word, fitting in (("id", "(?P<id>[^/?]+)"), ("model:2", ".+?"), ("model", "(?P<model>.+)"), ("file", ".+")):
-        pattern = pattern.replace(re.escape("{" + word + "}"), fitting)
-    return pattern
+    found = examples.new_id(provider.job.like)
+    assert found is not None
+    return found
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,9 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name in ("price", "balance", "key_check", "models"):
             rules = self.service.provider.says(name) or {}
             prefix = "" if "origin" in rules else base
-            found = re.fullmatch(re.escape(prefix) + _pattern(rules["path"], {}), path) if "path" in rules else None
-            if found and name in self.service.provider.examples:
-                self._answer(name, **{word: unquote(value) for word, value in found.groupdict().items()})
+            template, _, query = rules.get("path", "").partition("?")
+            fits = "path" in rules and re.fullmatch(re.escape(prefix) + path_pattern(template), urlsplit(path).path)
+            if fits and name in self.service.provider.examples:
+                asked = parse_qs(urlsplit(path).query)
+                self._answer(name, **{word[1:-1]: asked[at][0] for at, word in parse_qsl(query) if word[0] == "{"})
                 return True
         return False
 
@@ -186,12 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _matches(self, template: str):
         path, base = self.path.partition("?")[0], self.service.provider.base_path
-        return re.fullmatch(base + _pattern(template, {}), path)
+        return re.fullmatch(base + path_pattern(template), path)
 
     def _create(self, route, body: bytes) -> None:
         service = self.service
         sent = self._sent(body)
-        found = re.fullmatch(service.provider.base_path + _pattern(route.path, {}), self.path)
+        found = re.fullmatch(service.provider.base_path + path_pattern(route.path), self.path)
         model = (point(sent, route.model) if route.model else found.groupdict().get("model")) or ""
         tasks = catalogue.entry(service.provider.name, model).get("tasks", [])
         fitting = [task for task in tasks if not route.tasks or task in route.tasks]

@@ -85,7 +85,7 @@ class Dialect:
     def _path(self, name: str, step) -> _Path:
         is_elsewhere = step.from_root or step.origin not in (None, self.provider.default_origin)
         base = "" if is_elsewhere else self.BASE
-        return _Path(name, step.method, re.compile(base + _pattern(step.path, self.provider.job.like)), step)
+        return _Path(name, step.method, re.compile(base + path_pattern(step.path, self.provider.job.like)), step)
 
     def handle(self, sandbox, http, content: bytes) -> None:
         """Answer one request."""
@@ -190,7 +190,7 @@ class Dialect:
         candidates = []
         for route in self.provider.routes:
             for form in filter(None, (route.path, route.stream_path, *route.other_paths)):
-                fits = re.fullmatch(_pattern(form, None), path)
+                fits = re.fullmatch(path_pattern(form), path)
                 if fits:
                     model = point(sent, route.model) if route.model else fits.groupdict().get("model")
                     candidates.append((self._misfits(route, model, sent), len(candidates), route, model))
@@ -365,7 +365,7 @@ class Dialect:
         return common.answer(http, fault, status, body, headers)
 
 
-def _pattern(template: str, like: str | None) -> str:
+def path_pattern(template: str, like: str | None = None) -> str:
     """What fits the path of a template."""
     fitting = {
         "id": "(?P<id>[^/]+)" if "/" not in (like or "") else "(?P<id>.+)",
