@@ -42,7 +42,7 @@ DEARER = [
 FREE = [
     {"seed": 7}, {"negative_prompt": "rain"}, {"negativePrompt": "rain"}, {"aspect_ratio": "16:9"}, {"ratio": "1:1"},
     {"guidance_scale": 7.5}, {"cfgScale": 3}, {"output_format": "png"}, {"enable_safety_checker": False},
-    {"image_url": "https://a.example/1.png"}, {"image_urls": ["https://a.example/1.png"]}, {"num_images": 1},
+    {"image_url": "https://a.example/1.png"}, {"image_urls": ["https://a.example/1.png"]}, {"num_images": 1}, {"referenceImages": [{"uri": "https://a/1"}]},
     {"num_images": 1.0}, {"webhook": None}, {"resolution": None},
 ]  # fmt: skip
 
@@ -139,7 +139,10 @@ def test_two_counts_of_which_one_is_below_the_other_multiply():
         ({"duration": 5}, [], 10),
         ({}, [row("duration", default=5)], 10),
         ({"duration": 5, "n": 3}, [], 30),
-        ({"duration": "5s"}, [], None),
+        ({"duration": "5s"}, [], 10),
+        ({"durationSeconds": "8"}, [], 16),
+        ({"duration": "-1"}, [], None),
+        ({"duration": "auto"}, [], None),
         ({"duration": 5, "seconds": 6}, [], None),
         ({"duration": 5, "fps": 60}, [], None),
     ],
@@ -165,6 +168,8 @@ ESTIMATES = [
     ({"image": {"file": "a.png", "sha256": "1"}}, {"image": {"file": "b.png", "sha256": "2"}}, 5),
     ({"images": ["https://a/1", "https://a/2"]}, {"images": ["https://a/3"]}, 5),
     ({"images": ["https://a/1"]}, {"images": ["https://a/3", "https://a/4"]}, None),
+    ({"referenceImages": [{"uri": "https://a/1"}]}, {"referenceImages": [{"uri": "https://a/2"}]}, 5),
+    ({"referenceImages": [{"uri": "https://a/1"}]}, {"referenceImages": [{"uri": "https://a/2", "n": 9}]}, None),
     ({"audio_url": {"file": "a.mp3", "sha256": "1"}}, {"audio_url": {"file": "b.mp3", "sha256": "2"}}, None),
     (None, {}, None),
 ]

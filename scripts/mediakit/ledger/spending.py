@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 
@@ -48,7 +49,7 @@ def catalogue_price(
         or costs.outside(found, [*counted, *seconds], "least" in price)
     ):
         return None
-    numbers = [found[pointer].value for pointer in (*counted, *seconds)]
+    numbers = [found[pointer].value for pointer in counted] + [_seconds(found[pointer].value) for pointer in seconds]
     if not all(map(_is_number, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):
         return None
     total = Decimal(str(price["amount"])) * math.prod(Decimal(str(number)) for number in numbers)
@@ -73,6 +74,12 @@ def estimate(
     """
     alike = [cost for cost, before in bills if before is not None and costs.are_covered(found, before)]
     return amounts.Price(max(cost for cost in alike if cost.unit == alike[0].unit), "estimate") if alike else None
+
+
+def _seconds(value):
+    """How many, also where they are written as a text: "8", "8s"."""
+    written = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)s?", value) if isinstance(value, str) else None
+    return float(written[1]) if written else value
 
 
 def _is_number(value) -> bool:

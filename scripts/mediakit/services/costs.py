@@ -158,8 +158,16 @@ def _is_picture(plain: str, value: Any, asked: Asked) -> bool:
     """Whether it is one picture or several; which ones, costs nothing where they are only begun with."""
     if not asked.tasks or asked.tasks & _MEASURED_BY_FILE or not _PICTURE.fullmatch(plain):
         return False
-    several = value if isinstance(value, list) else [value]
-    return all(_ADDRESS.match(one) if isinstance(one, str) else inputs.identity_of(one) is not None for one in several)
+    return all(map(_is_file, value if isinstance(value, list) else [value]))
+
+
+def _is_file(value: Any) -> bool:
+    """Whether a value is a file: an address, a name, a note of the ledger's, or an object with nothing but one."""
+    if isinstance(value, str):
+        return _ADDRESS.match(value) is not None
+    if isinstance(value, dict) and inputs.identity_of(value) is None:
+        return len(value) == 1 and all(map(_is_file, value.values()))
+    return isinstance(value, dict)
 
 
 # -- what a price counts ------------------------------------------------------------------------------
