@@ -282,3 +282,14 @@ def test_results_that_cannot_be_written_stop_nothing(batch, sandbox, tmp_path, m
 
 def full():
     raise OSError(28, "No space left on device")
+
+
+def test_while_a_service_takes_nothing_the_processor_rests(batch, monkeypatch):
+    turns = Counter()
+    turn = scheduler.Scheduler._turn
+    monkeypatch.setattr(scheduler.Scheduler, "_turn", lambda self: (turns.update(["turns"]), turn(self)))
+    with Stormy((0.1, 0.1), per_minute=16, window=5.0) as server:
+        ran = batch(drawn(*(f"job {n}" for n in range(20))), *at_sandbox(server), "--max-jobs", "20")
+        assert (ran.code, ran.result["succeeded"]) == (0, 20), ran.events
+    # A few for each request and twice a second: not thousands.
+    assert turns["turns"] < 1000, turns

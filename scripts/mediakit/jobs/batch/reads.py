@@ -80,7 +80,9 @@ class Reads:
 
     @property
     def next_at(self) -> float:
-        lists = [self._list_at.get(service, 0.0) for service, due in self._due.items() if due]
+        # A list whose time has come waits for its service, or for its answer: a message or the pace tells of both.
+        now = time.monotonic()
+        lists = [at for service, due in self._due.items() if due and (at := self._list_at.get(service, 0.0)) > now]
         return min([self._wakes[0][0] if self._wakes else float("inf"), *lists])
 
     def waits(self, service: Service) -> bool:
