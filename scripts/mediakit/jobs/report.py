@@ -139,7 +139,8 @@ class Report:
         if problem and not ended.nothing_there:
             fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
         elif ok and assets is None and (outputs or not bounds.is_within(body, bounds.RESPONSE)):
-            fields.update(self.way_on("download"))
+            if fields["generation_id"]:  # without one there is nothing to ask for again: `kept` has it
+                fields.update(self.way_on("download"))
         code = 10 if ended.nothing_there else 26 if problem else end.exit_code
         return self._console.result("terminal", code, **fields)
 
