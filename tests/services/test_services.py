@@ -34,12 +34,10 @@ def asked_for(folder, service: str, task: str) -> list[str]:
     own, model = providers.load(service), catalogue.defaults(service)[task]
     route, contract = own.route(model, task), payloads.contract_of_model(service, model, task)
     known = {row["name"]: row for row in contract.fields()} if contract else {}
-    refused = (
-        [one["path"] for one in contract.check({own.model_field or "": model, "prompt": "a"}).problems]
-        if contract
-        else []
-    )
-    prompts = [tokens(at) for at in route.prompt if at.removeprefix("/") not in refused]
+    # Only what is wrong with a prompt that is there: other fields are wrong for being missing still.
+    problems = contract.check({own.model_field or "": model, "prompt": "a"}).problems if contract else []
+    takes_no_prompt = any(one["path"] == "prompt" for one in problems)
+    prompts = [tokens(at) for at in route.prompt if not (at == "/prompt" and takes_no_prompt)]
     arguments = []
     if task != "stt" and any(len(at) > 1 or not known or at[0] in known for at in prompts):
         arguments += ["--prompt", "a tin boat"]
