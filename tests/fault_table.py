@@ -128,8 +128,10 @@ def _of_lost(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Ro
     if fault == "create-no-id" and kind.answers == "done":
         return good
     if fault == "create-hang":
-        # A list of running jobs alone no longer has it when the wait is over.
-        return (polled if kind.finds_lost and not kind.streams else unknown)._replace(flags=IMPATIENT)
+        # A list of running jobs alone no longer has it when the wait is over. For an answer that is the result itself
+        # the service may take its time, whatever is said of streams.
+        flags = SHORT if kind.answers == "done" else IMPATIENT
+        return (polled if kind.finds_lost and not kind.streams else unknown)._replace(flags=flags)
     return polled._replace(flags=PLAIN if fault == "create-no-id" else good.flags) if kind.finds_lost else unknown
 
 
