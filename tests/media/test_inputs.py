@@ -543,20 +543,22 @@ def test_an_upload_that_fails_is_tried_again_only_where_that_helps(scripts, file
     assert KEY not in run.stdout.decode()
 
 
+TASK_DONE = answer(
+    200,
+    {
+        "code": 0,
+        "data": {
+            "status": "success",
+            "task_id": "task-1",
+            "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
+        },
+    },
+)
+
+
 def test_an_upload_goes_on_after_a_passing_fault(scripts, files):
     file = answer(200, {"data": {"url": "https://example.com/a.png"}})
-    task = answer(
-        200,
-        {
-            "code": 0,
-            "data": {
-                "status": "success",
-                "task_id": "task-1",
-                "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
-            },
-        },
-    )
-    with FakeService(create=[answer(503, {"message": "down"}), file, task], other=task) as server:
+    with FakeService(create=[answer(503, {"message": "down"}), file, TASK_DONE], other=TASK_DONE) as server:
         run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png")
         assert run.code == 0 and run.first("retry")["what"] == "upload", run.events
         assert json.loads(server.requests[2].body)["image"] == ["https://example.com/a.png"]
@@ -566,21 +568,10 @@ def test_an_upload_goes_on_after_a_passing_fault(scripts, files):
 
 
 def test_an_upload_that_a_refused_request_named_is_made_anew(scripts, files):
-    task = answer(
-        200,
-        {
-            "code": 0,
-            "data": {
-                "status": "success",
-                "task_id": "task-1",
-                "result": {"resources": [{"url": "https://media.invalid/1.png"}]},
-            },
-        },
-    )
     refusal = answer(422, {"code": 422, "message": "the file has expired"})
-    with FakeService(media=answer(200, b"x"), other=task) as server:
+    with FakeService(media=answer(200, b"x"), other=TASK_DONE) as server:
         file = answer(200, {"data": {"url": f"{server.origin}/media/a.png"}})
-        server._scripts["create"] = [file, task, refusal, file, task]
+        server._scripts["create"] = [file, TASK_DONE, refusal, file, TASK_DONE]
         codes, reused = [], []
         for number in (1, 2, 3):
             run = bought(scripts, "modellix", server.base_url, "--input", "image=image.png", "--intent", f"i{number}")
