@@ -92,7 +92,7 @@ OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 
 
 def main(console, given):
-    from mediakit.ledger import entries, fallbacks, store
+    from mediakit.ledger import fallbacks, store
 
     _check(given)
     if given.action == "gallery":  # about files; it needs no ledger
@@ -105,7 +105,7 @@ def main(console, given):
     try:
         return actions[given.action](console, given, ledgers)
     except store.Unusable as problem:
-        unusable = entries.unusable(problem)
+        unusable = problem.failure()
     raise unusable
 
 

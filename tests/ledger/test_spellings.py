@@ -31,6 +31,13 @@ WAYS_IN = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("flag, before", [("--payload", '{"prompt": '), ("--param", "style=")])
+def test_json_that_is_too_deep_is_refused_and_not_sent_as_text(scripts, flag, before):
+    value = before + "[" * 120 + "]" * 120 + ("}" if flag == "--payload" else "")
+    run = scripts.run("create_and_wait.py", *CREATE, flag, value, env=WITH_KEY)
+    assert (run.code, run.result["field"], run.result["outcome"]) == (2, flag, "not_sent"), run.events
+
+
 @pytest.mark.parametrize("way", WAYS_IN)
 def test_a_name_twice_in_one_object_is_refused_on_every_way_in(scripts, way):
     script, arguments, stdin, flag = WAYS_IN[way]

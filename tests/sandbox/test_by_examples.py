@@ -7,6 +7,7 @@ import json
 import pytest
 import requests
 
+import studio
 from mediakit.base import errors
 from mediakit.base.pointer import first, point, put
 from mediakit.http.addresses import above
@@ -17,25 +18,13 @@ from mediakit.services.provider import Provider
 
 WITH_EXAMPLES = [name for name in providers.spoken_by("sandbox") if providers.load(name).examples]
 WITH_JOBS = [name for name in WITH_EXAMPLES if providers.load(name).job.read]
+# The same with a stream, a price and a balance, and with fewer states.
 STUDIO = {
-    "id": "studio",
-    "name": "Studio",
-    "sources": ["nowhere"],
-    "origins": {"api": "https://api.studio.example"},
-    "base_path": "/v1",
-    "key": {"variable": "STUDIO_KEY", "header": "Authorization", "prefix": "Bearer "},
-    "defaults": {"t2i": "studio/flash"},
+    **studio.STUDIO,
     "create": [{"path": "/models/{model}/jobs", "stream_path": "/models/{model}/streams", "prompt": "/prompt"}],
-    "job": {"id": {"at": "/id", "like": "[a-z0-9]{8,40}"}, "read": {"path": "/jobs/{id}"}},
-    "states": [
-        {"state": "running", "at": "/status", "is": ["working"]},
-        {"state": "succeeded", "at": "/status", "is": ["done"]},
-        {"state": "failed", "at": "/status", "is": ["error"]},
-    ],
-    "outputs": [{"each": "/files", "url": "/href"}],
+    "states": studio.STUDIO["states"][1:],
     "cost": [{"at": "/price", "unit": "usd"}],
     "balance": {"path": "/me", "amounts": ["/left"], "unit": "usd"},
-    "errors": {"code": ["/error/code"], "message": ["/error/message"]},
     "examples": {
         "created": {"id": "{id}", "status": "working"},
         "running": {"id": "{id}", "status": "working"},

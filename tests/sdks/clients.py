@@ -43,9 +43,6 @@ class Client:
     def __init__(self, url: str, base_path: str):
         self.url, self.base_path = url, base_path
 
-    def create(self, prompt: str = PROMPT):
-        raise NotImplementedError
-
     def cancel(self):
         return None
 

@@ -8,40 +8,12 @@ something else, so that nothing is looked for on the PATH.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-
 import pytest
 
-from conftest import KEY, PATIENCE
 from mediakit.sandbox import Sandbox
+from official_client import Client
 
 MODEL = "xai.grok-imagine-image"
-
-
-class Client:
-    """Runs the client in a home of its own; `expects` is the exit code."""
-
-    def __init__(self, folder, origin: str):
-        path, node = os.environ.get("IMAGE_SKILL_CLI"), shutil.which("node")
-        if not path or not node:
-            pytest.skip("not installed: IMAGE_SKILL_CLI names no client, or there is no node")
-        self.folder, self._command = folder, [node, path]
-        own = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "IMAGE_SKILL_TOKEN": KEY}
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        self._environment = {**kept, **own, "IMAGE_SKILL_API_BASE_URL": origin}
-
-    def __call__(self, *arguments: str, expects: int = 0) -> dict:
-        """The data of its envelope, or its error."""
-        run = subprocess.run(
-            [*self._command, *arguments, "--json"], env=self._environment, cwd=self.folder,
-            capture_output=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
-        envelope = json.loads(run.stdout)
-        assert run.returncode == expects, envelope
-        return envelope["data"] if expects == 0 else envelope["error"]
 
 
 @pytest.fixture
@@ -52,7 +24,7 @@ def server():
 
 @pytest.fixture
 def client(server, tmp_path):
-    return Client(tmp_path, server.url)
+    return Client("IMAGE_SKILL_CLI", tmp_path, server.url)
 
 
 def test_it_reads_the_menu_and_the_account(client):

@@ -8,37 +8,14 @@ names the client of github.com/danielgwilson/luxin. Nothing is looked for on the
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
-from conftest import KEY, PATIENCE
+from conftest import KEY
 from mediakit.sandbox import Sandbox
+from official_client import Client
 
 MODEL = "xai.grok-imagine-image"
-
-
-class Client:
-    """Runs the client in a home of its own, against one address."""
-
-    def __init__(self, folder, origin: str, token: str | None = KEY):
-        path, node = os.environ.get("LUXIN_CLI"), shutil.which("node")
-        if not path or not node:
-            pytest.skip("not installed: LUXIN_CLI names no client, or there is no node")
-        self._folder, self._command = folder, [node, path]
-        own = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "IMAGE_SKILL_API_BASE_URL": origin}
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        self._environment = {**kept, **own, **({"IMAGE_SKILL_TOKEN": token} if token else {})}
-
-    def __call__(self, *arguments: str) -> tuple[int, dict]:
-        """`(exit code, envelope)`."""
-        run = subprocess.run(
-            [*self._command, *arguments, "--json"], env=self._environment, cwd=self._folder,
-            capture_output=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
-        return run.returncode, json.loads(run.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +31,7 @@ def client(server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("luxin")
     Image.new("RGB", (512, 512), "navy").save(folder / "boat.png")
     (folder / "items.json").write_text(json.dumps({"items": [{"prompt": "a"}, {"prompt": "b"}], "model": MODEL}))
-    return Client(folder, server.url)
+    return Client("LUXIN_CLI", folder, server.url)
 
 
 CREATE = ("create", "--prompt", "a tin boat", "--model", MODEL)
@@ -103,7 +80,7 @@ def at(data, path: str):
 
 @pytest.mark.parametrize("command, holds", COMMANDS, ids=[" ".join(words[:3]) for words, _ in COMMANDS])
 def test_a_command_finds_what_it_looks_for(client, command, holds):
-    code, envelope = client(*command)
+    code, envelope = client.run(*command)
     assert (code, envelope["ok"]) == (0, True), envelope
     for path, value in holds.items():
         found = at(envelope["data"], path)
@@ -111,14 +88,14 @@ def test_a_command_finds_what_it_looks_for(client, command, holds):
 
 
 def test_a_key_that_was_used_is_answered_by_a_replay(client):
-    first, again = (client(*CREATE, "--idempotency-key", "k2")[1] for _ in range(2))
+    first, again = (client.run(*CREATE, "--idempotency-key", "k2")[1] for _ in range(2))
     assert again["data"]["job_id"] == first["data"]["job_id"] and first["warnings"] == []
     assert again["warnings"][0].startswith("idempotent replay:")
     job = first["data"]["job_id"]
-    assert client("jobs", "wait", job)[1]["data"]["status"] == "completed"
-    assert client("activity", "show", job)[1]["data"]["events"]
+    assert client.run("jobs", "wait", job)[1]["data"]["status"] == "completed"
+    assert client.run("activity", "show", job)[1]["data"]["events"]
     asset = first["data"]["assets"][0]["asset_id"]
-    assert client("assets", "show", asset)[0] == client("assets", "get", asset, "--output", "out.png")[0] == 0
+    assert client.run("assets", "show", asset)[0] == client.run("assets", "get", asset, "--output", "out.png")[0] == 0
 
 
 GUIDE = ("create", "--guide", "--prompt", "a tin boat")
@@ -143,10 +120,10 @@ STAGES = [
 @pytest.mark.parametrize("command, account, stage, model", STAGES, ids=range(len(STAGES)))
 def test_its_guide_reaches_every_stage(tmp_path, command, account, stage, model):
     with Sandbox(None, "image-skill", balance=account.get("balance")) as server:
-        client = Client(tmp_path, server.url, account.get("token", KEY))
+        client = Client("LUXIN_CLI", tmp_path, server.url, account.get("token", KEY))
         if account.get("closed"):
             server.close()
-        _, envelope = client(*command)
+        _, envelope = client.run(*command)
     assert envelope["data"]["stage"] == stage, envelope["data"]["blocker"]
     assert model is None or envelope["data"]["selection"]["model_id"] == model
 
@@ -166,6 +143,6 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault, code, exit_code", FAULTS)
 def test_it_understands_the_faults(client, fault, code, exit_code):
-    ended, envelope = client("create", "--prompt", f"a fault:{fault}", "--model", MODEL)
+    ended, envelope = client.run("create", "--prompt", f"a fault:{fault}", "--model", MODEL)
     assert (ended, envelope["error"]["code"]) == (exit_code, code)
     assert envelope["error"]["recovery"]["idempotency_key"]

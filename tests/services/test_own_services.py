@@ -14,35 +14,7 @@ from conftest import KEY, ROOT
 from mediakit.base import documents
 from mediakit.base.pointer import tokens
 from mediakit.services import examine, examples, providers
-
-GOOD = {
-    "id": "studio",
-    "name": "Studio",
-    "sources": ["its documentation, 2026"],
-    "origins": {"api": "https://api.studio.example"},
-    "base_path": "/v1",
-    "key": {"variable": "STUDIO_KEY", "header": "Authorization", "prefix": "Bearer "},
-    "defaults": {"t2i": "studio/flash"},
-    "create": [{"path": "/models/{model}/jobs", "prompt": "/prompt"}],
-    "job": {"id": {"at": "/id", "like": "[a-z0-9]{8,40}"}, "read": {"path": "/jobs/{id}"}},
-    "states": [
-        {"state": "queued", "at": "/status", "is": ["waiting"]},
-        {"state": "running", "at": "/status", "is": ["working"]},
-        {"state": "succeeded", "at": "/status", "is": ["done"]},
-        {"state": "failed", "at": "/status", "is": ["error"]},
-    ],
-    "outputs": [{"each": "/files", "url": "/href"}],
-    "errors": {"code": ["/error/code"], "message": ["/error/message"]},
-    "examples": {
-        "created": {"id": "{id}", "status": "waiting"},
-        "created_http": 202,
-        "queued": {"id": "{id}", "status": "waiting"},
-        "running": {"body": {"id": "{id}", "status": "working"}},
-        "succeeded": {"t2i": {"status": "done", "files": [{"href": "{media}"}]}},
-        "failed": [{"body": {"status": "error", "error": {"message": "blocked"}}}],
-        "refused": {"401": {"error": {"code": "key", "message": "bad key"}}},
-    },
-}
+from studio import STUDIO
 
 
 def text_of(data) -> bytes:
@@ -51,7 +23,7 @@ def text_of(data) -> bytes:
 
 def changed(pointer: str, value) -> dict:
     """The good descriptor with one part replaced; None takes it away."""
-    data = copy.deepcopy(GOOD)
+    data = copy.deepcopy(STUDIO)
     *parents, last = [int(token) if token.isdecimal() else token for token in tokens(pointer)]
     node = data
     for token in parents:
@@ -105,7 +77,7 @@ BAD = [
 
 
 def test_a_good_descriptor_has_no_flaws():
-    assert examine.flaws(text_of(GOOD)) == []
+    assert examine.flaws(text_of(STUDIO)) == []
 
 
 @pytest.mark.parametrize("pointer, value, told_at, words", BAD)
@@ -176,7 +148,7 @@ def test_no_id_is_made_for_a_form_that_is_not_understood():
 @pytest.fixture
 def added(scripts, tmp_path):
     """Adds a descriptor, and says how to run scripts beside it."""
-    (tmp_path / "studio.json").write_bytes(text_of(GOOD))
+    (tmp_path / "studio.json").write_bytes(text_of(STUDIO))
     settings = {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
     run = scripts.run("services.py", "add", str(tmp_path / "studio.json"), "--confirm", env=settings)
     assert run.code == 0 and run.result["added"], run.events
@@ -184,7 +156,7 @@ def added(scripts, tmp_path):
 
 
 def test_adding_is_shown_first_and_done_only_with_confirm(scripts, tmp_path):
-    (tmp_path / "studio.json").write_bytes(text_of(GOOD))
+    (tmp_path / "studio.json").write_bytes(text_of(STUDIO))
     settings = {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
     run = scripts.run("services.py", "add", "studio.json", env=settings)
     assert run.code == 0 and run.result["added"] is False and run.result["needs_approval"]
@@ -275,7 +247,7 @@ def test_a_folder_that_others_can_write_to_adds_nothing(scripts, added, spoil):
 def test_a_service_in_the_working_directory_or_the_skill_is_none(scripts, tmp_path):
     (tmp_path / "services").mkdir()
     for place in (tmp_path / "services" / "studio.json", tmp_path / "studio.json"):
-        place.write_bytes(text_of(GOOD))
+        place.write_bytes(text_of(STUDIO))
     assert scripts.run("create_and_wait.py", "--provider", "studio", "--dry-run").code == 2
 
 

@@ -8,6 +8,8 @@ What a code means, and what to do about it, stands in the registry: base/codes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .codes import CATEGORY_EXIT_CODES, ERRORS
 from .credit_words import says_credits_are_missing
 
@@ -48,10 +50,12 @@ class Failure(Exception):
 
 
 class Ending(Exception):
-    """What ends a command wherever nobody on its way has told of it; `failure` is how."""
+    """What ends a command wherever nobody on its way has told of it.
 
-    def failure(self) -> Failure:
-        raise NotImplementedError
+    failure  () -> how; each kind has its own
+    """
+
+    failure: Callable[[], Failure]
 
 
 class Interrupted(BaseException):

@@ -82,12 +82,14 @@ def read_pair(flag: str, pair: str) -> tuple[str, str]:
 
 
 def read_json_or_text(flag: str, text: str):
-    """JSON when it is JSON, else the text itself; raises Failure 2 for JSON with a name twice in one object."""
+    """JSON when it is JSON, else the text itself; raises Failure 2 for JSON that is too deep or has a name twice."""
     try:
         return _value(text)
     except documents.NameTwice as problem:
         raise _twice(flag, problem) from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise errors.bad_argument(flag, "expected JSON of fewer levels") from None
+    except ValueError:
         return text
 
 

@@ -170,7 +170,7 @@ class Acting:
             self._exchange = {"GET": wire.get, "DELETE": wire.delete}[self._action.method](path, seconds)
         answer = answer_of(self._exchange, self._inbox, seconds)
         if self._writer.refusal and isinstance(answer, Lost) and not answer.sent:
-            raise entries.unusable(self._writer.refusal)
+            raise self._writer.refusal.failure()
         return answer
 
     # -- telling -------------------------------------------------------------------------------------

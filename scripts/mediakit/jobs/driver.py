@@ -252,7 +252,7 @@ class Driver:
             return self._take_answer(now, begun)
         if self._writer.refusal and not lost.sent:
             if self.machine.outcome != "unknown":
-                raise entries.unusable(self._writer.refusal)
+                raise self._writer.refusal.failure()
             return self.machine.create_not_sent(now, self._console.plain(self._writer.refusal.message), True)
         if lost.sent and begun is not None and 200 <= begun.status < 300:
             self.kept = keep(self._console, self._writer.key, begun)

@@ -82,7 +82,7 @@ def _under_caps(
     caps = purchase.caps_of(asked, spending)
     if not caps:
         return cost or price.price_of(None, asked)
-    from ..ledger import entries, fallbacks, store
+    from ..ledger import fallbacks, store
 
     may_be_told = cost is None and is_told_to_buyers()
     ledgers = fallbacks.open_to_look(console)
@@ -92,7 +92,7 @@ def _under_caps(
             accepts, practice = spending.accept_unknown_cost, asked.provider.embedded
             ledgers.check_caps(found, practice, spending.copies, caps, accepts)
     except store.Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
     return found
 
 

@@ -71,7 +71,7 @@ def claim(
         found = None if later else _price_of(context, asked, asks)
         orders = orders_of(context, asked, spending, beside, found)
     except store.Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
     patience = min(patience + fallbacks.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
     decisions = ledgers.claim(
         orders,
@@ -202,7 +202,7 @@ def _reprice(
         decisions = [claim.decision for claim in claims if claim.buys]
         context.ledgers.reprice(decisions, found, caps_of(asked, spending), spending.accept_unknown_cost)
     except store.Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
 
 
 def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads.Ready) -> Job:
@@ -353,7 +353,7 @@ def _time_for_key(connection: Connection, ledger: store.Ledger | None, entry: st
     try:
         account = ledger.account(connection.account)
     except store.Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
     left = entry.created_at + rules["seconds"] - time.time()
     reasons = (
         (

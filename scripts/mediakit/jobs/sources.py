@@ -20,7 +20,7 @@ from ..base.text import plain
 from ..console import Console
 from ..http import addresses
 from ..http.answers import Lost
-from ..ledger import entries, store
+from ..ledger import store
 from ..media import download, inputs
 from ..services import providers
 from ..services.site import JobRef
@@ -38,7 +38,7 @@ def entry_of(attachment: inputs.Earlier, ledger: store.Ledger | None) -> store.E
     try:
         entry = ledger.find(attachment.job) if ledger else None
     except store.Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
     # A result that was the answer to its create has no id; it is there as far as it was saved.
     if entry is None or not (entry.generation_id or entry.assets):
         raise failure(

@@ -20,11 +20,6 @@ from . import rows, store
 from .database import Unusable
 
 
-def unusable(problem: Unusable) -> errors.Failure:
-    """A ledger that refuses to work, as the end of a command that has sent nothing."""
-    return problem.failure()
-
-
 def under_way(entry: rows.Entry) -> errors.Failure:
     """The refusal while another process has no answer yet."""
     return errors.Failure(

@@ -57,7 +57,7 @@ class Ledgers:
             try:
                 decisions = self._claimed(orders, caps, allow_duplicate, choices)
             except Unusable as problem:
-                raise entries.unusable(problem) from None
+                raise problem.failure() from None
             waited_for = [decision.entry for decision in decisions if decision.word == "wait" and decision.entry]
             if not waited_for:
                 return decisions
@@ -242,7 +242,7 @@ def open_ledgers(console: Console, required: bool, warned: bool = False, deadlin
         own = _opened(state, may_wait)
     except Unusable as problem:
         if problem.kind not in ("absent", "read_only"):
-            raise entries.unusable(problem) from None
+            raise problem.failure() from None
         if required:
             raise _no_ledger(f"no ledger can be kept: {problem.message}") from None
         console.warning(
@@ -270,7 +270,7 @@ def open_to_look(console: Console) -> Ledgers:
                 raise _no_ledger(f"there is no ledger: {problem.message}") from None
             return found
     except Unusable as problem:
-        raise entries.unusable(problem) from None
+        raise problem.failure() from None
     if state.warning:
         console.warning("state_folder", state.warning)
     return Ledgers(console, own, may_wait)
@@ -310,7 +310,7 @@ def look_up(
         found = open_to_look(console).find(word, service)
     except (errors.Failure, Unusable) as problem:
         if required:
-            raise problem if isinstance(problem, errors.Failure) else entries.unusable(problem) from None
+            raise problem if isinstance(problem, errors.Failure) else problem.failure() from None
         console.warning("ledger_unavailable", f"the ledger cannot be read: {problem.message}")
         return None, None
     if found and found[0].generation_id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...base import amounts, errors, times
-from ...ledger import entries, fallbacks, store
+from ...ledger import fallbacks, store
 from .. import price, purchase
 from ..price import Spending
 from ..request import CheckedRequest
@@ -125,7 +125,7 @@ class Purchases:
                     for entry in ledger.of_fingerprints(wanted):
                         found.setdefault(entry.fingerprint, []).append((entry, ledger))
             except store.Unusable as problem:
-                raise entries.unusable(problem) from None
+                raise problem.failure() from None
         return [self._known([one for name in task.fingerprints for one in found.get(name, ())]) for task in tasks]
 
     def _known(self, found: list[tuple[store.Entry, store.Ledger]]) -> Known:
