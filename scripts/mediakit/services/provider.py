@@ -255,16 +255,6 @@ class Provider:
         return at and tokens(at)[-1]
 
     @property
-    def parameters_field(self) -> str | None:
-        """The object that holds the model's own parameters; None where they are the body's own fields."""
-        at = next((one.fields for one in self.routes if one.fields), None)
-        return tokens(at)[-1] if at else None
-
-    @property
-    def count_field(self) -> str:
-        return self.routes[0].count
-
-    @property
     def streams(self) -> bool:
         return any(one.stream_path for one in self.routes)
 
