@@ -275,6 +275,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small numbers and short jobs, to see that it works")
     parser.add_argument("--out", default=".", help="where batch.md and batch.svg go")
     given = parser.parse_args()
+    os.makedirs(given.out, exist_ok=True)  # now, and not when all was measured
     lasts = ("0.5", "1.5") if given.quick else ("5", "15")
     counts = [3, 10] if given.quick else [10, 100, 1000] + ([10_000] if os.environ.get("AI_MEDIA_LARGE") == "1" else [])
     with tempfile.TemporaryDirectory() as temporary:
