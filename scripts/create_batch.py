@@ -99,8 +99,7 @@ def _rate(text):
 
 
 def main(console, given):
-    from dataclasses import replace
-
+    from mediakit.base.record import replace
     from mediakit.jobs import flags
     from mediakit.jobs.batch import command, source
     from mediakit.jobs.batch.requests import Defaults

@@ -1,15 +1,15 @@
-"""Flags are read once: each one arrives in the dataclass that is made of it, and none is forgotten on the way."""
+"""Flags are read once: each one arrives in the record that is made of it, and none is forgotten on the way."""
 
 from __future__ import annotations
 
 import ast
 import time
-from dataclasses import fields
 
 import pytest
 
 from conftest import SCRIPTS
 from mediakit.base import amounts, errors
+from mediakit.base.record import fields
 from mediakit.console import Parser
 from mediakit.jobs import flags
 from mediakit.jobs.connection import ConnectionFlags
@@ -38,7 +38,7 @@ def existing(*words: str):
 )
 def test_no_field_keeps_its_default_because_no_flag_has_its_name(cls, given):
     """A renamed flag would be accepted and ignored: a cap, say, or a host that is not trusted."""
-    assert {one.name for one in fields(cls)} <= set(vars(given))
+    assert set(fields(cls)) <= set(vars(given))
 
 
 # words of a command, what reads them, the fields that come of it

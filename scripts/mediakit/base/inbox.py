@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import queue
 import time
-from dataclasses import dataclass
+
+from .record import record
 
 # A wait without a limit, or a long one, would not let a signal handler run on every system.
 _LONGEST_SLEEP = 0.25
 
 
-@dataclass(frozen=True)
+@record
 class Message:
     """`content` says by its class what has happened; `sender` is the request or download that it has happened to."""
 
@@ -23,7 +24,7 @@ class Message:
     content: object
 
 
-@dataclass(frozen=True)
+@record
 class Signal:
     """A signal; `number` says which."""
 

@@ -14,20 +14,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from ..base.record import record
 
 
-@dataclass(frozen=True)
+@record
 class StreamOpened:
     status: int
 
 
-@dataclass(frozen=True)
+@record
 class StreamChunk:
     content: bytes
 
 
-@dataclass(frozen=True)
+@record
 class StreamEnded:
     """`reason` is "eof" or "reset"; `message` says in words what a reset was."""
 
@@ -35,7 +36,7 @@ class StreamEnded:
     message: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Lost:
     """No answer came, or not enough of one.
 
@@ -51,7 +52,7 @@ class Lost:
     begun: Answer | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """An HTTP answer.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
+from ..base.record import replace
 from . import documents
 from .answers import Answer, Lost, StreamEnded, StreamOpened
 from .encodings import Decoding

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from ..base.record import record
 from .faults import SetUp
 
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
@@ -44,7 +44,7 @@ def _checked(proxy: str, setting: str) -> str:
     return setting
 
 
-@dataclass(frozen=True)
+@record
 class Certificates:
     """Which CA certificates a connection is checked by.
 

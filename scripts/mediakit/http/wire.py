@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 
 from ..base.inbox import Inbox
+from ..base.record import replace
 from ..base.workers import in_a_thread
 from . import bodies, documents
 from .addresses import is_loopback, origin_of, untrusted

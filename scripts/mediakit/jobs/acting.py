@@ -9,10 +9,10 @@ nobody knows is never repeated.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 
 from ..base import errors
 from ..base.inbox import Inbox
+from ..base.record import record, replace
 from ..base.retry import Backoff
 from ..console.commands import command_line
 from ..http import addresses
@@ -39,7 +39,7 @@ _LONGEST_PAUSE = 10.0
 _LONGEST_URL = 2048
 
 
-@dataclass(frozen=True)
+@record
 class ActionFlags:
     """Each field is the flag of the same name of account.py; `param` are its NAME=VALUE words."""
 

@@ -8,9 +8,8 @@ on with it is told.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from ..base import errors
+from ..base.record import asdict
 from ..console import Console
 from ..http import addresses
 from ..ledger import fallbacks

@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ..base import canonical, errors, paths
+from ..base.record import record, replace
 from ..base.workers import in_a_thread
 from ..console import Console
 from ..http import addresses, process
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # what sends is loaded where something is sent
     from .trace import Trace
 
 
-@dataclass(frozen=True)
+@record
 class ConnectionFlags:
     """Each field is the flag of the same name; `speaks` is --as.
 
@@ -51,7 +51,7 @@ class ConnectionFlags:
     trace: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Connection:
     """One service, at one address, with its key.
 

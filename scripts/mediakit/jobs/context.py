@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from ..base.record import record
 from ..base.workers import in_a_thread
 from ..console import Console
 from ..ledger import fallbacks, store
@@ -14,7 +14,7 @@ from .connection import Connection
 from .lifecycle import WaitPolicy
 
 
-@dataclass(frozen=True)
+@record
 class Context:
     """ledger   that has, or is to have, these jobs; None where none can be kept
     ledgers  all that count; None where nothing is bought

@@ -6,9 +6,9 @@ Command   one request at one service; `claimed` gives a callable for each copy
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..base import amounts
+from ..base.record import replace
 from ..console import Console, several
 from ..ledger import fallbacks
 from ..media import save

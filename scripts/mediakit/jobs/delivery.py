@@ -10,9 +10,9 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..base.inbox import Inbox, Message, Signal
+from ..base.record import replace
 from ..base.retry import Backoff
 from ..console import Console
 from ..http import addresses

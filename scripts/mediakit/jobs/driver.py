@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
+from ..base.record import field, record
 from ..console import Console
 from ..http import bodies, documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
@@ -37,7 +37,7 @@ _LOOK_AGAIN = 0.05
 _CLOCKS_APART = 60.0
 
 
-@dataclass(frozen=True)
+@record
 class Submission:
     """What a create sends.
 
@@ -59,7 +59,7 @@ class Submission:
     of_text: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Start:
     """How a job begins.
 

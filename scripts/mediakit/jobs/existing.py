@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 
 from ..base import errors, paths
+from ..base.record import replace
 from ..console import Console, several
 from ..console.flags import IN_SKILL
 from ..ledger import entries, store

@@ -235,10 +235,10 @@ def _template(text: str) -> str:
 
 
 def _of_same_name(cls, given: argparse.Namespace):
-    """A dataclass whose fields are called as the flags are; a flag that a script does not have keeps its default."""
-    from dataclasses import fields  # not for --help
+    """A record whose fields are called as the flags are; a flag that a script does not have keeps its default."""
+    from ..base.record import fields
 
-    return cls(**{one.name: getattr(given, one.name) for one in fields(cls) if hasattr(given, one.name)})
+    return cls(**{name: getattr(given, name) for name in fields(cls) if hasattr(given, name)})
 
 
 def connection(given: argparse.Namespace) -> ConnectionFlags:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
 
 from ..base import atomic, errors, paths, redactor
+from ..base.record import record, replace
 from ..console import dependencies
 from ..console.commands import command_line
 from ..services import catalogue, providers
@@ -36,7 +36,7 @@ _SAMPLE = "a tin boat at dusk"
 _WAY_ON = ("next_command", "next_argv", "guidance")
 
 
-@dataclass(frozen=True)
+@record
 class Wish:
     """What somebody wants; None where it is not known.
 

@@ -23,9 +23,9 @@ Actions:
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 
 from ..base import errors
+from ..base.record import field, record
 from ..base.retry import HEARTBEAT, Backoff, Throttle
 from ..services.providers import TERMINAL_STATES, Reading
 
@@ -55,7 +55,7 @@ _NOT_THERE = 404
 _RETRIED_READ_STATUSES = frozenset((408, 425, 429))
 
 
-@dataclass(frozen=True)
+@record
 class WaitPolicy:
     """How a user wants to wait, in seconds.
 
@@ -81,7 +81,7 @@ class WaitPolicy:
     verbose: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class ServiceRules:
     """What the machine has to know of a service.
 
@@ -103,27 +103,27 @@ class ServiceRules:
     read_every: float = 0.0
 
 
-@dataclass(frozen=True)
+@record
 class Create:
     pass
 
 
-@dataclass(frozen=True)
+@record
 class Leave:
     pass
 
 
-@dataclass(frozen=True)
+@record
 class Poll:
     pass
 
 
-@dataclass(frozen=True)
+@record
 class Reconcile:
     pass
 
 
-@dataclass(frozen=True)
+@record
 class Say:
     """An event. `reading` is the answer that it tells of, for whoever adds what the service billed."""
 
@@ -132,7 +132,7 @@ class Say:
     reading: Reading | None = None
 
 
-@dataclass(frozen=True)
+@record
 class End:
     """The result. `reading` is the terminal answer, where there is one; `failure` replaces the event."""
 

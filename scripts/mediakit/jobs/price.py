@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
 from ..base import amounts, errors
+from ..base.record import record
 from ..http.answers import Answer, Lost
 from ..ledger import spending
 from ..services import catalogue, costs, providers
@@ -25,7 +25,7 @@ from .request import CheckedRequest
 PLAN_TIMEOUT = 60.0
 
 
-@dataclass(frozen=True)
+@record
 class Spending:
     """Each field is the flag of the same name.
 

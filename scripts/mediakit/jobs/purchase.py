@@ -16,9 +16,9 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
 
 from ..base import amounts, canonical, errors, times
+from ..base.record import record, replace
 from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
 from . import kept, price, uploads
@@ -32,7 +32,7 @@ from .request import CheckedRequest
 # -- claiming --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Claim:
     """What the ledger has decided about one copy.
 

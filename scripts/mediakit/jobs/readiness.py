@@ -6,9 +6,9 @@ examine    a Readiness; with `online` the service is asked, by reads only
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from ..base.record import asdict, field, record
 from ..base.text import plain
 from ..console import Console
 from ..http import addresses
@@ -23,7 +23,7 @@ KEY_REQUIRED, KEY_REFUSED, UNREACHABLE = "key_required", "key_refused", "service
 _CREDIT_WORDS = ("credit", "balance", "remaining", "available", "total")
 
 
-@dataclass(frozen=True)
+@record
 class Readiness:
     """One service, as it stands.
 

@@ -12,10 +12,10 @@ generation_id    an id as it was given, checked
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 
 from ..base import canonical, errors
 from ..base.pointer import point
+from ..base.record import field, record, replace
 from ..base.text import plain
 from ..http import addresses
 from ..media import inputs
@@ -25,7 +25,7 @@ from .connection import ConnectionFlags, address, origin_at, provider_of
 from .lifecycle import WaitPolicy
 
 
-@dataclass(frozen=True)
+@record
 class CreateRequest:
     """What somebody asks for.
 
@@ -45,7 +45,7 @@ class CreateRequest:
     source: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class CheckedRequest:
     """One request that can be sent as it is.
 
@@ -143,7 +143,7 @@ def _endpoint(endpoint: str, flags: ConnectionFlags, provider: providers.Provide
     return base_url, canonical.path(addresses.resolve_endpoint("--sse-endpoint", endpoint, base_url))
 
 
-@dataclass(frozen=True)
+@record
 class _Target:
     """Where a create goes: the route, its path filled in, and what is known of model and task."""
 

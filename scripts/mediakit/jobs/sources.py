@@ -13,9 +13,9 @@ import shutil
 import tempfile
 import threading
 import time
-from dataclasses import replace
 
 from ..base import errors
+from ..base.record import replace
 from ..base.text import plain
 from ..console import Console
 from ..http import addresses

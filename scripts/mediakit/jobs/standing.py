@@ -7,8 +7,7 @@ bounded      an answer as an event may hold it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..base.record import record
 from ..base.text import is_flat, to_line
 from ..console import Console
 from ..services import providers
@@ -18,7 +17,7 @@ READ_TIMEOUT = 20.0
 LARGEST_ANSWER = 64 * 1024
 
 
-@dataclass(frozen=True)
+@record
 class Standing:
     """`accepted` is None where the service could not be asked, or did not say."""
 

@@ -11,11 +11,11 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
 
 from ..base import errors
 from ..base.inbox import Inbox
 from ..base.pointer import point
+from ..base.record import record
 from ..base.retry import Backoff
 from ..base.text import plain
 from ..http import bodies
@@ -71,7 +71,7 @@ def _place(connection: Connection, ledger: store.Ledger) -> tuple[str, str, str]
     return connection.provider.name, connection.origin, ledger.account(connection.account)
 
 
-@dataclass(frozen=True)
+@record
 class _Said:
     """The answer to one request of an upload."""
 

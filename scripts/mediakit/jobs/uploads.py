@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..base.record import record
 from ..http import bodies
 from ..ledger import store
 from ..media import inputs
@@ -27,7 +27,7 @@ from .sources import Sources, entry_of, failure
 from .uploader import SLOWEST, Uploader, remembered, unchanged
 
 
-@dataclass(frozen=True)
+@record
 class Ready:
     """What a create sends.
 

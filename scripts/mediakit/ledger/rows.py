@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ..base import amounts
+from ..base.record import about, field, record
 
 if TYPE_CHECKING:
     from .store import Ledger
@@ -32,7 +32,7 @@ _ACCOUNT = re.compile(r"([0-9a-f]{32})?")
 _END_OF_TIME = 253402300800
 
 
-@dataclass(frozen=True)
+@record
 class Order:
     """service     the provider's name            origin  where it is, or the embedded one
     practice    nothing real is bought         intent, copy  its own name, and the number of the copy
@@ -102,7 +102,7 @@ def _json(kind: type | tuple):
     return check
 
 
-@dataclass(frozen=True)
+@record
 class Entry:
     """One job; the fields are the columns of its row.
 
@@ -162,10 +162,9 @@ class Entry:
         return json.loads(self.told) if self.told else {}
 
 
-_COLUMNS = tuple(column for column in fields(Entry) if column.metadata)
-COLUMNS = tuple(column.name for column in _COLUMNS)
-SEALED = tuple(column.name for column in _COLUMNS if column.metadata["sealed"])
-_CHECKS = tuple((column.name, column.metadata["check"]) for column in _COLUMNS)
+COLUMNS = tuple(about(Entry))
+SEALED = tuple(name for name, column in about(Entry).items() if column["sealed"])
+_CHECKS = tuple((name, column["check"]) for name, column in about(Entry).items())
 
 
 def entry_of(row: tuple, is_as_sent: bool) -> Entry:
@@ -182,7 +181,7 @@ def is_change(row: tuple) -> bool:
     return _time(at) and isinstance(what, str) and len(what) <= LARGEST_TEXT
 
 
-@dataclass(frozen=True)
+@record
 class Decision:
     """word    "buy", "resume", "wait" (its owner is alive and has no id yet) or "unknown"
     entry   the job; None where nothing can be remembered

@@ -18,9 +18,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 from ..base import amounts, errors, times
+from ..base.record import asdict
 from . import database, locks, rows
 from .database import Unusable, _translated
 from .rows import Decision, Entry, Order, as_json

@@ -20,8 +20,8 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..base.record import record
 from ..base.retry import Backoff
 from ..http import held
 from ..http.addresses import is_loopback, is_private_literal, origin_of
@@ -131,7 +131,7 @@ class Reach:
         return False, is_public_peer
 
 
-@dataclass(frozen=True, repr=False)
+@record
 class Credential:
     """What some services want to see before they give a file.
 

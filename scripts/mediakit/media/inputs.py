@@ -21,9 +21,9 @@ import stat
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ..base import errors, paths
+from ..base.record import field, record
 from ..base.text import plain
 from ..http import bodies
 from . import containers, formats, pictures
@@ -36,7 +36,7 @@ _JOB = re.compile(r"job:(job_[0-9a-f]{16})")
 _ADDRESSES = ("http://", "https://", "data:")
 
 
-@dataclass(frozen=True)
+@record
 class Rules:
     """What a service says about files.
 
@@ -57,7 +57,7 @@ class Rules:
         return self.stand_in.replace("{identity}", identity)
 
 
-@dataclass(frozen=True)
+@record
 class Attachment(ABC):
     """One input.
 
@@ -83,7 +83,7 @@ class Attachment(ABC):
         return self.note
 
 
-@dataclass(frozen=True)
+@record
 class File(Attachment):
     """A local file; `name` is its own, without folders. `warning` is what is to be known of it, for people."""
 
@@ -105,7 +105,7 @@ class File(Attachment):
         return {**self.note, "bytes": self.source.size, "media_type": self.source.media_type}
 
 
-@dataclass(frozen=True)
+@record
 class Remote(Attachment):
     """An http(s) or data URL, fetched only when it is needed."""
 
@@ -116,7 +116,7 @@ class Remote(Attachment):
         return {"url": self.url if len(self.url) <= 4096 else self.url[:64] + "…", "sha256_of_url": digest(self.url)}
 
 
-@dataclass(frozen=True)
+@record
 class Earlier(Attachment):
     """The first output of the job with this key."""
 

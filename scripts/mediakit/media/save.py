@@ -19,10 +19,10 @@ import queue
 import shutil
 import threading
 import time
-from dataclasses import dataclass, field
 
 from ..base import errors
 from ..base.inbox import Message
+from ..base.record import field, record
 from ..base.retry import HEARTBEAT, Backoff
 from ..base.workers import in_a_thread
 from ..http import faults
@@ -42,7 +42,7 @@ _OF_RECORDS = ("recorded", "name", "received_sha256")
 NO_RESULT = "the service reported success, but no result that could be fetched"
 
 
-@dataclass(frozen=True)
+@record
 class AssetSaved:
     """A file has its name.
 
@@ -59,7 +59,7 @@ class AssetSaved:
     received: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Noticed:
     """`code` is one of base.codes.WARNINGS."""
 
@@ -67,7 +67,7 @@ class Noticed:
     message: str
 
 
-@dataclass(frozen=True)
+@record
 class Retrying:
     """`what` is tried for the `attempt`th time in so many seconds; `message` says why, for people."""
 
@@ -77,12 +77,12 @@ class Retrying:
     message: str
 
 
-@dataclass(frozen=True)
+@record
 class LinkExpired:
     pass
 
 
-@dataclass(frozen=True)
+@record
 class SavingEnded:
     """The end.
 
@@ -96,7 +96,7 @@ class SavingEnded:
     nothing_there: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Saving:
     """How the results of a command are saved.
 
@@ -134,7 +134,7 @@ class Saving:
                 raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
-@dataclass(frozen=True)
+@record
 class _Trouble:
     """What is wrong with an output; `is_kept` where it is on disk all the same."""
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base import errors
 from ..base.pointer import escaped, point, put, tokens
+from ..base.record import field, record, replace
 from ..base.text import plain
 from ..contracts.files import kind_named
 from ..media import inputs as media_inputs
@@ -74,7 +74,7 @@ def contract_of_model(service: str, model: str, task: str | None = None):
 # -- building ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Content:
     """What somebody wants in a request, before a contract says where it goes.
 
@@ -98,7 +98,7 @@ class Content:
         return self.payload is None and self.prompt is None and not self.parameters and not self.inputs
 
 
-@dataclass(frozen=True)
+@record
 class Built:
     """A request's body.
 

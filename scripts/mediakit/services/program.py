@@ -14,10 +14,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from ..base import errors, redactor
+from ..base.record import asdict
 from ..base.workers import in_a_thread
 from ..http import addresses, process
 from ..http.answers import Answer, Lost

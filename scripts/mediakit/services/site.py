@@ -7,11 +7,11 @@ Site     a service at its own origins, or at another address in place of all of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 from ..base import errors
 from ..base.pointer import first
+from ..base.record import field, record
 from ..http.addresses import above, origin_of
 from . import descriptor, trust
 from .descriptor import Step
@@ -21,7 +21,7 @@ from .provider import Provider
 TOLD_STEPS = ("read", "result", "cancel")
 
 
-@dataclass(frozen=True)
+@record
 class JobRef:
     """A job: its id, the model that makes it, and the addresses that the answer to its create told."""
 
@@ -30,7 +30,7 @@ class JobRef:
     told: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class Site:
     """A service, and where it is now.
 

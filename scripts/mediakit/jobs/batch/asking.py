@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from ...base.inbox import Inbox
+from ...base.record import replace
 from ...base.workers import Workers
 from ...http.answers import Answer, Lost
 from .task import Service, Task

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ...base import errors
 from ...base.inbox import Inbox
+from ...base.record import record
 from ...base.workers import Workers
 from ...ledger import entries
 from .. import purchase, uploads
@@ -36,7 +36,7 @@ class Prepared:
         self.problem = problem
 
 
-@dataclass(frozen=True)
+@record
 class Hooks:
     """begin    (task, () -> Job): make the job of a line, and begin it
     context  (task, key) -> Context of a line's job

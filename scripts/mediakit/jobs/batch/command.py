@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from ...base import amounts, errors, paths
+from ...base.record import record, replace
 from ...console import Console
 from ...console.commands import command_line
 from ...console.flags import IN_SKILL
@@ -41,7 +41,7 @@ FIRST_POLL = 1.0
 _FILES_A_JOB, _OTHER_FILES = 2, 200
 
 
-@dataclass(frozen=True)
+@record
 class BatchFlags:
     """Each field is the flag of the same name.
 
@@ -61,7 +61,7 @@ class BatchFlags:
     dry_run: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Wanted:
     """Everything that the flags say."""
 

@@ -14,11 +14,11 @@ import io
 import itertools
 import json
 import re
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 from ...base import documents
+from ...base.record import field, record, replace
 from ...base.text import plain
 from ...media import names
 
@@ -30,7 +30,7 @@ _RANGE = re.compile(r"(-?\d{1,9})\.\.(-?\d{1,9})")
 _OF_EVENTS = ("event", "time", "line")
 
 
-@dataclass(frozen=True)
+@record
 class Line:
     """number is where it stands, from 1; `inputs` are (field, source) in their order."""
 
@@ -59,7 +59,7 @@ class Line:
         )
 
 
-@dataclass(frozen=True)
+@record
 class Problem:
     """`field` is None for the line as a whole."""
 

@@ -7,8 +7,8 @@ Pace    of one service: what is known, and what its answers teach
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from ...base.record import record
 from ...base.retry import Backoff
 
 WINDOW = 60.0
@@ -24,7 +24,7 @@ _FAILURES = 5
 _DOUBTS = 2
 
 
-@dataclass(frozen=True)
+@record
 class Limits:
     """per_minute  requests; None where nobody says
     jobs        at once

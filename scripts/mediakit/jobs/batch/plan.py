@@ -8,8 +8,6 @@ told     the fields of the `plan` event
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ...base import amounts, errors
 from ...console import Console
 from .. import standing
@@ -20,12 +18,12 @@ from .task import Service, Task
 _WORDS = {NEW: "to_buy", DELIVERED: "delivered", UNDER_WAY: "under_way", OPEN: "to_resume", UNKNOWN: "unknown"}
 
 
-@dataclass
 class Costs:
     """Sums by (unit, source), and of how many jobs nothing is known."""
 
-    sums: dict[tuple[str, str], int] = field(default_factory=dict)
-    unknown: int = 0
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str], int] = {}
+        self.unknown = 0
 
     def add(self, price: amounts.Price | None) -> None:
         if price is None:
@@ -39,12 +37,12 @@ class Costs:
         return [{**amounts.Amount(sum_, unit).shown, "source": source} for (unit, source), sum_ in self.sums.items()]
 
 
-@dataclass
 class Plan:
     """counts  of tasks by what was known of them; `costs` are those of each service's lines that are to be bought"""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    costs: dict[Service, Costs] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.costs: dict[Service, Costs] = {}
 
     @property
     def to_buy(self) -> int:

@@ -6,9 +6,8 @@ Known      what became of a line before
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from ...base import amounts, errors, times
+from ...base.record import record, replace
 from ...ledger import fallbacks, store
 from .. import price, purchase
 from ..price import Spending
@@ -21,7 +20,7 @@ _MOST_PRICES = 10_000
 NEW, DELIVERED, UNDER_WAY, OPEN, UNKNOWN = "new", "delivered", "under_way", "open", "unknown"
 
 
-@dataclass(frozen=True)
+@record
 class Known:
     """`word` is one of the above; `entry` is the job that it is about, in `ledger`."""
 
@@ -30,7 +29,7 @@ class Known:
     ledger: store.Ledger | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Wanted:
     """A line that is to be bought: what is asked for, and the order of it."""
 

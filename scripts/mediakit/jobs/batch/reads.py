@@ -10,9 +10,9 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from ...base.inbox import Inbox, Message
+from ...base.record import record, replace
 from ...http.answers import Answer
 from ...http.exchange import Exchange
 from ...services import providers
@@ -28,7 +28,7 @@ _LIST_EVERY, _LIST_PAUSE = 1.0, 15.0
 _LIST_SELDOM = 12.0
 
 
-@dataclass(frozen=True)
+@record
 class Listed:
     """As an inbox: what comes of a list is put where everything is put, with the service that it is of."""
 

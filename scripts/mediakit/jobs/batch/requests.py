@@ -6,10 +6,10 @@ Requests  makes the requests of lines
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ...base import errors
+from ...base.record import record, replace
 from ...services import payloads, providers
 from .. import request
 from ..connection import ConnectionFlags, provider_of
@@ -25,7 +25,7 @@ _MOST_CONTRACTS = 50
 _MOST_KEPT = 2000
 
 
-@dataclass(frozen=True)
+@record
 class Defaults:
     """What the flags say for every line that does not say it itself."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 
 from ...base import errors
 from ...base.inbox import Inbox, Message, Signal
+from ...base.record import replace
 from ...console import Console
 from ...console.events import ClosedPipe
 from ...console.script import unforeseen

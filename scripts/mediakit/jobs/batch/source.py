@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
 
 from ...base import errors, paths
+from ...base.record import record, replace
 from ...console import inputs
 from ...services.payloads import Content
 from . import lines
@@ -20,7 +20,7 @@ from .lines import Line, Problem
 _FORMS = {"jsonl": "JOBS", "csv": "--csv", "prompts": "--prompts"}
 
 
-@dataclass(frozen=True)
+@record
 class Source:
     """Where the lines come from.
 

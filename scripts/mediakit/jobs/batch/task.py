@@ -7,10 +7,9 @@ Port     where the threads of a line's job report
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...base import amounts
 from ...base.inbox import Inbox
+from ...base.record import record
 from ...ledger import store
 from .. import uploads
 from ..context import Context
@@ -93,7 +92,7 @@ class Task:
         self.tried_from: float | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Port:
     """Puts what a job's threads report, with whose it is, where all jobs' threads report."""
 
