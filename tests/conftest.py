@@ -79,6 +79,11 @@ class Run:
         return last
 
     @property
+    def job(self) -> str:
+        """The key of the job: whatever line told it last."""
+        return next(event["job"] for event in reversed(self.events) if "job" in event)
+
+    @property
     def names(self) -> list[str]:
         return [event["event"] for event in self.events]
 

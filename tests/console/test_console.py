@@ -465,7 +465,7 @@ def test_an_odd_id_is_kept_and_never_gets_into_a_command(scripts, text):
         if run.code == 11:
             assert run.result["generation_id"] == json.loads(f'"{text}"')
             # The way on is told by the job's key in the ledger.
-            assert run.result["job"] in run.result["next_argv"]
+            assert run.job in run.result["next_argv"]
             assert run.result["generation_id"] not in run.result["next_command"]
 
 

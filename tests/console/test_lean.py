@@ -108,7 +108,7 @@ def test_practice_is_told_at_the_start_and_in_every_result(scripts, sandbox):
     assert run.first("start")["practice"] is run.result["practice"] is True
     for more in (["--dry-run"], ["--no-wait", "--intent", "b"], ["--param", "no_such=1"], ["--copies", "2"]):
         assert scripts.run(*MADE, *more).result["practice"] is True, more
-    job = scripts.run(*MADE, "--no-wait", "--intent", "c").result["job"]
+    job = scripts.run(*MADE, "--no-wait", "--intent", "c").job
     assert scripts.run("jobs.py", "resume", job).result["practice"] is True
     with FakeService(create=stream(event("COMPLETED"))) as service:
         assert "practice" not in create(scripts, service).result

@@ -48,7 +48,7 @@ def test_all_undelivered_jobs_of_all_contracts_go_on_and_one_that_cannot_says_so
         run = scripts.run("jobs.py", "resume", "--all-undelivered")
         ends = {event["job"]: event["exit_code"] for event in run.events if "exit_code" in event and "job" in event}
         # An address of this machine gets a key only where it is named.
-        assert ends.pop(left.result["job"]) == 27, run.events
+        assert ends.pop(left.job) == 27, run.events
         # A synchronous job is delivered by its create.
         assert set(ends.values()) == {0} and len(ends) == 2
         assert (run.code, run.result["succeeded"], run.result["failed"], service.posts()) == (27, 2, 1, 1)
@@ -69,7 +69,7 @@ def test_a_job_that_never_had_an_id_cannot_be_asked_for_again(scripts):
         bought = create(scripts, service)
         assert (bought.code, bought.result["ok"]) == (0, True), bought.events
         for action in ("resume", "download", "reconcile"):
-            run = jobs(scripts, action, bought.result["job"])
+            run = jobs(scripts, action, bought.job)
             assert (run.code, run.result["error"], service.posts()) == (23, "job_not_found", 1), run.events
 
 

@@ -373,9 +373,7 @@ def test_speech_is_saved_counted_and_told(scripts):
     assert run.code == 0 and run.result["outputs"][0]["type"] == "audio"
     asset = run.result["assets"][0]
     assert os.path.getsize(asset["path"]) == asset["bytes"] and asset["media_type"] == "audio/wav"
-    assert [(job["job"], job["outcome"], job["delivered"]) for job in spoken(scripts)] == [
-        (run.result["job"], "accepted", True)
-    ]
+    assert [(job["job"], job["outcome"], job["delivered"]) for job in spoken(scripts)] == [(run.job, "accepted", True)]
 
 
 def test_a_result_that_cannot_be_saved_is_told_all_the_same(scripts):
@@ -416,7 +414,7 @@ def test_a_paid_request_is_sent_once_whatever_comes_back(scripts, said, code, ou
         assert service.posts() == (1 if outcome == "unknown" else 2)
     if outcome == "unknown":
         assert (again.code, again.result["error"]) == (27, "duplicate_unknown")
-        assert run.result["next_argv"][2:4] == ["reconcile", run.result["job"]]
+        assert run.result["next_argv"][2:4] == ["reconcile", run.job]
 
 
 def test_an_answer_that_never_comes_is_an_unknown_outcome(scripts):

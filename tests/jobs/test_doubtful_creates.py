@@ -64,7 +64,7 @@ def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_eithe
         first = create(scripts, service)
         assert (first.code, service.posts()) == (12, 1)
         assert (create(scripts, service).code, service.posts()) == (27, 1)
-        assert (jobs(scripts, "reconcile", first.result["job"], at=service).code, service.posts()) == (12, 1)
+        assert (jobs(scripts, "reconcile", first.job, at=service).code, service.posts()) == (12, 1)
 
 
 def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):
@@ -77,7 +77,7 @@ def test_another_key_of_the_service_is_another_account_where_the_same_would_be_c
 
 def test_what_was_replaced_is_not_bought_after_all(scripts):
     with FakeService(create=[LASTING, answer(200, MADE)]) as service:
-        old = create(scripts, service).result["job"]
+        old = create(scripts, service).job
         assert create(scripts, service, "--retry-unknown").code == 0
         assert len(keys(service)) == 2
         found = jobs(scripts, "reconcile", old, at=service)
@@ -88,7 +88,7 @@ def test_what_was_replaced_is_not_bought_after_all(scripts):
 def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settled_by_its_own(scripts):
     other = {**MADE, "data": {**MADE["data"], "job_id": "job_5"}}
     with FakeService(create=[LASTING, answer(200, MADE), answer(200, other)]) as service:
-        old = create(scripts, service).result["job"]
+        old = create(scripts, service).job
         assert create(scripts, service, "--allow-duplicate").result["generation_id"] == "job_4"
         assert jobs(scripts, "reconcile", old, at=service).result["generation_id"] == "job_5"
         first, duplicate, settled = bodies(service)
@@ -97,14 +97,14 @@ def test_an_allowed_duplicate_has_a_key_of_its_own_and_the_first_is_still_settle
 
 def test_an_address_that_it_was_not_sent_to_is_not_asked_to_make_it(scripts):
     with FakeService(create=LASTING) as service, FakeService(create=answer(200, MADE)) as elsewhere:
-        old = create(scripts, service).result["job"]
+        old = create(scripts, service).job
         found = jobs(scripts, "reconcile", old, "--base-url", f"{elsewhere.origin}/v1")
         assert (found.code, elsewhere.posts()) == (12, 0), found.events
 
 
 def test_without_its_payload_the_way_on_is_the_command_itself(scripts):
     with FakeService(create=[LASTING, answer(200, MADE)]) as service:
-        old = create(scripts, service, "--no-store-payload").result["job"]
+        old = create(scripts, service, "--no-store-payload").job
         asked = jobs(scripts, "reconcile", old, at=service)
         assert (asked.code, service.posts()) == (12, 1)
         assert "the same command again" in asked.result["guidance"][0]
@@ -173,7 +173,7 @@ def test_a_ledger_that_fails_before_the_repetition_does_not_make_the_first_unsen
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
         with state(scripts) as database:
             database.execute("DROP TRIGGER broken")
-        assert jobs(scripts, "show", run.result["job"]).result["outcome"] == "unknown"
+        assert jobs(scripts, "show", run.job).result["outcome"] == "unknown"
         again = create(scripts, service)
         assert (again.code, service.posts(), len(keys(service))) == (0, 2, 1), again.events
 
@@ -195,7 +195,7 @@ def test_a_command_that_ends_between_the_two_leaves_it_to_the_next(scripts, numb
 
 def test_two_processes_that_settle_one_job_come_to_one_id(scripts):
     with FakeService(create=[LASTING, answer(200, MADE)], other=answer(200, DONE)) as service:
-        old = create(scripts, service).result["job"]
+        old = create(scripts, service).job
         running = [
             scripts.start("jobs.py", "reconcile", old, *flags(service)[3:5], env={"IMAGE_SKILL_TOKEN": KEY})
             for _ in range(4)

@@ -40,7 +40,7 @@ def test_what_could_not_be_saved_is_not_delivered_and_the_same_command_saves_it_
         assert (first.code, service.posts()) == (26, 1)
         again = create(scripts, service, "--output-dir", "out")
         assert (again.code, again.first("resumed")["reason"], service.posts()) == (0, "undelivered", 1), again.events
-        assert again.result["job"] == first.result["job"]
+        assert again.job == first.job
         # Now it is delivered, and the same command is a new purchase.
         assert (create(scripts, service, "--output-dir", "out").code, service.posts()) == (0, 2)
 
@@ -59,7 +59,7 @@ def test_a_job_that_was_never_shown_is_not_closed_and_the_same_command_does_not_
         for _ in range(2):
             run = create(scripts, service, streams=False)
             assert (run.code, run.result["event"], service.posts()) == (11, "timeout", 1), run.events
-            assert run.result["guidance"] and run.result["next_argv"][2:4] == ["resume", first.result["job"]]
+            assert run.result["guidance"] and run.result["next_argv"][2:4] == ["resume", first.job]
 
 
 # -- which ids stand in a command ------------------------------------------------------------------------

@@ -437,7 +437,7 @@ def test_a_terminal_that_goes_away_loses_no_job(scripts):
 
 def test_a_remembered_address_on_this_machine_gets_no_key_before_it_is_named_again(scripts, tmp_path):
     with FakeService(create=stream(event()), read=COMPLETED) as service:
-        bought = create(scripts, service, "--no-wait").result["job"]
+        bought = create(scripts, service, "--no-wait").job
         seen = len(service.requests)
         ways = [
             ("jobs.py", "resume", bought), ("jobs.py", "download", bought, "--output-dir", "out"),

@@ -151,7 +151,7 @@ def test_a_read_only_ledger_that_holds_the_same_is_not_overlooked(world, way):
         assert again.code == 0 and posts(world.sandbox) == 2
         return
     assert (again.code, again.result["error"], posts(world.sandbox)) == (27, "purchase_elsewhere", 1), again.events
-    assert again.result["job"] == first.result["job"]
+    assert again.job == first.job
     assert ["--state-dir", str(world.own)] == again.result["next_argv"][4:6]
     script, words = os.path.basename(again.result["next_argv"][1]), again.result["next_argv"][2:]
     outside = world.run(script, *words, "--base-url", world.sandbox.url + "/api/v1", inside=False)
@@ -173,14 +173,14 @@ def test_what_is_unknown_elsewhere_can_be_risked(world):
 
 
 def test_jobs_of_every_ledger_are_listed_shown_and_gone_on_with(world):
-    inside = world.ask("--no-wait", prompt="inside").result["job"]
-    outside = world.ask("--no-wait", prompt="outside", inside=False).result["job"]
+    inside = world.ask("--no-wait", prompt="inside").job
+    outside = world.ask("--no-wait", prompt="outside", inside=False).job
     for is_inside in (True, False):
         listed = world.run("jobs.py", "list", inside=is_inside)
         assert [event["job"] for event in listed.events if event["event"] == "job"] == [outside, inside]
         assert listed.result["known"] == 2
         for key in (inside, outside):
-            assert world.run("jobs.py", "show", key, inside=is_inside).result["job"] == key
+            assert world.run("jobs.py", "show", key, inside=is_inside).job == key
     spent = world.run("jobs.py", "spend")
     assert spent.result["totals"][0]["jobs"] == 2
     run = world.run("jobs.py", "resume", "--all-undelivered", "--base-url", world.sandbox.url + "/api/v1", inside=False)
@@ -204,7 +204,7 @@ def test_an_older_ledger_and_one_that_is_being_written_are_read_as_a_copy(world)
     connection.commit()
     assert (world.own / (database.FILE + "-wal")).stat().st_size > 0
     again = world.ask("--no-wait")
-    assert (again.code, again.result["job"]) == (27, first.result["job"])
+    assert (again.code, again.job) == (27, first.job)
     assert not [name for name in os.listdir("/tmp") if name.startswith(".ai-media-")]
     connection.close()
 
@@ -218,7 +218,7 @@ def planted(world: World) -> str:
     run = world.scripts.run(*flags(world.sandbox, "--no-wait"), env={"AI_MEDIA_HOME": str(other)})
     shutil.copytree(other, world.project / ".ai-media")
     (world.project / ".ai-media").chmod(0o700)
-    return run.result["job"]
+    return run.job
 
 
 def edit(world: World, *statements: str) -> None:

@@ -81,7 +81,7 @@ def verdict(entries, accepted: list[str], again: Run, details) -> str:
         return "found again"
     if told_unknown:
         assert again.code in (12, 27), details
-        assert again.result["job"] in {entry.key for entry in told_unknown}, details
+        assert again.job in {entry.key for entry in told_unknown}, details
         assert told_unknown[0].created_at > 0
         return "reported as unknown"
     assert not accepted, ("lost", details)

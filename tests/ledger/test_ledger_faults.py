@@ -243,5 +243,5 @@ def test_a_ledger_in_the_working_directory_names_no_hosts(scripts, sandbox, tmp_
     run = scripts.run(*flags(sandbox, "--no-wait"), env=env)
     assert run.first("warning")["code"] == "state_folder"
     seen = len(sandbox.requests)
-    scripts.run("jobs.py", "resume", run.result["job"], "--timeout", "1", env=env)
+    scripts.run("jobs.py", "resume", run.job, "--timeout", "1", env=env)
     assert len(sandbox.requests) == seen

@@ -89,7 +89,7 @@ def test_a_command_that_was_killed_with_the_post_out_is_refused_and_settled_by_h
     first = scripts.run(*flags(sandbox, prompt="fault:create-500"))
     assert (first.code, first.result["error"], first.result["outcome"]) == (27, "duplicate_unknown", "not_sent")
     assert posts(sandbox) == 1
-    key = first.result["job"]
+    key = first.job
     assert jobs(scripts, "reconcile", key).code == 12
     wrong = jobs(scripts, "reconcile", key, "--attach", "gen_nothing", "--timeout", "12")
     assert wrong.code == 23
@@ -115,9 +115,9 @@ def test_a_post_that_is_silent_when_its_command_is_killed_is_never_sent_again(sc
 @pytest.mark.parametrize("way", ["forget", "--retry-unknown"])
 def test_a_refused_purchase_can_be_forgotten_or_retried(scripts, sandbox, way):
     first = scripts.run(*flags(sandbox, prompt="fault:create-500"))
-    assert first.code == 12 and first.result["next_argv"][2:4] == ["reconcile", first.result["job"]]
+    assert first.code == 12 and first.result["next_argv"][2:4] == ["reconcile", first.job]
     if way == "forget":
-        assert jobs(scripts, "forget", first.result["job"]).code == 0
+        assert jobs(scripts, "forget", first.job).code == 0
     again = scripts.run(*flags(sandbox, *([way] if way != "forget" else []), prompt="fault:create-500"))
     assert again.code == 12 and posts(sandbox) == 2
 
@@ -180,7 +180,7 @@ def test_a_job_that_was_never_once_readable_is_not_closed_by_a_404(scripts, sand
         assert (again.code, again.result["event"], posts(sandbox)) == (11, "timeout", 1), again.events
         assert again.result["generation_id"] == first.result["generation_id"]
         assert any("--accept-loss" in line for line in again.result["guidance"])
-    key = first.result["job"]
+    key = first.job
     assert jobs(scripts, "resume", key).code == 11
     assert jobs(scripts, "show", key).result["open"] is True
     assert jobs(scripts, "forget", key).code == 27
@@ -373,7 +373,7 @@ def test_waiting_by_id_or_key_delivers_the_job(scripts, sandbox):
 
 def test_a_payload_is_not_kept_where_it_must_not_be(scripts, sandbox):
     first = scripts.run(*flags(sandbox, "--no-wait", "--no-store-payload", prompt="secret words"))
-    assert "payload" not in jobs(scripts, "show", first.result["job"]).result
+    assert "payload" not in jobs(scripts, "show", first.job).result
     assert all(b"secret words" not in path.read_bytes() for path in (scripts.folder / "state").glob("ledger*"))
     assert scripts.run(*flags(sandbox, prompt="secret words")).code == 0 and posts(sandbox) == 1
 

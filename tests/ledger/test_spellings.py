@@ -148,7 +148,7 @@ def test_a_job_that_a_person_found_is_read_where_it_was_found_from_then_on(scrip
         arguments = [*where, "--prompt", "a", "--stream", "never", "--no-validate", "--base-url", wrong_base]
         first = scripts.run("create_and_wait.py", *arguments, env=WITH_KEY)
         assert first.code == 12, first.events
-        attach = ["jobs.py", "reconcile", first.result["job"], "--attach", "gen_1", "--timeout", "1", "--base-url"]
+        attach = ["jobs.py", "reconcile", first.job, "--attach", "gen_1", "--timeout", "1", "--base-url"]
         for base_url, known in (
             (wrong_base, ("unknown", None, wrong_base)),
             (service.base_url, ("accepted", "gen_1", service.base_url)),

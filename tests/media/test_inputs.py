@@ -406,7 +406,7 @@ def test_a_dry_run_shows_the_file_and_sends_nothing(scripts, files, service):
 
 
 def _payload(scripts, run: Run) -> str:
-    return json.dumps(scripts.run("jobs.py", "show", run.result["job"]).result["payload"])
+    return json.dumps(scripts.run("jobs.py", "show", run.job).result["payload"])
 
 
 @pytest.mark.parametrize("service, model", [("skills-video", "z-image/z-image"), ("modellix", "google/nano-banana-edit"), ("image-skill", "fal.flux-pro-kontext")])  # fmt: skip
@@ -694,16 +694,16 @@ def used(scripts, base_url: str, job: str, *flags: str) -> Run:
 
 def test_an_earlier_job_is_taken_by_its_link_while_that_lives(scripts, sandbox):
     first = made(scripts, sandbox)
-    run = used(scripts, sandbox.url + "/api/v1", first.result["job"])
+    run = used(scripts, sandbox.url + "/api/v1", first.job)
     assert run.code == 0 and last_input(sandbox)["image_url"] == first.result["outputs"][0]["url"], run.events
-    assert json.loads(_payload(scripts, run))["image_url"] == {"job": first.result["job"], "output": 1}
+    assert json.loads(_payload(scripts, run))["image_url"] == {"job": first.job, "output": 1}
 
 
 def test_an_earlier_job_is_taken_from_disk_when_its_link_is_gone(scripts, sandbox):
     first = made(scripts, sandbox, "--output-dir", "out")
     path = first.first("asset")["path"]
     with speaking("skills-video") as other:  # which does not know the job
-        run = used(scripts, other.base_url, first.result["job"], "--no-wait")
+        run = used(scripts, other.base_url, first.job, "--no-wait")
         assert run.code == 0, run.events
         with open(path, "rb") as file:
             assert arrived(other, last_input(other)["image_url"]) == file.read()
@@ -718,7 +718,7 @@ def test_an_earlier_job_that_is_gone_everywhere_is_told(scripts, sandbox, harm):
         with open(path, "wb") as file:
             file.write(picture(color=(0, 0, 0)))
     with speaking("skills-video") as other:
-        run = used(scripts, other.base_url, first.result["job"])
+        run = used(scripts, other.base_url, first.job)
         assert (run.code, run.result["error"], run.result["outcome"]) == (22, "input_gone", "not_sent"), run.result
         assert posts(other) == 0
     assert scripts.run("jobs.py", "list", "--undelivered").result["jobs"] == 0
@@ -727,7 +727,7 @@ def test_an_earlier_job_that_is_gone_everywhere_is_told(scripts, sandbox, harm):
 def test_an_earlier_job_of_another_kind_is_refused(scripts, sandbox):
     video = create(scripts, "skills-video", sandbox.url + "/api/v1", "--task", "t2v", "--prompt", "x")
     before = posts(sandbox)
-    run = used(scripts, sandbox.url + "/api/v1", video.result["job"])
+    run = used(scripts, sandbox.url + "/api/v1", video.job)
     assert (run.code, run.result["error"]) == (22, "input_refused") and posts(sandbox) == before, run.result
 
 
@@ -735,7 +735,7 @@ def test_an_earlier_job_that_still_runs_is_told(scripts, sandbox):
     first = create(
         scripts, "skills-video", sandbox.url + "/api/v1", *GROK[:2], "--prompt", "x fault:job-slow", "--no-wait"
     )
-    run = used(scripts, sandbox.url + "/api/v1", first.result["job"])
+    run = used(scripts, sandbox.url + "/api/v1", first.job)
     assert (run.code, run.result["error"]) == (22, "input_gone") and "not finished" in run.result["message"]
     assert posts(sandbox) == 1
 
@@ -751,7 +751,7 @@ def test_an_earlier_job_goes_from_one_service_to_another(scripts, sandbox):
         content = file.read()
     for service in UPLOADS:
         with speaking(service) as server:
-            run = bought(scripts, service, server.base_url, "--input", f"image=job:{first.result['job']}")
+            run = bought(scripts, service, server.base_url, "--input", f"image=job:{first.job}")
             assert run.code == 0, run.events
             value = last_input(server)[field_for(service, UPLOADS[service][0], "image")]
             assert arrived(server, value[0] if isinstance(value, list) else value) == content

@@ -34,7 +34,7 @@ def test_an_answer_that_is_nested_deep_is_an_answer(scripts, tmp_path, deep):
         again = scripts.run(
             "jobs.py",
             "download",
-            bought.result["job"],
+            bought.job,
             "--base-url",
             service.base_url,
             "--output-dir",

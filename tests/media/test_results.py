@@ -452,14 +452,14 @@ def test_download_saves_later_what_could_not_be_saved_and_buys_nothing(scripts, 
         third = scripts.run(
             "jobs.py",
             "download",
-            first.result["job"],
+            first.job,
             "--base-url",
             service.base_url,
             "--output-dir",
             "two",
             env=WITH_KEY,
         )
-        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        shown = scripts.run("jobs.py", "show", first.job).result
         assert (third.code, service.posts(), shown["delivered"]) == (0, 1, True)
         assert len(tree(tmp_path)) == 2 and third.result["assets"][0]["path"].startswith(str(tmp_path / "two"))
 
@@ -485,11 +485,11 @@ def test_what_looks_broken_is_kept_and_the_command_that_accepts_it_told(scripts,
         assert "--accept-unverified" in first.result["next_command"], first.result
         assert Path(kept).name in first.result["error"]["message"]
         # The same once more, without the word for it, keeps one file and says the same.
-        again = scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=WITH_KEY)
+        again = scripts.run("jobs.py", "resume", first.job, "--base-url", service.base_url, env=WITH_KEY)
         assert (again.code, list(tree(tmp_path))) == (26, [kept])
     accepted = run_again(scripts, first.result)  # nobody answers any more
     assert (accepted.code, accepted.result["source"], accepted.result["ok"]) == (0, "ledger", True), accepted.events
-    shown = scripts.run("jobs.py", "show", first.result["job"]).result
+    shown = scripts.run("jobs.py", "show", first.job).result
     name = kept.replace(".unverified", "")
     assert tree(tmp_path) == {name: PHOTO[:HALF]} and shown["delivered"]
     assert accepted.result["assets"][0]["path"] == str(tmp_path / name)
@@ -513,7 +513,7 @@ def test_what_does_not_lie_there_is_asked_for_before_the_rest_is_accepted(script
         elif lost == "its bytes":
             (tmp_path / kept).write_bytes(b"other")
         again = scripts.run(
-            "jobs.py", "download", first.result["job"], "--accept-unverified", "--base-url", service.base_url,
+            "jobs.py", "download", first.job, "--accept-unverified", "--base-url", service.base_url,
             env=WITH_KEY,
         )  # fmt: skip
         assert (first.code, again.code, again.result["source"]) == (26, 0, "poll"), again.events
@@ -535,7 +535,7 @@ def test_a_job_that_no_ledger_knows_is_not_saved_twice_either(scripts, tmp_path,
 def test_a_link_that_turns_out_well_takes_the_place_of_nothing(scripts, tmp_path):
     with FakeService(media=[sent(PHOTO[:HALF]), sent(PHOTO)]) as service:
         first = bought(scripts, service)
-        again = scripts.run("jobs.py", "download", first.result["job"], "--base-url", service.base_url, env=WITH_KEY)
+        again = scripts.run("jobs.py", "download", first.job, "--base-url", service.base_url, env=WITH_KEY)
     assert (first.code, again.code) == (26, 0)
     assert sorted(map(len, tree(tmp_path).values())) == [HALF, len(PHOTO)]
 
@@ -544,7 +544,7 @@ def test_a_link_that_turns_out_well_takes_the_place_of_nothing(scripts, tmp_path
 def test_a_job_that_was_delivered_is_not_saved_twice_unless_asked(scripts, tmp_path, script):
     with FakeService(media=PICTURE) as service:
         first = bought(scripts, service)
-        where = (first.result["job"], "--base-url", service.base_url)
+        where = (first.job, "--base-url", service.base_url)
         again = scripts.run(*script, *where, "--output-dir", "out", env=WITH_KEY)
         assert (first.code, again.code, service.count("GET", "/media/")) == (0, 0, 1), again.events
         assert again.result["assets"] == first.result["assets"] and len(tree(tmp_path)) == 1
@@ -573,7 +573,7 @@ def test_a_job_that_was_filtered_says_why_and_names_no_command_that_would_loop(s
     with FakeService(read=answer(200, job("COMPLETED", error=why, data=None))) as service:
         service._scripts["create"] = [stream(event("COMPLETED", error=why, data=None))]
         run = create(scripts, service, "--output-dir", "out", *QUICK)
-        shown = scripts.run("jobs.py", "show", run.result["job"]).result
+        shown = scripts.run("jobs.py", "show", run.job).result
         bare = create(scripts, service, *QUICK)
         assert (bare.code, bare.result["error"], service.posts()) == (10, run.result["error"], 2), bare.events
     assert (shown["delivered"], shown["open"]) == (True, False)
@@ -601,7 +601,7 @@ def test_without_a_folder_the_command_that_saves_is_told(scripts, tmp_path):
         service._scripts["create"] = [stream(event("COMPLETED", data=done["data"]))]
         service._scripts["read"] = [answer(200, done)]
         first = create(scripts, service)
-        assert first.code == 0 and first.result["next_argv"][2:4] == ["download", first.result["job"]]
+        assert first.code == 0 and first.result["next_argv"][2:4] == ["download", first.job]
         saved_now = run_again(scripts, first.result)
     assert saved_now.code == 0 and list(tree(tmp_path).values()) == [PNG]
 
@@ -611,7 +611,7 @@ def test_a_flag_says_how_many_pixels_are_looked_at(scripts, tmp_path):
         first = bought(scripts, service, "--max-pixels", "59999")
         assert first.code == 26 and "--max-pixels" in first.result["error"]["message"]
         again = scripts.run(
-            "jobs.py", "download", first.result["job"], "--base-url", service.base_url, "--max-pixels", "60000",
+            "jobs.py", "download", first.job, "--base-url", service.base_url, "--max-pixels", "60000",
             env=WITH_KEY,
         )  # fmt: skip
     assert again.code == 0 and len(tree(tmp_path)) == 2
@@ -631,7 +631,7 @@ def test_nothing_is_saved_into_the_skills_own_folder(scripts, tmp_path, below):
 
 def test_download_of_a_job_that_its_service_has_never_shown_leaves_it_open(scripts):
     with FakeService(create=stream(event("COMPLETED")), read=answer(404, {"message": "no such job"})) as service:
-        bought = create(scripts, service).result["job"]
+        bought = create(scripts, service).job
         run = scripts.run("jobs.py", "download", bought, "--base-url", service.base_url, env=WITH_KEY)
         assert (run.code, run.result["event"], service.posts()) == (11, "timeout", 1), run.events
 
@@ -843,7 +843,7 @@ def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
 @pytest.mark.parametrize(
     "template, name",
     {
-        names.DEFAULT: "a-service-owner-model-20261121T063251Z-1",
+        names.DEFAULT: "a-service-model-20261121T063251Z-1",
         "{date}-{n}.{ext}": "2026-11-21-1",
         "{task}-{n}": "1",
         "{task}{job}": "job_0123456789abcdef",

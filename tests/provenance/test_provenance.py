@@ -95,7 +95,7 @@ def test_each_file_has_its_record_beside_it(scripts, task, media_type):
     assert (record["file"]["name"], record["file"]["bytes"]) == (os.path.basename(asset["path"]), len(content))
     assert (record["file"]["media_type"], record["task"], record["provider"]) == (media_type, task, "sandbox")
     assert record["payload"] == {"prompt": "a tin boat"}
-    assert (record["job"], record["generation_id"]) == (run.result["job"], run.result["generation_id"])
+    assert (record["job"], record["generation_id"]) == (run.job, run.result["generation_id"])
     assert record["cost"]["unit"] == "credits" and record["usage"] == run.result["usage"]
     moments = [record["times"][name] for name in ("created_at", "finished_at", "saved_at")]
     assert moments == sorted(moments)

@@ -160,7 +160,7 @@ def test_every_body_gets_an_answer_and_every_task_a_file(client, server, model, 
     answer = client("POST", model, json=body)
     assert answer.json()["code"] == (0 if answer.status_code == 200 else 400)
     if answer.status_code == 200:
-        assert client("GET", f"{server.url}/media/{answer.json()['data']['task_id']}/1.any").status_code == 200
+        assert client("GET", f"{server.url}/m/{answer.json()['data']['task_id']}/1.any").status_code == 200
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422, 429, 500, 503])

@@ -39,7 +39,7 @@ def requests_of(service: str, run) -> list[tuple[str, str, str, str]]:
 
     with Sandbox(None, service) as server:
         run(server.url, providers.load(service).base_path)
-        seen = [_row(one, server.url) for one in server.exchanges.copy() if not one.path.startswith("/media/")]
+        seen = [_row(one, server.url) for one in server.exchanges.copy() if not one.path.startswith("/m/")]
     return list(dict.fromkeys(seen))
 
 

@@ -50,7 +50,7 @@ def picture(scripts):
 def test_a_job_is_canceled_once_and_settled(scripts, name):
     with ExampleService(name) as service:
         first, env = run(scripts, service, "--no-wait")
-        job = first.result["job"]
+        job = first.job
         again = ("cancel", job, "--base-url", service.base_url)
         canceled = scripts.run("jobs.py", *again, env=env)
         assert (canceled.code, canceled.result["event"], canceled.result["state"]) == (0, "cancel", "canceled")
@@ -70,7 +70,7 @@ def test_a_job_that_is_over_is_left_alone_or_told_as_over(scripts, name):
         for known in service.jobs.values():
             known["reads"] = 99
         service.refuses_cancel = True
-        found = scripts.run("jobs.py", "cancel", first.result["job"], "--base-url", service.base_url, env=env)
+        found = scripts.run("jobs.py", "cancel", first.job, "--base-url", service.base_url, env=env)
         step = service.provider.job.cancel
         deletes = [method for method, *_ in service.requests if method == "DELETE"]
         if step.only_in or step.over_http:
@@ -79,7 +79,7 @@ def test_a_job_that_is_over_is_left_alone_or_told_as_over(scripts, name):
         else:
             assert (found.code, found.result["error"]) == (22, "request_rejected")
         # It is open still: the result is there for whoever asks.
-        assert scripts.run("jobs.py", "show", first.result["job"]).result["open"] is True
+        assert scripts.run("jobs.py", "show", first.job).result["open"] is True
 
 
 # -- told addresses ------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_told_addresses_are_kept_used_and_checked_again(scripts, name):
         # A ledger that somebody got at: the key goes nowhere else for that.
         astray = {step: url.replace(service.origin, trap.origin) for step, url in told.items()}
         query(ledger, "UPDATE job SET told = ?", json.dumps(astray))
-        resume = ("resume", first.result["job"], "--base-url", service.base_url)
+        resume = ("resume", first.job, "--base-url", service.base_url)
         assert scripts.run("jobs.py", *resume, env=env).code == 0
         assert trap.requests == []
 
@@ -158,11 +158,11 @@ def test_done_with_an_error_in_it_is_failed(name):
 def test_the_most_that_a_job_can_cost_is_reserved_until_its_cost_is_told(scripts, name):
     with ExampleService(name) as service:
         first, env = run(scripts, service, "--no-wait")
-        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        shown = scripts.run("jobs.py", "show", first.job).result
         ceiling = service.provider.ceiling(answers(name, "created")[0]["body"])
         assert shown["reserved"] == ceiling.shown and "cost" not in shown
-        scripts.run("jobs.py", "resume", first.result["job"], "--base-url", service.base_url, env=env)
-        shown = scripts.run("jobs.py", "show", first.result["job"]).result
+        scripts.run("jobs.py", "resume", first.job, "--base-url", service.base_url, env=env)
+        shown = scripts.run("jobs.py", "show", first.job).result
         assert shown["cost"] == service.provider.cost(answers(name, "succeeded")[0]["body"]).shown
 
 
@@ -262,7 +262,7 @@ def test_a_result_that_is_late_is_asked_for_again_and_one_that_is_refused_costs_
         first, env = run(scripts, service, "--output-dir", "out")
         assert (first.code, service.posts) == (code, 1), first.events
         if code:
-            job = first.result["job"]
+            job = first.job
             assert scripts.run("jobs.py", "show", job).result["open"] is True
             again = ("resume", job, "--base-url", service.base_url, "--output-dir", "out")
             assert scripts.run("jobs.py", *again, env=env).code == 0
@@ -295,10 +295,10 @@ def test_without_a_list_a_lost_create_stays_unknown_and_is_never_sent_again(scri
             lost = scripts.run("create_and_wait.py", *arguments, env=env)
             assert (lost.code, service.posts) == (code, 1), lost.events
         at = ("--base-url", service.base_url)
-        asked = scripts.run("jobs.py", "reconcile", lost.result["job"], *at, env=env)
+        asked = scripts.run("jobs.py", "reconcile", lost.job, *at, env=env)
         assert (asked.code, asked.result["error"], service.posts) == (12, "outcome_unknown", 1), asked.events
         named = new_id(service.provider) if service.provider.job.like else "some-id-1"
-        told = scripts.run("jobs.py", "reconcile", lost.result["job"], "--attach", named, *at, env=env)
+        told = scripts.run("jobs.py", "reconcile", lost.job, "--attach", named, *at, env=env)
         assert told.code in (2, 23) and service.posts == 1, told.events  # no such job, or none that can be asked about
 
 
@@ -322,7 +322,7 @@ def test_the_result_of_one_job_is_the_input_of_another(scripts, name):
         made = scripts.run("create_and_wait.py", *flags(name, service, "t2i"), "--output-dir", "out", env=env)
         assert made.code == 0 and "i2i" in tasks, made.events
         arguments = flags(name, service, "i2i")
-        arguments[arguments.index("image=in.png")] = f"image=job:{made.result['job']}"
+        arguments[arguments.index("image=in.png")] = f"image=job:{made.job}"
         edited = scripts.run("create_and_wait.py", *arguments, env=env)
         assert (edited.code, service.posts) == (0, 2), edited.events
 

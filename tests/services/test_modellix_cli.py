@@ -116,7 +116,7 @@ READ = ("GET", "/api/v1/tasks/ID", BEARER, None)
 VALIDATE = ("GET", "/api/v1/apikey/validate", BEARER, None)
 BALANCE = ("GET", "/api/v1/team/balance", BEARER, None)
 MODELS = ("GET", "/api/v1/models", BEARER, None)
-FILE = ("GET", "/media/FILE", {}, None)
+FILE = ("GET", "/m/FILE", {}, None)
 LOCAL = ("--allow-insecure-http", "--allow-private-network")
 # What version 0.0.7 of the official program was seen to send. A run of equal reads is written as one;
 # a result is fetched without the key.
@@ -140,7 +140,7 @@ def seen_by(server: Sandbox, after: int = 0) -> list[tuple]:
     rows = []
     for exchange in list(server.exchanges)[after:]:
         path = re.sub("^/api/v1/tasks/.+", "/api/v1/tasks/ID", exchange.path)
-        path = re.sub("^/media/.+", "/media/FILE", path)
+        path = re.sub("^/m/.+", "/m/FILE", path)
         headers = {name: exchange.headers[name] for name in JSON_BODY if name in exchange.headers}
         row = (exchange.method, path, headers, json.loads(exchange.body) if exchange.body else None)
         if [row] != rows[-1:]:
@@ -212,7 +212,7 @@ def test_what_was_lost_is_found_in_the_log_at_once_or_by_a_command(scripts, clie
     run = our_create(scripts, modellix, "cli", *impatient, body=body, env=env)
     assert (run.code, run.result["outcome"], posts(modellix)) == (12, "unknown", 2)
     address = ("--base-url", f"{modellix.url}/api/v1", "--transport", "rest")
-    found = scripts.run("jobs.py", "reconcile", run.result["job"], *address, env={"MODELLIX_API_KEY": KEY})
+    found = scripts.run("jobs.py", "reconcile", run.job, *address, env={"MODELLIX_API_KEY": KEY})
     assert (found.code, found.result["event"], posts(modellix)) == (0, "terminal", 2), found.events
 
 

@@ -105,7 +105,7 @@ def test_another_contract_is_another_purchase(scripts):
     keys = set()
     for service in SERVICES:
         flags = ["--provider", "sandbox", "--as", service, "--task", "t2i", "--prompt", "a tin boat"]
-        keys.add(scripts.run("create_and_wait.py", *flags).result["job"])
+        keys.add(scripts.run("create_and_wait.py", *flags).job)
     assert len(keys) == len(SERVICES)
 
 

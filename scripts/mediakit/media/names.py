@@ -45,12 +45,13 @@ class FileName:
 
     template  as `check` gives it
     seconds   the time for {time} and {date}, since the epoch
-    words     what the other placeholders stand for; None for what is not known
+    words     what the other placeholders stand for; None for what is not known; of OWNER/NAME only the name is told
     """
 
     def __init__(self, template: str, seconds: float, **words: str | None):
         self._template = template
         moment = time.gmtime(seconds)
+        words["model"] = (words.get("model") or "").split("/", 1)[-1]
         self._words = {
             "time": time.strftime("%Y%m%dT%H%M%SZ", moment),
             "date": time.strftime("%Y-%m-%d", moment),

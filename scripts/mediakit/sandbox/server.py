@@ -22,7 +22,7 @@ from .store import Store
 HOST = "127.0.0.1"
 # What programs of this machine call it.
 _NAMES = (HOST, "localhost")
-MEDIA_PATH = "/media/"
+MEDIA_PATH = "/m/"
 DOCUMENT_PATH = "/openapi.json"
 
 _LARGEST_BODY = 64 * 1024 * 1024

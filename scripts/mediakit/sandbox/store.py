@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
+import string
 import threading
 import time
 from collections import namedtuple
@@ -82,7 +83,7 @@ class Store:
         job_id  None for one with the prefix
         """
         job = Job(
-            job_id or f"{self._prefix}{secrets.token_hex(6)}", model, media, body, fault, time.time(),
+            job_id or self._prefix + _new_id(), model, media, body, fault, time.time(),
             _DURATIONS.get(fault or "", _DEFAULT_DURATION),
         )  # fmt: skip
         with self._database() as database, database:
@@ -153,6 +154,11 @@ class Store:
                     "DELETE FROM record WHERE dialect = ? AND kind = ? AND id = ?", (self._dialect, kind, record_id)
                 ).rowcount
             )
+
+
+def _new_id() -> str:
+    # Short, for an id stands in each line of a run; of three trillion, for twenty thousand may be made in a minute.
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(7))
 
 
 def _job(row) -> Job:

@@ -22,7 +22,7 @@ _ACCEPTED = {
 }
 # Own choice: the client's pattern of ids has no word of its own for 3D and text.
 _PREFIXES = {"image": "image", "video": "video", "audio": "audio"}
-_OF_JOB = re.compile(r"[a-z]+_([0-9a-f]+)_([1-9])")
+_OF_JOB = re.compile(r"[a-z]+_([0-9a-zA-Z]+)_([1-9])")
 
 
 # -- results ---------------------------------------------------------------------------------------
