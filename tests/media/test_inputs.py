@@ -280,7 +280,7 @@ def test_every_task_that_takes_a_file_makes_the_round_trip():
 
 def arrived(server, value) -> bytes:
     """The bytes that a value of a request leads to at the sandbox."""
-    last = value.rpartition("/media/")[2].partition("/")[0]
+    last = value.rpartition("/m/")[2].partition("/")[0]
     return server.store.record("file", last).content
 
 
@@ -629,7 +629,7 @@ def test_an_address_is_fetched_and_uploaded_where_only_assets_are_taken(scripts,
         kept = server.store.keep(
             "file", "image_at_home", {"media_type": "image/png", "filename": "a.png"}, picture(500)
         )
-        url = f"{server.url}/media/{kept.id}/a.png?signature=secret"
+        url = f"{server.url}/m/{kept.id}/a.png?signature=secret"
         run = bought(scripts, "image-skill", server.base_url, "--input", f"image={url}")
         assert run.code == 0, run.events
         assert arrived(server, last_input(server)["input_asset_id"]) == kept.content
@@ -673,7 +673,7 @@ def test_an_address_that_never_ends_is_given_up_in_time(scripts):
 def test_what_an_address_leads_to_is_checked_like_a_file(scripts):
     with speaking("image-skill") as server:
         kept = server.store.keep("file", "image_no", {"media_type": "image/png", "filename": "a"}, b"<html>Not found")
-        run = bought(scripts, "image-skill", server.base_url, "--input", f"image={server.url}/media/{kept.id}/a.png")
+        run = bought(scripts, "image-skill", server.base_url, "--input", f"image={server.url}/m/{kept.id}/a.png")
         assert (run.code, run.result["error"]) == (22, "input_refused") and posts(server) == 0
 
 
