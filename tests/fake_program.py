@@ -58,7 +58,7 @@ def first(name):
         return False
 
 
-kind = {{"--version": "version", "config": "login", "doctor": "doctor", "model": "create", "task": "read"}}[WORDS[0]]
+kind = {{"--version": "version", "config": "login", "doctor": "doctor", "auth": "balance", "model": "create", "task": "read"}}[WORDS[0]]
 run = {{"kind": kind, "argv": WORDS, "environment": dict(os.environ), "folder": os.getcwd(), "pid": os.getpid()}}
 with open(FOLDER / "runs", "a") as file:
     file.write(json.dumps(run) + "\\n")
@@ -68,6 +68,8 @@ if kind == "login":
 {login}
 if kind == "doctor":
 {doctor}
+if kind == "balance":
+{balance}
 if kind == "create":
 {create}
 if kind == "read":
@@ -76,7 +78,7 @@ if kind == "read":
 
 
 class FakeProgram:
-    """`create`, `read`, `version`, `login` and `doctor` are lines of Python, run when that is asked for."""
+    """`create`, `read`, `version`, `login`, `doctor` and `balance` are lines of Python, run when that is asked for."""
 
     def __init__(
         self,
@@ -86,11 +88,19 @@ class FakeProgram:
         version: str = "say('modellix-cli/9.9.9 test')",
         login: str = "say({'configured': 'MODELLIX_API_KEY' in os.environ})",
         doctor: str = "say({'ok': True, 'checks': []})",
+        balance: str = "say({'ok': True, 'balance': 12.5})",
     ):
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.path = folder / "modellix-cli"
-        parts = {"create": create, "read": read, "version": version, "login": login, "doctor": doctor}
+        parts = {
+            "create": create,
+            "read": read,
+            "version": version,
+            "login": login,
+            "doctor": doctor,
+            "balance": balance,
+        }
         lines = {name: "\n".join("    " + line for line in part.splitlines()) for name, part in parts.items()}
         self.path.write_text(
             _FILE.format(python=sys.executable, folder=str(folder), answer=ANSWER, job=JOB, **lines), encoding="utf-8"

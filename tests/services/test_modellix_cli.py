@@ -5,6 +5,7 @@ The program comes from MODELLIX_CLI or the PATH; without it only the recorded ta
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pytest
 
 from conftest import KEY, PATIENCE, posts
 from mediakit.http import process
-from mediakit.sandbox import Sandbox
+from mediakit.sandbox import Sandbox, forms, media
 from mediakit.services import providers
 
 SERVICE = providers.load("modellix")
@@ -30,14 +31,31 @@ def modellix():
         yield server
 
 
+# The keychain of Linux is reached through these, where there is one.
+KEYCHAIN = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+
+
 class Client:
-    """The official program, with a home of its own."""
+    """The official program, with a home of its own.
+
+    is_newer  whether it is 0.0.10, which keeps logins in the keychain, or in a file where that is asked for
+    """
 
     def __init__(self, path: str, folder, server: Sandbox):
         self.path = path
         self.folder = folder
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+        names = ("PATH", "SYSTEMROOT", "TMPDIR", *KEYCHAIN)
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         self.environment = {**kept, "HOME": str(folder), "MODELLIX_BASE_URL": server.url}
+
+    @functools.cached_property
+    def is_newer(self) -> bool:
+        told = subprocess.run([self.path, "--version"], capture_output=True, text=True, timeout=PATIENCE)
+        return tuple(map(int, told.stdout.split()[0].rpartition("/")[2].split("."))) >= (0, 0, 10)
+
+    @property
+    def into_a_file(self) -> tuple[str, ...]:
+        return ("--store", "file") if self.is_newer else ()
 
     def run(self, *words: str, key: str | None = KEY, stdin: str = ""):
         """`(exit code, what it printed as JSON)`."""
@@ -65,9 +83,10 @@ def client(tmp_path, modellix):
 def test_init_saves_a_valid_key_and_refuses_another(client):
     code, refused = client.run("init", "--json", key=BAD_KEY)
     assert (code, refused["ok"]) == (1, False)
-    code, done = client.run("init", "--json")
+    code, done = client.run("init", "--json", *client.into_a_file)
     assert (code, done["valid"], done["saved"]) == (0, True, True)
-    assert client.run("config", "show", "--json", key=None)[1]["apiKeySource"] == "config"
+    source = "file" if client.is_newer else "config"
+    assert client.run("config", "show", "--json", key=None)[1]["apiKeySource"] == source
 
 
 def test_doctor_passes(client):
@@ -118,7 +137,7 @@ BALANCE = ("GET", "/api/v1/team/balance", BEARER, None)
 MODELS = ("GET", "/api/v1/models", BEARER, None)
 FILE = ("GET", "/m/FILE", {}, None)
 LOCAL = ("--allow-insecure-http", "--allow-private-network")
-# What version 0.0.7 of the official program was seen to send. A run of equal reads is written as one;
+# What versions 0.0.7 and 0.0.10 of the official program were seen to send. A run of equal reads is written as one;
 # a result is fetched without the key.
 RECORDED = {
     ("init", "--json"): [VALIDATE],
@@ -132,6 +151,18 @@ RECORDED = {
     ("task", "wait", "--json", "ID"): [READ],
     ("task", "download", "--json", "ID", "--output-dir", "out", *LOCAL): [READ, FILE],
 }
+UPLOAD = ("POST", "/api/v1/media/files", {**BEARER, "content-type": "multipart/form-data"}, "image/png")
+DELETE = ("DELETE", "/api/v1/media/files/FILE", BEARER, None)
+SCHEMA = ("GET", f"/models/{MODEL}/api_schema", {}, None)
+# What came after 0.0.7.
+NEWER = {
+    ("file", "upload", "--json", "boat.png"): [UPLOAD],
+    ("file", "delete", "--json", "FILE"): [DELETE],
+    ("model", "get-schema", "--json", MODEL, "--base-url", "HERE"): [SCHEMA],
+    ("auth", "import-env", "--json", "--store", "file"): [VALIDATE],
+    ("auth", "status", "--json"): [VALIDATE, BALANCE],
+    ("auth", "login", "--json", "--api-key-stdin", "--store", "file"): [VALIDATE],
+}
 JOB = [CREATE, READ, FILE]
 
 
@@ -140,12 +171,20 @@ def seen_by(server: Sandbox, after: int = 0) -> list[tuple]:
     rows = []
     for exchange in list(server.exchanges)[after:]:
         path = re.sub("^/api/v1/tasks/.+", "/api/v1/tasks/ID", exchange.path)
-        path = re.sub("^/m/.+", "/m/FILE", path)
-        headers = {name: exchange.headers[name] for name in JSON_BODY if name in exchange.headers}
-        row = (exchange.method, path, headers, json.loads(exchange.body) if exchange.body else None)
+        path = re.sub("(^/m|/media/files)/.+", r"\1/FILE", path)
+        headers = {name: exchange.headers[name].partition(";")[0] for name in JSON_BODY if name in exchange.headers}
+        row = (exchange.method, path, headers, _body(exchange))
         if [row] != rows[-1:]:
             rows.append(row)
     return rows
+
+
+def _body(exchange):
+    """JSON as it is; of a form what its file is said to be. Ours has a name that tells nothing."""
+    file = forms.file_of(exchange.headers.get("content-type", ""), exchange.body, "file")
+    if file:
+        return file.media_type
+    return json.loads(exchange.body) if exchange.body else None
 
 
 @pytest.mark.parametrize("words", RECORDED, ids=lambda words: " ".join(words[:2]))
@@ -156,8 +195,57 @@ def test_the_official_program_sends_what_was_recorded(client, modellix, words):
         task = client.run(*model_run, stdin=json.dumps(BODY))[1]["data"]["task_id"]
     before = len(modellix.exchanges)
     given = {"modelSlug": MODEL, "body": BODY} if "batch" in words else BODY
-    assert client.run(*(task if word == "ID" else word for word in words), stdin=json.dumps(given))[0] == 0
+    words_now = [task if word == "ID" else word for word in words]
+    words_now += client.into_a_file if "init" in words else ()
+    assert client.run(*words_now, stdin=json.dumps(given))[0] == 0
     assert seen_by(modellix, before) == RECORDED[words]
+
+
+@pytest.fixture
+def newer(client):
+    if not client.is_newer:
+        pytest.skip("this version of the program has no such command")
+    picture(client.folder / "boat.png")
+    return client
+
+
+def picture(path) -> None:
+    path.write_bytes(media.render("image", {"prompt": "a boat"}, 1))
+
+
+@pytest.mark.parametrize("words", NEWER, ids=lambda words: " ".join(words[:2]))
+def test_what_came_after_0_0_7_sends_what_was_recorded(newer, modellix, words):
+    stands_for = {"HERE": modellix.url}
+    if "FILE" in words:
+        stands_for["FILE"] = newer.run("file", "upload", "--json", "boat.png")[1]["file"]["fileId"]
+    before = len(modellix.exchanges)
+    key = None if "--api-key-stdin" in words else KEY
+    code, told = newer.run(*(stands_for.get(word, word) for word in words), key=key, stdin=KEY)
+    assert code == 0 and (told.get("ok") is not False), told
+    assert seen_by(modellix, before) == NEWER[words]
+
+
+def test_our_own_uploads_are_the_recorded_ones(scripts, modellix):
+    picture(scripts.folder / "boat.png")
+    where = ("--base-url", f"{modellix.url}/api/v1")
+    env = {"MODELLIX_API_KEY": KEY}
+    kept = scripts.run("account.py", "modellix", "upload", "--param", "file=boat.png", *where, env=env)
+    assert (kept.code, seen_by(modellix)) == (0, [UPLOAD])
+    (file,) = scripts.run("account.py", "modellix", "files", *where, env=env).result["answer"]["data"]["files"]
+    assert file["url"] == kept.result["answer"]["file"]
+    before = len(modellix.exchanges)
+    words = ("file-delete", "--param", f"file_id={file['file_id']}", "--confirm")
+    assert scripts.run("account.py", "modellix", *words, *where, env=env).code == 0
+    assert seen_by(modellix, before) == [DELETE]
+
+
+def test_the_program_reads_the_schema_of_every_model_that_has_one(newer, modellix):
+    """As it is served here: what the program asks of it is all there."""
+    for model in ("google/nano-banana", "bytedance/seedance-2.0-fast-v2v", "openai/whisper-1"):
+        code, told = newer.run("model", "get-schema", model, "--base-url", modellix.url, key=None)
+        assert (code, told["servers"][0]["url"]) == (0, f"{modellix.url}/api/v1/{model}")
+        assert "properties" in told["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert newer.run("model", "get-schema", "no/such", "--json", "--base-url", modellix.url, key=None)[0] == 1
 
 
 def our_create(scripts, server: Sandbox, transport: str, *flags: str, body: dict = BODY, env: dict | None = None):
@@ -227,10 +315,30 @@ def test_a_login_that_the_program_has_saved_is_used_and_stays_there(scripts, cli
     environment = {"MODELLIX_CLI": client.path, "MODELLIX_API_KEY": ""}
     assert our_create(scripts, modellix, "cli", env=environment).code == 21
     client.environment["HOME"] = str(scripts.home)
-    assert client.run("init", "--json")[0] == 0
+    assert client.run("init", "--json", *client.into_a_file)[0] == 0
     run = our_create(scripts, modellix, "cli", env=environment)
     assert run.code == 0 and KEY not in run.stdout.decode()
     assert all(KEY not in text for text in _texts(scripts.folder / "state"))
+
+
+def test_a_login_in_the_keychain_is_used_through_the_program_alone(scripts, newer, modellix):
+    newer.environment["HOME"] = str(scripts.home)
+    code, told = newer.run("auth", "login", "--json", "--api-key-stdin", "--yes", key=None, stdin=KEY)
+    if code:
+        pytest.skip(f"no keychain here: {told['error']['message']}")
+    own = {name: os.environ[name] for name in KEYCHAIN if name in os.environ}
+    env = {"MODELLIX_CLI": newer.path, **own}
+    where = ("--provider", "modellix", "--base-url", f"{modellix.url}/api/v1")
+    wish = ("--task", "t2i", "--prompt", "a tin boat")
+    told = scripts.run("preflight.py", *where, *wish, "--online", env=env).result
+    assert (told["stage"], told["providers"][0]["key_source"]) == ("ready", "the login of modellix-cli")
+    assert told["providers"][0]["balance"]["unit"] == "usd"
+    run = scripts.run("create_and_wait.py", *told["next_argv"][2:], env=env)
+    assert (run.code, run.result["source"], posts(modellix)) == (0, "cli", 1)
+    assert scripts.run("account.py", "modellix", "balance", *where[2:], env=env).code == 21
+    assert all(KEY not in text for folder in (scripts.home, scripts.folder / "state") for text in _texts(folder))
+    assert newer.run("auth", "logout", "--json", "--yes", key=None)[0] == 0
+    assert scripts.run("preflight.py", *where, *wish, "--online", env=env).result["stage"] == "key_required"
 
 
 def test_preflight_recommends_the_program(scripts, client, modellix):

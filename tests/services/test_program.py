@@ -608,6 +608,42 @@ def test_preflight_says_what_can_be_used(scripts, program_does, has_key, how, re
         assert found["cli_version"] == "9.9.9"
 
 
+LOCKED = "say({'configured': False, 'warning': 'The operating-system credential store is unavailable.'})"
+
+
+def test_the_guide_goes_on_with_a_login_that_only_the_program_has(scripts):
+    fake = FakeProgram(scripts.folder / "bin", login=CONFIGURED)
+    env = {"MODELLIX_CLI": str(fake.path)}
+    with FakeService() as service:
+        at = ("--provider", "modellix", "--base-url", service.base_url)
+        wish = ("--task", "t2i", "--prompt", "a tin boat")
+        told = scripts.run("preflight.py", *at, *wish, "--online", env=env).result
+        assert (told["stage"], told["providers"][0]["balance"]) == ("ready", {"amount": 12.5, "unit": "usd"})
+        run = scripts.run("create_and_wait.py", *told["next_argv"][2:], "--no-wait", env=env)
+        assert (run.code, run.result["event"], len(fake.runs("create"))) == (0, "submitted", 1)
+        told = scripts.run("preflight.py", *at, *wish, "--online", env=env).result
+        assert told["stage"] == "settle_first"
+        assert scripts.run("jobs.py", *told["next_argv"][2:], env=env).code == 26  # its link leads nowhere here
+        assert fake.runs("read") and service.posts() == 0
+        alone = scripts.run("create_and_wait.py", *at, *wish, env=env)
+        assert alone.code == 21 and "--transport cli" in alone.result["guidance"][0]
+
+
+@pytest.mark.parametrize("left", [0, -1, 0.001])
+def test_an_account_of_the_programs_login_can_be_too_empty(scripts, left):
+    fake = FakeProgram(scripts.folder / "bin", login=CONFIGURED, balance=f"say({{'ok': True, 'balance': {left}}})")
+    run = scripts.run("preflight.py", "--provider", "modellix", "--online", env={"MODELLIX_CLI": str(fake.path)})
+    assert (run.code, run.result["stage"], run.result["ready"]) == (20, "credits_required", False)
+
+
+def test_why_the_program_cannot_read_its_own_logins_is_told(scripts):
+    env = {"MODELLIX_CLI": str(FakeProgram(scripts.folder / "bin", login=LOCKED).path)}
+    (found,) = scripts.run("preflight.py", "--provider", "modellix", env=env).result["providers"]
+    assert (found["ready"], "credential store" in found["cli_problem"]) == (False, True)
+    run = scripts.run("create_and_wait.py", "--provider", "modellix", "--task", "t2i", "--prompt", "x", env=env)
+    assert run.code == 21 and "credential store" in run.result["guidance"][0]
+
+
 def test_preflight_gives_the_command_that_installs_the_program_and_does_not_run_it(scripts):
     run = scripts.run("preflight.py", "--provider", "modellix", env={"PATH": "/nowhere", "MODELLIX_API_KEY": KEY})
     (found,) = run.result["providers"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from ..base import canonical, errors, paths
@@ -336,14 +336,25 @@ def _key_of(
         trusts_dotenv=flags.trust_dotenv,
     )
     if key is None:
-        raise missing_key(provider, flags.trust_dotenv)
+        about_program = [console.plain(words) for words in _logins_of_program(provider, flags, through)]
+        raise missing_key(provider, flags.trust_dotenv, about_program)
     if key.value is not None:
         console.redactor.protect(key.value)
     return key
 
 
-def missing_key(provider: providers.Provider, trusts_dotenv: bool = False) -> errors.Failure:
-    """No key for the service that was asked for."""
+def _logins_of_program(provider: providers.Provider, flags: ConnectionFlags, through) -> list[str]:
+    """What the service's own program has to do with a key that is missing."""
+    if through and through.login_problem:
+        return [f"{through.name}: {through.login_problem}"]
+    cli = provider.cli if flags.base_url is not None and flags.transport == "auto" else None
+    if cli and process.locate(cli["program"], cli["variable"])[0]:
+        return [f"At another address a login of {cli['program']} is used with --transport cli only"]
+    return []
+
+
+def missing_key(provider: providers.Provider, trusts_dotenv: bool = False, first: Iterable[str] = ()) -> errors.Failure:
+    """No key for the service that was asked for; `first` is said before all else."""
     passed_over = keys.passed_over(provider.key, trusts_dotenv=trusts_dotenv) if provider.key else []
     return errors.Failure(
         "missing_api_key",
@@ -351,7 +362,7 @@ def missing_key(provider: providers.Provider, trusts_dotenv: bool = False) -> er
         "auth",
         outcome="not_sent",
         retryable=False,
-        guidance=[*passed_over, *provider.key_guidance],
+        guidance=[*first, *passed_over, *provider.key_guidance],
     )
 
 

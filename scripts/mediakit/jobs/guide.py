@@ -75,7 +75,7 @@ def guide(wish: Wish, where: ConnectionFlags, services: list[Readiness], *, name
     told = best.told()
     open_job = _open_job(usable)
     if open_job:
-        way = _settled(open_job, where if named else ConnectionFlags(), usable)
+        way = _settled(open_job, where if named else ConnectionFlags(), services)
         told = {"stage": SETTLE, "provider": open_job.service, **way, "effect": "no_spend"}
         told["needs_approval"] = False
     stage = told["stage"]
@@ -237,7 +237,12 @@ class _Plan:
     def _words(self) -> list[str]:
         wish = self._wish
         task = wish.task_at(self._provider.speaks)
-        words = [*self._place(), *(["--task", task] if task else []), *(["--model", wish.model] if wish.model else [])]
+        words = [
+            *self._place(),
+            *self._through(),
+            *(["--task", task] if task else []),
+            *(["--model", wish.model] if wish.model else []),
+        ]
         if wish.prompt is not None:
             words += ["--prompt-file", wish.prompt_file or _kept_prompt(wish.prompt)]
         for pair in wish.inputs:
@@ -260,6 +265,10 @@ class _Plan:
     def _place(self) -> list[str]:
         words = chosen_flags(self._where, self._provider, address(self._where, self._provider))
         return [*words, *(["--trust-dotenv"] if self._where.trust_dotenv else [])]
+
+    def _through(self) -> list[str]:
+        """A login that only the service's program has is used at another address only where that is said."""
+        return ["--transport", "cli"] if self._where.base_url is not None and self._service.is_programs_login else []
 
     def _practice(self) -> dict:
         task = self._wish.task_at(self._provider.speaks) or "t2i"
@@ -348,12 +357,15 @@ def _open_job(services: list[str]):
     return next(iter(found["accepted"] + found["unknown"]), None)
 
 
-def _settled(entry, where: ConnectionFlags, services: list[str]) -> dict:
+def _settled(entry, where: ConnectionFlags, services: list[Readiness]) -> dict:
     # An address of this machine gets a key only where it is named.
     place = ["--base-url", where.base_url] if where.base_url else []
     place += ["--trust-base-url"] if where.base_url and where.trust_base_url else []
+    usable = [one for one in services if one.blocked is None]
+    if where.base_url and any(one.is_programs_login for one in usable):
+        place += ["--transport", "cli"]
     into = ["--output-dir", paths.for_results("out")]
     if entry.generation_id:
-        only = ["--provider", services[0]] if len(services) == 1 else []
+        only = ["--provider", usable[0].provider.name] if len(usable) == 1 else []
         return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, *into)
     return command_line("jobs.py", "reconcile", entry.key, *place, *into)

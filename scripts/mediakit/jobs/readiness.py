@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.record import asdict, field, record
+from ..base.record import asdict, field, record, replace
 from ..base.text import plain
 from ..console import Console
 from ..http import addresses
@@ -32,6 +32,7 @@ class Readiness:
     source   where its key was found, in words
     balance  {amount, unit}, where the shape of the service's answer is documented
     is_empty whether the service has said that credits are missing, or that none are left
+    is_programs_login  whether its key is one that only the service's own program has
     """
 
     provider: providers.Provider
@@ -40,6 +41,7 @@ class Readiness:
     source: str | None = None
     balance: dict | None = None
     is_empty: bool = False
+    is_programs_login: bool = False
 
 
 def examine(
@@ -72,10 +74,11 @@ def examine(
         passed_over = keys.passed_over(wanted, trusts_dotenv=where.trust_dotenv)
         report["setup"] = [*passed_over, *provider.key_guidance]
     report = {name: value for name, value in report.items() if value is not None}
-    found = Readiness(provider, blocked, report, key.source if key else None)
+    of_program = key is not None and key.value is None
+    found = Readiness(provider, blocked, report, key.source if key else None, is_programs_login=of_program)
     if key and key.value is not None:
         console.redactor.protect(key.value)
-    if online and base_url is not None and not (key and key.value is None):
+    if online and base_url is not None and not of_program:
         found = _asked(console, Connection(provider, base_url, key), found)
     if cli and online:
         found = _diagnosed(console, found, cli, key)
@@ -167,6 +170,8 @@ def _program(
     if found.misses_proxy:
         problem = f"{found.name} does not go through the proxy that the environment names"
         return None, {**told, "cli_problem": problem}
+    if found.login_problem:
+        told["cli_problem"] = plain(found.login_problem)
     return found, {**told, "cli_doctor": "not_run"}
 
 
@@ -180,7 +185,8 @@ def _diagnosed(console: Console, found: Readiness, cli: program.Program, key: ke
     report = {**found.report, **told}
     if told["cli_doctor"] != "passed" and found.blocked is None:
         if key is None or key.value is None or not report.get("online", {}).get("ok"):
-            found = Readiness(found.provider, KEY_REFUSED, report, found.source)
-            return _blocked(found, KEY_REFUSED, f"a check that {cli.name} passes")
+            return _blocked(replace(found, report=report), KEY_REFUSED, f"a check that {cli.name} passes")
         report["recommended_mode"] = "rest"
-    return Readiness(found.provider, found.blocked, report, found.source, found.balance, found.is_empty)
+    if found.is_programs_login and found.blocked is None and (left := cli.balance()):
+        return replace(found, report={**report, "balance": left}, balance=left, is_empty=left["amount"] <= 0)
+    return replace(found, report=report)

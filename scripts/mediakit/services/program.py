@@ -22,7 +22,7 @@ from ..base.workers import in_a_thread
 from ..http import addresses, process
 from ..http.answers import Answer, Lost
 from ..http.exchange import Exchange
-from . import providers
+from . import answers, providers
 from .keys import Key
 from .providers import point
 
@@ -57,6 +57,7 @@ class Program:
     name          what it is called
     source        where its path was named: a variable, or the PATH
     is_logged_in  whether it has a login of its own; known once it was checked
+    login_problem why its store of logins could not be read, in its words; "" where it could
     misses_proxy  whether the environment names a proxy to the service that it would not go through
     """
 
@@ -67,6 +68,7 @@ class Program:
         self.path = path
         self.source = source
         self.is_logged_in = False
+        self.login_problem = ""
         self._origin = origin
         self._own = redactor.Redactor()
 
@@ -93,6 +95,8 @@ class Program:
         if not isinstance(found, bool):
             return f"{self.name} is installed, but it does not work: {self._ending(ended)}"
         self.is_logged_in = found
+        problem = point(body, login.get("problem", "/\0"))
+        self.login_problem = self._shown(problem)[:_LONGEST_WORDS] if isinstance(problem, str) and not found else ""
         for value in _logins(body):
             self._own.protect(value)
         return ""
@@ -121,6 +125,14 @@ class Program:
             {name: self._shown(entry.get(name)) for name in ("name", "ok", "detail")} for entry in checks[:_MOST_CHECKS]
         ]
         return {"cli_doctor": "passed" if passed else "failed", "cli_checks": told}
+
+    def balance(self) -> dict | None:
+        """What is left on the account of its own login, `{amount, unit}`; None where it cannot say."""
+        wanted = self.description.get("balance")
+        if wanted is None:
+            return None
+        amount = point(self._ask("balance", None)[0], wanted["amount"])
+        return {"amount": amount, "unit": wanted["unit"]} if answers.number(amount) else None
 
     def _ask(self, command: str, key: Key | None, limit: float = QUESTION_TIMEOUT):
         """`(the JSON it printed or None, process.Ended or None where it could not be started)`."""

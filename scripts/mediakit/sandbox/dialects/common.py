@@ -247,7 +247,8 @@ def models(service: str) -> dict[str, dict]:
 
 
 @functools.cache
-def _contract(service: str, model: str, task: str | None = None):
+def contract(service: str, model: str, task: str | None = None):
+    """The bundled contract of a model, as contracts.Operation; None where none is known."""
     return payloads.contract_of_model(service, model, task)
 
 
@@ -256,10 +257,10 @@ def complaint(service: str, model: str, body: dict, strict: bool = False, task: 
 
     `strict` complains of fields, too, that the contract neither names nor excludes.
     """
-    contract = _contract(service, model, task)
-    if contract is None:
+    found = contract(service, model, task)
+    if found is None:
         return None
-    checked = contract.check(body)
+    checked = found.check(body)
     if checked.problems:
         return f"{checked.problems[0]['path']}: {checked.problems[0]['message']}"
     return f"{checked.warnings[0]['path']}: is not known" if strict and checked.warnings else None
@@ -267,8 +268,8 @@ def complaint(service: str, model: str, body: dict, strict: bool = False, task: 
 
 def types_of(service: str, model: str) -> dict[str, str]:
     """The types of a model's fields, in the words of contracts.Operation.fields, as far as they are known."""
-    contract = _contract(service, model)
-    return {row["name"]: row["type"] for row in contract.fields() if row.get("type")} if contract else {}
+    found = contract(service, model)
+    return {row["name"]: row["type"] for row in found.fields() if row.get("type")} if found else {}
 
 
 def price_of(service: str, model: str) -> float:

@@ -56,6 +56,8 @@ _CATEGORIES = {"text": "audio"}
 def handle(sandbox, http, content: bytes) -> None:
     """Answer one request."""
     parts = common.segments(http, BASE)
+    if parts is None and (model := _model_of_schema(http)):
+        return _tell_schema(sandbox, http, model)
     if parts is None or not all(parts):
         return _error(http, 404)
     route = (http.method, *parts)
@@ -260,6 +262,23 @@ def _model_row(sandbox, entry: dict) -> dict:
         row["type"] = kinds[0]
     row["description"] = f"{', '.join(kinds) or 'no task known'}; the sandbox's stand-in"
     return row
+
+
+def _model_of_schema(http) -> str | None:
+    """The model whose schema is asked for: at the service's site, so that it lies above BASE and needs no key."""
+    parts = common.segments(http, "/models") if http.method == "GET" else None
+    return "/".join(parts[:2]) if parts and len(parts) == 3 and all(parts) and parts[2] == "api_schema" else None
+
+
+def _tell_schema(sandbox, http, model: str) -> None:
+    """A path item with the address of the model; what its fields are is what the bundled contract says."""
+    contract = common.contract(SERVICE, model)
+    if contract is None:
+        return _error(http, 404)
+    body = {"required": True, "content": {contract.content_type: {"schema": contract.schema}}}
+    post = {"summary": contract.summary, "requestBody": body, "responses": {"200": {"description": "Accepted"}}}
+    post.update({} if contract.complete else {"x-complete": False})
+    return http.answer(200, {"servers": [{"url": f"{sandbox.url}{BASE}/{model}"}], "post": post})
 
 
 # -- files -----------------------------------------------------------------------------------------
