@@ -11,8 +11,8 @@ import pytest
 from batch_runs import drawn
 from conftest import KEY, at_sandbox, posts
 from fake_service import FakeService, answer, job
-from mediakit.jobs import lifecycle
 from mediakit.jobs.batch import results, scheduler
+from mediakit.jobs.lifecycle import creating
 from mediakit.sandbox import Sandbox
 from mediakit.services import providers
 from stormy import Stormy
@@ -171,7 +171,7 @@ def test_a_line_that_is_refused_for_now_is_tried_again_and_no_job_fails(batch):
 
 
 def test_a_service_that_is_not_there_for_a_while_is_waited_for(batch, monkeypatch):
-    monkeypatch.setattr(lifecycle, "CREATE_ATTEMPTS", 1)
+    monkeypatch.setattr(creating, "CREATE_ATTEMPTS", 1)
     with Stormy() as server:
         flags = at_sandbox(server)
         closed = server._server.socket.getsockname()

@@ -21,7 +21,7 @@ from fake_service import (
     reset_connection,
     stream,
 )
-from mediakit.jobs.lifecycle import RECONCILE_AT
+from mediakit.jobs.lifecycle.reconciling import RECONCILE_AT
 
 STREAMS = pytest.mark.parametrize("streams", [True, False], ids=["stream", "plain"])
 

@@ -19,7 +19,7 @@ from mediakit.jobs.connection import Connection
 from mediakit.jobs.context import Context
 from mediakit.jobs.driver import Start, Submission
 from mediakit.jobs.job import Job
-from mediakit.jobs.lifecycle import WaitPolicy
+from mediakit.jobs.lifecycle.policy import WaitPolicy
 from mediakit.ledger import entries, store
 from mediakit.media.save import Saving
 from mediakit.services import keys, providers

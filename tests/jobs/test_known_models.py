@@ -7,7 +7,7 @@ import pytest
 from mediakit.base import errors
 from mediakit.jobs import request
 from mediakit.jobs.connection import ConnectionFlags
-from mediakit.jobs.lifecycle import WaitPolicy
+from mediakit.jobs.lifecycle.policy import WaitPolicy
 from mediakit.services import catalogue, payloads, providers
 from mediakit.services.payloads import Content
 

@@ -11,18 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.base import errors
-from mediakit.jobs.lifecycle import (
-    CREATE_ATTEMPTS,
-    Create,
-    End,
-    Leave,
-    Machine,
-    Poll,
-    Reconcile,
-    Say,
-    ServiceRules,
-    WaitPolicy,
-)
+from mediakit.jobs.lifecycle.actions import Create, End, Leave, Poll, Reconcile, Say
+from mediakit.jobs.lifecycle.answers import JobAnswer
+from mediakit.jobs.lifecycle.creating import CREATE_ATTEMPTS
+from mediakit.jobs.lifecycle.machine import Machine
+from mediakit.jobs.lifecycle.policy import ServiceRules, WaitPolicy
 from mediakit.services import providers
 
 SERVICE = providers.load("skills-video")
@@ -34,9 +27,12 @@ def answer(status=None, job_id=None, **more):
     return SERVICE.reading(body)
 
 
+SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time")
+
+
 def new_job(generation_id=None, unresolved=None, **settings) -> Machine:
     """A machine with these fields of its WaitPolicy and ServiceRules."""
-    own = {name: settings.pop(name) for name in ("reconciles", "repeats_for", "sending_time") if name in settings}
+    own = {name: settings.pop(name) for name in SERVICE_SETTINGS if name in settings}
     rules = ServiceRules(ending_events=ENDING, **own)
     return Machine(WaitPolicy(**settings), rules, generation_id, unresolved=unresolved, jitter=lambda: 1.0)
 
@@ -53,10 +49,12 @@ def end_of(actions) -> End:
     return next(action for action in actions if isinstance(action, End))
 
 
-def answered(job: Machine, status: int, reading=None, now=1.0, **more):
-    body = reading or answer()
-    category = errors.classify(status, more.get("message", ""))
-    return job.create_answered(now, status, body, category, more.pop("message", ""), **more)
+def told(status: int, reading=None, **more) -> JobAnswer:
+    return JobAnswer(status, reading or answer(), errors.classify(status, more.get("message", "")), **more)
+
+
+def answered(machine: Machine, status: int, reading=None, now=1.0, **more):
+    return machine.create_answered(now, told(status, reading, **more))
 
 
 # -- what a paid POST may do -------------------------------------------------------------------------
@@ -68,103 +66,103 @@ UNKNOWN = (300, 303, 304, 406, 408, 409, 410, 418, 425, 451, 500, 502, 503, 504,
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("status, code", REJECTED.items())
 def test_a_refused_create_ends_at_once_with_its_category(status, code, stream):
-    job = new_job(stream=stream)
-    assert words(job.begin(0)) == ["Create"]
-    actions = answered(job, status)
+    machine = new_job(stream=stream)
+    assert words(machine.begin(0)) == ["Create"]
+    actions = answered(machine, status)
     assert words(actions) == [f"End:{code}"]
-    assert end_of(actions).failure.fields["outcome"] == job.outcome == "rejected"
+    assert end_of(actions).failure.fields["outcome"] == machine.job.outcome == "rejected"
 
 
 @pytest.mark.parametrize("status", UNKNOWN)
 def test_any_other_answer_to_a_create_leaves_the_outcome_unknown(status):
-    job = new_job()
-    job.begin(0)
-    actions = answered(job, status)
+    machine = new_job()
+    machine.begin(0)
+    actions = answered(machine, status)
     assert words(actions) == ["End:12"]
-    assert end_of(actions).failure.fields["outcome"] == job.outcome == "unknown"
+    assert end_of(actions).failure.fields["outcome"] == machine.job.outcome == "unknown"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirected_create_was_refused(status):
-    job = new_job()
-    job.begin(0)
-    actions = answered(job, status, location="https://elsewhere.invalid/")
+    machine = new_job()
+    machine.begin(0)
+    actions = answered(machine, status, location="https://elsewhere.invalid/")
     assert words(actions) == ["End:25"]
-    assert job.outcome == "rejected"
+    assert machine.job.outcome == "rejected"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_a_create_without_an_id_leaves_the_outcome_unknown(status):
-    job = new_job()
-    job.begin(0)
-    actions = answered(job, status, answer("IN_QUEUE"))
+    machine = new_job()
+    machine.begin(0)
+    actions = answered(machine, status, answer("IN_QUEUE"))
     assert words(actions) == ["End:12"]
     assert end_of(actions).failure.code == "missing_generation_id"
 
 
 def test_missing_credits_in_words_are_what_they_are_whatever_the_status():
-    job = new_job()
-    job.begin(0)
-    assert words(answered(job, 403, message="Not enough credits left")) == ["End:20"]
+    machine = new_job()
+    machine.begin(0)
+    assert words(answered(machine, 403, message="Not enough credits left")) == ["End:20"]
 
 
 def test_what_was_not_sent_is_sent_again_until_the_attempts_are_used_up():
-    job, now, sent = new_job(), 0.0, 1
-    job.begin(now)
-    while not job.ended:
-        actions = job.create_not_sent(now, "the connection was refused")
-        if not job.ended:
+    machine, now, sent = new_job(), 0.0, 1
+    machine.begin(now)
+    while not machine.job.ended:
+        actions = machine.create_not_sent(now, "the connection was refused")
+        if not machine.job.ended:
             assert set(words(actions)) <= {"retry"}
-            assert job.tick(now) == []
-            now = job.wake_at
-            assert words(job.tick(now)) == ["Create"]
+            assert machine.tick(now) == []
+            now = machine.job.wake_at
+            assert words(machine.tick(now)) == ["Create"]
             sent += 1
     assert sent == CREATE_ATTEMPTS == 5
     assert now < 60
     assert end_of(actions).failure.exit_code == 24
-    assert job.outcome == "not_sent"
+    assert machine.job.outcome == "not_sent"
 
 
 def test_a_rate_limit_is_waited_out_as_the_service_asks():
-    job = new_job()
-    job.begin(0)
-    assert words(answered(job, 429, retry_after=7.0)) == ["retry"]
-    assert job.wake_at == 8.0
-    assert words(job.tick(8.0)) == ["Create"]
+    machine = new_job()
+    machine.begin(0)
+    assert words(answered(machine, 429, retry_after=7.0)) == ["retry"]
+    assert machine.job.wake_at == 8.0
+    assert words(machine.tick(8.0)) == ["Create"]
 
 
 @pytest.mark.parametrize("wait", [59.5, 3600.0])
 def test_a_longer_rate_limit_ends_at_once(wait):
-    job = new_job()
-    job.begin(0)
-    actions = answered(job, 429, retry_after=wait)
+    machine = new_job()
+    machine.begin(0)
+    actions = answered(machine, 429, retry_after=wait)
     assert words(actions) == ["End:24"]
     assert end_of(actions).failure.fields["retry_after_seconds"] == wait
-    assert job.outcome == "rejected"
+    assert machine.job.outcome == "rejected"
 
 
 def test_what_left_and_was_not_answered_is_never_sent_again():
-    job = new_job()
-    job.begin(0)
-    assert words(job.create_lost(1, "the connection was reset")) == ["End:12"]
+    machine = new_job()
+    machine.begin(0)
+    assert words(machine.create_lost(1, "the connection was reset")) == ["End:12"]
 
 
 def test_a_silent_create_that_never_left_is_told_apart_from_one_that_did():
     for sent, expected in ((True, ["Leave", "End:12"]), (False, ["Leave", "retry"])):
-        job = new_job(create_timeout=5.0)
-        job.begin(0)
-        assert job.wake_at == 5.0
-        assert words(job.tick(5.0, sent=sent)) == expected
+        machine = new_job(create_timeout=5.0)
+        machine.begin(0)
+        assert machine.job.wake_at == 5.0
+        assert words(machine.tick(5.0, sent=sent)) == expected
 
 
 # -- streams -----------------------------------------------------------------------------------------
 
 
-def streaming(job: Machine, *events, now=1.0) -> list[str]:
+def streaming(machine: Machine, *events, now=1.0) -> list[str]:
     """Begin, open, and say events `(name, reading)`; what was done, as words."""
-    done = words(job.begin(0)) + words(job.stream_opened(now, 200))
+    done = words(machine.begin(0)) + words(machine.stream_opened(now, 200))
     for name, reading in events:
-        done += words(job.stream_said(now, name, reading))
+        done += words(machine.stream_said(now, name, reading))
     return done
 
 
@@ -173,8 +171,8 @@ RUNNING = ("message", answer("IN_PROGRESS", "g1"))
 
 
 def test_a_stream_tells_each_state_once_and_ends_with_the_terminal_one():
-    job = new_job()
-    done = streaming(job, QUEUED, RUNNING, RUNNING, ("message", answer("COMPLETED", "g1")))
+    machine = new_job()
+    done = streaming(machine, QUEUED, RUNNING, RUNNING, ("message", answer("COMPLETED", "g1")))
     assert done == ["Create", "sse_open", "submitted", "sse_event", "sse_event", "Leave", "End:0"]
 
 
@@ -185,17 +183,17 @@ def test_a_status_of_either_generation_in_any_case_ends_the_job(status, code):
 
 @pytest.mark.parametrize("name", sorted(ENDING))
 def test_the_name_of_an_event_is_never_a_state(name):
-    job = new_job()
-    done = streaming(job, RUNNING, (name, answer("IN_PROGRESS", "g1")))
+    machine = new_job()
+    done = streaming(machine, RUNNING, (name, answer("IN_PROGRESS", "g1")))
     assert done[-4:] == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
-    assert not job.ended
+    assert not machine.job.ended
 
 
 def test_a_failed_event_without_a_status_is_a_failure_only_after_the_poll_agrees():
     for status, code in (("FAILED", 10), ("COMPLETED", 0)):
-        job = new_job()
-        assert streaming(job, RUNNING, ("failed", answer()))[-1] == "Poll"
-        assert words(job.poll_answered(2, 200, answer(status, "g1"), "unknown", "")) == [f"End:{code}"]
+        machine = new_job()
+        assert streaming(machine, RUNNING, ("failed", answer()))[-1] == "Poll"
+        assert words(read(machine, 200, answer(status, "g1"), now=2.0)) == [f"End:{code}"]
 
 
 def test_a_failed_event_without_a_status_and_without_an_id_is_an_unknown_outcome():
@@ -209,74 +207,74 @@ def test_a_terminal_status_counts_even_without_an_id(status, code):
 
 @pytest.mark.parametrize("reason", ["eof", "reset", "malformed"])
 def test_a_broken_stream_goes_on_as_polling_once_there_is_an_id(reason):
-    job = new_job()
-    streaming(job, QUEUED)
-    actions = job.stream_ended(2, reason)
+    machine = new_job()
+    streaming(machine, QUEUED)
+    actions = machine.stream_ended(2, reason)
     assert words(actions) == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
     assert actions[1].fields["reason"] == reason
 
 
 @pytest.mark.parametrize("reason", ["eof", "reset"])
 def test_a_stream_that_breaks_before_the_id_is_an_unknown_outcome(reason):
-    job = new_job()
-    streaming(job)
-    assert words(job.stream_ended(2, reason)) == ["Leave", "sse_stream_ended", "End:12"]
+    machine = new_job()
+    streaming(machine)
+    assert words(machine.stream_ended(2, reason)) == ["Leave", "sse_stream_ended", "End:12"]
 
 
 def test_data_that_is_no_json_is_skipped_before_the_id_and_ends_the_stream_after_it():
-    job = new_job()
-    assert streaming(job, ("message", None)) == ["Create", "sse_open"]
-    assert words(job.stream_said(2, *QUEUED)) == ["submitted", "sse_event"]
-    assert words(job.stream_said(3, "message", None))[1:] == ["sse_stream_ended", "fallback_polling_start", "Poll"]
+    machine = new_job()
+    assert streaming(machine, ("message", None)) == ["Create", "sse_open"]
+    assert words(machine.stream_said(2, *QUEUED)) == ["submitted", "sse_event"]
+    assert words(machine.stream_said(3, "message", None))[1:] == ["sse_stream_ended", "fallback_polling_start", "Poll"]
 
 
 def test_only_data_keeps_a_stream_open():
-    job = new_job(create_timeout=10.0)
-    streaming(job, QUEUED, now=1.0)
-    assert job.wake_at == 11.0
-    job.stream_said(8.0, *RUNNING)
-    assert job.wake_at == 18.0
-    actions = job.tick(18.0)
+    machine = new_job(create_timeout=10.0)
+    streaming(machine, QUEUED, now=1.0)
+    assert machine.job.wake_at == 11.0
+    machine.stream_said(8.0, *RUNNING)
+    assert machine.job.wake_at == 18.0
+    actions = machine.tick(18.0)
     assert words(actions)[-1] == "Poll"
     assert actions[1].fields["reason"] == "idle"
 
 
 def test_an_event_about_another_job_is_ignored():
-    job = new_job()
-    done = streaming(job, QUEUED, ("message", answer("COMPLETED", "other")), ("message", answer("FAILED", "other")))
+    machine = new_job()
+    done = streaming(machine, QUEUED, ("message", answer("COMPLETED", "other")), ("message", answer("FAILED", "other")))
     assert done[-1:] == ["warning"]
-    assert not job.ended
+    assert not machine.job.ended
 
 
 def test_json_in_place_of_a_stream_keeps_its_id():
-    job = new_job()
-    job.begin(0)
-    actions = answered(job, 200, answer("IN_QUEUE", "g1"))
+    machine = new_job()
+    machine.begin(0)
+    actions = answered(machine, 200, answer("IN_QUEUE", "g1"))
     assert words(actions) == ["submitted", "sse_stream_ended", "fallback_polling_start", "Poll"]
     assert actions[1].fields["reason"] == "not_a_stream"
 
 
 def test_an_answer_that_is_terminal_already_ends_the_job():
     for status, code in (("COMPLETED", 0), ("FAILED", 10)):
-        job = new_job(stream=False)
-        job.begin(0)
-        actions = answered(job, 200, answer(status, "g1"))
+        machine = new_job(stream=False)
+        machine.begin(0)
+        actions = answered(machine, 200, answer(status, "g1"))
         assert words(actions) == ["submitted", f"End:{code}"]
         assert end_of(actions).fields["source"] == "create"
 
 
 def test_without_waiting_the_id_is_the_result():
-    job = new_job(stream=False, wait=False)
-    job.begin(0)
-    actions = answered(job, 202, answer("IN_QUEUE", "g1"))
+    machine = new_job(stream=False, wait=False)
+    machine.begin(0)
+    actions = answered(machine, 202, answer("IN_QUEUE", "g1"))
     assert words(actions) == ["Leave", "End:0"]
     assert end_of(actions).event == "submitted"
 
 
 def test_twenty_thousand_equal_events_become_a_heartbeat():
-    job = new_job(poll_timeout=1e6, create_timeout=1e6)
-    streaming(job, RUNNING)
-    said = [action for at in range(20_000) for action in job.stream_said(1 + at / 100, *RUNNING)]
+    machine = new_job(poll_timeout=1e6, create_timeout=1e6)
+    streaming(machine, RUNNING)
+    said = [action for at in range(20_000) for action in machine.stream_said(1 + at / 100, *RUNNING)]
     assert len(said) == 200 // 15
 
 
@@ -284,13 +282,13 @@ def test_twenty_thousand_equal_events_become_a_heartbeat():
 
 
 def waiting(**settings) -> Machine:
-    job = new_job("g1", stream=False, **settings)
-    assert words(job.begin(0)) == ["Poll"]
-    return job
+    machine = new_job("g1", stream=False, **settings)
+    assert words(machine.begin(0)) == ["Poll"]
+    return machine
 
 
-def read(job: Machine, status=200, reading=None, now=1.0, **more):
-    return job.poll_answered(now, status, reading or answer(), errors.classify(status), more.pop("message", ""), **more)
+def read(machine: Machine, status=200, reading=None, now=1.0, **more):
+    return machine.poll_answered(now, told(status, reading, **more))
 
 
 READ_ENDS = {301: 25, 307: 25, 400: 22, 401: 21, 402: 20, 403: 21, 404: 23, 405: 22, 409: 22, 410: 23, 422: 22}
@@ -305,48 +303,48 @@ def test_a_read_that_is_refused_ends_the_wait_with_its_category(status, code):
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_a_read_that_fails_for_now_is_asked_again(status):
-    job = waiting()
-    assert words(read(job, status)) == ["poll_error"]
-    assert words(job.tick(job.wake_at)) == ["Poll"]
+    machine = waiting()
+    assert words(read(machine, status)) == ["poll_error"]
+    assert words(machine.tick(machine.job.wake_at)) == ["Poll"]
 
 
 @pytest.mark.parametrize("reading", [answer(), answer(None, "g1"), answer("COMPLETED", "other"), SERVICE.reading(None)])
 def test_an_answer_that_tells_nothing_about_this_job_is_a_failed_read(reading):
-    job = waiting()
-    assert words(read(job, 200, reading)) == ["poll_error"]
-    assert not job.ended
+    machine = waiting()
+    assert words(read(machine, 200, reading)) == ["poll_error"]
+    assert not machine.job.ended
 
 
 def test_a_job_that_is_not_visible_yet_is_forgiven_and_one_that_never_was_is_not_closed():
-    job = new_job(stream=False)
-    job.begin(0)
-    answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
-    assert words(read(job, 404, now=2.0)) == ["poll_error"]
-    job.tick(job.wake_at)
-    assert words(read(job, 404, now=30.9)) == ["poll_error"]  # the heartbeat
-    assert not job.ended
-    job.tick(job.wake_at)
-    end = end_of(read(job, 404, now=31.1))
+    machine = new_job(stream=False)
+    machine.begin(0)
+    answered(machine, 200, answer("IN_QUEUE", "g1"), now=1.0)
+    assert words(read(machine, 404, now=2.0)) == ["poll_error"]
+    machine.tick(machine.job.wake_at)
+    assert words(read(machine, 404, now=30.9)) == ["poll_error"]  # the heartbeat
+    assert not machine.job.ended
+    machine.tick(machine.job.wake_at)
+    end = end_of(read(machine, 404, now=31.1))
     assert (end.event, end.exit_code, end.failure) == ("timeout", 11, None)
     assert end.fields["generation_id"] == "g1" and end.fields["guidance"]
 
 
 def test_a_job_that_was_read_once_and_is_gone_is_not_found():
-    job = new_job(stream=False)
-    job.begin(0)
-    answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
-    assert words(read(job, 200, answer("IN_PROGRESS", "g1"), now=2.0)) == ["poll"]
-    job.tick(job.wake_at)
-    assert words(read(job, 404, now=3.0)) == ["End:23"]
+    machine = new_job(stream=False)
+    machine.begin(0)
+    answered(machine, 200, answer("IN_QUEUE", "g1"), now=1.0)
+    assert words(read(machine, 200, answer("IN_PROGRESS", "g1"), now=2.0)) == ["poll"]
+    machine.tick(machine.job.wake_at)
+    assert words(read(machine, 404, now=3.0)) == ["End:23"]
 
 
 @pytest.mark.parametrize(
     ("age", "words_of_it"), [(0.0, ["poll_error"]), (29.0, ["poll_error"]), (31.0, ["Leave", "End:11"])]
 )
 def test_a_job_of_the_ledger_is_as_old_as_the_ledger_says(age, words_of_it):
-    job = Machine(WaitPolicy(stream=False), ServiceRules(), "g1", age=age, jitter=lambda: 1.0)
-    job.begin(100.0)
-    assert words(read(job, 404, now=100.5)) == words_of_it
+    machine = Machine(WaitPolicy(stream=False), ServiceRules(), "g1", age=age, jitter=lambda: 1.0)
+    machine.begin(100.0)
+    assert words(read(machine, 404, now=100.5)) == words_of_it
 
 
 def test_a_job_that_is_only_waited_for_is_not_forgiven():
@@ -354,117 +352,117 @@ def test_a_job_that_is_only_waited_for_is_not_forgiven():
 
 
 def test_an_unknown_status_is_waited_out_and_warned_of_once():
-    job = waiting()
-    assert words(read(job, 200, answer("WARMING_UP", "g1"))) == ["warning", "poll"]
-    job.tick(job.wake_at)
-    assert words(read(job, 200, answer("COOLING_DOWN", "g1"), now=2.0)) == []
-    job.tick(job.wake_at)
-    assert words(read(job, 200, answer("COMPLETED", "g1"), now=3.0)) == ["End:0"]
+    machine = waiting()
+    assert words(read(machine, 200, answer("WARMING_UP", "g1"))) == ["warning", "poll"]
+    machine.tick(machine.job.wake_at)
+    assert words(read(machine, 200, answer("COOLING_DOWN", "g1"), now=2.0)) == []
+    machine.tick(machine.job.wake_at)
+    assert words(read(machine, 200, answer("COMPLETED", "g1"), now=3.0)) == ["End:0"]
 
 
 def test_polling_starts_fast_and_slows_down_to_the_interval():
-    job, now, pauses = waiting(poll_interval=3.0), 0.0, []
+    machine, now, pauses = waiting(poll_interval=3.0), 0.0, []
     for _ in range(12):
-        read(job, 200, answer("IN_PROGRESS", "g1"), now=now)
-        pauses.append(job.wake_at - now)
-        now = job.wake_at
-        assert words(job.tick(now)) == ["Poll"]
+        read(machine, 200, answer("IN_PROGRESS", "g1"), now=now)
+        pauses.append(machine.job.wake_at - now)
+        now = machine.job.wake_at
+        assert words(machine.tick(now)) == ["Poll"]
     assert pauses[0] <= 0.1 and pauses == sorted(pauses) and pauses[-1] == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("status", [200, 503])
 def test_no_pause_between_reads_is_longer_than_a_minute(status):
-    job, now, pauses = waiting(poll_interval=3600.0, poll_timeout=1e6), 0.0, []
+    machine, now, pauses = waiting(poll_interval=3600.0, poll_timeout=1e6), 0.0, []
     for _ in range(40):
-        read(job, status, answer("IN_PROGRESS", "g1"), now=now, retry_after=now or None)
-        pauses.append(job.wake_at - now)
-        now = job.wake_at
-        job.tick(now)
+        read(machine, status, answer("IN_PROGRESS", "g1"), now=now, retry_after=now or None)
+        pauses.append(machine.job.wake_at - now)
+        now = machine.job.wake_at
+        machine.tick(now)
     assert max(pauses) == 60.0
 
 
 def test_only_a_404_is_forgiven_after_the_create():
     for status, expected in ((404, "poll_error"), (410, "End:23")):
-        job = new_job(stream=False)
-        job.begin(0)
-        answered(job, 200, answer("IN_QUEUE", "g1"), now=1.0)
-        assert words(read(job, status, now=2.0)) == [expected]
+        machine = new_job(stream=False)
+        machine.begin(0)
+        answered(machine, 200, answer("IN_QUEUE", "g1"), now=1.0)
+        assert words(read(machine, status, now=2.0)) == [expected]
 
 
 def test_a_repeated_error_is_told_at_first_and_then_every_fifteen_seconds_with_a_count():
-    job, now, said = waiting(poll_timeout=1e6), 0.0, []
+    machine, now, said = waiting(poll_timeout=1e6), 0.0, []
     while now < 100:
-        said += [action.fields for action in read(job, 503, now=now)]
-        now = job.wake_at
-        job.tick(now)
+        said += [action.fields for action in read(machine, 503, now=now)]
+        now = machine.job.wake_at
+        machine.tick(now)
     assert len(said) <= 1 + 100 // 15
     assert "count" not in said[0] and said[-1]["count"] > len(said)
 
 
 def test_a_read_waits_as_long_as_the_service_asks():
-    job = waiting()
-    read(job, 429, now=1.0, retry_after=20.0)
-    assert job.wake_at == 21.0
+    machine = waiting()
+    read(machine, 429, now=1.0, retry_after=20.0)
+    assert machine.job.wake_at == 21.0
 
 
 def test_a_hanging_read_is_given_up_and_asked_again():
-    job = waiting(poll_request_timeout=20.0)
-    assert words(job.tick(20.0)) == ["Leave", "poll_error"]
-    assert words(job.tick(job.wake_at)) == ["Poll"]
+    machine = waiting(poll_request_timeout=20.0)
+    assert words(machine.tick(20.0)) == ["Leave", "poll_error"]
+    assert words(machine.tick(machine.job.wake_at)) == ["Poll"]
 
 
 # -- time ----------------------------------------------------------------------------------------------
 
 
 def test_polling_ends_its_own_time_after_it_began():
-    job = new_job(poll_timeout=30.0, create_timeout=100.0)
-    streaming(job, QUEUED, now=5.0)
-    job.stream_ended(90.0, "eof")
-    job.poll_lost(91.0, "reset")
-    job.tick(job.wake_at)
-    assert job.wake_at <= 120.0
-    assert words(job.tick(119.9))[-1:] != ["End:11"] and not job.ended
-    actions = job.tick(120.0)
+    machine = new_job(poll_timeout=30.0, create_timeout=100.0)
+    streaming(machine, QUEUED, now=5.0)
+    machine.stream_ended(90.0, "eof")
+    machine.poll_lost(91.0, "reset")
+    machine.tick(machine.job.wake_at)
+    assert machine.job.wake_at <= 120.0
+    assert words(machine.tick(119.9))[-1:] != ["End:11"] and not machine.job.ended
+    actions = machine.tick(120.0)
     assert words(actions) == ["Leave", "End:11"]
     assert end_of(actions).fields["last_status"] == "IN_QUEUE"
 
 
 def test_a_stream_that_goes_on_and_on_is_left_for_polling_when_its_time_is_up():
-    job = new_job(stream_timeout=50.0, create_timeout=20.0)
-    streaming(job, QUEUED, now=5.0)
+    machine = new_job(stream_timeout=50.0, create_timeout=20.0)
+    streaming(machine, QUEUED, now=5.0)
     for now in range(10, 55, 5):
-        job.stream_said(float(now), *QUEUED)
-        assert job.tick(float(now)) == [] and job.wake_at <= 55.0
-    assert words(job.tick(55.0)) == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
+        machine.stream_said(float(now), *QUEUED)
+        assert machine.tick(float(now)) == [] and machine.job.wake_at <= 55.0
+    assert words(machine.tick(55.0)) == ["Leave", "sse_stream_ended", "fallback_polling_start", "Poll"]
 
 
 def test_a_deadline_is_above_both():
-    job = new_job(stream_timeout=50.0, create_timeout=200.0, deadline=30.0)
-    streaming(job, QUEUED, now=5.0)
-    assert words(job.tick(30.0)) == ["Leave", "End:11"]
+    machine = new_job(stream_timeout=50.0, create_timeout=200.0, deadline=30.0)
+    streaming(machine, QUEUED, now=5.0)
+    assert words(machine.tick(30.0)) == ["Leave", "End:11"]
 
 
 def test_failing_reads_end_in_time_used_up_once_there_is_an_id():
-    job, now = waiting(poll_timeout=60.0), 0.0
-    while not job.ended:
-        actions = read(job, 503, now=now) if job._phase == "reading" else []
-        now = max(job.wake_at, now + 0.01)
-        actions += job.tick(now)
+    machine, now = waiting(poll_timeout=60.0), 0.0
+    while not machine.job.ended:
+        actions = read(machine, 503, now=now) if machine.job.phase == "reading" else []
+        now = max(machine.job.wake_at, now + 0.01)
+        actions += machine.tick(now)
     assert words(actions)[-1] == "End:11" and now == pytest.approx(60.0, abs=1)
 
 
 @pytest.mark.parametrize("sent, code", [(True, 12), (False, 24)])
 def test_a_deadline_that_falls_into_the_create_tells_whether_it_left(sent, code):
-    job = new_job(deadline=5.0)
-    job.begin(0)
-    assert words(job.tick(5.0, sent=sent)) == ["Leave", f"End:{code}"]
+    machine = new_job(deadline=5.0)
+    machine.begin(0)
+    assert words(machine.tick(5.0, sent=sent)) == ["Leave", f"End:{code}"]
 
 
 def test_a_deadline_that_falls_between_two_attempts_bought_nothing():
-    job = new_job(deadline=5.0)
-    job.begin(0)
-    job.create_not_sent(1.0, "the connection was refused")
-    actions = job.create_not_sent(4.9, "the connection was refused")
+    machine = new_job(deadline=5.0)
+    machine.begin(0)
+    machine.create_not_sent(1.0, "the connection was refused")
+    actions = machine.create_not_sent(4.9, "the connection was refused")
     assert words(actions) == ["End:24"]
 
 
@@ -472,43 +470,43 @@ def test_a_deadline_that_falls_between_two_attempts_bought_nothing():
 
 
 def test_an_interruption_while_the_create_is_out_waits_two_seconds_for_the_id():
-    job = new_job()
-    job.begin(0)
-    assert job.interrupted(1.0, 2, sent=True) == []
-    assert job.wake_at == 3.0
-    assert words(answered(job, 200, answer("IN_QUEUE", "g1"), now=2.0)) == ["Leave", "End:130"]
-    assert job.generation_id == "g1" and job.outcome == "accepted"
+    machine = new_job()
+    machine.begin(0)
+    assert machine.interrupted(1.0, 2, sent=True) == []
+    assert machine.job.wake_at == 3.0
+    assert words(answered(machine, 200, answer("IN_QUEUE", "g1"), now=2.0)) == ["Leave", "End:130"]
+    assert machine.job.generation_id == "g1" and machine.job.outcome == "accepted"
 
 
 def test_an_interruption_of_an_open_stream_waits_for_the_id_too():
-    job = new_job()
-    streaming(job)
-    assert job.interrupted(1.0, 15, sent=True) == []
-    assert words(job.stream_said(1.5, *QUEUED)) == ["Leave", "End:143"]
-    assert job.outcome == "accepted"
+    machine = new_job()
+    streaming(machine)
+    assert machine.interrupted(1.0, 15, sent=True) == []
+    assert words(machine.stream_said(1.5, *QUEUED)) == ["Leave", "End:143"]
+    assert machine.job.outcome == "accepted"
 
 
 @pytest.mark.parametrize("second", ["signal", "time"])
 def test_a_second_interruption_or_two_seconds_end_at_once(second):
-    job = new_job()
-    job.begin(0)
-    job.interrupted(1.0, 2, sent=True)
-    actions = job.interrupted(1.2, 2, sent=True) if second == "signal" else job.tick(3.0)
+    machine = new_job()
+    machine.begin(0)
+    machine.interrupted(1.0, 2, sent=True)
+    actions = machine.interrupted(1.2, 2, sent=True) if second == "signal" else machine.tick(3.0)
     assert words(actions) == ["Leave", "End:130"]
     assert end_of(actions).fields["outcome"] == "unknown"
 
 
 def test_an_interruption_before_a_byte_left_bought_nothing():
-    job = new_job()
-    job.begin(0)
-    actions = job.interrupted(1.0, 2, sent=False)
+    machine = new_job()
+    machine.begin(0)
+    actions = machine.interrupted(1.0, 2, sent=False)
     assert words(actions) == ["Leave", "End:130"]
     assert end_of(actions).fields["outcome"] == "not_sent"
 
 
 def test_an_interruption_while_waiting_ends_at_once():
-    job = waiting()
-    assert words(job.interrupted(1.0, 2, sent=False)) == ["Leave", "End:130"]
+    machine = waiting()
+    assert words(machine.interrupted(1.0, 2, sent=False)) == ["Leave", "End:130"]
 
 
 # -- whatever happens ---------------------------------------------------------------------------------
@@ -517,13 +515,13 @@ READINGS = st.sampled_from([answer(), answer("IN_QUEUE", "g1"), answer("COMPLETE
                             answer("X", "g1"), answer("IN_PROGRESS"), answer("COMPLETED", "g2")])  # fmt: skip
 STATUSES = st.sampled_from([200, 202, 303, 307, 400, 402, 404, 408, 429, 500, 502])
 SEEN = st.one_of(
-    st.tuples(st.just("create_answered"), STATUSES, READINGS, st.just("unknown"), st.just("")),
+    st.tuples(st.just("create_answered"), st.builds(JobAnswer, STATUSES, READINGS, st.just("unknown"))),
     st.tuples(st.just("create_lost"), st.just("reset")),
     st.tuples(st.just("create_not_sent"), st.just("refused")),
     st.tuples(st.just("stream_opened"), st.just(200)),
     st.tuples(st.just("stream_said"), st.sampled_from(["message", "done", "failed"]), st.one_of(st.none(), READINGS)),
     st.tuples(st.just("stream_ended"), st.sampled_from(["eof", "reset"])),
-    st.tuples(st.just("poll_answered"), STATUSES, READINGS, st.just("unknown"), st.just("")),
+    st.tuples(st.just("poll_answered"), st.builds(JobAnswer, STATUSES, READINGS, st.just("unknown"))),
     st.tuples(st.just("poll_lost"), st.just("reset")),
     st.tuples(st.just("tick")),
     st.tuples(st.just("interrupted"), st.just(2), st.booleans()),
@@ -532,26 +530,26 @@ SEEN = st.one_of(
 
 @given(st.lists(st.tuples(st.floats(0, 40), SEEN), max_size=30), st.booleans(), st.booleans())
 def test_whatever_is_seen_there_is_one_end_and_no_second_post_after_one_that_may_have_been_accepted(seen, stream, wait):
-    job, now, ends, may_be_bought = new_job(stream=stream, wait=wait), 0.0, 0, False
-    actions = job.begin(now)
+    machine, now, ends, may_be_bought = new_job(stream=stream, wait=wait), 0.0, 0, False
+    actions = machine.begin(now)
     creates = words(actions).count("Create")
     for pause, (method, *values) in seen:
-        if job.ended:
+        if machine.job.ended:
             break
-        if method.startswith("create") and job._phase not in ("creating", "streaming"):
+        if method.startswith("create") and machine.job.phase not in ("creating", "streaming"):
             continue  # a POST that is not out cannot be answered
-        if method == "stream_opened" and (job._phase != "creating" or not stream):
+        if method == "stream_opened" and (machine.job.phase != "creating" or not stream):
             continue
-        if method in ("create_answered", "create_not_sent") and job._phase == "streaming":
+        if method in ("create_answered", "create_not_sent") and machine.job.phase == "streaming":
             continue
         now += pause
-        actions = getattr(job, method)(now, *values)
+        actions = getattr(machine, method)(now, *values)
         assert not (may_be_bought and Create() in actions)
         creates += words(actions).count("Create")
-        may_be_bought |= job.outcome in ("accepted", "unknown")
+        may_be_bought |= machine.job.outcome in ("accepted", "unknown")
         ends += sum(isinstance(action, End) for action in actions)
-        assert ends == int(job.ended) and (not ends or isinstance(actions[-1], End))
-        assert Poll() not in actions or job.generation_id
+        assert ends == int(machine.job.ended) and (not ends or isinstance(actions[-1], End))
+        assert Poll() not in actions or machine.job.generation_id
     assert creates <= CREATE_ATTEMPTS
     assert Leave() not in actions or actions
 
@@ -565,29 +563,29 @@ class World:
     bought   how often it has accepted the job; told whether its id has come through
     """
 
-    def __init__(self, job: Machine, posts, reads, lists):
-        self.job, self.now, self.bought, self.told, self.sent = job, 0.0, 0, False, 0
+    def __init__(self, machine: Machine, posts, reads, lists):
+        self.machine, self.now, self.bought, self.told, self.sent = machine, 0.0, 0, False, 0
         self._faults = {"post": iter(posts), "read": iter(reads), "list": iter(lists)}
         self._coming: list = []  # (moment, whether it answers the list, what is told to the machine)
 
     def run(self) -> End:
-        actions = self.job.begin(self.now)
+        actions = self.machine.begin(self.now)
         for _ in range(5000):
             ends = [action for action in actions if isinstance(action, End)]
             if ends:
-                assert actions[-1] is ends[0] and len(ends) == 1 and self.job.ended
+                assert actions[-1] is ends[0] and len(ends) == 1 and self.machine.job.ended
                 return ends[0]
             for action in actions:
                 self._do(action)
             coming = min(self._coming, key=lambda one: one[0], default=None)
-            if coming and coming[0] <= max(self.job.wake_at, self.now):
+            if coming and coming[0] <= max(self.machine.job.wake_at, self.now):
                 self._coming.remove(coming)
                 self.now = max(self.now, coming[0])
                 actions = coming[2]()
             else:
-                assert self.job.wake_at < float("inf"), "nothing would ever happen any more"
-                self.now = max(self.now, self.job.wake_at)
-                actions = self.job.tick(self.now, sent=self.sent > 0)
+                assert self.machine.job.wake_at < float("inf"), "nothing would ever happen any more"
+                self.now = max(self.now, self.machine.job.wake_at)
+                actions = self.machine.tick(self.now, sent=self.sent > 0)
         raise AssertionError("it never ends")
 
     def _do(self, action) -> None:
@@ -607,26 +605,26 @@ class World:
             self._coming.append((self.now + delay, is_list, what))
 
     def _post(self, kind: str, delay: float) -> None:
-        job = self.job
+        machine = self.machine
         assert not self.told, "a POST after the id was known"
         self.sent = 0
         if kind == "refused":
-            return self._later(delay, lambda: job.create_not_sent(self.now, "refused"))
+            return self._later(delay, lambda: machine.create_not_sent(self.now, "refused"))
         self.sent = 1
         if kind in ("400", "429"):
-            return self._later(delay, lambda: answered(job, int(kind), now=self.now))
-        assert not self.bought or job.rules.repeats_for, "bought twice"
+            return self._later(delay, lambda: answered(machine, int(kind), now=self.now))
+        assert not self.bought or machine.job.rules.repeats_for, "bought twice"
         self.bought += 1
         if kind == "lost":
-            return self._later(delay, lambda: job.create_lost(self.now, "reset", True))
+            return self._later(delay, lambda: machine.create_lost(self.now, "reset", True))
         if kind == "502":
-            return self._later(delay, lambda: answered(job, 502, now=self.now, repeatable=True))
+            return self._later(delay, lambda: answered(machine, 502, now=self.now, repeatable=True))
         if kind == "answered":
-            return self._later(delay, lambda: self._tell(answered, job, 200, answer("IN_QUEUE", "g1"), self.now))
-        self._later(delay / 3, lambda: job.stream_opened(self.now, 200))
+            return self._later(delay, lambda: self._tell(answered, machine, 200, answer("IN_QUEUE", "g1"), self.now))
+        self._later(delay / 3, lambda: machine.stream_opened(self.now, 200))
         if kind == "streamed":
-            self._later(delay / 2, lambda: self._tell(job.stream_said, self.now, *QUEUED))
-        return self._later(delay, lambda: job.stream_ended(self.now, "reset"))
+            self._later(delay / 2, lambda: self._tell(machine.stream_said, self.now, *QUEUED))
+        return self._later(delay, lambda: machine.stream_ended(self.now, "reset"))
 
     def _tell(self, method, *values):
         self.told = True
@@ -634,15 +632,15 @@ class World:
 
     def _read(self, kind: str):
         if kind.isdigit():
-            return self.job.poll_answered(self.now, int(kind), answer(), errors.classify(int(kind)), "", 7.0)
+            return read(self.machine, int(kind), now=self.now, retry_after=7.0)
         if kind == "lost":
-            return self.job.poll_lost(self.now, "reset")
-        return self.job.poll_answered(self.now, 200, answer(None if kind == "empty" else kind, "g1"), "unknown", "")
+            return self.machine.poll_lost(self.now, "reset")
+        return read(self.machine, 200, answer(None if kind == "empty" else kind, "g1"), now=self.now)
 
     def _list(self, kind: str):
         found = {"nothing": [], "it": ["g1"], "two": ["g1", "g2"], "lost": None}[kind] if self.bought else []
         self.told = self.told or found == ["g1"]
-        return self.job.listed(self.now, found)
+        return self.machine.listed(self.now, found)
 
 
 DELAYS = st.sampled_from([0.01, 0.5, 5.0, 15.0, 40.0, 1000.0])
@@ -663,35 +661,37 @@ LISTED = st.tuples(st.sampled_from(["nothing", "it", "two", "lost"]), DELAYS)
 def test_no_schedule_of_faults_loses_an_id_or_buys_twice_or_takes_longer_than_it_may(
     posts, reads, lists, deadline, service
 ):
-    job = new_job(deadline=deadline, create_timeout=20.0, stream_timeout=90.0, poll_timeout=120.0, **service)
-    world = World(job, posts, reads, lists)
+    machine = new_job(deadline=deadline, create_timeout=20.0, stream_timeout=90.0, poll_timeout=120.0, **service)
+    world = World(machine, posts, reads, lists)
     end = world.run()
     assert world.now <= min(deadline, 2000.0)
-    assert not world.told or (job.generation_id, job.outcome) == ("g1", "accepted")
+    assert not world.told or (machine.job.generation_id, machine.job.outcome) == ("g1", "accepted")
     if world.bought:
-        assert job.outcome in ("accepted", "unknown") and (end.exit_code == 12) == (job.outcome == "unknown")
+        assert machine.job.outcome in ("accepted", "unknown") and (end.exit_code == 12) == (
+            machine.job.outcome == "unknown"
+        )
     else:
-        assert job.outcome in ("not_sent", "rejected", "unknown") and end.exit_code not in (0, 10, 11)
+        assert machine.job.outcome in ("not_sent", "rejected", "unknown") and end.exit_code not in (0, 10, 11)
 
 
 # -- reconciling ---------------------------------------------------------------------------------------
 
 
 def unknown_job(**settings) -> Machine:
-    job = new_job(reconciles=True, **settings)
-    job.begin(0)
-    assert words(job.create_lost(1.0, "a reset")) == ["Leave", "Reconcile"]
-    return job
+    machine = new_job(reconciles=True, **settings)
+    machine.begin(0)
+    assert words(machine.create_lost(1.0, "a reset")) == ["Leave", "Reconcile"]
+    return machine
 
 
 def test_the_list_is_read_at_once_after_one_and_after_three_seconds():
-    job, read_at = unknown_job(), [1.0]
+    machine, read_at = unknown_job(), [1.0]
     for _ in range(2):
-        assert words(job.listed(read_at[-1], [])) == []
-        read_at.append(job.wake_at)
-        assert words(job.tick(job.wake_at)) == ["Reconcile"]
+        assert words(machine.listed(read_at[-1], [])) == []
+        read_at.append(machine.job.wake_at)
+        assert words(machine.tick(machine.job.wake_at)) == ["Reconcile"]
     assert read_at == [1.0, 2.0, 4.0]
-    assert words(job.listed(4.0, [])) == ["Leave", "End:12"]
+    assert words(machine.listed(4.0, [])) == ["Leave", "End:12"]
 
 
 # what the readings of the list show, one after the other -> how it goes on
@@ -706,59 +706,59 @@ LISTS = [
 
 @pytest.mark.parametrize("lists, expected", LISTS)
 def test_exactly_one_job_that_nobody_has_is_taken(lists, expected):
-    job, now, actions = unknown_job(), 1.0, []
+    machine, now, actions = unknown_job(), 1.0, []
     for matches in lists:
-        actions = job.listed(now, matches)
+        actions = machine.listed(now, matches)
         if not actions:
-            now = job.wake_at
-            job.tick(now)
+            now = machine.job.wake_at
+            machine.tick(now)
     assert words(actions) == expected
 
 
 def test_several_that_look_alike_are_told():
-    job, now = unknown_job(), 1.0
+    machine, now = unknown_job(), 1.0
     for _ in range(3):
-        actions = job.listed(now, ["g", "h"])
-        now = job.wake_at
-        job.tick(now)
+        actions = machine.listed(now, ["g", "h"])
+        now = machine.job.wake_at
+        machine.tick(now)
     assert end_of(actions).failure.fields["candidates"] == ["g", "h"]
 
 
 def test_a_silent_post_stays_open_while_the_list_is_read():
-    job = new_job(reconciles=True)
-    job.begin(0)
-    assert job.wake_at == 10.0 and job.give_up_at == 120.0
-    assert words(job.tick(10.0)) == ["Reconcile"]
-    assert job.listed(10.1, []) == []
-    assert words(job.tick(15.0)) == ["Reconcile"]
-    assert words(job.listed(15.1, ["g"])) == ["Leave", "resumed", "Poll"]
+    machine = new_job(reconciles=True)
+    machine.begin(0)
+    assert machine.job.wake_at == 10.0 and machine.give_up_at == 120.0
+    assert words(machine.tick(10.0)) == ["Reconcile"]
+    assert machine.listed(10.1, []) == []
+    assert words(machine.tick(15.0)) == ["Reconcile"]
+    assert words(machine.listed(15.1, ["g"])) == ["Leave", "resumed", "Poll"]
 
 
 def test_an_open_stream_without_an_id_is_as_silent_as_a_post():
-    job = new_job(reconciles=True, create_timeout=20.0)
-    job.begin(0)
-    job.stream_opened(8.0, 200)
+    machine = new_job(reconciles=True, create_timeout=20.0)
+    machine.begin(0)
+    machine.stream_opened(8.0, 200)
     looked = []
-    while job.wake_at < 28:
-        now = job.wake_at
-        if "Reconcile" in words(job.tick(now)):
+    while machine.job.wake_at < 28:
+        now = machine.job.wake_at
+        if "Reconcile" in words(machine.tick(now)):
             looked.append(now)
-        assert job.wake_at > now, "it would look at the clock without end"
+        assert machine.job.wake_at > now, "it would look at the clock without end"
     assert looked == [10.0, 15.0, 20.0, 25.0]
 
 
 def test_a_deadline_in_the_post_keeps_time_back_to_reconcile():
-    job = new_job(reconciles=True, deadline=8.0)
-    job.begin(0)
-    assert job.wake_at == 6.0
-    assert words(job.tick(6.0)) == ["Leave", "Leave", "Reconcile"]
-    assert words(job.tick(8.0)) in ([], ["Leave", "End:12"])
-    assert job.wake_at <= 8.0
+    machine = new_job(reconciles=True, deadline=8.0)
+    machine.begin(0)
+    assert machine.job.wake_at == 6.0
+    assert words(machine.tick(6.0)) == ["Leave", "Leave", "Reconcile"]
+    assert words(machine.tick(8.0)) in ([], ["Leave", "End:12"])
+    assert machine.job.wake_at <= 8.0
 
 
 def test_a_signal_while_reconciling_ends_with_an_unknown_outcome():
-    job = unknown_job()
-    end = end_of(job.interrupted(1.5, 2, True))
+    machine = unknown_job()
+    end = end_of(machine.interrupted(1.5, 2, True))
     assert (end.exit_code, end.fields["outcome"]) == (130, "unknown")
 
 
@@ -768,53 +768,56 @@ def test_a_signal_while_reconciling_ends_with_an_unknown_outcome():
 @pytest.mark.parametrize("reconciles", [True, False])
 def test_a_create_is_not_begun_when_the_time_is_over(reconciles):
     """Uploads, plans and other processes were waited for before; the POST could only end as unknown."""
-    job = new_job(deadline=0.0, reconciles=reconciles)
-    actions = job.begin(7)
-    assert words(actions) == ["Leave", "End:24"] and job.outcome == "not_sent"
+    machine = new_job(deadline=0.0, reconciles=reconciles)
+    actions = machine.begin(7)
+    assert words(actions) == ["Leave", "End:24"] and machine.job.outcome == "not_sent"
     assert end_of(actions).failure.fields["outcome"] == "not_sent"
 
 
 def test_a_doubtful_create_is_not_repeated_when_the_time_is_over():
     unresolved = errors.Failure("outcome_unknown", "?", "outcome_unknown", outcome="unknown")
-    job = new_job(unresolved=unresolved, deadline=5.0, repeats_for=60.0)
-    assert words(job.begin(0)) == ["Create"]
-    job = new_job(unresolved=unresolved, deadline=0.0, repeats_for=60.0)
-    assert words(job.begin(0))[-1] == "End:12" and job.outcome == "unknown"
+    machine = new_job(unresolved=unresolved, deadline=5.0, repeats_for=60.0)
+    assert words(machine.begin(0)) == ["Create"]
+    machine = new_job(unresolved=unresolved, deadline=0.0, repeats_for=60.0)
+    assert words(machine.begin(0))[-1] == "End:12" and machine.job.outcome == "unknown"
 
 
 # -- the same again under an idempotency key ---------------------------------------------------------------
 
 
-def failing_for_ever(job: Machine, fail) -> tuple[list[float], End]:
+def failing_for_ever(machine: Machine, fail) -> tuple[list[float], End]:
     """When each POST was sent whose answer `fail` makes of (job, now), and how it ended."""
-    now, sent, actions = 0.0, [], job.begin(0)
-    while not job.ended:
+    now, sent, actions = 0.0, [], machine.begin(0)
+    while not machine.job.ended:
         if Create() in actions:
             sent.append(now)
-            actions = fail(job, now)
+            actions = fail(machine, now)
             continue
-        now = job.wake_at
-        actions = job.tick(now)
+        now = machine.job.wake_at
+        actions = machine.tick(now)
     return sent, end_of(actions)
 
 
 # what each POST comes to -> the seconds before the second one
 FAILURES = {
-    "no answer": (lambda job, now: job.create_lost(now, "reset", True), 30.0),
-    "an answer": (lambda job, now: answered(job, 502, now=now, repeatable=True), 5.0),
-    "an answer that says when": (lambda job, now: answered(job, 502, now=now, repeatable=True, retry_after=12.0), 12.0),
-    "a success without an id": (lambda job, now: answered(job, 200, now=now, repeatable=True), 5.0),
+    "no answer": (lambda machine, now: machine.create_lost(now, "reset", True), 30.0),
+    "an answer": (lambda machine, now: answered(machine, 502, now=now, repeatable=True), 5.0),
+    "an answer that says when": (
+        lambda machine, now: answered(machine, 502, now=now, repeatable=True, retry_after=12.0),
+        12.0,
+    ),
+    "a success without an id": (lambda machine, now: answered(machine, 200, now=now, repeatable=True), 5.0),
     "not sent, once it was": (
-        lambda job, now: job.create_not_sent(now, "refused") if now else job.create_lost(now, "reset", True),
+        lambda machine, now: (
+            machine.create_not_sent(now, "refused") if now else machine.create_lost(now, "reset", True)
+        ),
         30.0,
     ),
 }
 
 
 def keyed(**settings) -> Machine:
-    job = new_job(stream=False, repeats_for=600.0, **settings)
-    job.rules = ServiceRules(repeats_for=600.0, repeat_pauses=(5.0, 30.0))
-    return job
+    return new_job(stream=False, repeats_for=600.0, repeat_pauses=(5.0, 30.0), **settings)
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -838,26 +841,26 @@ def test_it_ends_before_the_deadline_and_is_tried_once_more_before_that(name, de
 
 def test_whoever_only_asks_says_for_how_long():
     unresolved = errors.Failure("outcome_unknown", "?", "outcome_unknown", outcome="unknown")
-    job = new_job(unresolved=unresolved, repeats_for=500.0, poll_timeout=20.0)
-    sent, end = failing_for_ever(job, FAILURES["no answer"][0])
+    machine = new_job(unresolved=unresolved, repeats_for=500.0, poll_timeout=20.0)
+    sent, end = failing_for_ever(machine, FAILURES["no answer"][0])
     assert len(sent) > 2 and sent[-1] < 20.0 and end.exit_code == 12
 
 
 def test_the_pause_before_it_is_told_and_can_be_interrupted():
-    job = keyed()
-    job.begin(0)
-    _, said = job.create_lost(1.0, "reset", True)
+    machine = keyed()
+    machine.begin(0)
+    _, said = machine.create_lost(1.0, "reset", True)
     assert (said.event, said.fields["retry_in_seconds"], said.fields["attempt"]) == ("retry", 30.0, 2)
-    assert job.outcome == "unknown"
-    assert end_of(job.interrupted(2.0, 2, False)).fields["outcome"] == "unknown"
+    assert machine.job.outcome == "unknown"
+    assert end_of(machine.interrupted(2.0, 2, False)).fields["outcome"] == "unknown"
 
 
 def test_an_error_that_is_not_to_be_repeated_ends_it():
-    job = keyed()
-    job.begin(0)
-    job.create_lost(1.0, "reset", True)
-    assert words(job.tick(31.0)) == ["Create"]
-    assert words(answered(job, 500, now=32.0)) == ["End:12"]
+    machine = keyed()
+    machine.begin(0)
+    machine.create_lost(1.0, "reset", True)
+    assert words(machine.tick(31.0)) == ["Create"]
+    assert words(answered(machine, 500, now=32.0)) == ["End:12"]
 
 
 def test_progress_and_the_place_in_a_queue_are_remembered_as_told_last():
@@ -867,6 +870,6 @@ def test_progress_and_the_place_in_a_queue_are_remembered_as_told_last():
         [("queued", None, 3), ("running", 0.42, None), ("running", None, None)]
     ):
         reading = providers.Reading("g1", state, state, {}, progress=progress, position=position)
-        machine.poll_answered(float(now), 200, reading, "", "")
-        assert (machine.progress, machine.position) == (progress, position)
-        machine.tick(machine.wake_at)
+        machine.poll_answered(float(now), JobAnswer(200, reading))
+        assert (machine.job.progress, machine.job.position) == (progress, position)
+        machine.tick(machine.job.wake_at)

@@ -15,7 +15,7 @@ from conftest import KEY
 from mediakit.base import errors
 from mediakit.jobs import request
 from mediakit.jobs.connection import ConnectionFlags
-from mediakit.jobs.lifecycle import WaitPolicy
+from mediakit.jobs.lifecycle.policy import WaitPolicy
 from mediakit.services import catalogue, keys, listing, live, payloads, providers
 
 MODELLIX = {

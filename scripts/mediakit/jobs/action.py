@@ -18,7 +18,7 @@ from ..services import actions, keys, providers
 from .acting import Acting, ActionFlags
 from .connection import ConnectionFlags, address, connect, provider_of
 from .context import Context
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 from .price import Spending
 
 # Flags that only an action with a certain trait has a use for: flag -> (trait of Action, what it has to do).

@@ -12,7 +12,7 @@ from ..media import inputs, save
 from ..services import actions, providers
 from .connection import ConnectionFlags, connect
 from .context import Context
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 from .sources import Sources
 from .uploader import Uploader
 

@@ -11,7 +11,7 @@ from ..console import Console
 from ..ledger import fallbacks, store
 from ..media import save
 from .connection import Connection
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 
 
 @record

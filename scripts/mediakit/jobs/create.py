@@ -15,7 +15,7 @@ from ..media import save
 from . import purchase, uploads
 from .connection import ConnectionFlags, connect
 from .context import Context
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 from .price import Spending
 from .request import CheckedRequest
 

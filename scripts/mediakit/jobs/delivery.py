@@ -25,7 +25,7 @@ from ..services import catalogue, providers
 from .context import Context
 from .driver import Driver, Start
 from .kept import forget
-from .lifecycle import End
+from .lifecycle.actions import End
 from .report import Report
 
 _GONE = "the service has removed what this job made"
@@ -218,7 +218,7 @@ class Delivery:
     # -- a job that is done before its results are told ------------------------------------------------
 
     def _ask_for_results(self, end: End) -> int | None:
-        if not self._driver.machine.generation_id:  # what was answered at once cannot be asked for again
+        if not self._driver.job.generation_id:  # what was answered at once cannot be asked for again
             return self._finish(end, None, save.SavingEnded(save.NO_RESULT, nothing_there=True))
         deadline, patience = self._context.policy.deadline, self._context.saving.budget.limits.seconds
         self._asking, self._end = _Asking(time.monotonic(), deadline, patience), end
@@ -317,7 +317,7 @@ class Delivery:
 
     def _saved_before(self) -> list[dict]:
         """The files of this job that an earlier command has saved; a job that no ledger knows is told by its records."""
-        entry, generation_id = self._writer.entry, self._driver.machine.generation_id
+        entry, generation_id = self._writer.entry, self._driver.job.generation_id
         if entry is None and generation_id and self._context.saving.folder is not None:
             return provenance.saved_of(self._context.saving.folder, self._provider.name, generation_id)
         known = json.loads(entry.assets) if entry and entry.assets else []
@@ -325,7 +325,7 @@ class Delivery:
 
     def _ask_anew(self) -> None:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
-        if not self._driver.machine.generation_id and self._files:
+        if not self._driver.job.generation_id and self._files:
             return self._files.renewed(None)
         step = "result" if self._provider.job.result else "read"
         self._renewal = self._driver.wire.get(self._driver.place_of(step), self._context.policy.poll_request_timeout)
@@ -359,7 +359,7 @@ class Delivery:
             "task": self._context.saving.task or catalogue.only_task(provider.speaks, self._start.model),
             "payload": payload,
             "job": self._writer.key,
-            "generation_id": self._driver.machine.generation_id,
+            "generation_id": self._driver.job.generation_id,
             "cost": cost.shown if cost else None,
             "usage": provider.usage(body),
             "created_at": entry.created_at if entry else asked_at,

@@ -24,9 +24,13 @@ from ..services import providers
 from ..services.answers import Reading, can_be_file
 from ..services.provider import SAME_JOB_WITHIN
 from ..services.site import JobRef
-from . import lifecycle
 from .connection import Connection
 from .kept import keep
+from .lifecycle import actions as todo
+from .lifecycle.actions import End, Say
+from .lifecycle.answers import JobAnswer
+from .lifecycle.machine import Machine
+from .lifecycle.reconciling import RECONCILE_TIMEOUT
 
 _ID_IN_A_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _LARGEST_PENDING = 256 * 1024
@@ -97,7 +101,7 @@ class Driver:
     abandon  write down what is known, and send nothing more
     close    no request goes on behind anybody's back
 
-    machine   lifecycle.Machine: the id, the outcome, the state
+    job       what is known of it: the id, the outcome, the state
     asked_at  when this began, in seconds since the epoch
     trace_id  what the service's support asks for, where an answer had it
     kept      the file with an answer to the create that does not fit, where one came
@@ -110,11 +114,12 @@ class Driver:
         console: Console,
         connection: Connection,
         writer: entries.Writer,
-        machine: lifecycle.Machine,
+        machine: Machine,
         start: Start,
         inbox: Inbox,
     ):
         self.machine = machine
+        self.job = machine.job
         self.trace_id: str | None = None
         self.advice: list[str] = []
         self.kept: str | None = None
@@ -142,14 +147,14 @@ class Driver:
     @property
     def wake_at(self) -> float:
         """When `step` is to be called although nothing came, on the clock of time.monotonic."""
-        return max(self.machine.wake_at, self._look_again_at)
+        return max(self.job.wake_at, self._look_again_at)
 
     @property
     def mode(self) -> str:
         """How the result is waited for."""
         if self.wire.source:
             return self.wire.source
-        if self._start.submission and self.machine.policy.stream:
+        if self._start.submission and self.job.policy.stream:
             return "sse_then_poll_fallback"
         return "synchronous" if self._start.submission and self._provider.answers_when_done else "poll"
 
@@ -160,15 +165,15 @@ class Driver:
             return self._provider.read_path(self._start.generation_id, self._start.model)
         return self._start.submission.path if self._start.submission else self._provider.running_path
 
-    def begin(self) -> lifecycle.End | None:
+    def begin(self) -> End | None:
         return self._carry_out(self.machine.begin(time.monotonic()))
 
-    def step(self, message: Message | Signal | None) -> lifecycle.End | None:
+    def step(self, message: Message | Signal | None) -> End | None:
         return self._carry_out(self._actions(time.monotonic(), message))
 
     def abandon(self) -> None:
         if self._creating is not None and self.machine.awaits_answer and not self._creating.withhold():
-            self.machine.outcome = "unknown"
+            self.job.outcome = "unknown"
         self._note(final=True)
 
     def leave(self) -> None:
@@ -179,7 +184,7 @@ class Driver:
 
     def place_of(self, step: str) -> str:
         """Where a step about this job is asked: a path for a service's program, else the whole address."""
-        generation_id = self.machine.generation_id or ""
+        generation_id = self.job.generation_id or ""
         if self.wire.source:
             return self._provider.read_path(generation_id, self._start.model)
         return self._site.of_job(step, JobRef(generation_id, self._start.model, self._told))
@@ -213,8 +218,8 @@ class Driver:
 
     def _is_answering(self, now: float) -> bool:
         """Whether the answer with the id is there, though its time is up: this process may have been stopped until now."""
-        limit = self.machine.wake_at
-        if self._creating is None or self.machine.generation_id or now < limit or self.machine.ended:
+        limit = self.job.wake_at
+        if self._creating is None or self.job.generation_id or now < limit or self.job.ended:
             return False
         if self._last_call[0] != limit:
             self._last_call = limit, now + _LAST_CALL
@@ -251,7 +256,7 @@ class Driver:
         if begun is not None and 200 <= begun.status < 300 and self._candidate(begun):
             return self._take_answer(now, begun)
         if self._writer.refusal and not lost.sent:
-            if self.machine.outcome != "unknown":
+            if self.job.outcome != "unknown":
                 raise self._writer.refusal.failure()
             return self.machine.create_not_sent(now, self._console.plain(self._writer.refusal.message), True)
         if lost.sent and begun is not None and 200 <= begun.status < 300:
@@ -282,7 +287,9 @@ class Driver:
                 self._writer.read(self._base_url)
             if is_read and reading.state == "succeeded" and self._provider.job.result:
                 return self._ask_result(reading)
-            return self.machine.poll_answered(now, answer.status, reading, found.category, message, retry_after)
+            return self.machine.poll_answered(
+                now, JobAnswer(answer.status, reading, found.category, message, retry_after)
+            )
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
@@ -290,9 +297,19 @@ class Driver:
             self.kept = keep(self._console, self._writer.key, answer)
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
-            now, answer.status, reading, found.category, message, retry_after, self._console.plain(location, 100),
-            None if candidate else found.outcome, found.repeatable, confirmed=candidate is None,
-        )  # fmt: skip
+            now,
+            JobAnswer(
+                answer.status,
+                reading,
+                found.category,
+                message,
+                retry_after,
+                stated=None if candidate else found.outcome,
+                repeatable=found.repeatable,
+                confirmed=candidate is None,
+                location=self._console.plain(location, 100),
+            ),
+        )
 
     def _read(self, answer: Answer) -> tuple[Reading, str]:
         """What a read of the job says, and what it is where it is no JSON."""
@@ -357,7 +374,7 @@ class Driver:
         """The job is done; its results are read apart, within the time of this read."""
         self.leave()
         self._done = reading
-        self._exchange = self.wire.get(self.place_of("result"), self.machine.policy.poll_request_timeout)
+        self._exchange = self.wire.get(self.place_of("result"), self.job.policy.poll_request_timeout)
         return []
 
     def _take_result(self, now: float, done: Reading, answer: Answer) -> list:
@@ -369,13 +386,13 @@ class Driver:
         self._bill(body, answer.headers)
         if 200 <= answer.status < 300 and not problem:
             whole = done._replace(body=body, headers=answer.headers)
-            return self.machine.poll_answered(now, 200, whole, "", "", None)
+            return self.machine.poll_answered(now, JobAnswer(200, whole))
         if step is not None and answer.status in step.failed_http:
-            return self.machine.poll_answered(now, 200, done._replace(state="failed", body=body), "", "", None)
+            return self.machine.poll_answered(now, JobAnswer(200, done._replace(state="failed", body=body)))
         found = self._provider.verdict(answer.status, body, problem, answer.headers)
         if answer.status in (401, 402, 403):
             message = self._console.plain(found.message)
-            return self.machine.poll_answered(now, answer.status, done, found.category, message, None)
+            return self.machine.poll_answered(now, JobAnswer(answer.status, done, found.category, message))
         return self.machine.poll_lost(now, f"the result is not there yet: HTTP {answer.status}")
 
     def _bill(self, body, headers=None) -> None:
@@ -402,7 +419,7 @@ class Driver:
     def _told_of_us(self, answer: Answer) -> Reading | None:
         """What a read says that holds several values in place of one: the last that tells of this job."""
         readings = map(self._provider.reading, reversed(documents.documents(answer.content)))
-        ours = (None, self.machine.generation_id)
+        ours = (None, self.job.generation_id)
         return next((reading for reading in readings if reading.status and reading.id in ours), None)
 
     @property
@@ -421,7 +438,7 @@ class Driver:
             matches = self._provider.running_matches(
                 body, self._start.sought or {}, since - _CLOCKS_APART, self._start.model
             )
-        if matches and self.machine.generation_id is None and not self.machine.ended:
+        if matches and self.job.generation_id is None and not self.job.ended:
             matches = self._writer.attach(matches, None if self._provider.lists_input else SAME_JOB_WITHIN)
         return self.machine.listed(now, matches)
 
@@ -430,7 +447,7 @@ class Driver:
         try:
             for event in self._decoder.feed(chunk.content):
                 actions += self._take_event(now, event)
-                if self.machine.ended:
+                if self.job.ended:
                     break
             actions += self._hint(now, begun=False)
         except sse.EventTooLarge as problem:
@@ -441,7 +458,7 @@ class Driver:
 
     def _hint(self, now: float, begun: bool) -> list:
         """Look for the id in what no blank line has ended; `begun`: also in JSON that has no end itself."""
-        pending = "" if self.machine.generation_id or self.machine.ended else self._decoder.pending
+        pending = "" if self.job.generation_id or self.job.ended else self._decoder.pending
         if not pending or len(pending) > _LARGEST_PENDING:
             return []
         hinted = documents.documents(pending.encode("utf-8", "replace"), begun)
@@ -473,38 +490,38 @@ class Driver:
     # -- what to do ----------------------------------------------------------------------------------
 
     def _note(self, final: bool) -> None:
-        machine = self.machine
-        self._writer.note(machine.outcome, machine.generation_id, machine.status, machine.state, final)
+        job = self.job
+        self._writer.note(job.outcome, job.generation_id, job.status, job.state, final)
 
-    def _carry_out(self, actions: list) -> lifecycle.End | None:
+    def _carry_out(self, actions: list) -> End | None:
         # While a POST is out, what the ledger says of it stands.
         if not self.machine.awaits_answer:
-            self._note(final=self.machine.ended)
+            self._note(final=self.job.ended)
         for action in actions:
-            if isinstance(action, lifecycle.End):
+            if isinstance(action, End):
                 self.leave()
                 return action
-            if isinstance(action, lifecycle.Say):
+            if isinstance(action, Say):
                 self._say(action)
-            elif isinstance(action, lifecycle.Create):
+            elif isinstance(action, todo.Create):
                 end = self._create()
                 if end is not None:
                     return end
-            elif isinstance(action, lifecycle.Reconcile):
-                self._listing = self._lister.get(self._list_place, lifecycle.RECONCILE_TIMEOUT)
-            elif isinstance(action, lifecycle.Poll):
+            elif isinstance(action, todo.Reconcile):
+                self._listing = self._lister.get(self._list_place, RECONCILE_TIMEOUT)
+            elif isinstance(action, todo.Poll):
                 self.leave()
                 self._done = None
-                self._exchange = self.wire.get(self.place_of("read"), self.machine.policy.poll_request_timeout)
+                self._exchange = self.wire.get(self.place_of("read"), self.job.policy.poll_request_timeout)
             else:
                 self.leave()
         return None
 
-    def _create(self) -> lifecycle.End | None:
-        if self.machine.outcome == "unknown" and not self._key_lives:
+    def _create(self) -> End | None:
+        if self.job.outcome == "unknown" and not self._key_lives:
             words = "the time of its idempotency key is over"
             return self._carry_out(self.machine.create_not_sent(time.monotonic(), words, True))
-        submission, policy = self._start.submission, self.machine.policy
+        submission, policy = self._start.submission, self.job.policy
         assert submission is not None, "the machine sends only what there is to send"
         self._decoder = sse.Decoder()
         self._exchange = self._creating = None  # nothing is out while the body is made
@@ -523,9 +540,9 @@ class Driver:
     def _key_lives(self) -> bool:
         """Whether the idempotency key may still be used by the clock on the wall: the machine's own stands still in a
         suspended machine, and a clock that was set back tells nothing."""
-        return 0 <= time.time() - self.asked_at < self.machine.rules.repeats_for
+        return 0 <= time.time() - self.asked_at < self.job.rules.repeats_for
 
-    def _say(self, said: lifecycle.Say) -> None:
+    def _say(self, said: Say) -> None:
         if said.event == "warning":
             return self._console.warning(**said.fields)
         more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}

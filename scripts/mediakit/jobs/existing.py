@@ -25,7 +25,7 @@ from .connection import Connection, ConnectionFlags, connect, connect_again, pro
 from .context import Context
 from .driver import Start
 from .job import Job
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 from .listing import Found
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..services.payloads import Content
     from .acting import ActionFlags
     from .connection import ConnectionFlags
-    from .lifecycle import WaitPolicy
+    from .lifecycle.policy import WaitPolicy
     from .price import Spending
     from .request import CreateRequest
 
@@ -255,7 +255,7 @@ def spending(given: argparse.Namespace) -> Spending:
 
 def wait_policy(given: argparse.Namespace) -> WaitPolicy:
     """How long to wait for a job that is created, and in what way."""
-    from .lifecycle import WaitPolicy
+    from .lifecycle.policy import WaitPolicy
 
     left = time_left(given.deadline)
     return WaitPolicy(
@@ -273,7 +273,7 @@ def wait_policy(given: argparse.Namespace) -> WaitPolicy:
 
 def existing_wait_policy(given: argparse.Namespace) -> WaitPolicy:
     """The same for a job that exists, from the flags of add_waiting_flags."""
-    from .lifecycle import WaitPolicy
+    from .lifecycle.policy import WaitPolicy
 
     return WaitPolicy(
         stream=False,

@@ -138,7 +138,7 @@ class _Plan:
         from ..console import inputs
         from ..services.payloads import Content
         from . import request
-        from .lifecycle import WaitPolicy
+        from .lifecycle.policy import WaitPolicy
 
         wish = self._wish
         prompt = wish.prompt if wish.prompt is not None else _SAMPLE

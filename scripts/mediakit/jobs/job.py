@@ -12,11 +12,13 @@ import time
 
 from ..base.inbox import Inbox, Message, Signal
 from ..ledger import entries
-from . import lifecycle
 from .connection import Connection
 from .context import Context
 from .delivery import Delivery
 from .driver import Driver, Start
+from .lifecycle.actions import End
+from .lifecycle.machine import Machine
+from .lifecycle.policy import ServiceRules
 from .report import Report
 
 # So often, in seconds, the live line is brought up to date.
@@ -38,7 +40,7 @@ class Job:
         self._start = start
         self._inbox = inbox or context.inbox or Inbox()
         self._writer = writer or entries.Writer(context.console)
-        machine = lifecycle.Machine(
+        machine = Machine(
             context.policy,
             _rules_of(context.connection, start),
             start.generation_id,
@@ -59,7 +61,7 @@ class Job:
 
     @property
     def generation_id(self) -> str | None:
-        return self._driver.machine.generation_id
+        return self._driver.job.generation_id
 
     @property
     def is_waiting(self) -> bool:
@@ -108,13 +110,13 @@ class Job:
             self._report.status()
         return self._ended(self._driver.step(message))
 
-    def _ended(self, end: lifecycle.End | None) -> int | None:
+    def _ended(self, end: End | None) -> int | None:
         if end is None:
             return None
         if end.event == "terminal":
             self._delivery = Delivery(self._context, self._writer, self._start, self._driver, self._report, self._inbox)
             return self._delivery.begin(end)
-        if end.failure and end.failure.category == "not_found" and self._driver.machine.generation_id:
+        if end.failure and end.failure.category == "not_found" and self._driver.job.generation_id:
             self._writer.gone()
         self._writer.about_to_end()
         code = self._report.early(end)
@@ -147,9 +149,9 @@ class Job:
             self.close()
 
 
-def _rules_of(connection: Connection, start: Start) -> lifecycle.ServiceRules:
+def _rules_of(connection: Connection, start: Start) -> ServiceRules:
     provider = connection.provider
-    return lifecycle.ServiceRules(
+    return ServiceRules(
         ending_events=provider.ending_events,
         reconciles=provider.lists_running and start.sought is not None and _may_list(connection, start),
         repeats_for=start.repeats_for,

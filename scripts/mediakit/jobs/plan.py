@@ -18,7 +18,7 @@ from ..media import inputs
 from ..services import providers
 from . import price
 from .connection import Connection, ConnectionFlags, address, connect_to_ask
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 from .price import Spending
 from .request import CheckedRequest
 

@@ -15,7 +15,7 @@ from ..ledger import entries
 from ..media import save
 from .connection import Connection
 from .driver import Driver
-from .lifecycle import End
+from .lifecycle.actions import End
 
 # An id that may stand in a command line which somebody will paste into a shell.
 _PASTEABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
@@ -52,11 +52,11 @@ class Report:
         self._began_at = time.monotonic()
 
     def about(self) -> dict:
-        return {"outcome": self._driver.machine.outcome, **self.way_on()}
+        return {"outcome": self._driver.job.outcome, **self.way_on()}
 
     def way_on(self, action: str = "resume", *flags: str) -> dict:
         """The id, the job's key in the ledger, and the command that goes on with it; `flags` are of that action."""
-        found, key = self._driver.machine.generation_id, self._writer.key
+        found, key = self._driver.job.generation_id, self._writer.key
         known = {name: value for name, value in (("generation_id", found), ("job", key)) if value}
         words = [*self._connection.chosen]
         if self._saving.folder is not None:
@@ -64,7 +64,7 @@ class Report:
         if key and found:
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
         # Accepted without an id, it is found again like one of which nobody knows whether it was accepted.
-        if key and self._driver.machine.outcome in ("unknown", "accepted"):
+        if key and self._driver.job.outcome in ("unknown", "accepted"):
             return {**known, **command_line("jobs.py", "reconcile", key, *words)}
         # An id that holds the key would carry it into a command line.
         if found and _PASTEABLE_ID.fullmatch(found) and self._console.redactor.text(found) == found:
@@ -73,12 +73,12 @@ class Report:
 
     def status(self) -> None:
         """The live line for a person."""
-        machine = self._driver.machine
+        job = self._driver.job
         elapsed = time.monotonic() - self._began_at
-        progress = "" if machine.progress is None else f"{machine.progress:.0%}"
-        before = "" if machine.position is None else f"{machine.position} before it"
-        state = " ".join(filter(None, (machine.status or "waiting", progress, before)))
-        words = (f"{elapsed:.0f} s", state, self._model, machine.generation_id)
+        progress = "" if job.progress is None else f"{job.progress:.0%}"
+        before = "" if job.position is None else f"{job.position} before it"
+        state = " ".join(filter(None, (job.status or "waiting", progress, before)))
+        words = (f"{elapsed:.0f} s", state, self._model, job.generation_id)
         self._console.status("  ".join(word for word in words if word))
 
     def early(self, end: End) -> int:
@@ -118,7 +118,7 @@ class Report:
             "source": source or end.fields["source"],
             "provider": self._provider.name,
             "model": self._model,
-            "generation_id": self._driver.machine.generation_id,
+            "generation_id": self._driver.job.generation_id,
             "job": self._writer.key,
             "status": end.fields["status"],
             "state": end.fields["state"],

@@ -22,7 +22,7 @@ from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
 from ..services.descriptor import ANY_ROUTE, Route
 from .connection import ConnectionFlags, address, origin_at, provider_of
-from .lifecycle import WaitPolicy
+from .lifecycle.policy import WaitPolicy
 
 
 @record

@@ -21,7 +21,7 @@ from ...ledger import fallbacks
 from ...media import save
 from ..connection import ConnectionFlags, connect, provider_of
 from ..context import Context
-from ..lifecycle import WaitPolicy
+from ..lifecycle.policy import WaitPolicy
 from ..price import Spending
 from . import chains, lines, plan
 from .lines import Line, Problem

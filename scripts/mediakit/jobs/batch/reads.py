@@ -16,7 +16,7 @@ from ...base.record import record, replace
 from ...http.answers import Answer
 from ...http.exchange import Exchange
 from ...services import providers
-from ..lifecycle import RECONCILE_TIMEOUT
+from ..lifecycle.reconciling import RECONCILE_TIMEOUT
 from .task import Service, Task
 
 _SHORTEST_SLEEP = 0.001

@@ -13,7 +13,7 @@ from ...base.record import record, replace
 from ...services import payloads, providers
 from .. import request
 from ..connection import ConnectionFlags, provider_of
-from ..lifecycle import WaitPolicy
+from ..lifecycle.policy import WaitPolicy
 from ..request import CheckedRequest, CreateRequest
 from .lines import Line, Problem
 
