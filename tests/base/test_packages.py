@@ -194,6 +194,36 @@ def test_the_command_makes_an_environment_of_our_own_and_runs_nothing_of_the_wor
     assert "--no-config" in run.result["guidance"][-1]
 
 
+@POSIX
+@pytest.mark.parametrize("version", [None, "3.8"])
+def test_where_home_cannot_be_written_the_environment_is_in_the_working_directory(scripts, version):
+    """As in an agent's sandbox; what lies there is never run by itself."""
+    (scripts.folder / "file").write_text("")
+    away = {"HOME": str(scripts.folder / "file/home"), "AI_MEDIA_HOME": ""}
+    command = [interpreter(version)] if version else BARE
+    run = bare(scripts, "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", command=command, **away)
+    inside = str(scripts.folder / ".ai-media/venv/bin/python")
+    assert run.code == 28 and any(inside in line for line in run.result["guidance"]), run.result
+    steps = [shlex.split(step) for step in run.result["next_argv"][2].split(" && ")]
+    assert steps[1][-1] == str(scripts.folder / ".ai-media/venv") and steps[2][0] == inside
+    made = scripts.folder / ".ai-media/venv/bin"
+    made.mkdir(parents=True, mode=0o700)
+    (made / "python").symlink_to(sys.executable)
+    again = bare(scripts, "create_and_wait.py", "--provider", "sandbox", "--task", "t2i", command=command, **away)
+    assert again.code == 28 and "--clear" in again.result["next_argv"][2]
+
+
+@POSIX
+def test_where_home_cannot_be_written_a_strangers_folder_is_not_used(scripts):
+    (scripts.folder / "file").write_text("")
+    (scripts.folder / "elsewhere").mkdir()
+    (scripts.folder / ".ai-media").symlink_to("elsewhere")
+    run = bare(
+        scripts, "jobs.py", "resume", "--all-undelivered", HOME=str(scripts.folder / "file/home"), AI_MEDIA_HOME=""
+    )
+    assert run.code == 28 and "next_command" not in run.result and "is not used" in str(run.result["guidance"])
+
+
 @pytest.fixture
 def own_environment(scripts) -> Path:
     """What the command would have made, with this Python's own packages in place of downloaded ones."""

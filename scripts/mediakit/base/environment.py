@@ -26,6 +26,20 @@ def _folder():
     return os.path.join(home.home_for_code(), "venv")
 
 
+def _in_working_directory():
+    """Where the environment can be where home cannot be written, as in an agent's sandbox; None for nowhere.
+
+    Nothing goes on in it by itself: what lies in a working directory may be a stranger's.
+    """
+    try:
+        here = os.path.realpath(os.getcwd())
+    except OSError:  # it is gone
+        return None
+    if here == ROOT or here.startswith(ROOT + os.sep):  # which installers wipe
+        return None
+    return os.path.join(here, "." + home.NAME, "venv")
+
+
 def _interpreter(folder):
     return os.path.join(folder, "Scripts", "python.exe") if _ON_WINDOWS else os.path.join(folder, "bin", "python")
 
@@ -80,9 +94,12 @@ def recipe(interpreter):
     argv is None where a person has to do something first; guidance says what.
     """
     folder = _folder()
-    why = home.trouble(folder, folder=True) if os.path.lexists(folder) else None
-    if why:
-        return None, ["%s is not used: %s. Look at it, and remove it." % (folder, why)]
+    near = None if home.takes_files(folder) else _in_working_directory()
+    folder = near or folder
+    for path in [folder, os.path.dirname(folder)] if near else [folder]:
+        why = home.trouble(path, folder=True) if os.path.lexists(path) else None
+        if why:
+            return None, ["%s is not used: %s. Look at it, and remove it." % (path, why)]
     again = ["--clear"] if os.path.lexists(folder) else []
     inside = _interpreter(folder)
     install = ["install", "-q", "--disable-pip-version-check", "-r", REQUIREMENTS]
@@ -93,12 +110,19 @@ def recipe(interpreter):
         made = [interpreter, "-I", "-m", "venv", "--without-pip"] + again + [folder]
         steps = [made, [interpreter, "-I", "-m", "pip", "--python", inside] + install]
     elif uv:
-        made = [uv, "venv", "-q", "--no-config", "--python", interpreter or ">=3.9"] + again + [folder]
-        steps = [made, [uv, "pip", "install", "-q", "--no-config", "--python", inside, "-r", REQUIREMENTS]]
+        quiet = ["-q", "--no-config"] + (["--no-cache"] if near else [])  # its cache is at home
+        made = [uv, "venv"] + quiet + ["--python", interpreter or ">=3.9"] + again + [folder]
+        steps = [made, [uv, "pip", "install"] + quiet + ["--python", inside, "-r", REQUIREMENTS]]
     elif interpreter:
         return None, ["This Python can make no environment: install its venv module (Debian: python3-venv)."]
     else:
         return None, ["Install Python 3.9 or newer (https://www.python.org/downloads/) or uv, then run the same again."]
+    if near:
+        return _in_one(steps), [
+            "Your own folder cannot be written here, so it makes an environment in %s." % folder,
+            "From then on run the scripts with %s in place of python3." % inside,
+            "The packages come from the network: whoever runs this must allow it.",
+        ]
     return _in_one(steps), ["It makes an environment in %s; afterwards run the same again." % folder]
 
 
