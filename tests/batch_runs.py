@@ -14,8 +14,8 @@ from mediakit.console import Console, events, several
 class Told(Console):
     """A console that keeps what it is told, and leaves this process's signals alone."""
 
-    def __init__(self):
-        super().__init__("create_batch.py")
+    def __init__(self, script: str = "create_batch.py"):
+        super().__init__(script)
         self.events: list[dict] = []
 
     def _write(self, event: dict) -> None:

@@ -152,7 +152,9 @@ COSTS = [
         ({"cents": 4}, {}, "0.04 usd"),
         ({"cost": {"credits": 0}}, None, "0 credits"),
         ({"cost": {"credits": -1}}, {"x-units": "-1"}, "None"),
-        ({"cost": {"credits": "25"}}, {"x-units": "many"}, "None"),
+        ({"cost": {"credits": "25"}}, {"x-units": "many"}, "25 credits"),
+        ({"cost": {"credits": "25 or so"}}, None, "None"),
+        ({"cost": {"credits": "-1"}}, None, "None"),
         ({"estimate": 30}, None, "None"),
     ],
 )

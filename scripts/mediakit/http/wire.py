@@ -88,6 +88,10 @@ class Wire:
         """Read once."""
         return self._start("GET", path, {"Accept": "application/json"}, None, timeout, False)
 
+    def read(self, method: str, path: str, timeout: float) -> Exchange:
+        """The same by the method with which the service is read, a POST without a body at some."""
+        return self.get(path, timeout) if method == "GET" else self.send(method, path, timeout)
+
     def delete(self, path: str, timeout: float) -> Exchange:
         """Ask once for something to be deleted."""
         return self.send("DELETE", path, timeout)

@@ -69,7 +69,7 @@ class _Canceling:
 
     def _ask(self) -> None:
         """Send the request; raises Failure for every answer but a success, or that the job was over."""
-        answer = self._send("cancel", self._step.method)
+        answer = self._send("cancel")
         if isinstance(answer, Lost):
             raise self._failure("no_answer", f"it is not known whether it arrived: {answer.message}", "transient")
         if 200 <= answer.status < 300 or answer.status in self._step.over_http:
@@ -81,16 +81,17 @@ class _Canceling:
 
     def _read(self) -> _Seen | None:
         """How the job is; None where that could not be read."""
-        answer = self._send("read", "GET")
+        answer = self._send("read")
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return None
         body, _ = providers.read_json(answer.content)
         seen = _Seen(self._provider.reading(body, False, answer.headers), answer)
         return seen if seen.reading.state else None
 
-    def _send(self, step: str, method: str) -> Answer | Lost:
+    def _send(self, step: str) -> Answer | Lost:
         inbox = Inbox()
         wire = self._connection.http(inbox)
+        method = getattr(self._provider.job, step).method
         exchange = wire.send(method, self._connection.site.of_job(step, self._job), _TIMEOUT)
         return answer_of(exchange, inbox, _TIMEOUT)
 

@@ -118,17 +118,18 @@ class Connection:
     def _recorder(self) -> Callable[[dict], None] | None:
         return self.trace.recorder() if self.trace else None
 
-    def ask(self, path: str, seconds: float, body=None) -> Answer | Lost:
+    def ask(self, path: str, seconds: float, body=None, method: str = "GET") -> Answer | Lost:
         """Read once over HTTP, and wait for it so many seconds at most.
 
-        body  of a question that the service takes as a POST; never of anything that costs
+        body    of a question that the service takes as a POST; never of anything that costs
+        method  of one without a body
         """
         from ..base.inbox import Inbox
         from ..http.wire import answer_of
 
         inbox = Inbox()
         wire = self.http(inbox)
-        exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
+        exchange = wire.read(method, path, seconds) if body is None else wire.post(path, body, seconds, False)
         return answer_of(exchange, inbox, seconds)
 
     @property

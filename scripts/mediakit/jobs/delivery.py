@@ -166,7 +166,7 @@ class Delivery:
         body, headers = (reading.body, reading.headers) if reading else (None, None)
         self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
         told = reading.outputs if reading else None
-        self._outputs = self._provider.outputs(body) if told is None else told
+        self._outputs = self._driver.outputs(body) if told is None else told
         if not end.fields["ok"]:
             return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
@@ -327,14 +327,13 @@ class Delivery:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
         if not self._driver.job.generation_id and self._files:
             return self._files.renewed(None)
-        step = "result" if self._provider.job.result else "read"
-        self._renewal = self._driver.wire.get(self._driver.place_of(step), self._context.policy.poll_request_timeout)
+        self._renewal = self._driver.ask("result" if self._provider.job.result else "read")
 
     def _outputs_of(self, content) -> list[dict] | None:
         """The outputs in an answer to a read; None in anything else."""
         if not isinstance(content, Answer) or not 200 <= content.status < 300:
             return None
-        return self._provider.outputs(providers.read_json(content.content)[0])
+        return self._driver.outputs(providers.read_json(content.content)[0])
 
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""

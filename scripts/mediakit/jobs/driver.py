@@ -39,6 +39,8 @@ _LAST_CALL = 2.0
 _LOOK_AGAIN = 0.05
 # The clock of a service and ours may differ by so many seconds.
 _CLOCKS_APART = 60.0
+# So many pages of a list of jobs are looked through: a job that is sought is among the newest.
+_MOST_PAGES = 10
 
 
 @record
@@ -52,6 +54,7 @@ class Submission:
     seconds    how much longer the answer may take: the files have to be sent, or it is the result itself
     answers    job: with an id; done: with the result itself; media: the answer's body is the file
     of_text    whether its result is a text
+    origin     the name of the origin that the path is at; None for the default one, below the base URL
     """
 
     path: str
@@ -61,6 +64,7 @@ class Submission:
     seconds: float = 0.0
     answers: str = "job"
     of_text: bool = False
+    origin: str | None = None
 
 
 @record
@@ -139,6 +143,9 @@ class Driver:
         self._exchange: Exchange | None = None
         self._creating: Exchange | None = None
         self._listing: Exchange | None = None
+        self._pages: list[str] = []
+        self._listing_until = 0.0
+        self._listed: list[str] = []
         self._decoder = sse.Decoder()
         self._last_call = 0.0, 0.0
         self._look_again_at = 0.0
@@ -159,11 +166,17 @@ class Driver:
         return "synchronous" if self._start.submission and self._provider.answers_when_done else "poll"
 
     @property
-    def first_path(self) -> str:
-        """Where the first request goes, below the base URL."""
+    def first_url(self) -> str:
+        """Where the first request goes."""
+        submission = self._start.submission
         if self._start.generation_id:
-            return self._provider.read_path(self._start.generation_id, self._start.model)
-        return self._start.submission.path if self._start.submission else self._provider.running_path
+            path = self._provider.read_path(self._start.generation_id, self._start.model)
+        else:
+            path = self._create_place(submission) if submission else self._site.of_list(self._start.model)
+        return path if "://" in path else self._base_url + path
+
+    def _create_place(self, submission: Submission) -> str:
+        return self._site.of_create(submission.origin, submission.path)
 
     def begin(self) -> End | None:
         return self._carry_out(self.machine.begin(time.monotonic()))
@@ -189,13 +202,19 @@ class Driver:
             return self._provider.read_path(generation_id, self._start.model)
         return self._site.of_job(step, JobRef(generation_id, self._start.model, self._told))
 
-    @property
-    def _list_place(self) -> str:
-        """Where the list of jobs is asked for: a path at the default origin, else the whole address."""
-        listing = self._provider.job.listing
-        assert listing is not None, "the machine reconciles only where there is one"
-        path = self._provider.filled(listing.step.path, self._start.model or "")
-        return path if listing.step.origin is None else self._site.url(listing.step, path)
+    def ask(self, step: str) -> Exchange:
+        """Begin the question of a step about this job."""
+        method, seconds = getattr(self._provider.job, step).method, self.job.policy.poll_request_timeout
+        return self.wire.read(method, self.place_of(step), seconds)
+
+    def outputs(self, body) -> list[dict]:
+        """The results that an answer about this job tells of."""
+        generation_id = self.job.generation_id
+        return self._site.outputs(body, JobRef(generation_id, self._start.model) if generation_id else None)
+
+    def _ask_list(self, place: str) -> None:
+        self._pages.append(place)
+        self._listing = self._lister.get(place, RECONCILE_TIMEOUT)
 
     def close(self) -> None:
         self.leave()
@@ -285,7 +304,7 @@ class Driver:
             is_read = 200 <= answer.status < 300
             if is_read and reading.status is not None:
                 self._writer.read(self._base_url)
-            if is_read and reading.state == "succeeded" and self._provider.job.result:
+            if is_read and self._provider.job.result and self._provider.may_be_done(reading):
                 return self._ask_result(reading)
             return self.machine.poll_answered(
                 now, JobAnswer(answer.status, reading, found.category, message, retry_after)
@@ -374,18 +393,25 @@ class Driver:
         """The job is done; its results are read apart, within the time of this read."""
         self.leave()
         self._done = reading
-        self._exchange = self.wire.get(self.place_of("result"), self.job.policy.poll_request_timeout)
+        self._exchange = self.ask("result")
         return []
 
     def _take_result(self, now: float, done: Reading, answer: Answer) -> list:
-        """The answer with the results of a job that is done, or with the reason why it has none."""
+        """The answer with the results of a job that is done, or with the reason why it has none.
+
+        A job that is done by a word that the service does not document is one where they are.
+        """
         self._done = None
         step = self._provider.job.result
+        is_sure = done.state is not None and not done.is_guessed
         body, problem = providers.read_json(answer.content)
         self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
         self._bill(body, answer.headers)
         if 200 <= answer.status < 300 and not problem:
-            whole = done._replace(body=body, headers=answer.headers)
+            if not is_sure and not self.outputs(body):
+                return self.machine.poll_answered(now, JobAnswer(200, done))
+            whole = done._replace(body=body, headers=answer.headers, state="succeeded", is_guessed=not is_sure)
+            self._warn_guessed(whole)
             return self.machine.poll_answered(now, JobAnswer(200, whole))
         if step is not None and answer.status in step.failed_http:
             return self.machine.poll_answered(now, JobAnswer(200, done._replace(state="failed", body=body)))
@@ -393,6 +419,8 @@ class Driver:
         if answer.status in (401, 402, 403):
             message = self._console.plain(found.message)
             return self.machine.poll_answered(now, JobAnswer(answer.status, done, found.category, message))
+        if not is_sure:  # the answer before holds them, or the job goes on
+            return self.machine.poll_answered(now, JobAnswer(200, done))
         return self.machine.poll_lost(now, f"the result is not there yet: HTTP {answer.status}")
 
     def _bill(self, body, headers=None) -> None:
@@ -429,16 +457,26 @@ class Driver:
         return submission.sent_with.get(rules["field"]) if rules and submission else None
 
     def _take_listing(self, now: float, listed) -> list:
-        """Look in the list of unfinished jobs for ids of jobs with our input that no ledger entry owns."""
+        """Look in the list of jobs, page after page, for ids of jobs with our input that no ledger entry owns."""
         self._listing = None
-        matches = None
-        if isinstance(listed, Answer) and 200 <= listed.status < 300:
-            body, _ = providers.read_json(listed.content)
-            since = self._writer.entry.created_at if self._writer.entry else self.asked_at
-            matches = self._provider.running_matches(
-                body, self._start.sought or {}, since - _CLOCKS_APART, self._start.model
-            )
-        if matches and self.job.generation_id is None and not self.job.ended:
+        if self.job.generation_id is not None or self.job.ended:
+            return []
+        is_read = isinstance(listed, Answer) and 200 <= listed.status < 300
+        body = providers.read_json(listed.content)[0] if is_read else None
+        since = (self._writer.entry.created_at if self._writer.entry else self.asked_at) - _CLOCKS_APART
+        found = self._provider.running_matches(body, self._start.sought or {}, since, self._start.model)
+        if found is None:
+            return self.machine.listed(now, self._listed or None, is_whole=False)
+        self._listed += [one for one in found if one not in self._listed]
+        rules = self._provider.job.listing
+        following = self._site.following(rules, body, self._pages[0]) if rules else None
+        has_time = len(self._pages) < _MOST_PAGES and now < self._listing_until
+        is_next = following not in self._pages and has_time and not self._provider.is_past(body, since)
+        if following is not None and is_next:
+            self._ask_list(following)
+            return []
+        matches = self._listed
+        if matches:
             matches = self._writer.attach(matches, None if self._provider.lists_input else SAME_JOB_WITHIN)
         return self.machine.listed(now, matches)
 
@@ -508,11 +546,13 @@ class Driver:
                 if end is not None:
                     return end
             elif isinstance(action, todo.Reconcile):
-                self._listing = self._lister.get(self._list_place, RECONCILE_TIMEOUT)
+                self._pages, self._listed = [], []
+                self._listing_until = time.monotonic() + RECONCILE_TIMEOUT / 2
+                self._ask_list(self._site.of_list(self._start.model))
             elif isinstance(action, todo.Poll):
                 self.leave()
                 self._done = None
-                self._exchange = self.wire.get(self.place_of("read"), self.job.policy.poll_request_timeout)
+                self._exchange = self.ask("read")
             else:
                 self.leave()
         return None
@@ -528,7 +568,7 @@ class Driver:
         fields = {**submission.payload, **submission.sent_with}
         body = submission.body(fields) if submission.body else fields
         self._exchange = self._creating = self.wire.post(
-            submission.path,
+            self._create_place(submission),
             body,
             policy.create_timeout + submission.seconds,
             policy.stream,

@@ -90,7 +90,7 @@ class Job:
             script=console.script,
             provider=self._context.connection.provider.name,
             model=start.model,
-            url=self._context.connection.base_url + self._driver.first_path,
+            url=self._driver.first_url,
             mode=self._driver.mode,
             job=self._writer.key,
         )

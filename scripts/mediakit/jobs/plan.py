@@ -51,7 +51,7 @@ def show(
         model=asked.model,
         request={
             "method": "POST",
-            "url": (base_url or provider.base_path) + asked.path,
+            "url": _url(asked, base_url),
             "content_type": "multipart/form-data" if is_form else "application/json",
             "body": inputs.shown(sent, asked.attachments),
         },
@@ -61,9 +61,20 @@ def show(
         service_plan=body,
         trace_id=provider.trace_id(body),
         effect="no_spend",
-        curl=_curl(provider, base_url + asked.path, asked, sent, is_form) if base_url else None,
+        curl=_curl(provider, _url(asked, base_url), asked, sent, is_form) if base_url else None,
         message="Nothing was bought. To buy it, run the same without --dry-run.",
     )
+
+
+def _url(asked: CheckedRequest, base_url: str | None) -> str:
+    """Where it would go; a path alone where the service runs in this process, at an address of its own each time."""
+    from ..services.site import Site
+
+    provider, origin = asked.provider, asked.route.origin
+    if base_url is None:
+        return asked.path if origin not in (None, provider.default_origin) else provider.base_path + asked.path
+    place = Site(provider, base_url).of_create(origin, asked.path)
+    return place if "://" in place else base_url + place
 
 
 def _under_caps(

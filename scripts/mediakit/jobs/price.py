@@ -105,7 +105,8 @@ def service_plan(connection: Connection, asked: CheckedRequest, guards: dict, de
     body = {**asked.payload, **guards, plan["field"]: True}
     if keyed is not None:  # a plan uses up no key
         body.pop(keyed["field"], None)
-    return connection.ask(asked.path, min(PLAN_TIMEOUT, left / 2), body)  # the rest is for the job
+    place = connection.site.of_create(asked.route.origin, asked.path)
+    return connection.ask(place, min(PLAN_TIMEOUT, left / 2), body)  # the rest is for the job
 
 
 def sent_with(wanted: Spending, asked: CheckedRequest) -> dict:

@@ -223,7 +223,16 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     seconds, is_text = sent.seconds + longer, asked.task == "stt"
     start = Start(
         asked.model,
-        Submission(asked.path, sent.payload, claim.sent_with, sent.body, seconds, asked.route.answers, is_text),
+        Submission(
+            asked.path,
+            sent.payload,
+            claim.sent_with,
+            sent.body,
+            seconds,
+            asked.route.answers,
+            is_text,
+            asked.route.origin,
+        ),
         repeats_for=(asked.provider.idempotency or {}).get("seconds", 0.0),
         # Nobody can tell from a list of jobs which file another one was given.
         sought=None if sent.body else sent.payload,

@@ -128,7 +128,8 @@ class Sources:
             return []
         job = JobRef(entry.generation_id or "", entry.model, entry.addresses)
         step = "result" if connection.provider.job.result else "read"
-        answer = connection.ask(connection.site.of_job(step, job), min(ANSWER_TIMEOUT, self._time_left()))
+        patience, method = min(ANSWER_TIMEOUT, self._time_left()), getattr(connection.provider.job, step).method
+        answer = connection.ask(connection.site.of_job(step, job), patience, method=method)
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return []
         body = providers.read_json(answer.content)[0]
@@ -137,7 +138,7 @@ class Sources:
                 attachment, "input_gone", "that job is not finished yet", "validation", True,
                 f"Wait for it first: jobs.py resume {entry.key}",
             )  # fmt: skip
-        return connection.provider.outputs(body)
+        return connection.site.outputs(body, job)
 
     def _connection_of(self, entry: store.Entry) -> Connection:
         own = self._context.connection

@@ -173,13 +173,13 @@ def _word(text: str) -> str:
 # -- outputs -------------------------------------------------------------------------------------------
 
 
-def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str] | None = None) -> list[dict]:
+def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str | None] | None = None) -> list[dict]:
     """`{url, type, media_type, width, height, duration}` for each result, without what is unknown.
 
     What the answer itself holds has a data URL, and a text also `text`; `with_key` is true where a file is only
     had with the key.
 
-    made  an output's path -> its address; without it none is made
+    made  an output's path -> its address, None where it has none; without it none is made
     """
     for rule in rules:
         found = [output for output in _found(rule, body, made) if output]
@@ -188,10 +188,9 @@ def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str]
     return []
 
 
-def _found(rule: OutputRule, body: Any, made: Callable[[str], str] | None) -> Iterator[dict | None]:
+def _found(rule: OutputRule, body: Any, made: Callable[[str], str | None] | None) -> Iterator[dict | None]:
     if rule.path is not None:
-        found = [made(rule.path)] if made else []
-        return (_output(rule, url, None, body) for url in found)
+        return (_output(rule, made(rule.path), None, body) for _ in range(made is not None))
     if rule.walk is not None:
         return (_output(rule, _link(rule, entry), entry, body) for entry in _walked(rule, point(body, rule.walk)))
     entries = [body] if rule.each is None else _entries(rule, body)
@@ -254,7 +253,8 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any) -> dict | None:
         content = point(entry, rule.base64)
         if not isinstance(content, str) or not content:
             return None
-        url = f"data:{media_type or 'application/octet-stream'};base64,{content}"
+        is_whole = content[:_LONGEST_START].lstrip().lower().startswith("data:")
+        url = content.strip() if is_whole else f"data:{media_type or 'application/octet-stream'};base64,{content}"
     else:
         url = media_url(url)
         if url is None:
@@ -402,7 +402,8 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
             continue
         if rule.unless is not None and holds(rule.unless, body):
             continue
-        found = point(body, rule.at) if rule.at is not None else _header_number(headers, rule.header)
+        found = point(body, rule.at) if rule.at is not None else (headers or {}).get(rule.header or "")
+        found = _written_number(found) if isinstance(found, str) else found
         if number(found) and found >= 0:
             from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
 
@@ -411,9 +412,9 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
     return None
 
 
-def _header_number(headers, name: str | None) -> float | None:
-    told = (headers or {}).get(name, "") if name else ""
-    return float(told) if re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", told) else None
+def _written_number(text: str) -> float | None:
+    """A number that is written as a text: every header's, and in some services' bodies too."""
+    return float(text) if re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", text, re.ASCII) else None
 
 
 # -- words ---------------------------------------------------------------------------------------------

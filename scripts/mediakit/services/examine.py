@@ -269,6 +269,6 @@ def _misread(provider: Provider, name: str, body: Any, is_file: bool) -> str | N
         if state != name and (name, state) != ("queued", "running"):
             return f"`states` reads it as {state or 'none of the states'}"
     has_results = name == "done" or name == ("result" if provider.job.result else "succeeded")
-    if has_results and not is_file and not provider.outputs(body):
+    if has_results and not is_file and not provider.outputs(body, lambda path: f"https://media.example{path}"):
         return "`outputs` finds no result in it"
     return None

@@ -26,7 +26,7 @@ from ..base.text import plain
 from ..http import addresses
 from ..http.answers import Answer, Lost
 from ..http.wire import Wire, answer_of
-from . import catalogue, descriptor, keys, providers, trust
+from . import catalogue, descriptor, keys, providers
 from .providers import point
 from .site import Site
 
@@ -34,7 +34,6 @@ _TIMEOUT = 30.0
 _LONGEST_LIST = 60.0
 _MOST_MODELS = 20_000
 _MOST_PAGES = 50
-_LONGEST_CURSOR = 2048
 _LONGEST_NOTE = 200
 # What a purchase waits for a contract or a price that it can do without.
 PATIENCE = 10.0
@@ -133,7 +132,7 @@ def _pages(place: _Place, rules: dict) -> tuple[list, str, bool]:
             return rows, first, False
         body = _body_of(place.ask(url, min(_TIMEOUT, left)), place)
         rows += _rows(listing, body, place)
-        following = _following(listing, body, place, first)
+        following = place.site.following(listing, body, first)
         if following is None or following in asked or len(rows) >= _MOST_MODELS:
             return rows[:_MOST_MODELS], first, following is None
         url = following
@@ -149,16 +148,6 @@ def _rows(listing: descriptor.Listing, body, place: _Place) -> list:
     if not isinstance(found, list):
         raise _unreachable(place.provider.name, "its answer holds no list of models")
     return found
-
-
-def _following(listing: descriptor.Listing, body, place: _Place, first: str) -> str | None:
-    """The address of the next page; None where this is the last one."""
-    if listing.next_told:
-        return trust.told_address(point(body, listing.next_told), place.site.origins)
-    cursor = point(body, listing.next_at) if listing.next_at else None
-    if not isinstance(cursor, (str, int)) or isinstance(cursor, bool) or not 0 < len(str(cursor)) <= _LONGEST_CURSOR:
-        return None
-    return f"{first}{'&' if '?' in first else '?'}{urlencode({listing.next_query or 'cursor': cursor})}"
 
 
 def _entry(row, rules: dict) -> dict | None:

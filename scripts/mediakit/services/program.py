@@ -257,6 +257,10 @@ class ProgramWire:
         self._must_fit("read", "id", generation_id)
         return self._start(self._program.argv("read", id=generation_id), b"", timeout)
 
+    def read(self, method: str, path: str, timeout: float) -> Exchange:
+        """The same: how it asks is the program's own affair."""
+        return self.get(path, timeout)
+
     def close(self) -> None:
         """End what still runs: a create that nobody waits for any more must not buy later, unseen."""
         running = list(self._running)

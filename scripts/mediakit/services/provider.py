@@ -14,6 +14,8 @@ from . import trust
 from .answers import Reading, Verdict, is_media_url, number, same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from . import descriptor as rules
 
 _GUIDANCE = {
@@ -357,6 +359,13 @@ class Provider:
             position=position if number(position) and isinstance(position, int) and position >= 0 else None,
         )
 
+    def may_be_done(self, reading: Reading) -> bool:
+        """Whether it is time to ask for the results, which are not in the answers about the job's state."""
+        from . import answers
+
+        is_guess = reading.state is None and (reading.status or "").lower() in answers.FINISHED_WORDS
+        return reading.state == "succeeded" or is_guess
+
     def is_gone(self, body) -> bool:
         """Whether the service says that it has removed what the job made."""
         from . import answers
@@ -364,11 +373,14 @@ class Provider:
         gone = self._data.get("gone")
         return gone is not None and answers.holds(self._rules.condition(gone), body)
 
-    def outputs(self, body) -> list[dict]:
-        """`{url, type, media_type, width, height, duration, expires_at}` for each result, without what is unknown."""
+    def outputs(self, body, made: Callable[[str], str | None] | None = None) -> list[dict]:
+        """`{url, type, media_type, width, height, duration, expires_at}` for each result, without what is unknown.
+
+        made  as in answers.outputs; who knows the job has Site.outputs
+        """
         from . import answers
 
-        found, expires_at = answers.outputs(self.output_rules, body), self.expires_at(body)
+        found, expires_at = answers.outputs(self.output_rules, body, made), self.expires_at(body)
         return [{**output, "expires_at": rfc3339(expires_at)} for output in found] if expires_at else found
 
     def result(self, body):
@@ -396,7 +408,8 @@ class Provider:
 
     @property
     def lists_jobs(self) -> bool:
-        return self.job.listing is not None
+        """Whether one list has the jobs of all models."""
+        return self.job.listing is not None and "{model" not in self.job.listing.step.path
 
     def unfinished_in(self, body) -> set[str]:
         """The ids of the jobs of which a list says in the words of a read that they are not finished."""
@@ -405,11 +418,6 @@ class Provider:
         listed = next((found for found in lists if isinstance(found, list)), [])
         readings = (self.reading(entry) for entry in listed if isinstance(entry, dict))
         return {found.id for found in readings if found.id and found.state in ("queued", "running")}
-
-    @property
-    def running_path(self) -> str:
-        """The path of the list of jobs."""
-        return self.job.listing.step.path
 
     def running_matches(
         self, body, payload: dict, since: float | None = None, model: str | None = None
@@ -432,6 +440,15 @@ class Provider:
             if its_id and fits(entry, wanted if self.lists_input else model) and self._is_new(entry, since):
                 found.append(its_id)
         return found
+
+    def is_past(self, body, since: float) -> bool:
+        """Whether a page of a list of jobs holds none but those that were made before: so do the pages after it."""
+        where = self.job.listing
+        at = where.at.get("created_at") if where else None
+        lists = (point(body, one) for one in where.each) if where and at else ()
+        listed = next((found for found in lists if isinstance(found, list)), [])
+        made = [moment_of(first(entry, at)) for entry in listed]
+        return bool(made) and all(one is not None and one < since for one in made)
 
     def _has_input(self, entry, wanted: dict) -> bool:
         its_input = first(entry, self.job.listing.at["input"])

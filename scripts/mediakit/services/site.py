@@ -7,18 +7,19 @@ Site     a service at its own origins, or at another address in place of all of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ..base import errors
-from ..base.pointer import first
+from ..base.pointer import first, point
 from ..base.record import field, record
 from ..http.addresses import above, origin_of
 from . import descriptor, trust
-from .descriptor import Step
+from .descriptor import Listing, Step
 from .provider import Provider
 
 # The steps of a job whose address an answer can tell.
 TOLD_STEPS = ("read", "result", "cancel")
+_LONGEST_CURSOR = 2048
 
 
 @record
@@ -62,10 +63,45 @@ class Site:
             return self.base_url + path
         return above(self.base_url, self.provider.base_path) + path
 
+    def of_create(self, origin: str | None, path: str) -> str:
+        """Where a create goes whose route is at `origin`: a path below the base URL, or else the whole address."""
+        is_default = origin in (None, self.provider.default_origin)
+        return path if is_default else self.url(Step(path, origin=origin), path)
+
+    def outputs(self, body, job: JobRef | None) -> list[dict]:
+        """Provider.outputs, those included whose address is made from a job's id and told by nobody."""
+
+        def made(path: str) -> str | None:
+            try:
+                return self.url(Step(path), self.provider.filled(path, job.model, job.id)) if job else None
+            except ValueError:
+                return None  # it needs the model too, and that is not known
+
+        return self.provider.outputs(body, made)
+
     def of_account(self, name: str) -> str | None:
         """The address of `key_check` or `balance`; None for one that the descriptor does not have."""
         found = descriptor.step(self.provider.says(name))
         return found and self.url(found, found.path)
+
+    def of_list(self, model: str | None) -> str:
+        """Where the list of jobs is: a path below the base URL, or else the whole address."""
+        step = self.provider.job.listing.step
+        path = self.provider.filled(step.path, model or "")
+        return path if step.origin is None and not step.from_root else self.url(step, path)
+
+    def following(self, listing: Listing, body, at: str) -> str | None:
+        """The address of the page after one of a list; None where that is the last one.
+
+        at  the address of the first page
+        """
+        if listing.next_told:
+            return trust.told_address(point(body, listing.next_told), self.origins)
+        cursor = point(body, listing.next_at) if listing.next_at else None
+        is_cursor = isinstance(cursor, (str, int)) and not isinstance(cursor, bool)
+        if not is_cursor or not 0 < len(str(cursor)) <= _LONGEST_CURSOR:
+            return None
+        return f"{at}{'&' if '?' in at else '?'}{urlencode({listing.next_query or 'cursor': cursor})}"
 
     def of_job(self, name: str, job: JobRef) -> str:
         """The address of a step about a job: the told one while it is at one of the origins, else the descriptor's.

@@ -122,11 +122,14 @@ class Machine:
         if self.is_waiting:
             self._polling.still_runs(now)
 
-    def listed(self, now: float, matches: list[str] | None) -> list:
-        """The list was read: the ids that could be this job and are no other's; None if it could not be read."""
+    def listed(self, now: float, matches: list[str] | None, is_whole: bool = True) -> list:
+        """The list was read: the ids that could be this job and are no other's; None if it could not be read.
+
+        is_whole  whether all of it was read that there is time for
+        """
         if self.job.generation_id or self.job.ended:
             return []
-        return self._reconciling.listed(now, matches)
+        return self._reconciling.listed(now, matches, is_whole)
 
     # -- the clock, and the user -------------------------------------------------------------------
 

@@ -51,9 +51,9 @@ class Reconciling:
     def tick(self, now: float) -> list:
         return self._listing_over(now) if self._is_listing else self._list(now)
 
-    def listed(self, now: float, matches: list[str] | None) -> list:
-        """As Machine.listed. Absence proves nothing, and of several none is taken."""
-        if matches and len(matches) == 1:
+    def listed(self, now: float, matches: list[str] | None, is_whole: bool) -> list:
+        """As Machine.listed. Absence proves nothing, and of several none is taken, nor one out of a part of the list."""
+        if is_whole and matches and len(matches) == 1:
             return self._attach(now, matches[0])
         self._candidates = matches or self._candidates
         return self._listing_over(now) if self._job.phase == "reconciling" and self._is_listing else []

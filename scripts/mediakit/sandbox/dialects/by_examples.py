@@ -73,6 +73,7 @@ class Dialect:
                 yield self._path("ready", _step_of(way.ready))
         # The longest first: one path can be the beginning of another.
         steps = [(name, getattr(job, name)) for name in ("cancel", "read", "result")]
+        steps += [("file", _step_of({"path": rule.path})) for rule in own.output_rules if rule.path]
         for name, step in sorted((one for one in steps if one[1]), key=lambda one: -len(one[1].path)):
             yield self._path(name, step)
         if job.listing:
@@ -83,9 +84,12 @@ class Dialect:
                 yield self._path(name, _step_of(rules, method="POST" if "body" in rules else "GET"))
 
     def _path(self, name: str, step) -> _Path:
-        is_elsewhere = step.from_root or step.origin not in (None, self.provider.default_origin)
-        base = "" if is_elsewhere else self.BASE
+        base = "" if step.from_root else self._base_of(step)
         return _Path(name, step.method, re.compile(base + path_pattern(step.path, self.provider.job.like)), step)
+
+    def _base_of(self, asked) -> str:
+        """What a path of a route or a step begins with."""
+        return self.BASE if asked.origin in (None, self.provider.default_origin) else ""
 
     def handle(self, sandbox, http, content: bytes) -> None:
         """Answer one request."""
@@ -98,8 +102,8 @@ class Dialect:
             fits = known.method == http.method and known.pattern.fullmatch(path)
             if fits and self._answers(sandbox, http, content, known, fits.groupdict()):
                 return None
-        if http.method == "POST" and path.startswith(self.BASE + "/"):
-            return self._create(sandbox, http, content, path.removeprefix(self.BASE))
+        if http.method == "POST":
+            return self._create(sandbox, http, content, path)
         return self.error(http, 404)
 
     def _answers(self, sandbox, http, content: bytes, known: _Path, found: dict) -> bool:
@@ -120,7 +124,9 @@ class Dialect:
         job = sandbox.store.find(found["id"])
         if job is None or sandbox.store.record("deleted", job.id):
             return False
-        if known.name == "cancel":
+        if known.name == "file":
+            self._send_result(http, job)
+        elif known.name == "cancel":
             self._cancel(sandbox, http, job, known.step)
         else:
             self._read(sandbox, http, job, known.name)
@@ -171,7 +177,7 @@ class Dialect:
         key = sent.get(rules["field"]) if rules else None
         job = sandbox.store.add(model or "", kind, kept, fault, key if isinstance(key, str) else None, self.new_id())
         common.lose(http, fault)
-        if fault not in streaming.INSTEAD and self.provider.is_stream_path(path):
+        if fault not in streaming.INSTEAD and self.provider.is_stream_path(path.removeprefix(self.BASE)):
             return streaming.play(http, job, functools.partial(self._event, sandbox, http, job))
         if route.answers != "job":
             http.wait(job.duration)
@@ -190,7 +196,7 @@ class Dialect:
         candidates = []
         for route in self.provider.routes:
             for form in filter(None, (route.path, route.stream_path, *route.other_paths)):
-                fits = re.fullmatch(path_pattern(form), path)
+                fits = re.fullmatch(self._base_of(route) + path_pattern(form), path)
                 if fits:
                     model = point(sent, route.model) if route.model else fits.groupdict().get("model")
                     candidates.append((self._misfits(route, model, sent), len(candidates), route, model))
@@ -254,6 +260,11 @@ class Dialect:
             return self.error(http, 400)
         early = functools.partial(common.without_results, self.provider) if common.is_early(sandbox, job) else None
         return self._tell(http, name, self._told.words_of(http, job), change=early)
+
+    def _send_result(self, http, job) -> None:
+        """The file itself, at the address that is made from its job's id."""
+        words = self._told.words_of(http, job)
+        http.answer_bytes(200, words["media_type"], media.render(*words["file of"]))
 
     def _state(self, sandbox, job) -> str:
         if sandbox.store.record("canceled", job.id):

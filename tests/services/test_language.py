@@ -1,0 +1,301 @@
+"""Every part of the descriptor language on a real socket: a service that nobody knows, from its create to its file.
+
+One row a form: what the descriptor says, how the service behaves, how the command ends. All in this process.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import sys
+import threading
+from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from batch_runs import Told
+from conftest import validator
+from fake_service import PNG
+from mediakit.base import errors, paths, start
+from mediakit.console import events
+from mediakit.services import examine, own
+
+KEY = "key-of-studio"
+PNG64 = base64.b64encode(PNG).decode()
+FILE = {"Content-Type": "image/png"}
+LEAST = {
+    "name": "Studio",
+    "sources": ["a test"],
+    "base_path": "/v1",
+    "key": {"variable": "STUDIO_KEY", "header": "X-Key"},
+    "defaults": {"t2i": "studio/flash/large"},
+    "create": [{"path": "/make", "prompt": "/prompt", "model": "/model"}],
+    "job": {"id": {"at": "/id", "like": "[a-z0-9]{1,20}"}, "read": {"path": "/jobs/{id}"}},
+    "states": [
+        {"state": "failed", "at": "/error"},
+        {"state": "succeeded", "at": "/status", "is": ["done"]},
+        {"state": "running", "at": "/status", "is": ["working"]},
+    ],
+    "outputs": [{"each": "/files", "url": "/url"}],
+    "errors": {"code": ["/code"], "message": ["/message"]},
+}
+# How often a list is read, and what a service that never ends it is asked.
+LISTINGS = 3
+
+Asked = namedtuple("Asked", "method path headers body")
+
+
+class Studio(ThreadingHTTPServer):
+    """Answers what `says` has for "METHOD /path": a body, (status, headers, body), or a function of the service.
+
+    lost  the fields of the last create
+    """
+
+    daemon_threads = True
+
+    def __init__(self, says: dict):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.says = {"POST /v1/make": {"id": "j1"}, "GET /media/1.png": (200, FILE, PNG), **says}
+        self.origin = f"http://127.0.0.1:{self.server_port}"
+        self.asked: list[Asked] = []
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def __exit__(self, *problem):
+        self.shutdown()
+        super().__exit__(*problem)
+
+    @property
+    def lost(self) -> dict:
+        return json.loads(next(one.body for one in self.asked if one.method == "POST"))
+
+    def sent(self, method: str, path: str) -> list[Asked]:
+        return [one for one in self.asked if (one.method, one.path) == (method, path)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Studio
+
+    def log_message(self, *ignored):
+        pass
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append(Asked(self.command, self.path, headers, body))
+        told = self.server.says.get(f"{self.command} {self.path}", (404, {}, {"message": "no such path"}))
+        told = told(self.server) if callable(told) else told
+        status, more, content = told if isinstance(told, tuple) else (200, {}, told)
+        if not isinstance(content, bytes):
+            more = {"Content-Type": "application/json", **more}
+            content = json.dumps(content).replace("{origin}", self.server.origin).encode()
+        self.send_response(status)
+        for name, value in {**more, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+
+
+@pytest.fixture
+def create(tmp_path, monkeypatch):
+    """Adds a descriptor and creates with it: `(service, changes, *flags) -> (exit code, events)`."""
+    for name, value in (("HOME", ""), ("XDG_CONFIG_HOME", "settings"), ("AI_MEDIA_HOME", "state")):
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setenv("STUDIO_KEY", KEY)
+    monkeypatch.setattr(start, "begin", lambda: None)
+    monkeypatch.setattr(events.signals, "ignore", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path), sys.dont_write_bytecode
+    script = importlib.import_module("create_and_wait")
+    sys.path[:], sys.dont_write_bytecode = before
+
+    def run(service: Studio, changes: dict, *flags: str):
+        name = f"studio-{service.server_port}"
+        origins = {"api": service.origin, "queue": service.origin}
+        data = {key: value for key, value in {**LEAST, "id": name, "origins": origins, **changes}.items() if value}
+        content = json.dumps(data).encode()
+        assert examine.flaws(content) == []
+        own.add(name, content)
+        console = Told("create_and_wait.py")
+        words = ["--provider", name, "--task", "t2i", "--prompt", "a", "--output-dir", "out", *flags]
+        parser = script.build_parser()
+        console.output = parser.output(words)
+        paths.choose_state(None)
+        try:
+            code = script.main(console, parser.parse(words))
+        except errors.Failure as failure:
+            code = console.failure(failure)
+        for event in console.events:
+            assert not [*validator("event").iter_errors(json.loads(json.dumps(event)))], event
+        return code, console.events
+
+    return run
+
+
+DONE = {"id": "j1", "status": "done", "files": [{"url": "{origin}/media/1.png"}]}
+TWO_STEPS = {
+    **LEAST["job"],
+    "read": {"path": "/jobs/{id}/state"},
+    "result": {"path": "/jobs/{id}", "failed_http": [422]},
+}
+MADE_OF_ID = {"path": "/jobs/{id}/file"}
+NO_JOB = {"job": None, "states": None, "outputs": None}
+SYNONYM = {"id": "j1", "status": "SUCCESS"}
+
+# what is said -> what the descriptor says otherwise, how the service behaves
+WAYS = {
+    "a create at another origin, job and model in the path": (
+        {
+            "create": [{"path": "/queue/{model}", "origin": "queue", "prompt": "/prompt"}],
+            "job": {**LEAST["job"], "read": {"path": "/queue/{model:2}/jobs/{id}", "origin": "queue"}},
+        },
+        {"POST /queue/studio/flash/large": {"id": "j1"}, "GET /queue/studio/flash/jobs/j1": DONE},
+    ),
+    "a job that is read by POST": (
+        {"job": {**LEAST["job"], "read": {"path": "/jobs/{id}", "method": "POST"}}},
+        {"POST /v1/jobs/j1": DONE},
+    ),
+    "results that are read by POST": (
+        {"job": {**TWO_STEPS, "result": {"path": "/jobs/{id}", "method": "POST"}}},
+        {"GET /v1/jobs/j1/state": {"status": "done"}, "POST /v1/jobs/j1": DONE},
+    ),
+    "a file at an address that is made from the id": (
+        {"outputs": [MADE_OF_ID]},
+        {"GET /v1/jobs/j1": {"status": "done"}, "GET /v1/jobs/j1/file": (200, FILE, PNG)},
+    ),
+    "the same, only had with the key": (
+        {"outputs": [{**MADE_OF_ID, "with_key": True}]},
+        {
+            "GET /v1/jobs/j1": {"status": "done"},
+            "GET /v1/jobs/j1/file": lambda studio: (
+                (200, FILE, PNG) if studio.asked[-1].headers.get("x-key") == KEY else (401, {}, {})
+            ),
+        },
+    ),
+    "base64 that is a data: URL already": (
+        {"outputs": [{"each": "/files", "base64": "/content"}]},
+        {"GET /v1/jobs/j1": {"status": "done", "files": [{"content": f"data:image/png;base64,{PNG64}"}]}},
+    ),
+    "nothing but the file itself, by no job": (
+        {"create": [{**LEAST["create"][0], "answers": "media"}], **NO_JOB},
+        {"POST /v1/make": (200, FILE, PNG)},
+    ),
+    "another word for finished, the results apart": (
+        {"job": TWO_STEPS},
+        {"GET /v1/jobs/j1/state": SYNONYM, "GET /v1/jobs/j1": {"files": DONE["files"]}},
+    ),
+    "another word for finished, and the results with it after all": (
+        {"job": TWO_STEPS},
+        {"GET /v1/jobs/j1/state": {**SYNONYM, "files": DONE["files"]}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", WAYS)
+def test_a_service_that_a_descriptor_says_is_used_as_it_says(create, said):
+    changes, says = WAYS[said]
+    is_apart = changes.get("job") and "result" in changes["job"]
+    with Studio(says if is_apart else {"GET /v1/jobs/j1": DONE, **says}) as studio:
+        code, told = create(studio, changes)
+        assert code == 0 and len(told[-1]["assets"]) == 1, (told[-1], studio.asked)
+        codes = [event["code"] for event in told if event["event"] == "warning"]
+        assert ("unlisted_status" in codes) is (SYNONYM["status"] in str(says)), codes
+        started = next(event for event in told if event["event"] == "start")
+        assert started["url"] == studio.origin + studio.asked[0].path
+        planned = create(studio, changes, "--dry-run")[1][-1]
+        assert planned["request"]["url"] == started["url"] and started["url"] in planned["curl"]
+
+
+# Answers of the results' own address beside a word for finished that no document has -> exit code, warning
+NOT_FINISHED = [
+    ((400, {}, {"message": "still at work"}), 11, "unknown_status"),
+    ({"files": []}, 11, "unknown_status"),
+    ((422, {}, {"message": "refused"}), 10, None),
+]
+
+
+@pytest.mark.parametrize("answer, code, warned", NOT_FINISHED, ids=str)
+def test_another_word_for_finished_ends_nothing_by_itself(create, answer, code, warned):
+    with Studio({"GET /v1/jobs/j1/state": SYNONYM, "GET /v1/jobs/j1": answer}) as studio:
+        ended, told = create(studio, {"job": TWO_STEPS}, "--poll-timeout", "1")
+        assert ended == code, told
+        assert warned in [None, *(event["code"] for event in told if event["event"] == "warning")]
+
+
+# -- a create whose answer is lost ---------------------------------------------------------------------------
+
+
+def listing(**more) -> dict:
+    return {
+        "job": {**LEAST["job"], "list": {"path": "/list", "each": "/items", "id": "/id", "input": "/input", **more}}
+    }
+
+
+def page(*ids: str, made: str | None = None, **more):
+    """A page of the list, whose jobs have the input of the one that was lost."""
+    item = {"made": made} if made else {}
+    return lambda studio: {"items": [{"id": one, "input": studio.lost, **item} for one in ids], **more}
+
+
+CURSOR, TOLD = {"next": {"at": "/next", "query": "after"}}, {"next": {"told": "/next"}}
+OLD = "2020-01-01T00:00:00Z"
+# where the job is -> the list as the descriptor says it, its pages, the id that is found, how many lists are read
+LISTS = {
+    "the first page": (CURSOR, {"/v1/list": page("j1")}, "j1", 1),
+    "the second page, by a cursor": (CURSOR, {"/v1/list": page(next="c2"), "/v1/list?after=c2": page("j1")}, "j1", 2),
+    "the second page, at an address that is told": (
+        TOLD, {"/v1/list": page(next="{origin}/v1/list?p=2"), "/v1/list?p=2": page("j1")}, "j1", 2,
+    ),
+    "below the origin itself": ({"path_from_root": "/all"}, {"/all": page("j1")}, "j1", 1),
+    "one of two pages, or the other": (
+        CURSOR, {"/v1/list": page("j1", next="c2"), "/v1/list?after=c2": page("j2")}, {"j1", "j2"}, 2 * LISTINGS,
+    ),
+    "a page that somebody else has": (TOLD, {"/v1/list": page(next="http://elsewhere.example/2")}, set(), LISTINGS),
+    "no page, and they go round": (CURSOR, {"/v1/list": page(next="c2"), "/v1/list?after=c2": page(next="c2")}, set(), 2 * LISTINGS),
+    "a page that cannot be read": (CURSOR, {"/v1/list": page("j1", next="c2")}, {"j1"}, 2 * LISTINGS),
+    "no page, the others are older": (
+        {**CURSOR, "created_at": "/made"}, {"/v1/list": page("j9", made=OLD, next="c2")}, set(), LISTINGS,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", LISTS)
+def test_a_lost_create_is_looked_for_on_every_page_of_the_list(create, where, monkeypatch):
+    monkeypatch.setattr("mediakit.jobs.lifecycle.reconciling.RECONCILE_AT", (0.0, 0.01, 0.02))
+    more, pages, found, reads = LISTS[where]
+    says = {f"GET {path}": told for path, told in pages.items()}
+    with Studio({**says, "POST /v1/make": (500, {}, {"message": "oops"}), "GET /v1/jobs/j1": DONE}) as studio:
+        code, told = create(studio, listing(**more))
+        lists = [one for one in studio.asked if "/list" in one.path or "/all" in one.path]
+        assert len(lists) == reads, lists
+        if isinstance(found, str):
+            assert (code, told[-1]["generation_id"]) == (0, found)
+        else:
+            assert code == 12 and set(told[-1].get("candidates", ())) == found
+        assert len(studio.sent("POST", "/v1/make")) == 1
+
+
+# -- in the sandbox ------------------------------------------------------------------------------------------
+
+PLAYED = {
+    "created": {"id": "{id}"},
+    "running": {"status": "working"},
+    "succeeded": {"status": "done"},
+    "done": {"file": True},
+}
+
+
+@pytest.mark.parametrize("said", [*list(WAYS)[:4], "nothing but the file itself, by no job"])
+def test_the_sandbox_serves_what_examples_play(create, said):
+    files = {} if "outputs" in WAYS[said][0] else {"outputs": [MADE_OF_ID]}
+    is_job = bool(WAYS[said][0].get("job", True))
+    played = {name: one for name, one in PLAYED.items() if (name == "done") != is_job}
+    changes = {**WAYS[said][0], **files, "examples": played}
+    with Studio({}) as studio:
+        code, told = create(studio, changes, "--provider", "sandbox", "--as", f"studio-{studio.server_port}")
+        assert code == 0 and told[-1]["assets"] and studio.asked == [], told
