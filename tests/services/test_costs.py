@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mediakit.base import amounts
+from mediakit.base.record import replace
 from mediakit.ledger import spending
 from mediakit.services import costs
 from mediakit.services.descriptor import Route
 
 FLAT = Route(path="/x", count="n")
 NESTED = Route(path="/x", fields="/model_parameters", model="/model", count="output_count")
-DEEP = NESTED._replace(count="n")
+DEEP = replace(NESTED, count="n")
 IMAGE = {"price": {"amount": 5, "unit": "credits", "per": "image"}}
 SECOND = {"price": {"amount": 2, "unit": "credits", "per": "second"}}
 

@@ -661,7 +661,8 @@ def test_the_path_of_a_read_leads_back_to_its_job():
 
 
 def test_the_least_answer_with_an_id_is_read_as_one():
-    assert SERVICE.reading(SERVICE.answer_of("task-1"))[:3] == ("task-1", None, None)
+    found = SERVICE.reading(SERVICE.answer_of("task-1"))
+    assert (found.id, found.status, found.state) == ("task-1", None, None)
 
 
 @given(

@@ -85,7 +85,8 @@ READINGS = [
 
 @pytest.mark.parametrize("body, expected", READINGS)
 def test_a_reading_takes_only_what_stands_where_the_descriptor_says(body, expected):
-    assert SERVICE.reading(body)[:3] == expected
+    found = SERVICE.reading(body)
+    assert (found.id, found.status, found.state) == expected
 
 
 # the `data` of an answer -> the URLs that are outputs

@@ -7,6 +7,7 @@ programs    programs by name, and none that a stranger's folder could hold
 home        where this user's own folder is, and whether what lies there is this user's alone
 amounts     sums of money or credits, and what makes two requests one purchase (pure)
 paths       where this user's state and settings live
+regex       regular expressions that are compiled when they are first used (pure)
 record      small values that never change
 redactor    takes secrets out of what is shown or stored
 private     a file that others cannot read, for what is appended to it

@@ -10,18 +10,18 @@ fingerprint     two commands with the same one ask for the same purchase
 from __future__ import annotations
 
 import json
-import re
 from collections import namedtuple
 from decimal import ROUND_CEILING, Decimal
 
 from . import errors
+from .regex import regex
 
 MICRO = 1_000_000
 # No single amount is more: what a database holds, and what any cap refuses.
 MOST_MICRO = 2**62
 DAY = 24 * 3600.0
 
-_AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
+_AMOUNT = regex(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]{2,16})")
 
 # window is the seconds that a cap counts over, None for all time, 0 for each job by itself; name is the
 # flag or variable that it comes from; `of` is what the intents of the purchases that it counts begin with, None for

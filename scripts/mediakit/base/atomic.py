@@ -13,7 +13,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from typing import IO
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import IO
 
 PREFIX = ".ai-media-"
 SUFFIX = ".part"

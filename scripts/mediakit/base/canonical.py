@@ -8,9 +8,9 @@ path     a path of a URL
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     import ipaddress
 

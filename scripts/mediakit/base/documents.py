@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable
-from typing import Any
 
+from .regex import regex
 from .text import is_flat
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 # Nobody writes deeper ones; what walks through them is not made for more.
 _DEEPEST = 100
@@ -60,7 +63,7 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-_BLANK = re.compile(r"[ \t\r\n]*")
+_BLANK = regex(r"[ \t\r\n]*")
 
 
 def line_of(text: str, path: Iterable[str | int]) -> int:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import NamedTuple
 
 from .environment import REQUIREMENTS
+from .record import record
 
 # Where a package's module is not called like the package.
 _MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL"}
@@ -23,7 +23,8 @@ _METADATA_LIMIT = 65536
 Version = tuple[int, ...]
 
 
-class Problem(NamedTuple):
+@record
+class Problem:
     """One package. `found` is its version as text, None where it is not there; `required` is the least, or None."""
 
     package: str

@@ -10,7 +10,10 @@ put     write a value there, with the objects and arrays on the way
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def tokens(pointer: str) -> list[str]:

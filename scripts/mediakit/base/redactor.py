@@ -19,13 +19,15 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
+from .regex import regex
+
 REDACTED = "[redacted]"
 
 # Shorter than this nothing is a secret: it would be found in every other word.
 _SHORTEST_SECRET = 4
 # What only its name makes a secret must be longer, and is none where it is a number, a file or an address.
 _SHORTEST_GUESSED = 8
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_SECRET_NAME = regex(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
 
 # The names that HTML has for printable characters which are neither letters nor digits.
 _ENTITIES = {
@@ -44,18 +46,18 @@ _AMPERSAND = rf"(?:&|\\+u0026|%(?:25)*26)(?:amp{_SEMICOLON})*"
 # So many bytes a key takes at the most, however it is written.
 _LONGEST_SPELLING = 16 * 1024
 # A spelling of a character begins with one of these, or is the character itself.
-_INTRODUCERS = re.compile(r"[\\%&]")
+_INTRODUCERS = regex(r"[\\%&]")
 
 
 # What says that a login follows, and the login: anything but one plain word.
-_BEARER = re.compile(r"(?i)\b(bearer\s+)([\w.~+/=-]{4,})")
-_ASSIGNED = re.compile(
+_BEARER = regex(r"(?i)\b(bearer\s+)([\w.~+/=-]{4,})")
+_ASSIGNED = regex(
     r"(?i)((?:token|key|secret|password|passwd|credentials?|authorization|cookie)[\"']?\s*[:=]\s*[\"']?|\bbasic\s+)"
     r"(?!(?-i:[a-z]{1,15})(?:[\s\"',;&.)]|$))([^\s\"',;&]{4,})"
 )
-_LONG_WORD = re.compile(r"[A-Za-z0-9_=+-]{20,}")
+_LONG_WORD = regex(r"[A-Za-z0-9_=+-]{20,}")
 # Parts of what people and programs call things: letters with a number behind them, a date, several words in one.
-_PLAIN_PART = re.compile(
+_PLAIN_PART = regex(
     r"(?:[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14})\d{0,4}|\d{1,8}[a-z]?|[A-Z]?[a-z]{2,14}(?:[A-Z][a-z]{2,14}){1,4}"
 )
 _LONGEST_ODD = 8

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import os
 import time
-from typing import NamedTuple
+
+from .record import record
 
 _STARTED_AT = time.monotonic()
 
@@ -57,7 +58,8 @@ def time_left(deadline: float | None) -> float | None:
     return max(0.0, deadline - min(2.0, max(0.3, deadline / 10)) - (time.monotonic() - _STARTED_AT))
 
 
-class Moment(NamedTuple):
+@record
+class Moment:
     """wall  seconds since the epoch
     tick  seconds on a clock that all processes of this machine share and nobody sets
     boot  which run of the machine that clock counts in; "" where it does not say

@@ -8,10 +8,12 @@ broken   the Failure for a package that cannot be imported although it seemed to
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
 from ..base import environment, errors, packages
+from ..base.record import asdict
 from . import commands
 
 
@@ -27,7 +29,7 @@ def require(script: str) -> None:
 
 def prefer(script: str) -> list[packages.Problem]:
     """Go on in our own environment where that has what is missing here; else what is missing, nothing at best."""
-    missing = packages.problems()
+    missing = _missing()
     elsewhere = _elsewhere() if missing else None
     if elsewhere:
         environment.go_on(elsewhere, os.path.join(commands.SCRIPTS, script))
@@ -36,8 +38,14 @@ def prefer(script: str) -> list[packages.Problem]:
 
 def problem() -> errors.Failure | None:
     """What keeps a script from running with its packages, here or in our own environment; None where nothing does."""
-    missing = packages.problems()
+    missing = _missing()
     return _failure(missing) if missing and not _elsewhere() else None
+
+
+@functools.lru_cache(maxsize=None)
+def _missing() -> list[packages.Problem]:
+    """What this Python lacks; it does not change while a script runs."""
+    return packages.problems()
 
 
 def broken(problem: ImportError) -> errors.Failure:
@@ -63,7 +71,7 @@ def _failure(missing: list[packages.Problem]) -> errors.Failure:
 
 def _told(code: str, message: str, problems: list[packages.Problem]) -> errors.Failure:
     argv, guidance = environment.recipe(sys.executable)
-    first = {name: value for name, value in problems[0]._asdict().items() if value is not None} if problems else {}
+    first = {name: value for name, value in asdict(problems[0]).items() if value is not None} if problems else {}
     return errors.Failure(
         code,
         message,

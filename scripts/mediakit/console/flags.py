@@ -11,10 +11,11 @@ import re
 import sys
 
 from ..base import codes, errors, paths
+from ..base.regex import regex
 from .events import Output
 
 # What reads like a name; a key has digits and capitals in between.
-_FLAG = re.compile(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
+_FLAG = regex(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
 
 # In the order of Output.
 _OUTPUT = ("--brief", "--verbose", "--json")

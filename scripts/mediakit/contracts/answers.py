@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ..base.regex import regex
 from .document import Document, Found
 from .errors import ContractError
 from .facts import View
@@ -27,8 +28,8 @@ _POLL_WORDS = (
     "request",
     "requests",
 )
-_SUBSCRIBE = re.compile(r"/\{[^}]+\}/subscribe$")
-_STATUS_NAMES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
+_SUBSCRIBE = regex(r"/\{[^}]+\}/subscribe$")
+_STATUS_NAMES = regex(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
 _STATUS_SCHEMAS = {"prediction": ("PredictionStatus",), "queue": ("QueueState", "QueueStatus")}
 
 
@@ -196,7 +197,7 @@ def _any_parameter(path: str) -> str:
 
 
 # `/predictions/{id}`, with what is asked of the job behind it
-_OF_A_JOB = re.compile(r"(.*/([^/{}]+)/\{[^}]+\})(?:/(?:status|results?))?$")
+_OF_A_JOB = regex(r"(.*/([^/{}]+)/\{[^}]+\})(?:/(?:status|results?))?$")
 
 
 def _is_of_jobs(path: str, word: str) -> bool:

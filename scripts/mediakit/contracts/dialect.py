@@ -6,6 +6,8 @@ import functools
 import re
 import sys
 
+from ..base.regex import regex
+
 MAX_PATTERN = 2_000
 
 _SPACE = r"\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -14,15 +16,15 @@ _NOT_SPACE = (
     r"\u3001-\ufefe\uff00-\U0010ffff"
 )
 
-_ESCAPE = re.compile(
+_ESCAPE = regex(
     r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})"
     r"|x([0-9a-fA-F]{2})|c([A-Za-z])|([pP])\{([^{}]{1,40})\}|k<([A-Za-z_]\w*)>|(.))",
     re.DOTALL | re.ASCII,
 )
-_QUANTIFIER = re.compile(r"\{\d+(?:,\d*)?\}", re.ASCII)
-_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
+_QUANTIFIER = regex(r"\{\d+(?:,\d*)?\}", re.ASCII)
+_NAMED_GROUP = regex(r"\(\?<(?=[A-Za-z_])")
 # `/^…$/i`, as a pattern stands in a program; to the letter, nothing could match it.
-_LITERAL = re.compile(r"/(\^.*\$)/([a-z]*)", re.DOTALL)
+_LITERAL = regex(r"/(\^.*\$)/([a-z]*)", re.DOTALL)
 _SAME = frozenset("dDwWbBtnrfv0123456789")
 # Python's and PCRE's anchors, which JavaScript does not know: whoever writes them means them.
 _ANCHORS = {"A": r"\A", "Z": r"\Z", "z": r"\Z"}

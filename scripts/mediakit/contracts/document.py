@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from ..base.regex import regex
 from .conventions import NONE, Conventions
 from .errors import ContractError
 from .library import Fetch, Library
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 
-_ENDPOINT = re.compile(r"^\s*([A-Za-z]+)\s+(\S.*)$")
-_PARAMETER = re.compile(r"\{[^{}/]+\}")
+_ENDPOINT = regex(r"^\s*([A-Za-z]+)\s+(\S.*)$")
+_PARAMETER = regex(r"\{[^{}/]+\}")
 
 
 class Listed(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..base.regex import regex
 from .facts import Facts
 from .names import name_words
 
@@ -25,7 +26,7 @@ _CARRIERS = frozenset(
 _ADDRESS_WORDS = frozenset(("url", "urls", "uri", "uris", "file", "files", "base64", "b64"))
 _ADDRESS_FORMATS = frozenset(("uri", "url", "uri-reference", "iri"))
 _BINARY_FORMATS = frozenset(("binary", "byte", "base64", "data-url", "data-uri"))
-_SAYS_ADDRESS = re.compile(r"\b(urls?|uris?|base64|upload(ed)?|data url|https?)\b", re.IGNORECASE)
+_SAYS_ADDRESS = regex(r"\b(urls?|uris?|base64|upload(ed)?|data url|https?)\b", re.IGNORECASE)
 
 
 def takes_file(name: str, levels: list[Facts]) -> str | None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
+from ..base.regex import regex
 from . import patterns
 from .bounds import Work
 from .definitions import definition
@@ -262,11 +263,11 @@ def is_multiple(value: float, step: float) -> bool:
 
 # --- formats ----------------------------------------------------------------------------------------
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_URI = regex(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
+_EMAIL = regex(r"[^@\s]+@[^@\s]+")
+_UUID = regex(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DATE = regex(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE_TIME = regex(r"(\d{4}-\d{2}-\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def _is_date(text: str) -> bool:

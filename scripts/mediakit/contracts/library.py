@@ -13,6 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from ..base import paths
 from ..base.pointer import unescaped
+from ..base.regex import regex
 from . import bounds, reading
 from .errors import ContractError
 
@@ -20,8 +21,8 @@ Fetch = Callable[[str], "tuple[str, bytes]"]
 
 MAX_HOPS = 64
 
-_WEB = re.compile(r"^https?://", re.IGNORECASE)
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
+_WEB = regex(r"^https?://", re.IGNORECASE)
+_SCHEME = regex(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 class Place(NamedTuple):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..base.regex import regex
 from . import search
 from .answers import poll_endpoint
 from .document import Document, Listed, split_endpoint
@@ -19,7 +20,7 @@ MAX_READ = 300
 # category -> the name of its group in a docs.json
 CATEGORIES = {"videos": "videos", "images": "images"}
 
-_PAGE = re.compile(r"(?:^|\s)POST\s+(/\S+)$", re.IGNORECASE)
+_PAGE = regex(r"(?:^|\s)POST\s+(/\S+)$", re.IGNORECASE)
 _GROUP_NAMES = ("group", "tab", "anchor", "dropdown", "title", "name")
 _GROUP_PAGES = ("pages", "groups", "tabs", "endpoints")
 

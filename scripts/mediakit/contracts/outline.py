@@ -11,21 +11,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..base.pointer import escaped, tokens
+from ..base.regex import regex
 from .answers import Answers, poll_endpoint
 from .errors import ContractError
 from .operations import Operation
 
 _PROMPTS = ("prompt", "text", "input", "text_prompt", "script", "description", "query")
-_IDS = re.compile(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
-_STATES = re.compile(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
-_RESULTS = re.compile(r"(url|uri|urls|outputs?|b64_json|base64)$", re.IGNORECASE)
+_IDS = regex(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
+_STATES = regex(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
+_RESULTS = regex(r"(url|uri|urls|outputs?|b64_json|base64)$", re.IGNORECASE)
 # Addresses about the job itself.
-_NO_RESULTS = re.compile(
+_NO_RESULTS = regex(
     r"^(status|cancel|response|result|get|poll(ing)?|web|stream|webhook|callback)_?ur[il]s?$", re.IGNORECASE
 )
 # Also what a service calls the id of one HTTP request, for its support.
-_LATER_IDS = re.compile(r"^request_?(id|uuid)$", re.IGNORECASE)
-_ERRORS = re.compile(r"^(error|errors|message|detail|failure_?(reason|code)?|fail_?(reason|msg))$", re.IGNORECASE)
+_LATER_IDS = regex(r"^request_?(id|uuid)$", re.IGNORECASE)
+_ERRORS = regex(r"^(error|errors|message|detail|failure_?(reason|code)?|fail_?(reason|msg))$", re.IGNORECASE)
 
 
 class Place(NamedTuple):

@@ -23,6 +23,7 @@ import time
 import warnings
 from typing import IO, TYPE_CHECKING, cast
 
+from ..base.regex import regex
 from .dialect import translated
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def matches(pattern: str, text: str) -> bool | None:
 
 # --- how long a pattern can take --------------------------------------------------------------------
 
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"\\.|\[\^?(?:\\.|[^\]\\])*\]|(?P<group>\()|(?P<closed>\))|(?P<either>\|)"
     r"|(?P<often>[*+]|\{(?P<least>\d+)(?P<more>,(?P<most>\d*))?\})|(?P<maybe>\?)|.",
     re.DOTALL,

@@ -11,14 +11,15 @@ A date, a time and an IP address have no such form; `fill_in` of the template li
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
+
+from ..base.regex import regex
 
 _EMPTY_UUID = "00000000-0000-4000-8000-000000000000"
 _BASE64 = "ZmlsbC1pbjo="
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"^fill-in(?::|_*$)|//fill-in\.invalid/|@fill-in\.invalid$|[/:=_]fill-in+$|^" + _EMPTY_UUID + "$|^" + _BASE64
 )
 

@@ -7,9 +7,9 @@ reads `on`, `no`, `1:30` and dates as something else), text as it stands for eve
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
+from ..base.regex import regex
 from . import bounds
 from .errors import ContractError
 
@@ -19,9 +19,9 @@ _WORDS = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _STARTS_NUMBER = frozenset("-+.0123456789")
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
+_INTEGER = regex(r"[-+]?(?:0|[1-9][0-9]*)")
+_HEXADECIMAL = regex(r"0x[0-9a-fA-F]+")
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
 
 _MERGE = object()  # stands for the key `<<`
 

@@ -12,10 +12,13 @@ is_private_literal   whether a host is written as an address that is not public
 from __future__ import annotations
 
 import re
-from typing import overload
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..base import errors
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import overload
 
 
 def is_loopback(host: str | None) -> bool:
@@ -88,16 +91,16 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return parts.scheme.lower(), parts.hostname.lower(), parts.port or (443 if parts.scheme.lower() == "https" else 80)
 
 
-@overload
-def resolve_base_url(given: str | None, own: str, trusted: bool) -> str: ...
+if TYPE_CHECKING:
 
+    @overload
+    def resolve_base_url(given: str | None, own: str, trusted: bool) -> str: ...
 
-@overload
-def resolve_base_url(given: str, own: str | None, trusted: bool) -> str: ...
+    @overload
+    def resolve_base_url(given: str, own: str | None, trusted: bool) -> str: ...
 
-
-@overload
-def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None: ...
+    @overload
+    def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None: ...
 
 
 def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str | None:

@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
+from ..base.regex import regex
 from . import sse
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 _BLANK = " \t\r\n\ufeff\x00\x1e"
 _LONGEST_WORDS = 100_000
@@ -26,9 +30,9 @@ _DEEPEST = 100
 _MOST_DOCUMENTS = 1000
 _LARGEST_BEGUN = 1024 * 1024
 
-_EVENT = re.compile(r"(data|event|id|retry)?:|data\s*$", re.M)
+_EVENT = regex(r"(data|event|id|retry)?:|data\s*$", re.M)
 # What some services put before their JSON, so that no page can include it as a script.
-_GUARD = re.compile(r"\)\]\}',?|while\s*\(1\);|for\s*\(;;\);")
+_GUARD = regex(r"\)\]\}',?|while\s*\(1\);|for\s*\(;;\);")
 
 
 def _finite(text: str) -> float | None:
@@ -74,7 +78,7 @@ def _decoded(text: str) -> Any:
     return _JSON.decode(text)
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^"{}\[\]]+', re.S)
+_TOKEN = regex(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^"{}\[\]]+', re.S)
 
 
 def _shallow(text: str) -> str:
@@ -145,7 +149,7 @@ def _in_events(content: bytes, begun: bool) -> list:
     return [value for text in data for value in _in_sequence(text.strip(_BLANK), begun)]
 
 
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|(?:true|false|null)\b|-?[0-9][0-9.eE+-]*|[ \t\r\n]+', re.S)
+_PART = regex(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|(?:true|false|null)\b|-?[0-9][0-9.eE+-]*|[ \t\r\n]+', re.S)
 
 
 def _begun(text: str):

@@ -23,6 +23,8 @@ import threading
 from collections.abc import Iterator
 from typing import IO
 
+from ..base.regex import regex
+
 # Longer texts of base64 are held; all of this process together take no more of the disk than that.
 LONGEST_TEXT = 256 * 1024
 LARGEST_HELD = 4 * 1024**3
@@ -30,11 +32,11 @@ _PIECE = 1024 * 1024
 # What is left of a text before its stand-in: enough to see what it is.
 _LEFT = 64
 _WORD = os.urandom(16).hex()
-_STAND_IN = re.compile(rf"\(held:{_WORD}:(\d{{1,9}})\)")
+_STAND_IN = regex(rf"\(held:{_WORD}:(\d{{1,9}})\)")
 # The letters of base64, and of the escapes that JSON may have among them; only backslashes are left without them.
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 
-_LINE_END = re.compile(rb"[\r\n]")
+_LINE_END = regex(rb"[\r\n]")
 
 _lock = threading.Lock()
 _held: list[tuple[IO[bytes], int, int]] = []

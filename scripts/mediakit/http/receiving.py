@@ -7,10 +7,10 @@ tell       reports and traces what came of a request
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..base.record import replace
+from ..base.regex import regex
 from . import documents
 from .answers import Answer, Lost, StreamEnded, StreamOpened
 from .encodings import Decoding
@@ -20,7 +20,7 @@ from .held import Slimming, SlimmingLines
 LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 65536
 # A data: URL of a file begins as a line of an event stream does.
-_DATA_URL = re.compile(rb"(?i)data:[a-z]+/[a-z0-9.+-]+[;,]")
+_DATA_URL = regex(rb"(?i)data:[a-z]+/[a-z0-9.+-]+[;,]")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 # An answer that could be over ends after so long a silence, though nothing says that it is.
 _SILENCE = 2.0

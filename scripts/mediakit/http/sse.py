@@ -6,15 +6,16 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 from __future__ import annotations
 
 import codecs
-import re
 from collections import namedtuple
+
+from ..base.regex import regex
 
 # name is "message" when the stream gave none; last_event_id lasts from event to event.
 Event = namedtuple("Event", "name data last_event_id")
 
 LARGEST_EVENT = 16 * 1024 * 1024
 
-_LINE_END = re.compile("\r\n|\n|\r")
+_LINE_END = regex("\r\n|\n|\r")
 
 
 class EventTooLarge(ValueError):

@@ -28,7 +28,7 @@ _TIMEOUT = 20.0
 
 def cancel(console: Console, found: Found, flags: ConnectionFlags) -> int:
     """Returns the exit code; raises Failure, `cannot_cancel` and `job_over` among them."""
-    entry, ledger = found
+    entry, ledger = found.entry, found.ledger
     provider = providers.load(entry.service, entry.speaks)
     step = provider.job.cancel
     if step is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ..base.record import record
 from ..base.workers import in_a_thread
@@ -12,6 +11,10 @@ from ..ledger import fallbacks, store
 from ..media import save
 from .connection import Connection
 from .lifecycle.policy import WaitPolicy
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @record

@@ -261,7 +261,7 @@ class Delivery:
         asking.was_answered = True
         body = providers.read_json(content.content)[0] if isinstance(content, Answer) else None
         if end.reading is not None:
-            end = self._end = replace(end, reading=end.reading._replace(body=body))
+            end = self._end = replace(end, reading=replace(end.reading, body=body))
         self._outputs = found
         wanted = found or self._written_result(body)
         if not wanted:

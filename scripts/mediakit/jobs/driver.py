@@ -7,14 +7,14 @@ Driver       the two together, step by step: it never waits, and owns no thread
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
-from ..base.record import field, record
+from ..base.record import field, record, replace
+from ..base.regex import regex
 from ..console import Console
 from ..http import bodies, documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
@@ -32,7 +32,7 @@ from .lifecycle.answers import JobAnswer
 from .lifecycle.machine import Machine
 from .lifecycle.reconciling import RECONCILE_TIMEOUT
 
-_ID_IN_A_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_ID_IN_A_PATH = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _LARGEST_PENDING = 256 * 1024
 # So much longer is an answer waited for that is coming in when the time for it is up.
 _LAST_CALL = 2.0
@@ -348,7 +348,7 @@ class Driver:
         if problem and self._answers_itself and can_be_file(answer.headers.get("Content-Type", "")):
             reading, problem = self._provider.reading_of_file(answer.content, answer.headers), ""
         elif reading.id and reading.state == "succeeded" and self._provider.job.result:
-            reading = reading._replace(state="running")  # the read that follows leads on to its results
+            reading = replace(reading, state="running")  # the read that follows leads on to its results
         if reading.id is None and reading.state == "succeeded" and not answer.damage:
             self._keep_result(answer)
             return reading, problem, None
@@ -410,11 +410,11 @@ class Driver:
         if 200 <= answer.status < 300 and not problem:
             if not is_sure and not self.outputs(body):
                 return self.machine.poll_answered(now, JobAnswer(200, done))
-            whole = done._replace(body=body, headers=answer.headers, state="succeeded", is_guessed=not is_sure)
+            whole = replace(done, body=body, headers=answer.headers, state="succeeded", is_guessed=not is_sure)
             self._warn_guessed(whole)
             return self.machine.poll_answered(now, JobAnswer(200, whole))
         if step is not None and answer.status in step.failed_http:
-            return self.machine.poll_answered(now, JobAnswer(200, done._replace(state="failed", body=body)))
+            return self.machine.poll_answered(now, JobAnswer(200, replace(done, state="failed", body=body)))
         found = self._provider.verdict(answer.status, body, problem, answer.headers)
         if answer.status in (401, 402, 403):
             message = self._console.plain(found.message)

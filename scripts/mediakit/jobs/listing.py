@@ -15,9 +15,9 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ..base import amounts, errors
+from ..base.record import record
 from ..base.times import rfc3339
 from ..console import Console
 from ..ledger import entries
@@ -29,7 +29,8 @@ OUTCOMES = ("not_sent", "rejected", "accepted", "unknown", "under_way")
 _MOST_ROWS = 1000
 
 
-class Found(NamedTuple):
+@record
+class Found:
     entry: Entry
     ledger: Ledger
 
@@ -83,7 +84,7 @@ def _is_wanted(row: dict, outcome: str | None, undelivered: bool) -> bool:
 
 def show_job(console: Console, ledgers: Ledgers, one: Found) -> int:
     """Everything that is known of one job."""
-    entry, ledger = one
+    entry, ledger = one.entry, one.ledger
     row = {
         **_row(ledgers, one),
         "origin": entry.origin,
@@ -102,7 +103,7 @@ def _row(ledgers: Ledgers, one: Found) -> dict:
     def amount(micro: int | None, unit: str | None) -> dict | None:
         return amounts.Amount(micro, unit).shown if micro is not None else None
 
-    entry, ledger = one
+    entry, ledger = one.entry, one.ledger
     outcome = ledger.outcome_of(entry)
     is_settled = entry.delivered_at is not None or entry.closed is not None
     return {
@@ -209,13 +210,13 @@ def forget(console: Console, ledgers: Ledgers, one: Found | None, days: float | 
     else:
         before = time.time() - (days or 0.0) * amounts.DAY
         jobs = [Found(entry, ledger) for ledger in ledgers.opened() for entry in ledger.settled_before(before)]
-    for entry, ledger in jobs:
-        ledger.forget(entry.key)
+    for job in jobs:
+        job.ledger.forget(job.entry.key)
     return console.result("forgotten", 0, jobs=len(jobs), message="What they cost stays counted.")
 
 
 def _check_settled(one: Found, accepts_loss: bool) -> None:
-    entry, ledger = one
+    entry, ledger = one.entry, one.ledger
     outcome = ledger.outcome_of(entry)
     if outcome == "under_way":
         raise entries.under_way(entry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ..base.regex import regex
 from ..console import Console
 from ..services import providers
 from . import action
@@ -16,7 +17,7 @@ from .acting import ActionFlags
 from .connection import ConnectionFlags
 from .price import Spending
 
-_BRACED = re.compile(r"\{(\w+)\}")
+_BRACED = regex(r"\{(\w+)\}")
 
 
 class Owned(NamedTuple):

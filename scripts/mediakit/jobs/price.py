@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from typing import Protocol
 
 from ..base import amounts, errors
 from ..base.record import record
@@ -21,6 +20,16 @@ from ..ledger import spending
 from ..services import catalogue, costs, providers
 from .connection import Connection
 from .request import CheckedRequest
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class HasBills(Protocol):
+        """The ledgers, or what remembers their answers."""
+
+        def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]: ...
+
 
 PLAN_TIMEOUT = 60.0
 
@@ -42,12 +51,6 @@ class Spending:
     accept_unknown_cost: bool = False
     require_ledger: bool = False
     no_store_payload: bool = False
-
-
-class HasBills(Protocol):
-    """The ledgers, or what remembers their answers."""
-
-    def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]: ...
 
 
 def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price | None:

@@ -6,8 +6,6 @@ examine    a Readiness; with `online` the service is asked, by reads only
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.record import asdict, field, record, replace
 from ..base.text import plain
 from ..console import Console
@@ -16,6 +14,7 @@ from ..services import keys, providers
 from . import standing
 from .connection import Connection, ConnectionFlags, address, look_for_program
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from ..services import program
 

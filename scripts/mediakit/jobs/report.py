@@ -6,9 +6,9 @@ Report  writes it
 from __future__ import annotations
 
 import os
-import re
 import time
 
+from ..base.regex import regex
 from ..console import Console, bounds
 from ..console.commands import command_line
 from ..ledger import entries
@@ -18,7 +18,7 @@ from .driver import Driver
 from .lifecycle.actions import End
 
 # An id that may stand in a command line which somebody will paste into a shell.
-_PASTEABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_PASTEABLE_ID = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 class Report:

@@ -17,7 +17,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_LOCK_FILE = re.compile(r"(job_[0-9a-f]{16})\.lock")
+from ..base.regex import regex
+
+_LOCK_FILE = regex(r"(job_[0-9a-f]{16})\.lock")
 _MOST_SWEPT = 200
 _TRIES = 50
 _PATIENCE = 15.0

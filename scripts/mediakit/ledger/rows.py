@@ -13,21 +13,24 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from ..base import amounts
 from ..base.record import about, field, record
+from ..base.regex import regex
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from .store import Ledger
 
-KEY = re.compile(r"job_[0-9a-f]{16}")
+KEY = regex(r"job_[0-9a-f]{16}")
 # Before there is an outcome of errors.OUTCOMES: claimed, no byte of the POST has left; the first byte is about to.
 OUTCOMES = frozenset(("planned", "sending", "not_sent", "rejected", "accepted", "unknown"))
 CLOSED = frozenset(("replaced", "gone", "forgotten", "same_id"))
 LARGEST_TEXT = 1024 * 1024
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_ACCOUNT = re.compile(r"([0-9a-f]{32})?")
+_DIGEST = regex(r"[0-9a-f]{64}")
+_ACCOUNT = regex(r"([0-9a-f]{32})?")
 # The year 10000.
 _END_OF_TIME = 253402300800
 

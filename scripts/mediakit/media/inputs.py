@@ -24,6 +24,7 @@ from collections.abc import Mapping
 
 from ..base import errors, paths
 from ..base.record import field, record
+from ..base.regex import regex
 from ..base.text import plain
 from ..http import bodies
 from . import containers, formats, pictures
@@ -32,7 +33,7 @@ from . import containers, formats, pictures
 LARGEST_SPOOL = 4 * 1024**3
 _CHUNK = 1024**2
 _STAND_IN = "https://input.invalid/{identity}"
-_JOB = re.compile(r"job:(job_[0-9a-f]{16})")
+_JOB = regex(r"job:(job_[0-9a-f]{16})")
 _ADDRESSES = ("http://", "https://", "data:")
 
 

@@ -18,11 +18,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..base.regex import regex
 from ..http.addresses import origin_of
 
 _BLANKS = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f "
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_CONTROL = regex(r"[\x00-\x1f\x7f]")
+_ABSOLUTE = regex(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 class Link(NamedTuple):

@@ -13,6 +13,8 @@ import re
 import time
 import unicodedata
 
+from ..base.regex import regex
+
 DEFAULT = "{service}-{model}-{time}-{n}"
 # Where many jobs of one model end in the same second.
 OF_LINES = "{line}-{service}-{model}-{n}"
@@ -23,7 +25,7 @@ LONGEST_TEMPLATE = 200
 _LONGEST_STEM = 200
 _LONGEST_WORD = 80
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
-_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\.|$)", re.I)
+_RESERVED = regex(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\.|$)", re.I)
 
 
 def check(template: str) -> str:

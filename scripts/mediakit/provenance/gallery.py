@@ -20,6 +20,7 @@ from functools import cache
 from urllib.parse import quote
 
 from ..base import atomic, errors
+from ..base.regex import regex
 from ..base.times import rfc3339
 from ..console.commands import command_line
 from ..media import formats
@@ -30,7 +31,7 @@ NAME = "gallery.html"
 MOST_FILES = 10_000
 
 _NO_SEAL = b"{{seal}}"
-_SEAL = re.compile(rb'<meta name="generator" content="ai-media gallery ([0-9a-f]{64})">')
+_SEAL = regex(rb'<meta name="generator" content="ai-media gallery ([0-9a-f]{64})">')
 _HEAD, _LARGEST_PAGE = 4096, 256 * 1024 * 1024
 _UNKNOWN = "application/octet-stream"
 _TYPES = formats.MEDIA_TYPES
@@ -40,9 +41,9 @@ _LONGEST_TEXT = 2000
 _ALWAYS = ("prompt", "name", "type", "note", "bytes")
 _LARGEST_PAYLOAD = 8000
 # Names that need no quoting in any shell, and so can stand in a command line; ours always do.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
+_PLAIN_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
 # Characters that would move or turn round the text around them, and what no UTF-8 can hold.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = regex("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def write(folder: str) -> tuple[str, int, int]:

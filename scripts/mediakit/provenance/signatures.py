@@ -10,22 +10,23 @@ import re
 from urllib.parse import unquote
 
 from ..base.redactor import is_named
+from ..base.regex import regex
 
 # Where words end, and what surrounds an address in prose, Markdown, HTML and JSON.
-_WORD = re.compile(r"[^\s\"'<>`|]+")
-_ADDRESS = re.compile(r"(?i)(?:[a-z][a-z0-9+.-]{0,20}:)?[/\\]{2}[^\s/]|[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}[/:?]")
+_WORD = regex(r"[^\s\"'<>`|]+")
+_ADDRESS = regex(r"(?i)(?:[a-z][a-z0-9+.-]{0,20}:)?[/\\]{2}[^\s/]|[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}[/:?]")
 # The signs of a query, a fragment and a login, also as JSON, HTML and other queries write them.
-_QUERY = re.compile(r"[?#;]|%(?:25)*(?:3f|23|3b)|\\+u003f|\\+u0023", re.I)
-_LOGIN = re.compile(r"(?i)([/\\]{2}|(?:%(?:25)*2f){2})[^\s/?#\\]*(?:@|%(?:25)*40)")
-_PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]{1,200})=([^?&;#]*)")
-_SIGNING = re.compile(
+_QUERY = regex(r"[?#;]|%(?:25)*(?:3f|23|3b)|\\+u003f|\\+u0023", re.I)
+_LOGIN = regex(r"(?i)([/\\]{2}|(?:%(?:25)*2f){2})[^\s/?#\\]*(?:@|%(?:25)*40)")
+_PARAMETER = regex(r"(?:^|[?&;#])([^?&;#=]{1,200})=([^?&;#]*)")
+_SIGNING = regex(
     r"(?i)x-(amz|goog|oss|cos|tos|obs|ms|bce|kss|nos|acs)-|(^|[^a-z])(sig|sign|signed|hmac|hash|digest|md5|jwt|ticket|key|"
     r"ak|sk|passw(or)?d|pass|pwd|auth|authorization|policy|sid|access|code|expires?|expiry|exp|hdnea|hdnts|"
     r"verify|nonce|otp)($|[^a-z])|session|signature|token|secret|accesskey|accessid|keyid|apikey|authkey|signkey|credential"
 )
 # What is shorter may be a number, a date or somebody's name for something, however odd.
 _SHORTEST_RANDOM = 16
-_CLOSING = re.compile(r"[)\]}.,!?]{0,9}\Z")
+_CLOSING = regex(r"[)\]}.,!?]{0,9}\Z")
 
 
 def unsigned(value):

@@ -6,7 +6,7 @@ A fault is asked for with `--fault NAME` of scripts/sandbox.py, for every reques
 
 from __future__ import annotations
 
-import re
+from ..base.regex import regex
 
 # name -> what a client sees
 FAULTS = {
@@ -71,7 +71,7 @@ FAULTS = {
     "unreachable": "every connection is reset before an answer, and nothing is accepted",
 }
 
-_ASKED_FOR = re.compile(r"\bfault:([a-z0-9-]+)")
+_ASKED_FOR = regex(r"\bfault:([a-z0-9-]+)")
 
 
 def asked_for(text: str) -> str | None:

@@ -8,10 +8,10 @@ import io
 import json
 import math
 import os
-import re
 import struct
 import wave
 
+from ..base.regex import regex
 from ..services.providers import ASSETS
 
 # media -> (media type, file ending)
@@ -34,7 +34,7 @@ _LINES = 14
 _SAMPLES_PER_SECOND = 16_000
 # The fields that say how wide and how high, by the names that the services give them.
 _SHAPES = ("aspect_ratio", "aspectRatio", "ratio", "size")
-_SHAPE = re.compile(r"(\d{1,9})[:*x](\d{1,9})")
+_SHAPE = regex(r"(\d{1,9})[:*x](\d{1,9})")
 # What a picture says, or what is spoken.
 _WORDS = ("prompt", "text")
 

@@ -14,6 +14,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
 
+from ..base.regex import regex
 from ..http import faults
 from ..services import catalogue
 from . import dialects, media
@@ -29,7 +30,7 @@ _LARGEST_BODY = 64 * 1024 * 1024
 _LARGEST_KEPT_BODY = 256 * 1024
 _HANG_SECONDS = 3600.0
 _SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie"))
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = regex(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class Exchange:

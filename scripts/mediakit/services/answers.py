@@ -13,14 +13,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base import errors
 from ..base.pointer import first, point
+from ..base.record import record
 from ..http.documents import read_json as read_json  # every answer is read by it
 from . import trust
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from .descriptor import Condition, CostRule, ErrorRules, Fact, JobRules, OutputRule, StateRule, Word
 
 TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
@@ -40,7 +43,8 @@ _MOST_ISSUES = 20
 _ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
 
 
-class Reading(NamedTuple):
+@record
+class Reading:
     """What an answer says about a job; every part may be missing.
 
     id, status  the service's words
@@ -63,7 +67,8 @@ class Reading(NamedTuple):
     outputs: list[dict] | None = None
 
 
-class Verdict(NamedTuple):
+@record
+class Verdict:
     """What an answer that is no success says.
 
     category   a category of codes.CATEGORY_EXIT_CODES

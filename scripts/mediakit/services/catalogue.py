@@ -12,12 +12,15 @@ import json
 import os
 import re
 import time
-from typing import Any
 
 from ..base import documents, paths
 from ..http import addresses
 from . import providers
 from .providers import ASSETS
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def services() -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ..base import canonical
 from ..base.pointer import escaped
+from ..base.regex import regex
 from ..media import inputs
 from .descriptor import Route
 
@@ -25,7 +26,7 @@ _THINGS = (
     "|song|track|completion|prediction)s?"
 )
 # How many results are asked for, in any spelling; names are compared without case and separators.
-_COUNTS = re.compile(
+_COUNTS = regex(
     rf"n|count|quantity|copies|batch(size|count|number)?|(num|number|max|total|n)(of)?{_THINGS}|{_THINGS}(count|number|num)"
     rf"|{_THINGS}per(prompt|request)"
 )
@@ -46,15 +47,15 @@ _FREE = frozenset(
 _WORDS = frozenset("prompt prompttext positiveprompt systemprompt instructions systeminstruction".split())
 _SPOKEN = frozenset("text script transcript lyrics ssml inputtext nexttext previoustext".split())
 _SHAPES = frozenset(("aspectratio", "ratio", "targetaspectratio"))
-_SHAPE = re.compile(r"\d{1,2}:\d{1,2}|auto|square|portrait|landscape", re.I)
+_SHAPE = regex(r"\d{1,2}:\d{1,2}|auto|square|portrait|landscape", re.I)
 _FORMATS = frozenset(("outputformat", "format", "fileformat", "responseformat"))
-_FORMAT = re.compile(r"png|jpe?g|webp|mp3|wav|flac|opus|ogg|mp4|webm|glb|url|b64_json", re.I)
-_PICTURE = re.compile(
+_FORMAT = regex(r"png|jpe?g|webp|mp3|wav|flac|opus|ogg|mp4|webm|glb|url|b64_json", re.I)
+_PICTURE = regex(
     r"(.*(image|img|frame|mask|photo|picture|reference))s?(urls?|uris?|inputs?|assetids?|ids?)?|inputassetid|image\[\]"
 )
 # What prices are given a range for; a field that makes one result a series of them is none of it.
-_IN_A_RANGE = re.compile(r"size|quality|resolution|audio|sound|reference|image|picture|duration|ratio")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
+_IN_A_RANGE = regex(r"size|quality|resolution|audio|sound|reference|image|picture|duration|ratio")
+_ADDRESS = regex(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
 # What lies deeper is not looked at, and makes the cost unknown.
 _DEEPEST = 50
 # What these tasks do is measured by the file that they begin with, and what that one does by the words.

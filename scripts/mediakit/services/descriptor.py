@@ -8,12 +8,18 @@ A pointer is a JSON Pointer; a pattern must fit the whole text.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from ..base.record import record
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _NOTHING: dict = {}  # of everybody, and changed by nobody
 
 
-class Route(NamedTuple):
+@record
+class Route:
     """One way to create. The first that fits a task and a model is taken.
 
     path         POST, below the base path; {model} stands for the model
@@ -53,7 +59,8 @@ class Route(NamedTuple):
 ANY_ROUTE = Route(path="")
 
 
-class Step(NamedTuple):
+@record
+class Step:
     """One request about a job, or about the account.
 
     path         below the base path, or below the origin where `from_root`; {id}, {model}, {model:2} are filled in
@@ -77,7 +84,8 @@ class Step(NamedTuple):
     costs: str | None = None
 
 
-class Listing(NamedTuple):
+@record
+class Listing:
     """A list of things, in pages: jobs or models.
 
     each        pointers to the array, the first that leads to one; keys_of in its place: the names in an object
@@ -96,7 +104,8 @@ class Listing(NamedTuple):
     at: dict = _NOTHING
 
 
-class JobRules(NamedTuple):
+@record
+class JobRules:
     """A job: where its id stands, and what can be asked about it."""
 
     ids: tuple[str, ...] = ()
@@ -108,14 +117,16 @@ class JobRules(NamedTuple):
     listing: Listing | None = None
 
 
-class Condition(NamedTuple):
+@record
+class Condition:
     """Whether something stands at the first of `at` that leads somewhere; `values` says what, None for anything."""
 
     at: tuple[str, ...]
     values: tuple | None = None
 
 
-class StateRule(NamedTuple):
+@record
+class StateRule:
     """An answer that meets `when` is in `state`; unless it holds outputs, where `unless_outputs`."""
 
     state: str
@@ -123,7 +134,8 @@ class StateRule(NamedTuple):
     unless_outputs: bool = False
 
 
-class Fact(NamedTuple):
+@record
+class Fact:
     """Where a fact about an output stands: in its entry, or in the body."""
 
     at: str
@@ -131,7 +143,8 @@ class Fact(NamedTuple):
     otherwise: Any = None
 
 
-class OutputRule(NamedTuple):
+@record
+class OutputRule:
     """Where results are. The first rule that finds something counts.
 
     each      pointers, one a level: to an array, or to a single value
@@ -154,7 +167,8 @@ class OutputRule(NamedTuple):
     facts: dict = _NOTHING
 
 
-class CostRule(NamedTuple):
+@record
+class CostRule:
     """What a job costs: a number at a pointer or in a header.
 
     of          create, read or result: the answer that tells it
@@ -172,7 +186,8 @@ class CostRule(NamedTuple):
     unless: Condition | None = None
 
 
-class Word(NamedTuple):
+@record
+class Word:
     """Where a word of an answer stands: at a pointer, in a header, or within the text at a pointer, as `like`'s group."""
 
     at: str | None = None
@@ -180,7 +195,8 @@ class Word(NamedTuple):
     like: str | None = None
 
 
-class ErrorRules(NamedTuple):
+@record
+class ErrorRules:
     """What an answer that is no success says.
 
     issues   a list of single errors: {each, path, message}
@@ -195,7 +211,8 @@ class ErrorRules(NamedTuple):
     recovery: dict = _NOTHING
 
 
-class Upload(NamedTuple):
+@record
+class Upload:
     """A request of a file's way to the service.
 
     body             with placeholders; None where the file is the body, or a form's part
@@ -217,7 +234,8 @@ class Upload(NamedTuple):
     hosts: tuple[str, ...] = ()
 
 
-class Way(NamedTuple):
+@record
+class Way:
     """One way for files to a service.
 
     with_create  form, base64 or data_uri: with the create itself

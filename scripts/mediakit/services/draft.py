@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..base.pointer import escaped, tokens
+from ..base.regex import regex
 from ..contracts.operations import Operation
 from ..contracts.outline import Outline, Place, outline
 from .answers import FINISHED_WORDS
@@ -26,7 +27,7 @@ _STATES = {
     "failed": frozenset("error errored fail failed failure rejected".split()),
     "canceled": frozenset("aborted canceled cancelled".split()),
 }
-_MODEL = re.compile(r"^(model|model_id|modelid|version|engine)$", re.IGNORECASE)
+_MODEL = regex(r"^(model|model_id|modelid|version|engine)$", re.IGNORECASE)
 
 
 def draft(operation: Operation, source: str) -> dict:

@@ -12,11 +12,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..base.regex import regex
+
 # The letters that a pattern begins with and that every text of its form begins with too.
-_HEAD = re.compile(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
+_HEAD = regex(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
 
 _ANSWER = frozenset(("http", "headers", "body", "file", "tasks"))
-_TASKS = re.compile(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
+_TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
 
 
 def normal(data: Mapping[str, Any]) -> dict:

@@ -21,13 +21,14 @@ from collections import namedtuple
 from collections.abc import Iterator
 
 from ..base import atomic, errors, paths, repository
+from ..base.regex import regex
 
 # source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
 
 DOTENV = ".env"
 _LARGEST_ENV_FILE = 65536
-_USABLE = re.compile(r"[\x21-\x7e]+")
+_USABLE = regex(r"[\x21-\x7e]+")
 
 
 def find(
@@ -113,9 +114,9 @@ def _why_untrusted(path: str) -> str | None:
 # -- what is no key ------------------------------------------------------------------------------------
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_BRACKETED = re.compile(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%\w+%|\$\w+|.*\$[({].*", re.S)
+_BRACKETED = regex(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%\w+%|\$\w+|.*\$[({].*", re.S)
 # Stars, dots or bullets that stand for what is not shown, anywhere; letters only where nothing else is there.
-_MASKED = re.compile(r".*(\*{2,}|\.{3,}|[\u2026\u2022\u25cf\u00b7]).*|(\w{1,8}[-_])?([xX]+[-_]?)+", re.S)
+_MASKED = regex(r".*(\*{2,}|\.{3,}|[\u2026\u2022\u25cf\u00b7]).*|(\w{1,8}[-_])?([xX]+[-_]?)+", re.S)
 _FILLER = frozenset(
     "a access actual add an api apikey change changeme dummy empty enter example fill goes here in insert key me my "
     "none nil null of own paste placeholder put real replace replaceme sample secret set sk some tbd the this to todo "

@@ -14,13 +14,16 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
-from typing import Any
 
 from .. import __version__
 from ..base import errors, paths
+from ..base.regex import regex
 
-ID = re.compile(r"[a-z][a-z0-9-]{0,39}")
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
+ID = regex(r"[a-z][a-z0-9-]{0,39}")
 LARGEST = 1024 * 1024
 _PINS = "added.json"
 

@@ -18,6 +18,7 @@ from typing import Any
 from ..base import errors
 from ..base.pointer import escaped, point, put, tokens
 from ..base.record import field, record, replace
+from ..base.regex import regex
 from ..base.text import plain
 from ..contracts.files import kind_named
 from ..media import inputs as media_inputs
@@ -370,8 +371,8 @@ def _is_reference(one, roles: dict) -> bool:
 
 
 # What a file's field says in its name: what opens a video, and what is no source by itself.
-_OPENS = re.compile(r"(first|start|opening)_?(frame|image|picture)", re.I)
-_IS_BESIDE = re.compile(r"mask|end_?(frame|image)|last_?(frame|image)|image_tail|reference|(^|_)refs?(_|$)", re.I)
+_OPENS = regex(r"(first|start|opening)_?(frame|image|picture)", re.I)
+_IS_BESIDE = regex(r"mask|end_?(frame|image)|last_?(frame|image)|image_tail|reference|(^|_)refs?(_|$)", re.I)
 
 
 def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:

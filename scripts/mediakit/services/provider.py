@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from ..base import errors
 from ..base.pointer import first, point, tokens
+from ..base.record import replace
+from ..base.regex import regex
 from ..base.times import moment_of, rfc3339
 from . import trust
 from .answers import Reading, Verdict, is_media_url, number, same
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from . import descriptor as rules
 
@@ -30,7 +33,7 @@ _GUIDANCE = {
 }
 # A list that tells no input is searched for jobs that were made within so many seconds.
 SAME_JOB_WITHIN = 240.0
-_PLACEHOLDER = re.compile(r"\{(id|model|owner|name|version)(?::(\d))?\}")
+_PLACEHOLDER = regex(r"\{(id|model|owner|name|version)(?::(\d))?\}")
 
 
 class Provider:
@@ -353,7 +356,8 @@ class Provider:
         is_result = of_create and any(one.answers != "job" for one in self.routes)
         found = answers.reading(self.job, self.state_rules, body, lambda: bool(self.outputs(body)), is_result)
         progress, position = (point(body, self._data.get(name, "/\0")) for name in ("progress", "position"))
-        return found._replace(
+        return replace(
+            found,
             headers=headers,
             progress=float(progress) if number(progress) and 0 <= progress <= 1 else None,
             position=position if number(position) and isinstance(position, int) and position >= 0 else None,
@@ -546,7 +550,8 @@ class Provider:
 
     def category(self, status: int, body, words: str = "", headers=None) -> tuple[str, str]:
         """`(category, message)` of an HTTP error answer; `words` stand in for a body that is no JSON."""
-        return self.verdict(status, body, words, headers)[:2]
+        found = self.verdict(status, body, words, headers)
+        return found.category, found.message
 
     def verdict(self, status: int, body, words: str = "", headers=None, own_key: str | None = None) -> Verdict:
         """What an answer that is no success says.

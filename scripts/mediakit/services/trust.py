@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..base.regex import regex
+
 LONGEST_ID = 512
 LONGEST_MODEL = 200
 LONGEST_ADDRESS = 2048
@@ -21,16 +23,16 @@ LONGEST_PATTERN = 300
 # A repetition of more than so many may not stand within another such: their product is what a match can take.
 _MOST_NESTED = 16
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*")
+_MODEL = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*")
 # What no id of a service has been seen with: white space, quotes and signs of shells make prose or a command of it,
 # other scripts write prose without white space, and ? # % would change the path that it stands in.
-_IN_ID = re.compile(r"[A-Za-z0-9._~:/+@=,;-]+")
+_IN_ID = regex(r"[A-Za-z0-9._~:/+@=,;-]+")
 # So many words and no digit, between two slashes or colons, are a sentence.
 _SENTENCE = 5
-_DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
-_ENCODED_SEPARATORS = re.compile(r"%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f)", re.I)
-_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
-_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_DOTS = regex(r"(^|/)\.{1,2}(/|$)")
+_ENCODED_SEPARATORS = regex(r"%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f)", re.I)
+_HOST = regex(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+_HEADER = regex(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 # Headers that carry a login, name the receiver, or frame the body.
 _RESERVED_HEADERS = frozenset(
     "authorization cookie host proxy-authorization content-length transfer-encoding connection content-type "

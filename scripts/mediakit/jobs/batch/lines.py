@@ -13,19 +13,19 @@ import csv
 import io
 import itertools
 import json
-import re
 from difflib import get_close_matches
 from typing import Any
 
 from ...base import documents
 from ...base.record import field, record, replace
+from ...base.regex import regex
 from ...base.text import plain
 from ...media import names
 
 LONGEST_ID = 200
 MOST_LINES = 1_000_000
 _FROM_LINE = "line:"
-_RANGE = re.compile(r"(-?\d{1,9})\.\.(-?\d{1,9})")
+_RANGE = regex(r"(-?\d{1,9})\.\.(-?\d{1,9})")
 # What --expand-only writes beside a line's own fields.
 _OF_EVENTS = ("event", "time", "line")
 

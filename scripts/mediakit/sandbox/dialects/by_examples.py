@@ -387,10 +387,11 @@ def path_pattern(template: str, like: str | None = None) -> str:
 
 
 def _step_of(rules: dict, method: str = "GET"):
+    from ...base.record import replace
     from ...services import descriptor
 
     found = descriptor.step(rules)
-    return found if "method" in rules else found._replace(method=method)
+    return found if "method" in rules else replace(found, method=method)
 
 
 def _asked_by(template, body, found: dict | None = None) -> dict:

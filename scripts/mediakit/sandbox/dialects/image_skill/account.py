@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 
+from ....base.regex import regex
 from .. import common
 from . import assets, making
 from .words import Refusal
@@ -21,7 +21,7 @@ _METHODS = {
 }
 _QUOTE_SECONDS = 3600
 _DASHBOARD_SECONDS = 3600
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SLUG = regex(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CHECKOUT = "https://checkout.invalid"
 
 

@@ -9,6 +9,7 @@ import io
 import re
 import secrets
 
+from ....base.regex import regex
 from ... import media
 from .. import common
 from .words import Refusal
@@ -22,7 +23,7 @@ _ACCEPTED = {
 }
 # Own choice: the client's pattern of ids has no word of its own for 3D and text.
 _PREFIXES = {"image": "image", "video": "video", "audio": "audio"}
-_OF_JOB = re.compile(r"[a-z]+_([0-9a-zA-Z]+)_([1-9])")
+_OF_JOB = regex(r"[a-z]+_([0-9a-zA-Z]+)_([1-9])")
 
 
 # -- results ---------------------------------------------------------------------------------------
