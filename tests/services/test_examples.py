@@ -105,7 +105,7 @@ def test_every_task_runs_by_the_examples_of_its_service(scripts, files, name, ta
         assert service.posts == 1 and run.first("asset")["path"]
         header, prefix = service.provider.key["header"], service.provider.key["prefix"]
         for method, path, headers, _ in service.requests:
-            is_own = not path.startswith(("/m/", "/upload-here/"))
+            is_own = not path.startswith(("/media/", "/upload-here/"))
             assert (headers.get(header.lower()) == prefix + KEY) is is_own, (method, path)
             assert not is_own or all(
                 headers.get(one.lower()) == value for one, value in service.provider.headers.items()
