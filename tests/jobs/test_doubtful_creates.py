@@ -15,6 +15,8 @@ from conftest import KEY, PATIENCE, SCRIPTS, Run
 from fake_service import Exchange, FakeService, answer, reset
 from keyed_service import LASTING, MADE, PASSING, create, failing, flags, jobs, refusal
 from mediakit.ledger.store import Ledger
+from mediakit.sandbox import Sandbox
+from mediakit.services import providers
 
 DONE = MADE | {"data": {**MADE["data"], "status": "completed"}}
 
@@ -143,10 +145,42 @@ def test_a_replayed_answer_is_counted_once(scripts):
         own = ["--param", "idempotency_key=mine-1"]
         first, second = create(scripts, service, *own), create(scripts, service, *own, "--allow-duplicate")
         assert (first.code, second.code, len(keys(service))) == (0, 0, 1), second.events
+        assert first.result["replayed"] is second.result["replayed"] is True
         assert "same_id" in [event.get("code") for event in second.events]
         (total,) = jobs(scripts, "spend").result["totals"]
         assert (total["measured"], total["jobs"]) == (0.04, 1)
         assert Ledger(str(scripts.folder / "state"), read_only=True).spent("usd", False) == 40_000
+
+
+def test_what_another_ledger_bought_under_the_key_is_marked_as_replayed(scripts):
+    """As by another client, or after the state was lost: the account is charged once, and each ledger counts it once."""
+    with Sandbox(None, "image-skill") as service:
+        runs = []
+        for folder in ("one", "other"):
+            words = ("--provider", "image-skill", "--base-url", service.url + "/v1", "--task", "t2i", "--prompt", "x")
+            own = ("--param", "idempotency_key=mine-1", "--state-dir", str(scripts.folder / folder))
+            runs.append(scripts.run("create_and_wait.py", *words, *own, env={"IMAGE_SKILL_TOKEN": KEY}))
+        assert [run.result.get("replayed") for run in runs] == [None, True]
+        assert runs[0].result["generation_id"] == runs[1].result["generation_id"]
+        assert "replayed" in [event.get("code") for event in runs[1].events]
+
+
+@pytest.mark.parametrize(
+    "warnings, is_one",
+    [
+        (["idempotent replay: job_4"], True),
+        ("idempotent replay: job_4", True),
+        (["budget is low", "idempotent replay: job_4"], True),
+        (["no idempotent replay: job_4"], False),
+        ([], False),
+        ([None, 7, {"idempotent replay:": 1}], False),
+        (None, False),
+        ({}, False),
+    ],
+)
+def test_what_says_that_an_answer_is_replayed(warnings, is_one):
+    assert providers.load("image-skill").is_replay(MADE | {"warnings": warnings}) is is_one
+    assert providers.load("modellix").is_replay({"warnings": warnings}) is False
 
 
 @pytest.mark.parametrize("inner", [{"status": "completed", "job": {"status": "failed"}}, {"status": "failed"}])

@@ -250,6 +250,11 @@ ERRORS = {
 }
 
 WARNINGS = {
+    "replayed": Warn(
+        "money",
+        "the service answered with what was bought with the same key before and charged nothing again",
+        "nothing",
+    ),
     "same_id": Warn("money", "the service gave two jobs the same id: both are waited for under it", "`jobs.py show`"),
     "ledger_unavailable": Warn(
         "money", "no ledger can be kept: the same command again buys again", "set `AI_MEDIA_HOME`"

@@ -108,6 +108,7 @@ class Driver:
     job       what is known of it: the id, the outcome, the state
     asked_at  when this began, in seconds since the epoch
     trace_id  what the service's support asks for, where an answer had it
+    replayed  whether the create was answered with what had been bought with its key before
     kept      the file with an answer to the create that does not fit, where one came
     result_answer  the answer to a create that was the result itself: it cannot be had again
     advice    what the service's latest refusal asks for, in our own words
@@ -125,6 +126,7 @@ class Driver:
         self.machine = machine
         self.job = machine.job
         self.trace_id: str | None = None
+        self.replayed = False
         self.advice: list[str] = []
         self.kept: str | None = None
         self.wire = connection.wire(inbox)
@@ -300,6 +302,9 @@ class Driver:
         for told in documents.documents(answer.content) if problem else [body]:
             self._bill(told, answer.headers)
         self._warn_guessed(reading)
+        if is_create and reading.id and self._provider.is_replay(body):
+            self.replayed = True
+            self._console.warning("replayed", "this was bought with the same key before, and is not charged again")
         if not is_create:
             is_read = 200 <= answer.status < 300
             if is_read and reading.status is not None:

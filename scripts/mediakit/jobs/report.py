@@ -84,6 +84,7 @@ class Report:
     def early(self, end: End) -> int:
         fields = dict(end.fields)
         if end.event == "submitted":
+            fields["replayed"] = self._driver.replayed or None
             fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
         kept_before = end.failure.fields.get("kept") if end.failure else None
         fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept or kept_before)
@@ -128,6 +129,7 @@ class Report:
             "effective_parameters": self._provider.effective(body) or None,
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
+            "replayed": self._driver.replayed or None,
             "trace_id": self._driver.trace_id,
             "kept": self._driver.kept,
             "response": body,

@@ -536,6 +536,13 @@ class Provider:
         found = (headers or {}).get(where["header"]) if isinstance(where, dict) else point(body, where)
         return found if isinstance(found, str) and re.fullmatch(r"[\w.:-]{1,200}", found) else None
 
+    def is_replay(self, body) -> bool:
+        """Whether an answer to a create is what an earlier one with the same key was answered; nothing was charged."""
+        rule = (self.idempotency or {}).get("replayed")
+        found = point(body, rule["at"]) if rule else None
+        texts = found if isinstance(found, list) else [found]
+        return any(isinstance(text, str) and text.startswith(rule["begins"]) for text in texts) if rule else False
+
     def error(self, body) -> tuple[str, str]:
         """`(code, message)` of an error answer; empty where it has none."""
         from . import answers
