@@ -82,6 +82,8 @@ def main(console, arguments):
         server = sandbox.Sandbox(folder, arguments.service, arguments.fault, arguments.port, arguments.balance)
     except OSError as problem:
         raise errors.bad_argument("--port", "cannot be used: {}".format(problem.strerror))
+    if server.note:
+        console.warning("state_folder", server.note)
     stop = Inbox()
     console.on_signal = stop.put
     base_url = server.url + providers.load("sandbox", server.service).base_path

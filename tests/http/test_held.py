@@ -12,7 +12,6 @@ from hypothesis import strategies as some
 
 from mediakit.console import Console
 from mediakit.http import held
-from mediakit.http.answers import Answer
 from mediakit.jobs import kept
 
 LONG = base64.b64encode(random.Random(1).randbytes(600_000)).decode()
@@ -70,7 +69,7 @@ def test_a_stand_in_lives_through_what_a_text_goes_through():
 def test_an_answer_that_does_not_fit_is_kept_with_all_that_is_held_of_it(tmp_path, monkeypatch):
     monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path))
     raw = json.dumps({"odd": [LONG]}).encode()
-    path = kept.keep(Console("a test"), None, Answer(200, {}, slimmed(raw)))
+    path = kept.keep(Console("a test"), None, slimmed(raw))
     with open(path, "rb") as file:
         assert file.read() == raw
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from conftest import PATIENCE, ROOT, SCRIPTS
-from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create, create_arguments
+from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create, create_arguments, stream
 
 MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 PICTURE = base64.b64encode(PNG).decode()
@@ -76,6 +76,30 @@ def test_an_answer_that_is_no_result_stays_unknown_and_is_kept(scripts, name):
         run = create(scripts, service, "--output-dir", "out", streams=False)
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
         assert ("kept" in run.result) is not name.startswith("nothing")
+
+
+# streams that never tell an id, each with its end -> what is kept of it
+SAID = b'data: {"status":"IN_QUEUE","ticket":"t-77"}\n\n'
+WITHOUT_ID = {
+    "to its end": (stream(SAID), SAID),
+    "reset": (stream(SAID, end="reset"), SAID),
+    "silent": (stream(SAID, end="hold"), SAID),
+    "a comment": (stream(b": ticket t-77\n\n"), b": ticket t-77\n\n"),
+    "an event in the middle": (stream(SAID[:20]), SAID[:20]),
+    "nothing": (stream(), b""),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_ID)
+def test_a_stream_that_never_tells_an_id_is_kept_whole(scripts, name):
+    answered, said = WITHOUT_ID[name]
+    with FakeService(create=answered) as service:
+        run = create(scripts, service, "--sse-request-timeout", "1")
+        assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
+    assert ("kept" in run.result) is bool(said), run.result
+    if said:
+        with open(run.result["kept"], "rb") as file:
+            assert file.read().startswith(said)
 
 
 def test_a_text_is_the_result_where_one_was_asked_for(scripts):

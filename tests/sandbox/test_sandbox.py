@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from conftest import PATIENCE, ROOT, read_events
+from mediakit.sandbox import Sandbox
 
 
 def get(url: str) -> bytes:
@@ -129,6 +130,28 @@ def test_without_a_writable_state_folder_it_still_works_and_says_so(scripts):
         env={"AI_MEDIA_HOME": str(scripts.folder / "file")},
     )  # fmt: skip
     assert run.code == 0 and run.first("warning")["code"] == "state_folder"
+
+
+@pytest.mark.parametrize("there", ["a folder", "garbage", "no folder around it"])
+def test_a_file_that_cannot_be_used_is_done_without(tmp_path, there):
+    file = tmp_path / "sandbox-jobs.sqlite3"
+    if there == "a folder":
+        file.mkdir()
+    elif there == "garbage":
+        file.write_bytes(b"garbage" * 1000)
+    folder = tmp_path / "none" if there.startswith("no") else tmp_path
+    with Sandbox(str(folder), "skills-video") as sandbox:
+        assert str(folder) in sandbox.note
+        job = sandbox.store.add("owner/model", "image", {}, None)
+        assert sandbox.store.find(job.id) == job
+    assert there != "garbage" or file.read_bytes() == b"garbage" * 1000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="resource limits")
+def test_a_full_disk_is_told_as_that(scripts):
+    limited = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
+    run = scripts.run("create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "x", prefix=limited)
+    assert (run.code, run.result["error"], run.first("warning")["code"]) == (27, "ledger_unusable", "state_folder")
 
 
 def test_it_serves_the_contract_that_it_checks_requests_against(scripts, sandbox):

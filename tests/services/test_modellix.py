@@ -24,6 +24,7 @@ LOGS = [
     ([], []),
     ([row()], ["task-1"]),
     ([row(name=MODEL)], ["task-1"]),
+    ([row(), row()], ["task-1"]),
     ([row(), row(task="task-2")], ["task-1", "task-2"]),
     ([row(name="nano-banana-2")], []),
     ([row(after=-1)], []),

@@ -374,4 +374,7 @@ def _start_embedded(console: Console, provider: providers.Provider, folder: str 
         folder, note = paths.state_folder()
         if note:
             console.warning("state_folder", note)
-    return Sandbox(folder, provider.speaks).url + provider.base_path
+    sandbox = Sandbox(folder, provider.speaks)
+    if sandbox.note:
+        console.warning("state_folder", sandbox.note)
+    return sandbox.url + provider.base_path

@@ -19,6 +19,7 @@ from ..console import Console
 from ..http import bodies, documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.exchange import Exchange
+from ..http.receiving import LARGEST_ANSWER
 from ..ledger import entries
 from ..services import providers
 from ..services.answers import Reading, can_be_file
@@ -149,6 +150,7 @@ class Driver:
         self._listing_until = 0.0
         self._listed: list[str] = []
         self._decoder = sse.Decoder()
+        self._without_id = bytearray()  # what the stream has said before it told an id
         self._last_call = 0.0, 0.0
         self._look_again_at = 0.0
         self._has_warned = False
@@ -281,7 +283,7 @@ class Driver:
                 raise self._writer.refusal.failure()
             return self.machine.create_not_sent(now, self._console.plain(self._writer.refusal.message), True)
         if lost.sent and begun is not None and 200 <= begun.status < 300:
-            self.kept = keep(self._console, self._writer.key, begun)
+            self.kept = keep(self._console, self._writer.key, begun.content)
         if lost.sent:
             repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
             return self.machine.create_lost(now, message, repeatable)
@@ -318,7 +320,7 @@ class Driver:
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
         if outcome == "unknown" and 200 <= answer.status < 300 and self.result_answer is None:
-            self.kept = keep(self._console, self._writer.key, answer)
+            self.kept = keep(self._console, self._writer.key, answer.content)
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
             now,
@@ -373,7 +375,7 @@ class Driver:
     def _keep_result(self, answer: Answer) -> None:
         """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""
         self.result_answer = answer
-        self.kept = keep(self._console, self._writer.key, answer)
+        self.kept = keep(self._console, self._writer.key, answer.content)
 
     def _take_addresses(self, body) -> None:
         """Keep the addresses that the answer to the create tells; one that would take the key elsewhere is not used."""
@@ -487,6 +489,8 @@ class Driver:
 
     def _take_chunk(self, now: float, chunk: StreamChunk) -> list:
         actions, exchange = [], self._exchange
+        if not self.job.generation_id and len(self._without_id) < LARGEST_ANSWER:
+            self._without_id += chunk.content
         try:
             for event in self._decoder.feed(chunk.content):
                 actions += self._take_event(now, event)
@@ -536,7 +540,15 @@ class Driver:
         job = self.job
         self._writer.note(job.outcome, job.generation_id, job.status, job.state, final)
 
+    def _keep_without_id(self) -> None:
+        """A stream that is over and has told no id is kept, as any other answer to a create that does not fit."""
+        said, self._without_id = self._without_id, bytearray()
+        if self.job.outcome == "unknown":
+            self.kept = keep(self._console, self._writer.key, bytes(said))
+
     def _carry_out(self, actions: list) -> End | None:
+        if self._without_id and (self.job.generation_id or self.job.phase != "streaming"):
+            self._keep_without_id()
         # While a POST is out, what the ledger says of it stands.
         if not self.machine.awaits_answer:
             self._note(final=self.job.ended)

@@ -13,23 +13,23 @@ import os
 from ..base import atomic, paths
 from ..console import Console
 from ..http import held
-from ..http.answers import Answer
 
 _FOLDER, _ENDING = "kept", ".answer"
 
 
-def keep(console: Console, job: str | None, answer: Answer) -> str | None:
+def keep(console: Console, job: str | None, content: bytes) -> str | None:
     """The file that holds all that came of an answer, without any secret; None where there is no place for it.
 
-    job  the job's key in the ledger, where it has one
+    job      the job's key in the ledger, where it has one
+    content  of the answer, with stand-ins for what is held
     """
     folder = paths.state_folder()[0]
-    if folder is None or not answer.content:
+    if folder is None or not content:
         return None
     path = os.path.join(folder, _FOLDER, f"{job or 'job'}-{os.urandom(4).hex()}{_ENDING}")
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        atomic.write(path, console.redactor.contents(held.whole(answer.content)), mode=0o600)
+        atomic.write(path, console.redactor.contents(held.whole(content)), mode=0o600)
     except OSError:
         return None  # what the answer says of the purchase counts without it
     return path

@@ -18,7 +18,7 @@ from ..base.regex import regex
 from ..http import faults
 from ..services import catalogue
 from . import dialects, media
-from .store import Store
+from .store import opened
 
 HOST = "127.0.0.1"
 # What programs of this machine call it.
@@ -73,6 +73,7 @@ class Sandbox:
     port       0 for a free one
     balance    what the account holds, in the service's unit; None for more than anybody needs
     url        where it is, without a slash at the end
+    note       why its jobs are kept in memory where a folder was given; "" where they are not
     requests   (method, path) of the latest requests, for tests
     exchanges  the latest of them in full, each an Exchange
     """
@@ -88,7 +89,7 @@ class Sandbox:
         self.closing = threading.Event()
         self.service = dialect
         self.dialect = dialects.load(dialect)
-        self.store = Store(folder, dialect, getattr(self.dialect, "ID_PREFIX", ""))
+        self.store, self.note = opened(folder, dialect, getattr(self.dialect, "ID_PREFIX", ""))
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._server = _listening(port)

@@ -156,6 +156,15 @@ class Store:
             )
 
 
+def opened(folder: str | None, dialect: str, prefix: str) -> tuple[Store, str]:
+    """A store in that folder, or in memory where its file cannot be used, with the reason in words."""
+    try:
+        return Store(folder, dialect, prefix), ""
+    except (OSError, sqlite3.Error) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        return Store(None, dialect, prefix), f"the sandbox's jobs end with this process: {folder}: {reason}"
+
+
 def _new_id() -> str:
     # Short, for an id stands in each line of a run; of three trillion, for twenty thousand may be made in a minute.
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(7))

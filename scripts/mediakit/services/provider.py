@@ -443,7 +443,7 @@ class Provider:
             its_id = trust.usable_id(first(entry, where.at["id"]), self.job.like)
             if its_id and fits(entry, wanted if self.lists_input else model) and self._is_new(entry, since):
                 found.append(its_id)
-        return found
+        return list(dict.fromkeys(found))  # a list may have one job on two of its pages
 
     def is_past(self, body, since: float) -> bool:
         """Whether a page of a list of jobs holds none but those that were made before: so do the pages after it."""
