@@ -150,15 +150,27 @@ def test_the_next_command_goes_to_the_address_that_was_asked_about(scripts, sand
     assert run.code == 0 and run.first("start")["url"].startswith(address) and posts(sandbox) == 1
 
 
-def test_the_start_needs_none_of_the_heavy_packages(scripts):
-    for script, arguments in (("preflight.py", []), ("handle_runtime_error.py", ["--status", "402", "--body", "{}"])):
-        ended = subprocess.run(
-            [sys.executable, "-X", "importtime", str(SCRIPTS / script), *arguments],
-            capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
-        )  # fmt: skip
-        loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-        assert not loaded & {"requests", "urllib3", "jsonschema", "yaml", "PIL", "sqlite3", "decimal"}
-        assert "mediakit.base.errors" in loaded
+# a command, and what it may load beside what none of them does
+STARTS = [
+    ("preflight.py",),
+    ("handle_runtime_error.py", "--status", "402", "--body", "{}"),
+    ("create_and_wait.py", "--help"),
+    ("wait_generation.py", "--help"),
+    ("jobs.py", "list"),
+]
+# What takes long to load: packages, and of Python's own what is dear.
+HEAVY = {"requests", "urllib3", "jsonschema", "yaml", "PIL", "decimal", "dataclasses", "inspect", "typing", "tempfile"}
+
+
+@pytest.mark.parametrize("command", STARTS, ids=" ".join)
+def test_a_start_loads_nothing_heavy(scripts, command):
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", str(SCRIPTS / command[0]), *command[1:]],
+        capture_output=True, text=True, env=scripts.environment(), cwd=scripts.folder,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    heavy = HEAVY if command[0] == "jobs.py" else HEAVY | {"sqlite3", "hashlib", "random", "subprocess"}
+    assert not loaded & heavy and "mediakit.base.errors" in loaded
 
 
 def test_every_service_with_a_key_is_found_and_which_one_is_meant_is_asked(scripts):

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from decimal import ROUND_CEILING, Decimal
 
 from . import errors
 from .regex import regex
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 MICRO = 1_000_000
 # No single amount is more: what a database holds, and what any cap refuses.
@@ -39,10 +42,14 @@ class Amount(namedtuple("Amount", "micro unit")):
     @classmethod
     def of(cls, value, unit: str) -> Amount:
         """From a number of a service's answer or of a catalogue."""
+        from decimal import Decimal  # not for a list of jobs
+
         return cls(_bounded(Decimal(str(value)) * MICRO), unit)
 
     def times(self, number) -> Amount:
         """So many of it, rounded up to a millionth."""
+        from decimal import ROUND_CEILING, Decimal
+
         return Amount(_bounded((self.micro * Decimal(str(number))).to_integral_value(ROUND_CEILING)), self.unit)
 
     @property
@@ -56,7 +63,7 @@ class Amount(namedtuple("Amount", "micro unit")):
 
 
 def _bounded(micro: Decimal) -> int:
-    return int(min(micro, Decimal(MOST_MICRO)))
+    return MOST_MICRO if micro > MOST_MICRO else int(micro)
 
 
 def parse_amount(flag: str, text: str) -> Amount:

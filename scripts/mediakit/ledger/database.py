@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from urllib.parse import quote
 
 from ..base import atomic, errors, paths
 from . import locks, rows
@@ -386,7 +386,8 @@ class Database:
 
 
 def _connected(path: str, query: str = "mode=rwc") -> sqlite3.Connection:
-    uri = f"{Path(os.path.abspath(path)).as_uri()}?{query}"
+    place = os.fsencode(os.path.abspath(path)).replace(os.fsencode(os.sep), b"/")
+    uri = f"file://{'' if place.startswith(b'/') else '/'}{quote(place, safe='/:')}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
     connection.create_function("sealed", -1, _sealed, deterministic=True)
     return connection
