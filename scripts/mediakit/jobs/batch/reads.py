@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from ...base.inbox import Inbox, Message
@@ -22,8 +23,10 @@ from .task import Service, Task
 _SHORTEST_SLEEP = 0.001
 # So many jobs under way are worth a look into the list, and so many of those that are due must be found there.
 _WORTH_A_LIST, _WORTH_ANOTHER = 4, 2
-# Seconds between two looks; after one that told too little.
+# Seconds between two looks; after some that told too little.
 _LIST_EVERY, _LIST_PAUSE = 1.0, 15.0
+# Of a model whose jobs have all taken a time, a new one is not read before this part of it; after so many of them.
+_SURELY_RUNS, _KNOWN_AFTER, _LONGEST_TRUST = 0.8, 5, 60.0
 # The same where requests are scarce.
 _LIST_SELDOM = 12.0
 
@@ -71,12 +74,38 @@ class Reads:
         self._alone: dict[Service, dict[Task, None]] = {}
         self._lists: dict[Service, Exchange] = {}
         self._list_at: dict[Service, float] = {}
+        # Until when a list is not worth a look; and whom the latest ones have sent to a read of their own, in vain.
+        self._no_list_until: dict[Service, float] = {}
+        self._sent_alone: dict[Service, set[Task]] = {}
+        self._in_vain: Counter[Service] = Counter()
+        # How many jobs of a kind have ended, and the least that one took.
+        self._took: dict[tuple, tuple[int, float]] = {}
 
     def note(self, task: Task) -> None:
-        if task.job is not None and task.job.wake_at < float("inf"):
+        if task.job is None:
+            return
+        if task.began_at is None and task.is_bought and task.job.generation_id is not None:
+            task.began_at = time.monotonic()
+        elif task.began_at and task.job.is_saving:
+            self._note_time(task)
+        if task.job.is_waiting and task in self._sent_alone.get(task.service, ()):
+            self._sent_alone[task.service].discard(task)
+            self._in_vain[task.service] += 1
+        if task.job.wake_at < float("inf"):
             # Never twice in one turn, whatever the job says.
-            wake_at = max(task.job.wake_at, time.monotonic() + _SHORTEST_SLEEP)
-            heapq.heappush(self._wakes, (wake_at, next(self._order), task))
+            self._wake(task, max(task.job.wake_at, time.monotonic() + _SHORTEST_SLEEP))
+
+    def _note_time(self, task: Task) -> None:
+        count, least = self._took.get(task.kind, (0, _LONGEST_TRUST))
+        self._took[task.kind] = count + 1, min(least, time.monotonic() - (task.began_at or 0.0))
+        task.began_at = None
+
+    def _wake(self, task: Task, at: float) -> None:
+        heapq.heappush(self._wakes, (at, next(self._order), task))
+
+    def _surely_runs_until(self, task: Task) -> float:
+        count, least = self._took.get(task.kind, (0, 0.0))
+        return task.began_at + least * _SURELY_RUNS if task.began_at and count >= _KNOWN_AFTER else 0.0
 
     @property
     def next_at(self) -> float:
@@ -97,8 +126,10 @@ class Reads:
             _, _, task = heapq.heappop(self._wakes)
             if task.job is None or task.job.wake_at > now:
                 continue  # it has ended, or another entry of it comes
-            if task.asking or task.job.is_saving:
+            if task.asking or not task.job.is_waiting:
                 self._step(task)
+            elif (runs_until := self._surely_runs_until(task)) > now:
+                self._wake(task, runs_until)
             elif self._can_be_listed(task):
                 self._due.setdefault(task.service, {})[task] = None
             else:
@@ -125,7 +156,7 @@ class Reads:
         connection = service.context.connection
         if connection.through is not None or not connection.provider.lists_jobs:
             return False
-        if task.job is None or not task.job.is_waiting or self._list_at.get(service, 0.0) > _soon():
+        if self._no_list_until.get(service, 0.0) > time.monotonic():
             return False
         return len(service.running) - len(service.submitting) >= _WORTH_A_LIST
 
@@ -142,20 +173,21 @@ class Reads:
         del self._lists[service]
         running: set[str] = set()
         answer = message.content
-        if isinstance(answer, Answer) and 200 <= answer.status < 300:
+        is_list = isinstance(answer, Answer) and 200 <= answer.status < 300
+        if is_list:
             running = service.context.connection.provider.unfinished_in(providers.read_json(answer.content)[0])
-        due = self._due.pop(service, {})
+        due, alone = self._due.pop(service, {}), self._alone.setdefault(service, {})
         found = 0
         for task in service.running:
             if task.job is not None and task.job.is_waiting and task.job.generation_id in running:
                 found += task in due
                 due.pop(task, None)
+                alone.pop(task, None)
                 task.job.still_runs()
                 self.note(task)
-        if len(due) and found < _WORTH_ANOTHER:
-            self._list_at[service] = time.monotonic() + _LIST_PAUSE
-        self._alone.setdefault(service, {}).update(due)
-
-
-def _soon() -> float:
-    return time.monotonic() + _LIST_SELDOM
+        # It is no help where it shows few of those that are due, and those that it did not show ran all the same.
+        in_vain, left = self._in_vain.pop(service, 0), len(self._sent_alone.get(service, ()))
+        if not is_list or (found < _WORTH_ANOTHER and in_vain > left):
+            self._no_list_until[service] = time.monotonic() + _LIST_PAUSE
+        self._sent_alone[service] = {*due}
+        alone.update(due)

@@ -63,6 +63,7 @@ class Task:
     claim    what the ledger has decided, while nothing was sent; then `asked` is what is bought, `sent` with its inputs
     part     its console
     asking   how many requests of it are out
+    began_at     when its service had taken it, on the clock of time.monotonic; None where this command did not see it
     is_bought    whether this command has sent its create
     is_put_back  it bought nothing, and is to be tried again; `tried_from` is when that began
     exit_code    how it ended
@@ -86,10 +87,16 @@ class Task:
         self.missing = len(line.parents)
         self.asking = 0
         self.exit_code: int | None = None
+        self.began_at: float | None = None
         self.is_bought = False
         self.is_told_to_stop = False
         self.is_put_back = False
         self.tried_from: float | None = None
+
+    @property
+    def kind(self) -> tuple:
+        """What its job is likely to take as long as others of."""
+        return self.service, self.line.model, self.line.task
 
 
 @record
