@@ -51,10 +51,18 @@ _RATES = (
     r"\bper (?:second|minute|hour)\b|\brate limit|\brequests? limit|\btoo many requests|\bconcurren|\bqps\b|\brpm\b|\btpm\b"
     r"|每分钟|每秒|频率|并发|限流"
 )
+# None of the phrases does without one of these. Most answers have none, and every read of a job is asked.
+_STEMS = (
+    "credit", "balance", "wallet", "fund", "quota", "allowance", "limit", "cap", "payment", "due", "arrear", "unpaid",
+    "top", "recharge", "refill",
+)  # fmt: skip
 
 
 def says_credits_are_missing(text: str) -> bool:
     """Whether a message or error code speaks of missing credits, in words, `SNAKE_CASE` or `CamelCase`."""
+    plain = text[:20_000].lower()
+    if plain.isascii() and not any(stem in plain for stem in _STEMS):
+        return False
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text[:20_000]).lower().replace("\u2019", "'")
     spaced = re.sub(r"[\s_\-]+", " ", spaced).strip()
     return bool(re.search(_WORDS, spaced)) and not re.search(_RATES, spaced)

@@ -9,6 +9,7 @@ put     write a value there, with the objects and arrays on the way
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def tokens(pointer: str) -> list[str]:
-    """`/a~1b/0` is `["a/b", "0"]`; the empty pointer, the whole value, has none."""
-    return [unescaped(token) for token in pointer.split("/")[1:]]
+@functools.lru_cache(maxsize=2048)  # a descriptor's pointers are asked for with every answer
+def tokens(pointer: str) -> tuple[str, ...]:
+    """`/a~1b/0` is `("a/b", "0")`; the empty pointer, the whole value, has none."""
+    return tuple(unescaped(token) for token in pointer.split("/")[1:])
 
 
 def unescaped(token: str) -> str:

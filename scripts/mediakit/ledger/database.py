@@ -17,7 +17,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
@@ -115,7 +115,6 @@ MIGRATIONS = (
     """,
 )
 RESEAL_ALL = f"UPDATE job SET seal = {_SEAL}, sent_seal = {_SENT_SEAL}"
-RESEAL = f"{RESEAL_ALL} WHERE key = ?"
 _ODD = (
     *(f"({name} IS NOT NULL AND (typeof({name}) <> 'integer' OR {name} < 0))" for name in ("cost", "reserved")),
     f"outcome NOT IN ({', '.join(repr(outcome) for outcome in sorted(rows.OUTCOMES))})",
@@ -124,6 +123,34 @@ _ODD = (
 # A row that this program did not write, or not so; what is read of a row is checked further as rows.entry_of does.
 IS_BROKEN = f"(seal IS NOT {_SEAL} OR {' OR '.join(_ODD)})"
 IS_AS_SENT = f"sent_seal IS {_SENT_SEAL}"
+
+
+def _seals(given: dict[str, str], absent: Callable[[str], str]) -> list[str]:
+    """What the two seals of a row come to: `given` has an expression for each column that is written."""
+    names = [given.get(name) or absent(name) for name in rows.SEALED]
+    delivered = given.get("delivered_at") or absent("delivered_at")
+    sent = [given.get(name) or absent(name) for name in ("payload", "sent_with")]
+    return [f"sealed({', '.join([*names, f'{delivered} IS NOT NULL'])})", f"sealed({', '.join(sent)})"]
+
+
+@functools.cache
+def insertion(columns: tuple[str, ...]) -> str:
+    """The statement that adds a row with these columns, sealed; each value is named as its column."""
+    given = {name: f":{name}" for name in columns}
+    values = [*given.values(), *_seals(given, lambda name: "NULL")]
+    return f"INSERT INTO job ({', '.join([*given, 'seal', 'sent_seal'])}) VALUES ({', '.join(values)})"
+
+
+@functools.cache
+def update(columns: tuple[str, ...]) -> str:
+    """The statement that changes these columns of the row `:key_`, and its seal; a row that is broken stays so."""
+    given = {name: f":{name}" for name in columns}
+    seal, sent_seal = _seals(given, str)
+    changes = {**given, "seal": seal}
+    if not given.keys().isdisjoint(("payload", "sent_with")):
+        changes["sent_seal"] = sent_seal
+    told = ", ".join(f"{name} = {value}" for name, value in changes.items())
+    return f"UPDATE job SET {told} WHERE key = :key_ AND NOT {IS_BROKEN}"
 
 
 _MEND = {
@@ -345,9 +372,19 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def rows(self, query: str, *values) -> list[tuple]:
+    def rows(self, query: str, values: Sequence = ()) -> list[tuple]:
         with self._lock, _translated(self.path):
             return self._patiently(self._connection, query, values, lambda cursor: cursor.fetchall())
+
+    def change(self, statement: str, values: Mapping) -> int:
+        """How many rows it has changed."""
+        with self._lock, _translated(self.path):
+            return self._patiently(self._connection, statement, values, lambda cursor: cursor.rowcount)
+
+    @property
+    def version(self) -> int:
+        """Another one whenever somebody else has written."""
+        return self.rows("PRAGMA data_version")[0][0]
 
     def close(self) -> None:
         with self._lock:

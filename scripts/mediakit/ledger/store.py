@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..base import amounts, errors, times
-from ..base.record import asdict
+from ..base.record import fields
 from . import database, locks, rows
 from .database import Unusable, _translated
 from .rows import Decision, Entry, Order, as_json
@@ -37,6 +37,8 @@ _AT_ONCE = 900
 # Of several open jobs of one order, a command goes on with the first of these.
 _PREFERENCE = {"resume": 0, "wait": 1, "unknown": 2}
 _COLUMNS = ", ".join(rows.COLUMNS)
+# Of an order, what becomes columns as it is.
+_ASKED = tuple(one.name for one in fields(Order) if one.name not in ("price", "formerly"))
 # A job that may have cost something: everything that is not proven to be free.
 _MAY_COST = "outcome IN ('sending', 'accepted', 'unknown', 'planned')"
 # A job that an earlier purchase has the id of is one job, and was paid for once.
@@ -72,6 +74,8 @@ class Ledger:
         # Of jobs: what is to be written with whatever is written of them next.
         self._deferred: dict[str, list[tuple[str, dict]]] = {}
         self._merged: set[str] = set()
+        # Of the file when all its rows were read.
+        self._checked_version = -1
         if not read_only:
             self._owners.sweep()
 
@@ -95,7 +99,7 @@ class Ledger:
             self._deferred.pop(key, None)
 
     def _rows(self, query: str, *values) -> list[tuple]:
-        return self._database.rows(query, *values)
+        return self._database.rows(query, values)
 
     def _entries(self, condition: str, *values, indexed: bool = True) -> list[Entry]:
         how = "" if indexed else "NOT INDEXED"
@@ -207,28 +211,33 @@ class Ledger:
     def _decisions(self, orders, keys: list[str], known: list[Decision | None], account: str) -> list[Decision]:
         """What is known goes on, the rest is bought; what one command buys is one purchase."""
         purchase = next((found.entry.purchase for found in known if found and found.entry), keys[0])
-        decisions = []
+        decisions: list[Decision | None] = []
+        made: list[str] = []
         for order, key, found in zip(orders, keys, known):
             if found is None:
                 self._insert(order, key, purchase, account)
-                found = Decision("buy", self._entries("key = ?", key)[0], self)
+                made.append(key)
             decisions.append(found)
-        return decisions
+        entries = {entry.key: entry for entry in self._entries(f"key IN ({', '.join('?' * len(made))})", *made)}
+        return [found or Decision("buy", entries[key], self) for found, key in zip(decisions, keys)]
 
     def _known(self, orders: list[Order], began, retry_unknown: bool) -> tuple[list[Decision | None], list[tuple]]:
         """For each order the job that it means already, if any; and what is to be written of other jobs.
 
-        Every row is read, through no index: a damage to any of them could hide the job that was meant.
+        Every row is read, through no index: a damage to any of them could hide the job that was meant. Their seals are
+        looked at once for as long as nobody else writes.
         """
         wanted = [fingerprint for order in orders for fingerprint in order.fingerprints]
-        marks = ", ".join("?" * len(wanted))
         self._check_none_is_lost()
+        version = self._database.version
+        broken = "" if version == self._checked_version else f" OR {database.IS_BROKEN}"
         entries = self._entries(
-            f"seq > (SELECT MAX(seq) FROM job) - {_LOOKED_AT} AND (fingerprint IN ({marks}) OR {database.IS_BROKEN}) "
-            "ORDER BY seq DESC",
+            f"seq > (SELECT MAX(seq) FROM job) - {_LOOKED_AT} "
+            f"AND (fingerprint IN ({', '.join('?' * len(wanted))}){broken}) ORDER BY seq DESC",
             *wanted,
             indexed=False,
         )
+        self._checked_version = version
         settled: list[tuple] = []
         purchases: set[str] = set()
         found = [self._open_job(order, entries, began, retry_unknown, purchases, settled) for order in orders]
@@ -277,8 +286,10 @@ class Ledger:
     def _insert(self, order: Order, key: str, purchase: str, account: str) -> None:
         at = time.time()
         price = order.price
-        asked = {name: value for name, value in asdict(order).items() if name not in ("price", "formerly")}
+        asked = {name: getattr(order, name) for name in _ASKED}
+        given = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'job'")
         row = {
+            "seq": given[0][0] + 1 if given else 1,  # the next one, told beforehand: the seal is over it too
             **asked,
             "account": account,
             "key": key,
@@ -288,9 +299,7 @@ class Ledger:
             "outcome": "planned",
             **_reserved(price),
         }
-        marks = ", ".join("?" * len(row))
-        self._rows(f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})", *row.values())
-        self._seal(key)
+        self._database.change(database.insertion(tuple(row)), row)
         self._note(key, "planned")
 
     def withdraw(self, decisions: list[Decision], why: str) -> None:
@@ -388,24 +397,21 @@ class Ledger:
 
     # -- what became of it -------------------------------------------------------------------------
 
-    def _note(self, key: str, what: str) -> None:
-        self._rows("INSERT INTO change VALUES (?, ?, ?)", key, time.time(), what)
-
-    def _seal(self, key: str) -> None:
-        self._rows(database.RESEAL, key)
+    def _note(self, key: str, *what: str) -> None:
+        at = time.time()
+        marks = ", ".join(["(?, ?, ?)"] * len(what))
+        self._rows(f"INSERT INTO change VALUES {marks}", *(value for words in what for value in (key, at, words)))
 
     def _set(self, key: str, what: str, **columns) -> None:
-        if not self._entries("key = ?", key):
-            raise Unusable("corrupt", f"{self.path} has lost a job")
         deferred = self._deferred.get(key, ())
         if deferred:
             self._merged.add(key)
             columns = {**{name: value for _, earlier in deferred for name, value in earlier.items()}, **columns}
-        names = ", ".join(f"{name} = ?" for name in (*columns, "updated_at"))
-        self._rows(f"UPDATE job SET {names} WHERE key = ?", *columns.values(), time.time(), key)
-        self._seal(key)
-        for words in (*(words for words, _ in deferred), what):
-            self._note(key, words)
+        columns["updated_at"] = time.time()
+        if not self._database.change(database.update(tuple(columns)), {**columns, "key_": key}):
+            self._entries("key = ?", key)  # says what is wrong with it
+            raise Unusable("corrupt", f"{self.path} has lost a job")
+        self._note(key, *(words for words, _ in deferred), what)
 
     def defer(self, key: str, what: str, **columns) -> None:
         """As `record`, but written with whatever is written of the job next: for what may be lost with this process."""
@@ -420,7 +426,7 @@ class Ledger:
         """An outcome as far as it is known without an id; False where the job was found meanwhile, which stands."""
         with self._transaction():
             found = "(generation_id IS NOT NULL OR delivered_at IS NOT NULL)"
-            if self._entries(f"key = ? AND outcome = 'accepted' AND {found}", key):
+            if self._rows(f"SELECT 1 FROM job WHERE key = ? AND outcome = 'accepted' AND {found}", key):
                 return False
             self._set(key, what or outcome, outcome=outcome)
             return True
@@ -431,11 +437,11 @@ class Ledger:
         source  "answer", or how else it was found: then an id that another job has is not taken
         """
         with self._transaction():
-            mine = self._entries("key = ?", key)
-            if not mine:
+            place = self._rows("SELECT service, origin FROM job WHERE key = ?", key)
+            if not place:
                 raise Unusable("corrupt", f"{self.path} has lost a job")
             condition = "service = ? AND origin = ? AND generation_id = ? AND key <> ? ORDER BY seq LIMIT 1"
-            found = self._entries(condition, mine[0].service, mine[0].origin, generation_id, key)
+            found = self._entries(condition, *place[0], generation_id, key)
             twin = found[0].key if found else None
             if twin is None or source == "answer":
                 self._set(
@@ -465,6 +471,12 @@ class Ledger:
         # A service's own ids may look like our keys.
         found = found or self._entries(f"generation_id = ? AND {of} ORDER BY seq DESC LIMIT 1", word, service)
         return found[0] if found else None
+
+    def cost_of(self, key: str) -> amounts.Amount | None:
+        """What a job has cost, as far as that was told."""
+        found = self._rows("SELECT cost, cost_unit FROM job WHERE key = ?", key)
+        cost, unit = found[0] if found else (None, None)
+        return amounts.Amount(cost, unit) if isinstance(cost, int) and isinstance(unit, str) else None
 
     def of_fingerprints(self, fingerprints: list[str]) -> list[Entry]:
         """Every job of these purchases, the newest first. Nothing is bought on this word: `claim` looks for itself."""

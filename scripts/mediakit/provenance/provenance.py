@@ -200,7 +200,7 @@ def _is_private(value) -> bool:
 def _write_beside(path: str, record: dict) -> str:
     """Write a record for this user alone, whole or not at all, and never over another file; returns its path."""
     with atomic.staged(os.path.dirname(path)) as (file, staging):
-        file.write(json.dumps(record, indent=2).encode() + b"\n")
+        file.write(_written(record))
         file.close()
         for counter in range(1, 1000):
             target = path + (f"-{counter}" if counter > 1 else "") + ENDING
@@ -210,6 +210,12 @@ def _write_beside(path: str, record: dict) -> str:
             except FileExistsError:
                 continue
         raise OSError(17, "no free file name")
+
+
+def _written(record: dict) -> bytes:
+    """A record for a person to read, a field a line."""
+    fields = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in record.items())
+    return f"{{\n{fields}\n}}\n".encode()
 
 
 def follow(path: str, placed: str) -> str | None:

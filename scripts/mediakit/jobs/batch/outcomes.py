@@ -51,18 +51,18 @@ class Outcomes:
     def ended(self, task: Task, exit_code: int) -> None:
         """A line has its result, which was written."""
         event, fields = (task.part.result_event if task.part else None) or ("error", {"exit_code": exit_code})
-        entry = self._entry_now(task)
+        cost = self._cost_now(task)
         if task.is_bought:
             self._running -= 1
-        if task.is_bought and entry is not None and entry.cost is not None and entry.cost_unit is not None:
-            self._spent[entry.cost_unit] = self._spent.get(entry.cost_unit, 0) + entry.cost
+        if task.is_bought and cost is not None:
+            self._spent[cost.unit] = self._spent.get(cost.unit, 0) + cost.micro
         files = [asset["path"] for asset in fields.get("assets") or ()]
         error = fields.get("error")
         if isinstance(error, str):
             error = {"code": error, "message": fields.get("message")}
         more = {name: fields[name] for name in _OF_A_RESULT if fields.get(name) is not None}
         task.part = None
-        self._note(task, exit_code, entry, files, {"event": event, **more, "error": error})
+        self._note(task, exit_code, task.entry, cost, files, {"event": event, **more, "error": error})
         self._done["now"] += 1
 
     def delivered_before(self, task: Task) -> None:
@@ -72,7 +72,8 @@ class Outcomes:
         code = entry.exit_code or 0
         files = json.loads(entry.paths) if entry.paths else []
         more = {"event": "terminal", "state": entry.state, "generation_id": entry.generation_id, "before": True}
-        self._note(task, code, entry, files, more)
+        cost = amounts.Amount(entry.cost, entry.cost_unit) if entry.cost is not None and entry.cost_unit else None
+        self._note(task, code, entry, cost, files, more)
 
     def skipped(self, task: Task, parent: Task, part: Part) -> None:
         words = f"it takes the output of line {parent.line.id}, which has none"
@@ -87,16 +88,21 @@ class Outcomes:
         self._skipped += 1
         code = part.failure(failure)
         more = {"event": "error", "state": "skipped", "error": {"code": failure.code, "message": failure.message}}
-        self._note(task, code, None, [], more)
+        self._note(task, code, None, None, [], more)
 
-    def _note(self, task: Task, exit_code: int, entry: store.Entry | None, files: list[str], more: dict) -> None:
+    def _note(
+        self,
+        task: Task,
+        exit_code: int,
+        entry: store.Entry | None,
+        cost: amounts.Amount | None,
+        files: list[str],
+        more: dict,
+    ) -> None:
         task.exit_code = exit_code
         self._files += files
         self._done["done"] += 1
         self._done["failed"] += exit_code not in (0, 11, 130, 143)
-        cost = None
-        if entry is not None and entry.cost is not None and entry.cost_unit is not None:
-            cost = amounts.Amount(entry.cost, entry.cost_unit).shown
         provider = task.service.context.connection.provider
         told = {
             "id": task.line.id,
@@ -109,18 +115,18 @@ class Outcomes:
             "job": entry.key if entry else None,
             **more,
             "files": files,
-            "cost": cost,
+            "cost": cost.shown if cost else None,
         }
         self._results.note(task.line.id, {name: value for name, value in told.items() if value is not None})
 
     @staticmethod
-    def _entry_now(task: Task) -> store.Entry | None:
+    def _cost_now(task: Task) -> amounts.Amount | None:
         if task.entry is None or task.ledger is None:
-            return task.entry
+            return None
         try:
-            return task.ledger.find(task.entry.key) or task.entry
+            return task.ledger.cost_of(task.entry.key)
         except store.Unusable:
-            return task.entry  # the result line has told of it
+            return None  # the result line has told of it
 
     # -- telling -----------------------------------------------------------------------------------------
 

@@ -53,23 +53,30 @@ class Part(several.Part):
         self._telling = telling
         self._retries = retries
 
+    @property
+    def _tells_nothing(self) -> bool:
+        return self.output.brief or self._telling.only_summary or self._whole.is_for_people
+
+    def emit(self, event: str, **fields) -> None:
+        """As the console of one job, but what nobody is told is not made ready to be told."""
+        if not self._tells_nothing and (self.output.verbose or event not in _PROGRESS):
+            super().emit(event, **fields)
+
     def result(self, event: str, exit_code: int, **fields) -> int:
         self.result_event = event, {**fields, "exit_code": exit_code}
         if self._retries(self.result_event[1]):
             return exit_code
         if exit_code:
             self._whole.tell_person(f"line {self._line}: {fields.get('message') or event} (exit code {exit_code})")
-        return super().result(event, exit_code, **fields)
+        return exit_code if self._tells_nothing else super().result(event, exit_code, **fields)
 
     def _is_silent(self, event: dict) -> bool:
         name = event["event"]
-        if self.output.brief or self._telling.only_summary or self._whole.is_for_people:
-            return True
         if self.output.verbose:
             return False
         if name == "start":
             return not self._begun.add(event)
-        return name in _PROGRESS or (name in _TROUBLES and not self._telling.is_news(event))
+        return name in _TROUBLES and not self._telling.is_news(event)
 
     def _event(self, event: str, fields: dict) -> dict:
         told = super()._event(event, fields)

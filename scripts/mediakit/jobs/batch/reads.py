@@ -173,8 +173,9 @@ class Reads:
         del self._lists[service]
         running: set[str] = set()
         answer = message.content
-        is_list = isinstance(answer, Answer) and 200 <= answer.status < 300
-        if is_list:
+        is_list = False
+        if isinstance(answer, Answer) and 200 <= answer.status < 300:
+            is_list = True
             running = service.context.connection.provider.unfinished_in(providers.read_json(answer.content)[0])
         due, alone = self._due.pop(service, {}), self._alone.setdefault(service, {})
         found = 0
