@@ -38,7 +38,7 @@ _AT_ONCE = 900
 _PREFERENCE = {"resume": 0, "wait": 1, "unknown": 2}
 _COLUMNS = ", ".join(rows.COLUMNS)
 # Of an order, what becomes columns as it is.
-_ASKED = tuple(one.name for one in fields(Order) if one.name not in ("price", "formerly"))
+_ASKED = tuple(name for name in fields(Order) if name not in ("price", "formerly"))
 # A job that may have cost something: everything that is not proven to be free.
 _MAY_COST = "outcome IN ('sending', 'accepted', 'unknown', 'planned')"
 # A job that an earlier purchase has the id of is one job, and was paid for once.
