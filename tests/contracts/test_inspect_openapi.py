@@ -264,6 +264,19 @@ DOCS = {
     "paths with a version": [{"group": "Videos", "pages": ["POST /v1/generation/a", "post /v1/generation/b"]}],
     "pages of streams": [{"group": "Videos", "pages": ["POST /generation/sse/a", "POST /generation/a", "POST /generation/b"]}],
     "pages of a named file": [{"group": "Videos", "pages": ["openapi.json POST /generation/a", {"openapi": "POST /generation/b"}]}],
+    "products": {"products": [{"product": "Videos", "pages": ["POST /generation/a", "POST /generation/b"]}]},
+    "a menu of a tab": {"tabs": [{"tab": "API", "menu": [{"item": "Videos", "pages": ["POST /generation/a", "POST generation/b"]}]}]},
+    "a menu of an anchor": {"anchors": [{"anchor": "Videos", "menu": [{"item": "K", "pages": ["POST /generation/a", "POST /generation/b"]}]}]},
+    "languages and versions": {"languages": [{"language": "en", "versions": [{"version": "v1", "groups": [
+        {"group": "Videos", "pages": ["POST /generation/a", "POST /generation/b"]}]}]}]},
+    "items": [{"label": "Videos", "items": ["POST /generation/a", "POST /generation/b"]}],
+    "a name that is an object": [{"group": {"label": "Videos"}, "pages": ["POST /generation/a", "POST /generation/b"]}],
+    "a name of several words": [{"group": "Video Generation", "pages": ["POST /generation/a"]},
+                                {"group": "Image to Video", "pages": ["POST /generation/b"]}],
+    "a name with a picture": [{"group": "\U0001f3ac Videos", "pages": ["POST /generation/a", "POST /generation/b"]}],
+    "the very word before others": [{"group": "Videos", "pages": ["POST /generation/a", "POST /generation/b"]},
+                                    {"group": "Video Tools", "pages": ["POST /generation/c"]}],
+    "addresses": [{"group": "Videos", "pages": ["POST https://open.skills.video/v1/generation/a", "POST /generation/b/"]}],
     "method and path": [{"group": "Videos", "pages": [{"method": "POST", "path": "/generation/a"}, "POST /generation/b"]}],
 }  # fmt: skip
 
@@ -289,6 +302,13 @@ def test_the_category_follows_a_file_that_has_only_one(written, asked):
     docs = written([{"group": "Images", "pages": ["POST /generation/b"]}], "docs.json")
     event = run("--openapi", document, "--docs", docs, "--list-endpoints", *asked)[1]
     assert (event["category"], event["polling_endpoints"]) == ("images", ["POST /generation/b"])
+
+
+def test_a_docs_file_without_pages_says_so(written):
+    document = written({"openapi": "3.1.0", "info": {}, "paths": PATHS})
+    for navigation in ([{"group": "Videos", "pages": ["guides/start"]}], [], {}, [{"group": "Videos"}], [None, 3]):
+        event = run("--openapi", document, "--docs", written(navigation, "docs.json"), "--list-endpoints")[1]
+        assert event["polling_endpoints"] == [] and "--docs" in event["guidance"][0]
 
 
 def test_flags_of_the_list_are_accepted_beside_an_endpoint(written):

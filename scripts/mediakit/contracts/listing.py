@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..base.regex import regex
@@ -20,9 +20,11 @@ MAX_READ = 300
 # category -> the name of its group in a docs.json
 CATEGORIES = {"videos": "videos", "images": "images"}
 
-_PAGE = regex(r"(?:^|\s)POST\s+(/\S+)$", re.IGNORECASE)
-_GROUP_NAMES = ("group", "tab", "anchor", "dropdown", "title", "name")
-_GROUP_PAGES = ("pages", "groups", "tabs", "endpoints")
+# An address may stand in place of the path.
+_PAGE = regex(r"(?:^|\s)POST\s+(?:https?://[^\s/]+)?/?(\S+)$", re.IGNORECASE)
+_WORD = regex(r"[^\W\d_]+")
+_ABOUT = {word: title for title in CATEGORIES.values() for word in (title, title.removesuffix("s"))}
+_GROUP_NAMES = ("group", "tab", "anchor", "dropdown", "product", "item", "version", "label", "title", "name")
 
 
 def of_document(
@@ -84,32 +86,47 @@ def of_pages(document: Document, pages: Any, category: str | None, need: str | N
     category  `videos` or `images`; where the file has a group of only one of them, that one is meant
     """
     wanted = category or next(iter(CATEGORIES))
-    groups = {name: list(_endpoints(_groups(pages, title))) for name, title in CATEGORIES.items()}
+    groups: dict[str, list[str]] = {}
+    for meant in (_is, _is_about):  # what a name is about counts where none is the very word
+        groups = {name: list(_endpoints(_groups(pages, title, meant))) for name, title in CATEGORIES.items()}
+        if any(groups.values()):
+            break
     filled = [name for name, endpoints in groups.items() if endpoints]
     if wanted not in filled and len(filled) == 1:
         wanted = filled[0]
     found = dict.fromkeys(_spelled(document, path) for path in groups[wanted])
     words = search.words_of(need or "")
     kept = [endpoint for endpoint in found if search.matches(words, endpoint.lower(), None) is not None]
-    return {"category": wanted, **modes(document, kept)}
+    told = {"category": wanted, **modes(document, kept)}
+    if not found:
+        told["guidance"] = [f"--docs has no group about {wanted} with pages POST /path; without --docs all is listed"]
+    return told
 
 
-def _groups(node: Any, name: str) -> Iterator[Any]:
+def _groups(node: Any, name: str, meant: Callable[[Any, str], bool]) -> Iterator[Any]:
     """The pages of every group of that name, however deep and however they are written."""
     if isinstance(node, dict):
-        if any(_is(node.get(key), name) for key in _GROUP_NAMES):
-            yield [node[key] for key in _GROUP_PAGES if key in node]
+        if any(meant(node.get(key), name) for key in _GROUP_NAMES):
+            yield [value for key, value in node.items() if key not in _GROUP_NAMES]
             return
-        yield from (inner for key, inner in node.items() if _is(key, name))
-        inner = [value for key, value in node.items() if not _is(key, name)]
+        yield from (inner for key, inner in node.items() if meant(key, name))
+        inner = [value for key, value in node.items() if not meant(key, name)]
     else:
         inner = node if isinstance(node, list) else []
     for one in inner:
-        yield from _groups(one, name)
+        yield from _groups(one, name, meant)
 
 
 def _is(word: Any, name: str) -> bool:
     return isinstance(word, str) and word.strip().lower() == name
+
+
+def _is_about(words: Any, name: str) -> bool:
+    """Whether the last word that names a category names this one: Image to Video is about videos."""
+    if isinstance(words, dict):  # a name with an icon, say
+        return any(_is_about(value, name) for key, value in words.items() if key in _GROUP_NAMES)
+    found = [word for word in _WORD.findall(words.lower()) if word in _ABOUT] if isinstance(words, str) else []
+    return bool(found) and _ABOUT[found[-1]] == name
 
 
 def _endpoints(node: Any) -> Iterator[str]:
@@ -117,7 +134,7 @@ def _endpoints(node: Any) -> Iterator[str]:
     if isinstance(node, str):
         found = _PAGE.search(node.strip())
         if found:
-            yield found[1]
+            yield "/" + found[1]
     elif isinstance(node, dict):
         if isinstance(node.get("path"), str) and _is(node.get("method"), "post"):
             yield node["path"]
