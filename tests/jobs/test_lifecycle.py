@@ -27,7 +27,7 @@ def answer(status=None, job_id=None, **more):
     return SERVICE.reading(body)
 
 
-SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time")
+SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time", "final_statuses")
 
 
 def new_job(generation_id=None, unresolved=None, **settings) -> Machine:
@@ -139,6 +139,12 @@ def test_a_longer_rate_limit_ends_at_once(wait):
     assert words(actions) == ["End:24"]
     assert end_of(actions).failure.fields["retry_after_seconds"] == wait
     assert machine.job.outcome == "rejected"
+
+
+def test_a_status_that_the_service_means_for_good_is_not_asked_again():
+    machine = new_job(final_statuses=frozenset({429}))
+    machine.begin(0)
+    assert words(answered(machine, 429)) == ["End:24"]
 
 
 def test_what_left_and_was_not_answered_is_never_sent_again():
@@ -269,6 +275,13 @@ def test_without_waiting_the_id_is_the_result():
     actions = answered(machine, 202, answer("IN_QUEUE", "g1"))
     assert words(actions) == ["Leave", "End:0"]
     assert end_of(actions).event == "submitted"
+
+
+def test_without_waiting_an_id_that_came_oddly_is_read_first():
+    machine = new_job(stream=False, wait=False)
+    machine.begin(0)
+    assert words(answered(machine, 202, answer("IN_QUEUE", "g1"), confirmed=False)) == ["Poll"]
+    assert end_of(read(machine, 200, answer("IN_QUEUE", "g1"))).event == "submitted"
 
 
 def test_twenty_thousand_equal_events_become_a_heartbeat():
@@ -403,6 +416,11 @@ def test_a_read_waits_as_long_as_the_service_asks():
     machine = waiting()
     read(machine, 429, now=1.0, retry_after=20.0)
     assert machine.job.wake_at == 21.0
+
+
+def test_a_pause_is_told_as_long_as_it_is():
+    (said,) = read(waiting(), 503, retry_after=3600.0)
+    assert said.fields["retry_in_seconds"] == 60.0
 
 
 def test_a_hanging_read_is_given_up_and_asked_again():
@@ -734,6 +752,12 @@ def test_a_silent_post_stays_open_while_the_list_is_read():
     assert words(machine.listed(15.1, ["g"])) == ["Leave", "resumed", "Poll"]
 
 
+def test_the_list_is_not_read_for_a_post_that_has_not_left():
+    machine = new_job(reconciles=True)
+    machine.begin(0)
+    assert words(machine.tick(10.0, sent=False)) == [] and machine.job.wake_at == 15.0
+
+
 def test_an_open_stream_without_an_id_is_as_silent_as_a_post():
     machine = new_job(reconciles=True, create_timeout=20.0)
     machine.begin(0)
@@ -853,6 +877,21 @@ def test_the_pause_before_it_is_told_and_can_be_interrupted():
     assert (said.event, said.fields["retry_in_seconds"], said.fields["attempt"]) == ("retry", 30.0, 2)
     assert machine.job.outcome == "unknown"
     assert end_of(machine.interrupted(2.0, 2, False)).fields["outcome"] == "unknown"
+
+
+def test_a_refusal_of_the_repeated_post_proves_nothing_about_the_first():
+    machine = keyed()
+    machine.begin(0)
+    machine.create_lost(1.0, "reset", True)
+    machine.tick(31.0)
+    assert words(answered(machine, 400, now=32.0)) == ["End:12"] and machine.job.outcome == "unknown"
+
+
+def test_a_deadline_in_the_pause_before_the_repeated_post_leaves_it_unknown():
+    machine = keyed(deadline=20.0)
+    machine.begin(0)
+    machine.create_lost(1.0, "reset", True)
+    assert words(machine.tick(25.0)) == ["Leave", "End:12"]
 
 
 def test_an_error_that_is_not_to_be_repeated_ends_it():
