@@ -3,7 +3,8 @@
 to_line  a JSON object as one line
 plain    text from a service as one short line
 visible  text without characters that cannot be seen or that change its direction
-is_flat  whether a JSON value is nested too deep to be written
+is_flat  whether a JSON value is nested at most so deep
+can_be_sent  whether it can be written as valid UTF-8
 """
 
 from __future__ import annotations
@@ -83,6 +84,15 @@ def is_flat(value, levels: int = 20) -> bool:
         return True
     inner = value.values() if isinstance(value, dict) else value
     return levels > 0 and all(is_flat(item, levels - 1) for item in inner)
+
+
+def can_be_sent(value) -> bool:
+    """Whether a JSON value can be written as valid UTF-8: no text in it has a lone surrogate."""
+    if isinstance(value, dict):
+        return all(can_be_sent(name) and can_be_sent(item) for name, item in value.items())
+    if isinstance(value, list):
+        return all(map(can_be_sent, value))
+    return not isinstance(value, str) or value.isascii() or re.search("[\ud800-\udfff]", value) is None
 
 
 def plain(text: str, limit: int = 300) -> str:

@@ -11,6 +11,7 @@ A ledger can be damaged, and one in a working directory can have been planted: e
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 
@@ -95,14 +96,18 @@ def _time(value) -> bool:
 
 def _json(kind: type | tuple):
     def check(value) -> bool:
-        if value is None:
-            return True
-        try:
-            return isinstance(value, str) and isinstance(json.loads(value), kind)
-        except (ValueError, RecursionError):
-            return False
+        return value is None or (isinstance(value, str) and issubclass(_kind_of(value), kind))
 
     return check
+
+
+@functools.lru_cache(maxsize=16)
+def _kind_of(text: str) -> type:
+    """What a JSON text holds, `object` for one that is none: a job's row is read each time something becomes of it."""
+    try:
+        return type(json.loads(text))
+    except (ValueError, RecursionError):
+        return object
 
 
 @record

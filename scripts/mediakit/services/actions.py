@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import namedtuple
+from copy import deepcopy
 
 from ..base import errors
 from ..base.text import plain
@@ -191,7 +192,7 @@ class Action:
         places = {field["in"] for field in self._fields.values()}
         if self.method != "POST" or not (self._fixed or "body" in places):
             return None
-        body = json.loads(json.dumps(self._fixed))
+        body = deepcopy(self._fixed)
         for name, field, value in self._placed("body", given):
             _put(body, field.get("at", f"/{name}"), value)
         return body

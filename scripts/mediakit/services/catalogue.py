@@ -8,7 +8,6 @@ only_task       the one task of a model
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -151,9 +150,10 @@ def kept(service: str, name: str) -> dict | None:
     if (service, name) in _now:
         return _now[service, name]
     path = kept_path(service, name)
+    if path is None:
+        return None
     try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
+        found = documents.load(path)
         is_new = 0 <= time.time() - found["fetched_at"] < _LIFETIME
         return found if is_new and _is_own(service, name, found.get("source")) else None
     except (OSError, ValueError, TypeError, AttributeError, KeyError):

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from copy import deepcopy
 from typing import Any
 
 from ..base import errors
 from ..base.pointer import escaped, point, put, tokens
 from ..base.record import field, record, replace
 from ..base.regex import regex
-from ..base.text import plain
+from ..base.text import can_be_sent, plain
 from ..contracts.files import kind_named
 from ..media import inputs as media_inputs
 from . import catalogue, providers
@@ -165,7 +166,7 @@ class _Builder:
     """Puts one body together; each method raises Failure 2 for what does not go together."""
 
     def __init__(self, content: Content, provider: providers.Provider, contract, model: str | None, route: Route):
-        self.payload: dict = json.loads(json.dumps(content.payload or {}))
+        self.payload: dict = deepcopy(content.payload or {})
         self.attachments: dict[str, media_inputs.Attachment] = {}
         self.shapes: dict[str, Any] = {}
         self._content = content
@@ -403,11 +404,9 @@ def _only_field_of_kind(kind: str, rows: list[dict]) -> dict:
 
 
 def _sendable(payload: dict) -> dict:
-    # Bytes of an argument that are no UTF-8 reach Python as lone surrogates, which nothing can send.
-    try:
-        json.dumps(payload, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise errors.bad_argument("--prompt and --param", "expected text in UTF-8") from None
+    # Bytes of an argument that are no UTF-8 reach Python as lone surrogates.
+    if not can_be_sent(payload):
+        raise errors.bad_argument("--prompt and --param", "expected text in UTF-8")
     return payload
 
 

@@ -43,6 +43,8 @@ TASKS = {
 # What runs inside this process; no descriptor is read to know it.
 _EMBEDDED = ("sandbox",)
 _is_embedded = _EMBEDDED.__contains__
+# (service, the one whose contract it has) -> their descriptors, and what was read of them.
+_loaded: dict[tuple[str, str | None], tuple[dict, dict | None, Provider]] = {}
 # What a service sends under an embedded server or another address is the same; where it is, is not.
 _NOT_SPOKEN = ("origins", "key", "optional_headers", "links", "homepage", "sources", "cli", "guidance")
 
@@ -90,12 +92,21 @@ def one_named(*names: str):
 def load(name: str, speaks: str | None = None) -> Provider:
     """The Provider of one service; an embedded one has the contract of `speaks`, else of the first it lists.
 
+    Everybody gets the same one, and nobody changes it, until its descriptor is replaced.
+
     Raises Failure for one of the user's own that cannot be used, see own.load.
     """
     descriptor = _descriptor(name)
     spoken = speaks or descriptor.get("speaks", [None])[0]
-    if spoken:
-        own = _descriptor(spoken)
+    own = _descriptor(spoken) if spoken else None
+    known = _loaded.get((name, spoken))
+    if known is None or known[0] is not descriptor or known[1] is not own:
+        known = _loaded[name, spoken] = descriptor, own, _read(descriptor, spoken, own)
+    return known[2]
+
+
+def _read(descriptor: dict, spoken: str | None, own: dict | None) -> Provider:
+    if own:
         contract = {key: value for key, value in own.items() if key not in _NOT_SPOKEN}
         descriptor = {**contract, "default_origin": next(iter(own["origins"])), **descriptor}
     return Provider(descriptor, spoken)

@@ -1,0 +1,50 @@
+"""On the way from a command to the socket and back nothing is loaded or parsed twice, and little is serialised twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from conftest import PATIENCE, ROOT, SCRIPTS, Run
+from sandbox_job import flags
+
+# Each text in which the prompt is written, and why it is a text of its own.
+WRITTEN = {
+    "amounts.digest": "who it is: numbers, names and letters in one spelling",
+    "amounts.former_digest": "the same for a ledger of earlier versions, whose purchases are resumed too",
+    "rows.as_json": "what the ledger keeps: files by their names and hashes, no key",
+    "wire.post": "what is sent: files by their addresses, with the idempotency key beside them",
+    "provenance._size": "how much of it the record can hold",
+    "provenance._write_beside": "the record beside the file",
+}
+# Rows of the ledger are checked, since other processes write there too; one that did not change is checked once.
+READ = {"rows._kind_of": 1}
+
+
+@pytest.fixture
+def happened(scripts, sandbox) -> list[list]:
+    """What a create loads, parses and serialises, from its arguments to its last line."""
+    log = scripts.folder / "log"
+    script, *arguments = flags(sandbox, "--output-dir", "out", prompt="a tin boat")
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "tests/counted.py"), str(log), str(SCRIPTS / script), *arguments],
+        capture_output=True, timeout=PATIENCE, env=scripts.environment(), cwd=scripts.folder,
+    )  # fmt: skip
+    assert Run(ended.returncode, ended.stdout, ended.stderr).code == 0, ended.stderr
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def test_nothing_is_loaded_or_parsed_twice_on_the_way_of_a_create(happened):
+    counts = Counter((what, whose) for what, whose in happened)
+    ours = {path: count for (what, path), count in counts.items() if what == "opened" and str(ROOT / "assets") in path}
+    assert ours and set(ours.values()) == {1}, ours
+    parsed = {name: count for (what, name), count in counts.items() if what == "parsed"}
+    assert parsed and set(parsed.values()) == {1}, parsed
+    assert {name: count for (what, name), count in counts.items() if what == "read"} == READ
+    written = {name: count for (what, name), count in counts.items() if what == "written"}
+    assert written.keys() == WRITTEN.keys()
+    assert {name: count for name, count in written.items() if count > 1} == {"provenance._size": 2}, written
