@@ -1,7 +1,7 @@
 """Run a script and write down what it loads, parses and serialises: counted.py LOG SCRIPT ARGUMENTS…
 
 One JSON array a line: ["opened", path], ["parsed", service] for a descriptor, and for each JSON text that has the
-word tin in it ["written" or "read", the function that asked for it].
+prompt in it ["written" or "read", the room that asked for it].
 """
 
 from __future__ import annotations
@@ -22,11 +22,7 @@ def note(*words) -> None:
 
 
 def asker() -> str:
-    """The function of ours that is nearest above, as room.function."""
-    frame = sys._getframe(2)
-    while frame.f_code.co_name.startswith("<"):
-        frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)[:-3]}.{frame.f_code.co_name}"
+    return os.path.basename(sys._getframe(2).f_code.co_filename)[:-3]
 
 
 def written(value, **options):
