@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -41,6 +42,19 @@ def test_a_script_starts_with_a_safe_path_and_through_a_link(scripts):
             [*command, str(link), "--version"], capture_output=True, env=scripts.environment(PYTHONSAFEPATH="1")
         )
         assert Run(ended.returncode, ended.stdout, ended.stderr).names == ["version"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_stop_before_there_is_a_console_is_told_as_ever(scripts, number):
+    program = (
+        f"import os, sys; sys.path.insert(0, {str(SCRIPTS)!r}); from mediakit.base import start\n"
+        f"start.begin(); os.kill(os.getpid(), {number:d}); import argparse"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, env=scripts.environment())
+    run = Run(ended.returncode, ended.stdout, ended.stderr)
+    assert (run.code, run.names, run.stderr) == (128 + number, ["interrupted"], ""), run.events
+    assert (run.result["outcome"], run.result["exit_code"]) == ("not_sent", 128 + number)
 
 
 PLANTED = ("requests", "urllib3", "json", "argparse", "dotenv", "yaml", "PIL", "pip", "venv", "mediakit")

@@ -7,6 +7,7 @@ In the syntax of Python 2.7: whatever Python a shell happens to find reads this.
 
 import os
 import sys
+import time
 
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 OLDEST = (3, 9)
@@ -14,10 +15,36 @@ OLDEST = (3, 9)
 
 def begin():
     """What comes before anything else of a script; does not return on a Python that is too old."""
+    _catch_early()
     _close_path()
     if sys.version_info < OLDEST:
         _leave_old_python()
     _keep_bytecode()
+
+
+def _catch_early():
+    """A request to stop that comes before there is a console (console.signals) ends in a result all the same."""
+    try:
+        import _signal as signals  # what `signal` wraps in enumerations, which take time
+    except ImportError:
+        import signal as signals
+
+    def arrived(number, frame):
+        # Nothing can be imported here: whatever is half imported at this moment stays so.
+        line = '{"event":"interrupted","time":"%s","outcome":"not_sent","exit_code":%d}\n' % (_now(), 128 + number)
+        try:
+            os.write(1, line.encode("ascii"))
+        except EnvironmentError:  # closed, or nobody reads it
+            os._exit(141)
+        os._exit(128 + number)
+
+    for number in (signals.SIGINT, signals.SIGTERM):
+        signals.signal(number, arrived)
+
+
+def _now():
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%03dZ" % (now % 1 * 1000)
 
 
 def _close_path():
@@ -100,16 +127,14 @@ def _leave_old_python():
 def _say(argv, guidance):
     # base.codes, base.times and the console are for Pythons that can read them.
     import json
-    import time
 
     from .environment import quote
 
     found = ".".join(str(part) for part in sys.version_info[:3])
     required = ".".join(str(part) for part in OLDEST)
-    now = time.time()
     fields = [
         ("event", "error"),
-        ("time", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%03dZ" % (now % 1 * 1000)),
+        ("time", _now()),
         ("error", "python_too_old"),
         ("category", "dependency"),
         ("message", "this is Python %s, and %s or newer is required; nothing was sent" % (found, required)),
