@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 import sys
@@ -120,6 +121,15 @@ def test_what_could_not_be_saved_of_it_is_kept(scripts):
         assert (run.code, run.result["ok"]) == (0, True), run.events
         with open(run.result["kept"], "rb") as file:
             assert file.read() == PNG
+        # It is saved from there, by the command that the event offers, and then it is kept no longer.
+        _, script, *words = run.result["next_argv"]
+        saved = scripts.run(os.path.basename(script), *words, "--output-dir", "out", env=WITH_KEY)
+        assert (saved.code, saved.result["ok"], service.count("GET")) == (0, True, 0), saved.events
+        with open(saved.result["assets"][0]["path"], "rb") as file:
+            assert file.read() == PNG
+        assert not os.path.exists(run.result["kept"]) and "kept" not in saved.result
+        again = scripts.run("jobs.py", "download", run.result["job"], "--base-url", service.base_url, env=WITH_KEY)
+        assert (again.code, again.result["error"]) == (23, "job_not_found")
 
 
 def test_a_result_whose_command_is_killed_before_it_is_saved_is_kept_and_found(scripts):
@@ -138,9 +148,10 @@ def test_a_result_whose_command_is_killed_before_it_is_saved_is_kept_and_found(s
             left = list((scripts.folder / "state/kept").iterdir())
             if ended.returncode == -9 and left:
                 break
+        bought = service.posts()
         again = scripts.run("create_and_wait.py", *arguments, env=WITH_KEY)
-        assert (again.code, again.result["kept"]) == (27, str(left[0])), again.events
-        assert left[0].read_bytes() == PNG
+        assert (again.code, again.names[1:3], service.posts()) == (0, ["resumed", "asset"], bought), again.events
+        assert not left[0].exists()
 
 
 LARGE = 24 * 1024 * 1024

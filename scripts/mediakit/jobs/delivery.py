@@ -282,7 +282,7 @@ class Delivery:
     def _keep_what_cannot_be_had_again(self, assets: list[dict] | None, ended: save.SavingEnded) -> None:
         """A result that was the answer to its create is kept from when it came until it is on disk."""
         driver = self._driver
-        if driver.result_answer is not None and assets is not None and not ended.problem:
+        if driver.is_result_kept and assets is not None and not ended.problem:
             forget(driver.kept)
             driver.kept = None
 

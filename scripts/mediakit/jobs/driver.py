@@ -28,6 +28,7 @@ from ..services.site import JobRef
 from .connection import Connection
 from .kept import keep
 from .lifecycle import actions as todo
+from .lifecycle import outcomes
 from .lifecycle.actions import End, Say
 from .lifecycle.answers import JobAnswer
 from .lifecycle.machine import Machine
@@ -83,6 +84,7 @@ class Start:
     resumed        of a job that was paid for before: reason and message of its `resumed` event
     told           step -> the address that the answer to its create told, as the ledger has kept it
     warnings       (code, message) of what is to be known before it is sent
+    kept           the file with an answer that was the result itself, and what it says: nothing is asked
     """
 
     model: str | None = None
@@ -96,6 +98,7 @@ class Start:
     resumed: tuple[str, str] | None = None
     told: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[tuple[str, str], ...] = ()
+    kept: tuple[str, Reading] | None = None
 
 
 class Driver:
@@ -111,7 +114,7 @@ class Driver:
     trace_id  what the service's support asks for, where an answer had it
     replayed  whether the create was answered with what had been bought with its key before
     kept      the file with an answer to the create that does not fit, where one came
-    result_answer  the answer to a create that was the result itself: it cannot be had again
+    is_result_kept whether `kept` is the result itself: it cannot be had again
     advice    what the service's latest refusal asks for, in our own words
     """
 
@@ -133,7 +136,7 @@ class Driver:
         self.wire = connection.wire(inbox)
         # A service's program has no list of jobs.
         self._lister = connection.http(inbox) if connection.through else self.wire
-        self.result_answer: Answer | None = None
+        self.is_result_kept = False
         self._site = connection.site
         self._told: Mapping[str, str] = start.told
         self._done: Reading | None = None
@@ -183,6 +186,9 @@ class Driver:
         return self._site.of_create(submission.origin, submission.path)
 
     def begin(self) -> End | None:
+        if self._start.kept is not None:
+            (self.kept, reading), self.is_result_kept = self._start.kept, True
+            return self._carry_out(outcomes.terminal(self.job, reading, "create"))
         return self._carry_out(self.machine.begin(time.monotonic()))
 
     def step(self, message: Message | Signal | None) -> End | None:
@@ -319,7 +325,7 @@ class Driver:
         outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
-        if outcome == "unknown" and 200 <= answer.status < 300 and self.result_answer is None:
+        if outcome == "unknown" and 200 <= answer.status < 300 and not self.is_result_kept:
             self.kept = keep(self._console, self._writer.key, answer.content)
         location = answer.headers.get("Location", "").partition("?")[0]
         return self.machine.create_answered(
@@ -374,8 +380,8 @@ class Driver:
 
     def _keep_result(self, answer: Answer) -> None:
         """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""
-        self.result_answer = answer
-        self.kept = keep(self._console, self._writer.key, answer.content)
+        self.is_result_kept = True
+        self.kept = keep(self._console, self._writer.key, answer.content, answer.headers.get("Content-Type", ""))
 
     def _take_addresses(self, body) -> None:
         """Keep the addresses that the answer to the create tells; one that would take the key elsewhere is not used."""

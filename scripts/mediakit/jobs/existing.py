@@ -20,7 +20,7 @@ from ..ledger import entries, store
 from ..media import save, staging
 from ..provenance import provenance
 from ..services import providers
-from . import purchase, request
+from . import kept, purchase, request
 from .connection import Connection, ConnectionFlags, connect, connect_again, provider_of
 from .context import Context
 from .driver import Start
@@ -127,7 +127,7 @@ def _way(ledger: store.Ledger, entry: store.Entry):
             job=entry.key,
             guidance=["Run the command that was to buy it once more."],
         )
-    if outcome == "accepted" and not entry.generation_id:
+    if outcome == "accepted" and not entry.generation_id and not kept.result(kept.found(entry.key)):
         raise errors.Failure(
             "job_not_found",
             "the service gave this job no id, so that it cannot be asked for again; it was delivered at once",
@@ -136,7 +136,7 @@ def _way(ledger: store.Ledger, entry: store.Entry):
             job=entry.key,
             guidance=["What was saved of it: jobs.py show, `assets_saved`."],
         )
-    return purchase.resume if outcome == "accepted" else purchase.reconcile
+    return purchase.resume if outcome == "accepted" and entry.generation_id else purchase.reconcile
 
 
 def into(folder: str | None, saving: save.Saving) -> save.Saving:

@@ -3,30 +3,41 @@
 keep    write it down
 forget  what was kept is saved elsewhere by now
 found   what was kept of a job
+result  the answer in it that was the job's result itself
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 from ..base import atomic, paths
 from ..console import Console
 from ..http import held
+from ..http.answers import Answer
 
 _FOLDER, _ENDING = "kept", ".answer"
+# The name of a result says what it was called: nothing else tells of a text or of bare sound what it is.
+_RESULT = re.compile(r"[^.]+\.([a-z0-9-]+~[a-z0-9.+-]{1,80})\.answer")
+_PIECE = 1024 * 1024
+_MEDIA_TYPE = re.compile(r"[a-z0-9-]+/[a-z0-9.+-]{1,80}")
 
 
-def keep(console: Console, job: str | None, content: bytes) -> str | None:
+def keep(console: Console, job: str | None, content: bytes, called: str | None = None) -> str | None:
     """The file that holds all that came of an answer, without any secret; None where there is no place for it.
 
     job      the job's key in the ledger, where it has one
     content  of the answer, with stand-ins for what is held
+    called   the media type of an answer that is the result itself, which `result` finds again; None for any other
     """
     folder = paths.state_folder()[0]
     if folder is None or not content:
         return None
-    path = os.path.join(folder, _FOLDER, f"{job or 'job'}-{os.urandom(4).hex()}{_ENDING}")
+    told = (called or "").partition(";")[0].strip().lower()
+    media_type = told if _MEDIA_TYPE.fullmatch(told) else "application/octet-stream"
+    ending = _ENDING if called is None else f".{media_type.replace('/', '~')}{_ENDING}"
+    path = os.path.join(folder, _FOLDER, f"{job or 'job'}-{os.urandom(4).hex()}{ending}")
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         atomic.write(path, console.redactor.contents(held.whole(content)), mode=0o600)
@@ -51,3 +62,16 @@ def found(job: str) -> str | None:
         return max((file for file in files if file.endswith(_ENDING)), key=os.path.getmtime, default=None)
     except OSError:
         return None
+
+
+def result(path: str | None) -> Answer | None:
+    """The answer in a file of `found`, where it was the result itself; None for any other, and where it is gone."""
+    named = _RESULT.fullmatch(os.path.basename(path or ""))
+    slimming = held.Slimming(holds_all=True)
+    try:
+        with open(path or "", "rb") as file:
+            while named and (piece := file.read(_PIECE)):
+                slimming.feed(piece)
+    except (OSError, ValueError):
+        return None
+    return Answer(200, {"Content-Type": named[1].replace("~", "/")}, slimming.finish()) if named else None

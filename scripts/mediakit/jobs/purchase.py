@@ -21,6 +21,8 @@ from ..base import amounts, canonical, errors, times
 from ..base.record import record, replace
 from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
+from ..services import catalogue, providers
+from ..services.answers import Reading
 from . import kept, price, uploads
 from .connection import Connection, read_at
 from .context import Context
@@ -28,6 +30,8 @@ from .driver import Start, Submission
 from .job import Job
 from .price import Spending
 from .request import CheckedRequest
+
+_KEPT = "This job is paid for already, and what its service answered is kept here: nothing is sent."
 
 # -- claiming --------------------------------------------------------------------------------------------
 
@@ -331,9 +335,12 @@ def _looked_for(
 
     noted  the payload as the ledger keeps it; None where it was not kept
     """
-    if answer := kept.found(entry.key):
-        failure.fields["kept"] = answer
-    provider = context.connection.provider
+    provider, file = context.connection.provider, kept.found(entry.key)
+    if file and (reading := _kept_result(provider, file, model)):
+        start = Start(model, noted=noted, resumed=("undelivered", _KEPT), kept=(file, reading))
+        return Job(_without_stream(context), start, writer)
+    if file:
+        failure.fields["kept"] = file
     left, why_not = _time_for_key(context.connection, writer.ledger, entry)
     if left and noted is None:
         why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
@@ -352,6 +359,16 @@ def _looked_for(
         noted=noted,
     )
     return Job(_without_stream(context), start, writer)
+
+
+def _kept_result(provider: providers.Provider, file: str, model: str | None) -> Reading | None:
+    """What a file says that was kept of a job, where that is its result."""
+    answer = kept.result(file)
+    if answer is None:
+        return None
+    body, _ = providers.read_json(answer.content)
+    of_text = "stt" in catalogue.entry(provider.speaks, model).get("tasks", ["stt"])
+    return provider.reading_again(answer.content, body, answer.headers["Content-Type"], of_text)
 
 
 def _time_for_key(connection: Connection, ledger: store.Ledger | None, entry: store.Entry) -> tuple[float, str]:

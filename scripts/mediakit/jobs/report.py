@@ -61,7 +61,7 @@ class Report:
         words = [*self._connection.chosen]
         if self._saving.folder is not None:
             words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
-        if key and found:
+        if key and (found or (self._driver.is_result_kept and self._driver.kept)):
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
         # Accepted without an id, it is found again like one of which nobody knows whether it was accepted.
         if key and self._driver.job.outcome in ("unknown", "accepted"):
@@ -141,7 +141,7 @@ class Report:
         if problem and not ended.nothing_there:
             fields.update(self.way_on("download", *(["--accept-unverified"] if ended.acceptable else [])))
         elif ok and assets is None and (outputs or not bounds.is_within(body, bounds.RESPONSE)):
-            if fields["generation_id"]:  # without one there is nothing to ask for again: `kept` has it
+            if fields["generation_id"] or fields["kept"]:  # without an id there is nothing to ask for again
                 fields.update(self.way_on("download"))
         code = 10 if ended.nothing_there else 26 if problem else end.exit_code
         return self._console.result("terminal", code, **fields)

@@ -345,6 +345,21 @@ class Provider:
         found = found or answers.results_in(content, body, headers.get("Content-Type", ""), of_text)
         return Reading(None, "succeeded", "succeeded", body, headers=headers, outputs=found) if found else None
 
+    def reading_again(self, content: bytes, body, media_type: str, of_text: bool) -> Reading | None:
+        """What an answer to a create says that was the result itself; None where that cannot be seen any more.
+
+        body  as read_json gives it, None for what is no JSON
+        """
+        from . import answers
+
+        headers = {"Content-Type": media_type}
+        reading = self.reading(body, True)
+        if body is None and any(one.answers == "media" for one in self.routes) and answers.can_be_file(media_type):
+            reading = self.reading_of_file(content, headers)
+        if reading.state == "succeeded":
+            return reading
+        return self.reading_of_result(content, body, headers, of_text)
+
     def reading(self, body, of_create: bool = False, headers=None) -> Reading:
         """What an answer says about a job; every part may be missing.
 
