@@ -103,16 +103,26 @@ def test_a_stream_that_never_tells_an_id_is_kept_whole(scripts, name):
             assert file.read().startswith(said)
 
 
+SRT, VTT = "1\n00:00:00,000 --> 00:00:02,000\nA tin boat.\n", "WEBVTT\n\n00:00.000 --> 00:02.000\nA tin boat.\n"
+# what a model that makes words answers -> the end of the file's name
+TEXTS = [
+    (text("a tin boat"), "txt"), (answer(200, "a tin boat"), "txt"), (text("a tin boat", ""), "txt"),
+    (text(SRT), "srt"), (text(SRT, "application/x-subrip"), "srt"), (text(VTT, "text/vtt"), "vtt"),
+]  # fmt: skip
+
+
 def test_a_text_is_the_result_where_one_was_asked_for(scripts):
     where = ["--provider", "skills-video", "--task", "stt", "--model", "owner/model", "--stream", "never"]
-    for answered, words in ((text("a tin boat"), b"a tin boat"), (answer(200, "a tin boat"), b"a tin boat")):
+    for answered, ending in TEXTS:
         with FakeService(create=answered) as service:
             run = scripts.run(
                 "create_and_wait.py", *where, "--base-url", service.base_url, "--no-validate",
                 "--payload", '{"audio_url": "https://a.example/a.mp3"}', "--output-dir", "out", env=WITH_KEY,
             )  # fmt: skip
             assert run.code == 0, run.events
-        assert any(path.read_bytes() == words for path in (scripts.folder / "out").iterdir())
+        (asset,) = run.result["assets"]
+        with open(asset["path"], encoding="utf-8") as file:
+            assert asset["path"].endswith(f".{ending}") and "tin boat" in file.read()
 
 
 def test_what_could_not_be_saved_of_it_is_kept(scripts):

@@ -347,7 +347,9 @@ def results_in(content: bytes, body: Any, media_type: str, of_text: bool) -> lis
     found = _file_in_text(text)
     if found:
         return [found]
-    is_plain = declared == "text/plain" and not is_written
+    # Subtitles are seen as such, whatever they are called; other words are none where they are called something else.
+    is_subtitles = seen is not None and formats.kind_of(seen) == "text"
+    is_plain = (is_subtitles or declared in ("", "text/plain", "application/octet-stream")) and not is_written
     return [_as_text(content.decode("utf-8", "replace"))] if of_text and is_plain else []
 
 
