@@ -179,8 +179,13 @@ class Driver:
         if self._start.generation_id:
             path = self._provider.read_path(self._start.generation_id, self._start.model)
         else:
-            path = self._create_place(submission) if submission else self._site.of_list(self._start.model)
+            path = self._create_place(submission) if submission else self._asked_place
         return path if "://" in path else self._base_url + path
+
+    @property
+    def _asked_place(self) -> str:
+        """Where it is asked what became of a create; the service itself where nothing is asked."""
+        return "" if self._start.kept else self._site.of_list(self._start.model)
 
     def _create_place(self, submission: Submission) -> str:
         return self._site.of_create(submission.origin, submission.path)

@@ -336,12 +336,13 @@ def _looked_for(
     noted  the payload as the ledger keeps it; None where it was not kept
     """
     provider, file = context.connection.provider, kept.found(entry.key)
-    if file and (reading := _kept_result(provider, file, model)):
+    left, why_not = _time_for_key(context.connection, writer.ledger, entry)
+    # Under a living key the service tells its result anew, with links that are not too old.
+    if file and not left and (reading := _kept_result(provider, file, model)):
         start = Start(model, noted=noted, resumed=("undelivered", _KEPT), kept=(file, reading))
         return Job(_without_stream(context), start, writer)
     if file:
         failure.fields["kept"] = file
-    left, why_not = _time_for_key(context.connection, writer.ledger, entry)
     if left and noted is None:
         why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
     payload = uploads.recall(context.connection, writer.ledger, noted)
