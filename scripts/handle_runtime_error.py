@@ -24,7 +24,6 @@ from mediakit.base import start
 
 start.begin()
 
-from mediakit.base.text import plain
 from mediakit.console import Parser, run
 
 EXAMPLES = """\
@@ -71,7 +70,7 @@ def main(console, arguments):
         provider=provider.name,
         category=category,
         status=arguments.status,
-        message=plain(message, 1000),
+        message=console.plain(message, 1000),
         should_retry=category == "transient",
         guidance=provider.guidance(category),
         credits_check_command=_credits_check_command(provider, arguments),

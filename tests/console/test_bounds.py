@@ -130,6 +130,19 @@ def test_what_is_left_out_is_told(monkeypatch, capsys):
     assert found["outputs"][0]["url_omitted"] is True and found["outputs"][0]["url"].endswith("…")
 
 
+def test_a_text_that_was_cut_before_is_told_wherever_it_stands(monkeypatch, capsys):
+    console = Console("test")
+    words = f"HTTP 400: {console.plain(LONG)}"
+    whole = f"HTTP 400: {console.plain('not whole…')}"
+    for name, text, is_cut in (("message", words, True), ("message", whole, None)):
+        found = told(console, monkeypatch, capsys, "error", 22, **{**ERROR, name: text})
+        assert found[name].endswith("…") and "\u2060" not in found[name] and found.get("message_omitted") is is_cut
+    failed = {**TERMINAL, "error": {"code": "nsfw", "message": words}}
+    assert told(console, monkeypatch, capsys, "terminal", 10, **failed)["error"]["message_omitted"] is True
+    console.warning("unlisted_status", words)
+    assert capsys.readouterr().err.endswith("…\n")
+
+
 def test_a_services_own_name_for_the_answer_goes_first(monkeypatch, capsys):
     response = {"x": "a" * 9000}
     fields = {**TERMINAL, "response": response, "raw": response}

@@ -95,8 +95,8 @@ def can_be_sent(value) -> bool:
     return not isinstance(value, str) or value.isascii() or re.search("[\ud800-\udfff]", value) is None
 
 
-def plain(text: str, limit: int = 300) -> str:
-    """Text from a service as one short line that is safe on a terminal."""
+def plain(text: str, limit: int = 300, cut: str = "…") -> str:
+    """Text from a service as one short line that is safe on a terminal; `cut` ends one that was longer."""
     text = visible(text)
     text = (text if text.isprintable() else re.sub(_CONTROL, " ", text)).strip()
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + cut

@@ -3,6 +3,7 @@
 line      an event as a line that fits: texts end with `…` and `NAME_omitted: true` stands beside them; of lists and
           objects the first members are there, and `NAME_omitted: N` (inside an object: `omitted: N`) tells how many
           are not
+CUT       how a text ends that was cut before it came here, until it is shown; is_cut, with_cuts: so that it is told
 cleaned   a JSON value with its texts made fit to be shown, and not nested deeper than readers can follow
 """
 
@@ -34,6 +35,8 @@ _KEPT = frozenset(
 _LONGEST_KEPT = 512
 _LONGEST_NAME = 200
 _DEEPEST = 32
+# No service can say it: the joiner is taken out of whatever is shown (base.text.visible), of this too.
+CUT = "\u2060…"
 # Bits of a whole number; a longer one is a float to most readers anyway.
 _LONGEST_NUMBER = 256
 
@@ -65,6 +68,17 @@ def line(event: dict, limit: int) -> str:
         if _fits(text := to_line(_measured(event, measure)), limit):
             return text
     return _last_resort(_measured(event, _MEASURES[-1]), limit)
+
+
+def is_cut(value) -> bool:
+    return isinstance(value, str) and CUT in value
+
+
+def with_cuts(value):
+    """An object in which `NAME_omitted: true` stands beside texts that were cut; anything else as it is."""
+    if not isinstance(value, dict) or not any(map(is_cut, value.values())):
+        return value
+    return {**value, **{f"{name}_omitted": True for name, inner in value.items() if is_cut(inner)}}
 
 
 def cleaned(value, text, levels: int = _DEEPEST):

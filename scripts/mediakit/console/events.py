@@ -97,7 +97,9 @@ class Console:
         for name, value in fields.items():
             if name in bounds.WHOLE and not bounds.is_within(value, min(self._limit, bounds.WHOLE[name])):
                 name, value = f"{name}_omitted", True
-            told[name] = self._field(name, value)
+            told[name] = self._field(name, bounds.with_cuts(value))
+            if bounds.is_cut(value):
+                told[f"{name}_omitted"] = True
         told = {name: value for name, value in told.items() if value is not None}
         if event not in _ROWS:
             self.about.update((name, told[name]) for name in _ABOUT if name in told)
@@ -176,7 +178,7 @@ class Console:
 
     def plain(self, text: str, limit: int = 300) -> str:
         """Text from a service as one short line without secrets; cut only after they are out of it."""
-        return plain(self.redactor.text(text), limit)
+        return plain(self.redactor.text(text), limit, bounds.CUT)
 
     def warning(self, code: str, message: str) -> None:
         self.emit("warning", code=code, message=message)
