@@ -63,19 +63,29 @@ def main(console, arguments):
 
     provider = providers.load(arguments.provider or _only_service() or "skills-video")
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
-    category, message = provider.category(arguments.status, body, words)
+    found = provider.verdict(arguments.status, body, words)
+    category = found.category
     return console.result(
         "classification",
         errors.CATEGORY_EXIT_CODES[category],
         provider=provider.name,
         category=category,
         status=arguments.status,
-        message=console.plain(message, 1000),
+        message=console.plain(found.message, 1000),
         should_retry=category == "transient",
+        should_retry_create=_bought_nothing(provider, arguments.status, found) and category == "transient",
         guidance=provider.guidance(category),
         credits_check_command=_credits_check_command(provider, arguments),
         recharge=provider.links or None,
     )
+
+
+def _bought_nothing(provider, status, found):
+    """Whether a create that was answered so can be sent again without paying twice, and to some use."""
+    from mediakit.base import errors
+
+    outcome = found.outcome or errors.outcome_of_status(status, False)
+    return outcome == "rejected" and status not in provider.final_statuses
 
 
 def _only_service():

@@ -85,7 +85,7 @@ def test_wait_generation_polls_until_a_terminal(scripts, status, code):
         assert {(request.method, request.path) for request in service.requests} == {("GET", "/api/v1/generation/gen_1")}
 
 
-# status, body -> exit code, category, whether to try again
+# status, body -> exit code, category, whether to try a read again
 RUNTIME_ERRORS = [
     (402, '{"message":"insufficient credits"}', 20, "insufficient_credits", False),
     (400, '{"error":"INSUFFICIENT_CREDITS","message":"Not enough credits"}', 20, "insufficient_credits", False),
@@ -112,6 +112,12 @@ def test_handle_runtime_error_classifies(scripts, tmp_path, status, body, code, 
         found = (result["event"], result["exit_code"], result["category"], result["should_retry"], result["status"])
         assert found == ("classification", code, category, retry, status)
         assert result["guidance"] and result["message"] is not None
+        assert result["should_retry_create"] is (status == 429), "only that is known to have bought nothing"
+
+
+def test_a_create_is_not_tried_again_where_its_service_says_so(scripts):
+    result = scripts.run("handle_runtime_error.py", "--provider", "modellix", "--status", "429", "--body", "{}").result
+    assert (result["should_retry"], result["should_retry_create"]) == (True, False)
 
 
 def test_handle_runtime_error_says_how_to_recharge_and_to_look_at_the_balance(scripts):
