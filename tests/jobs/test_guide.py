@@ -136,6 +136,40 @@ def test_an_empty_account_is_not_ready(scripts, service):
     assert run.result["effect"] == "no_spend" and run.result["guidance"]
 
 
+WISH = ("--task", "t2i", *WANTED)
+
+
+@pytest.mark.parametrize("service", SPOKEN)
+def test_what_is_wanted_is_still_known_once_nothing_stands_in_the_way(scripts, service):
+    """Refused, empty, unreachable: the very command goes on with task and prompt when that is mended."""
+    named = variable(service)
+    for hinder, stage in (
+        ("key-refused", "key_refused"),
+        ("unreachable", "service_unreachable"),
+        (None, "credits_required"),
+    ):
+        with Sandbox(None, service) as server:
+            server.fault, server.balance = hinder, None if hinder else 0
+            run = guide(scripts, service, "--online", *WISH, at=server)
+            if stage == "credits_required" and not providers.load(service).says("balance"):
+                continue
+            assert (run.result["stage"], run.result["effect"]) == (stage, "no_spend")
+            server.fault = server.balance = None
+            code, events = follow(scripts, run.result, **{named: KEY})
+            assert (code, events[-1]["stage"], events[-1].get("missing")) == (0, "ready", None), events[-1]
+            assert "--prompt-file" in events[-1]["next_argv"]
+
+
+def test_the_signup_of_the_guide_is_at_the_address_that_was_asked_and_leads_on(scripts):
+    with Sandbox(None, "image-skill") as server:
+        run = guide(scripts, "image-skill", "--online", *WANTED, at=server, key=None)
+        assert (run.result["stage"], run.result["effect"]) == ("key_required", "creates_account")
+        code, events = follow(scripts, run.result)
+        assert (code, events[-1]["key_stored"], posts(server)) == (0, True, 1)
+        code, events = follow(scripts, events[-1])
+        assert (code, events[-1]["stage"]) == (0, "prompt_required")
+
+
 def priced(service: str) -> bool:
     return "amounts" in (providers.load(service).says("balance") or {})
 

@@ -227,7 +227,7 @@ class Acting:
             keys.persist(wanted["variable"], key)
         except OSError as problem:
             return {"key_stored": False, "problem": f"the new key could not be kept: {problem.strerror}"}
-        return {"key_stored": True}
+        return {"key_stored": True, **command_line("preflight.py", *self._context.connection.chosen, "--online")}
 
     def _save(self, folder: str) -> tuple[list[dict], str | None]:
         """The files that are on disk, and what went wrong in words."""

@@ -238,7 +238,7 @@ def chosen_flags(flags: ConnectionFlags, provider: providers.Provider, base_url:
         words += ["--as", provider.speaks]
     if base_url is not None and base_url != provider.base_url:
         words += ["--base-url", base_url] + (["--trust-base-url"] if flags.trust_base_url else [])
-    if flags.transport != "auto":
+    if flags.transport != "auto" and provider.cli is not None:
         words += ["--transport", flags.transport]
     return tuple(words)
 

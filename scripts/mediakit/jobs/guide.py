@@ -125,6 +125,8 @@ class _Plan:
             found["no_spend_command"] = self._create("--dry-run")["next_command"]
         if self.stage == CREDITS:
             found["guidance"] = self._provider.guidance("insufficient_credits")
+        if self.stage == KEY_REFUSED:
+            found["guidance"] = self._provider.guidance("auth")
         if self.stage == PROMPT:
             found["guidance"] = [
                 "Run preflight.py again with what is missing: it then gives the command that makes it."
@@ -226,23 +228,22 @@ class _Plan:
         if self.stage == KEY_REQUIRED:
             signup = self._signup()
             return (signup, "creates_account") if signup else (self._practice(), "no_spend")
-        again = command_line("preflight.py", *self._place(), "--online")
         if self.stage == KEY_REFUSED and self._service.source == "the user's own store":
-            return command_line("preflight.py", "--provider", name, "--forget-key"), "no_spend"
-        return again, "no_spend"
+            return command_line(
+                "preflight.py", "--provider", name, *self._wished(self._wish.task), "--forget-key"
+            ), "no_spend"
+        return command_line("preflight.py", *self._place(), *self._wished(self._wish.task), "--online"), "no_spend"
 
     def _create(self, *more: str) -> dict:
         return command_line("create_and_wait.py", *self._words(), "--output-dir", paths.for_results("out"), *more)
 
     def _words(self) -> list[str]:
+        return [*self._place(), *self._through(), *self._wished(self._wish.task_at(self._provider.speaks))]
+
+    def _wished(self, task: str | None) -> list[str]:
+        """What is wanted, as the flags that it was said with."""
         wish = self._wish
-        task = wish.task_at(self._provider.speaks)
-        words = [
-            *self._place(),
-            *self._through(),
-            *(["--task", task] if task else []),
-            *(["--model", wish.model] if wish.model else []),
-        ]
+        words = [*(["--task", task] if task else []), *(["--model", wish.model] if wish.model else [])]
         if wish.prompt is not None:
             words += ["--prompt-file", wish.prompt_file or _kept_prompt(wish.prompt)]
         for pair in wish.inputs:
@@ -283,7 +284,7 @@ class _Plan:
 
         for action in actions.every(self._provider):
             if action.issues_key and action.key == "unneeded":
-                words = [self._provider.name, action.name]
+                words = [self._provider.name, action.name, *self._place()[2:]]
                 for field in action.shown["fields"]:
                     words += ["--param", f"{field['name']}=ai-media"] if field["required"] else []
                 return command_line("account.py", *words, "--persist-key")
