@@ -71,6 +71,7 @@ def main(console, given):
     from mediakit.services import own, providers
 
     _check(given)
+    wish = _wish(given)
     where = ConnectionFlags(given.provider, None, given.base_url, given.trust_base_url, trust_dotenv=given.trust_dotenv)
     named = [providers.load(given.provider)] if given.provider else []
     for why in filter(None, map(own.trouble, own.names())):  # one that cannot be used keeps no other from working
@@ -85,7 +86,7 @@ def main(console, given):
         # Without --provider the sandbox does not count: its pictures are not what is asked for.
         for provider in named or [one for one in map(providers.load, providers.names()) if not one.embedded]
     ]
-    code, told = guide.guide(_wish(given), where, services, named=bool(named))
+    code, told = guide.guide(wish, where, services, named=bool(named))
     reports = [one.report for one in services]
     return console.result("preflight", code, ready=not code, key_forgotten=forgotten, providers=reports, **told)
 
@@ -102,8 +103,6 @@ def _check(given):
         raise errors.bad_argument("--base-url", "expected with one --provider, to say whose address it is")
     if given.no_check and (given.online or not given.persist_key):
         raise errors.bad_argument("--no-check", "expected with --persist-key and without --online")
-    if given.prompt is not None and given.prompt_file is not None:
-        raise errors.bad_argument("--prompt-file", "expected without --prompt")
     if given.prompt_file == "-":
         raise errors.bad_argument(
             "--prompt-file", "expected a file: the next command could not read standard input again"
@@ -114,13 +113,15 @@ def _wish(given):
     import os
 
     from mediakit.base import paths
-    from mediakit.console import inputs
     from mediakit.jobs.guide import Wish
 
-    prompt, file = given.prompt, None
+    prompt = file = None
+    if given.prompt is not None or given.prompt_file is not None:
+        from mediakit.jobs import flags
+
+        prompt = flags.prompt(given)
     if given.prompt_file is not None:
         file = os.path.abspath(paths.expand(given.prompt_file))
-        prompt = inputs.read_text("--prompt-file", file)
     return Wish(given.task, given.model, prompt, file, tuple(given.input), given.max_spend)
 
 

@@ -45,7 +45,7 @@ def build_parser():
 
 def main(console, given):
     from mediakit.base import errors
-    from mediakit.jobs import existing, flags, request
+    from mediakit.jobs import existing, flags, listing, request
     from mediakit.ledger import fallbacks
 
     if (given.job is None) == (given.generation_id is None):
@@ -54,7 +54,7 @@ def main(console, given):
     generation_id = request.generation_id(given.generation_id) if given.job is None else None
     entry, ledger = fallbacks.look_up(console, given.job or generation_id, where.provider, given.job is not None)
     if entry:
-        return existing.resume(console, ledger, entry, where, policy, saving)
+        return existing.go_on(console, [listing.Found(entry, ledger)], where, policy, saving)
     return existing.wait_for(console, generation_id, where, policy, saving)
 
 

@@ -38,7 +38,7 @@ def flags(service, *more: str) -> list[str]:
     return ["create_and_wait.py", *where, "--task", "t2i", "--prompt", "a", *more]
 
 
-def jobs(scripts, *arguments: str, at=None):
+def jobs(scripts, *arguments: str, at=None, script="jobs.py"):
     """at: the service, which must be named again before it gets the key"""
     named = ["--base-url", f"{at.origin}/v1"] if at else []
-    return scripts.run("jobs.py", *arguments, *named, env={"IMAGE_SKILL_TOKEN": KEY})
+    return scripts.run(script, *arguments, *named, env={"IMAGE_SKILL_TOKEN": KEY})

@@ -90,6 +90,7 @@ BAD_ARGUMENTS = {
     "key for nobody": ("preflight.py", ["--persist-key"], KEY),
     "key for the sandbox": ("preflight.py", ["--persist-key", "--provider", "sandbox"], KEY),
     "no key to keep": ("preflight.py", ["--persist-key", "--provider", "skills-video"], ""),
+    "wish without words": ("preflight.py", ["--provider", "skills-video", "--prompt", " "], ""),
     "no status": ("handle_runtime_error.py", ["--body", "x"], ""),
     "impossible status": ("handle_runtime_error.py", ["--status", "99"], ""),
     "status in words": ("handle_runtime_error.py", ["--status", SECRET], ""),

@@ -67,6 +67,9 @@ def test_an_error_that_nobody_marked_is_not_sent_again_by_the_next_command_eithe
         assert (first.code, service.posts()) == (12, 1)
         assert (create(scripts, service).code, service.posts()) == (27, 1)
         assert (jobs(scripts, "reconcile", first.job, at=service).code, service.posts()) == (12, 1)
+        for flag in ("--job", "--generation-id"):  # waiting for what has no id is looking for it
+            waited = jobs(scripts, flag, first.job, at=service, script="wait_generation.py")
+            assert (waited.code, waited.result["error"], service.posts()) == (12, "outcome_unknown", 1), waited.events
 
 
 def test_another_key_of_the_service_is_another_account_where_the_same_would_be_charged_again(scripts):

@@ -107,6 +107,14 @@ def test_what_contradicts_itself_is_a_bad_argument(words):
     assert refused.value.exit_code == 2 and refused.value.fields["outcome"] == "not_sent"
 
 
+@pytest.mark.parametrize("text", ["", "nan", "inf", "-inf", "1e999", "-1", "1_0", "\uff11\uff10", "0x10", "5s", "1,5"])
+def test_a_number_of_seconds_is_finite_and_written_in_ascii_digits(text):
+    for flag in ("--deadline", "--poll-timeout"):
+        with pytest.raises(errors.Failure) as refused:
+            create(f"{flag}={text}")
+        assert (refused.value.exit_code, refused.value.fields["field"]) == (2, flag)
+
+
 def test_each_limit_is_the_one_of_its_flag_and_the_others_stay(tmp_path):
     limits = {"--max-file-size": "file_bytes", "--max-total-size": "total_bytes", "--max-files": "files",
               "--download-timeout": "seconds"}  # fmt: skip

@@ -412,9 +412,10 @@ def test_a_repeated_error_is_told_at_first_and_then_every_fifteen_seconds_with_a
     assert "count" not in said[0] and said[-1]["count"] > len(said)
 
 
-def test_a_read_waits_as_long_as_the_service_asks():
+@pytest.mark.parametrize("status", [429, 503, 200, 202])
+def test_a_read_waits_as_long_as_the_service_asks(status):
     machine = waiting()
-    read(machine, 429, now=1.0, retry_after=20.0)
+    read(machine, status, answer("IN_PROGRESS", "g1"), now=1.0, retry_after=20.0)
     assert machine.job.wake_at == 21.0
 
 

@@ -53,11 +53,14 @@ NO_KEYS = {
     '"abc123def"': "quot",
     '"abc123def': "quot",
     "“abc123def”": "quot",
+    "SOME_SERVICE_KEY=a1b2c3d4": "NAME=VALUE",
+    "export SOME_SERVICE_KEY=a1b2c3d4": "NAME=VALUE",
 }
 
 KEYS = [
     "fake_test_key", "a1b2c3d4", "r8_Zx9", "skv_live_9f8e7d", "abc.def.ghi", "key-3f2a91", "AIzaFake", "xxq9", "my9key",
     "hereford_1", "8d2f-11ee", "a+b/c==", "user:pass9", "k..9", "token_7f31a",
+    "AB12CD34=", "AB12CD3==", "ab=cd12",
 ]  # fmt: skip
 
 
@@ -74,6 +77,15 @@ def test_what_stands_for_a_key_is_none(text, monkeypatch, tmp_path):
 @pytest.mark.parametrize("text", KEYS)
 def test_what_may_be_a_key_is_one(text):
     assert keys.why_no_key(text) is None
+
+
+@pytest.mark.parametrize("text", NO_KEYS)
+def test_what_is_no_key_on_standard_input_is_not_replaced_by_a_key_that_pays_from_another_account(text, monkeypatch):
+    monkeypatch.setenv(WANTED["variable"], "fake_test_key")
+    with pytest.raises(errors.Failure) as refused:
+        keys.find(WANTED, text)
+    assert (refused.value.exit_code, refused.value.fields["outcome"]) == (21, "not_sent")
+    assert NO_KEYS[text] in str(refused.value) and text not in str(refused.value)
 
 
 def test_a_placeholder_hides_no_key_that_is_kept(monkeypatch, tmp_path):

@@ -139,7 +139,8 @@ def seconds(at_least: float = 0.0, above: bool = False):
 
     def read(text: str) -> float:
         try:
-            value = float(text)
+            # Underlines and digits of other scripts, which float() takes, are slips.
+            value = float(text) if text.isascii() and "_" not in text else float("nan")
         except ValueError:
             value = float("nan")
         # Written so that NaN, which is neither below nor above anything, is refused too.

@@ -1,7 +1,6 @@
 """Going on with the jobs of the ledger, one or several.
 
 go_on    wait for jobs as far as that can be done from what is known of each
-resume   wait for one that has an id
 wait_for wait for one that only its service knows
 accept   take the files that lie there unverified as they are; nobody is asked
 attach   take a person's word for the id of a job, once the service knows a job of that id
@@ -90,19 +89,6 @@ def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: s
     )  # fmt: skip
     writer.ended(code, delivered=True)
     return code
-
-
-def resume(
-    console: Console,
-    ledger: store.Ledger,
-    entry: store.Entry,
-    flags: ConnectionFlags,
-    policy: WaitPolicy,
-    saving: save.Saving,
-) -> int:
-    """Returns the exit code."""
-    connection = _connected(console, ledger, entry, flags)
-    return purchase.resume(Context(console, connection, ledger, policy, into(entry.output_dir, saving)), entry).run()
 
 
 def wait_for(

@@ -372,7 +372,7 @@ def content(given: argparse.Namespace, *, also_reads: tuple[str, bool] = ("", Fa
     )
     return Content(
         payload=_payload(given),
-        prompt=_prompt(given),
+        prompt=prompt(given),
         parameters=_parameters(given.param),
         inputs=tuple(inputs.read_pair("--input", pair) for pair in given.input),
         validates=not given.no_validate,
@@ -406,18 +406,19 @@ def _payload(given: argparse.Namespace) -> dict | None:
     return None
 
 
-def _prompt(given: argparse.Namespace) -> str | None:
+def prompt(given: argparse.Namespace) -> str | None:
+    """What --prompt or --prompt-file says; raises Failure 2 for both and for no words."""
     from ..base import errors
     from ..console import inputs
 
     if given.prompt is not None and given.prompt_file is not None:
         raise errors.bad_argument("--prompt-file", "expected without --prompt")
-    flag, prompt = "--prompt", given.prompt
+    flag, words = "--prompt", given.prompt
     if given.prompt_file is not None:
-        flag, prompt = "--prompt-file", inputs.read_text("--prompt-file", given.prompt_file).strip()
-    if prompt is not None and not prompt.strip():
+        flag, words = "--prompt-file", inputs.read_text("--prompt-file", given.prompt_file).strip()
+    if words is not None and not words.strip():
         raise errors.bad_argument(flag, "expected words; it is empty", "Nothing was sent and nothing was bought.")
-    return prompt
+    return words
 
 
 def _parameters(pairs: list[str]) -> dict:

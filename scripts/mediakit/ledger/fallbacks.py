@@ -301,7 +301,7 @@ def _no_ledger(words: str) -> errors.Failure:
 def look_up(
     console: Console, word: str, service: str | None, required: bool
 ) -> tuple[Entry, store.Ledger] | tuple[None, None]:
-    """`(entry, ledger)` of a job that has an id, by its key or its id; `(None, None)` where there is none.
+    """`(entry, ledger)` of a job by its key or its id, which it may not have yet; `(None, None)` where there is none.
 
     required  whether that is a Failure (23, or 27 for a ledger that cannot be used)
     Waiting for a known id is free: without `required` a ledger that cannot be used is no reason to fail.
@@ -313,12 +313,12 @@ def look_up(
             raise problem if isinstance(problem, errors.Failure) else problem.failure() from None
         console.warning("ledger_unavailable", f"the ledger cannot be read: {problem.message}")
         return None, None
-    if found and found[0].generation_id:
+    if found:
         return found
     if required:
         raise errors.Failure(
             "job_not_found",
-            "the ledger has no such job with an id",
+            "the ledger has no such job",
             "not_found",
             retryable=False,
             guidance=["See what there is with jobs.py list."],

@@ -45,7 +45,12 @@ def find(
     made_up  whether a placeholder will do: a server on this machine takes what a test makes up
     trusts_dotenv  the user vouches for ./.env (--trust-dotenv)
     """
-    return _first(_given(wanted, from_stdin), made_up) or login() or _first(_kept(wanted, trusts_dotenv), made_up)
+    if from_stdin is not None:
+        why = None if made_up else why_no_key(from_stdin)
+        if why:  # not to be replaced by a key that pays from another account
+            raise _invalid("--key-stdin", why, "Pipe in the key itself, and nothing else.")
+        return Key(_checked(from_stdin, "--key-stdin"), "--key-stdin")
+    return _first(_given(wanted), made_up) or login() or _first(_kept(wanted, trusts_dotenv), made_up)
 
 
 def only_with_one(services) -> str | None:
@@ -63,7 +68,7 @@ def only_with_one(services) -> str | None:
 def passed_over(wanted: dict, *, trusts_dotenv: bool = False) -> list[str]:
     """What looked like a key and is not one, or is not trusted; each as a sentence that shows nothing of it."""
     found = []
-    for source, value in (*_given(wanted, None), *_kept(wanted, trusts_dotenv)):
+    for source, value in (*_given(wanted), *_kept(wanted, trusts_dotenv)):
         why = why_no_key((value or "").strip())
         if why:
             found.append(f"{source} holds {why}")
@@ -83,8 +88,7 @@ def _first(candidates, made_up: bool) -> Key | None:
     return None
 
 
-def _given(wanted: dict, from_stdin: str | None) -> Iterator[tuple[str, str | None]]:
-    yield "--key-stdin", from_stdin
+def _given(wanted: dict) -> Iterator[tuple[str, str | None]]:
     for name in (wanted["variable"], *wanted.get("other_variables", ())):
         yield f"the environment variable {name}", os.environ.get(name)
     joined = wanted.get("joined")
@@ -117,6 +121,8 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _BRACKETED = regex(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%\w+%|\$\w+|.*\$[({].*", re.S)
 # Stars, dots or bullets that stand for what is not shown, anywhere; letters only where nothing else is there.
 _MASKED = regex(r".*(\*{2,}|\.{3,}|[\u2026\u2022\u25cf\u00b7]).*|(\w{1,8}[-_])?([xX]+[-_]?)+", re.S)
+# A whole line of a .env, where the value alone was meant; a key in base64 ends with its equals signs.
+_ASSIGNED = regex(r"(export )?[A-Z][A-Z0-9_]*=[^=].*", re.S)
 _FILLER = frozenset(
     "a access actual add an api apikey change changeme dummy empty enter example fill goes here in insert key me my "
     "none nil null of own paste placeholder put real replace replaceme sample secret set sk some tbd the this to todo "
@@ -132,6 +138,8 @@ def why_no_key(value: str) -> str | None:
         return None
     if value[0] in _QUOTES or value[-1] in _QUOTES:
         return "quotation marks, which are no part of a key"
+    if _ASSIGNED.fullmatch(value):
+        return "a name with its value, NAME=VALUE, in place of the value alone"
     if _BRACKETED.fullmatch(value):
         return "a placeholder in place of a key"
     if _MASKED.fullmatch(value):
@@ -203,15 +211,14 @@ def is_usable(value: str) -> bool:
 
 def _checked(value: str, source: str) -> str:
     if not is_usable(value):
-        raise errors.Failure(
-            "invalid_api_key",
-            f"the key from {source} holds white space or characters that a header cannot carry",
-            "auth",
-            outcome="not_sent",
-            retryable=False,
-            guidance=["Copy the key again: printable ASCII without spaces."],
-        )
+        found = "white space or characters that a header cannot carry"
+        raise _invalid(source, found, "Copy the key again: printable ASCII without spaces.")
     return value
+
+
+def _invalid(source: str, found: str, way_out: str) -> errors.Failure:
+    words = f"the key from {source} holds {found}"
+    return errors.Failure("invalid_api_key", words, "auth", outcome="not_sent", retryable=False, guidance=[way_out])
 
 
 def _from_env_file(path: str, variable: str) -> str | None:

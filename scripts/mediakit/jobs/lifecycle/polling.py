@@ -114,7 +114,7 @@ class Polling:
             if job.policy.verbose:
                 fields["payload"] = reading.body
             actions.append(Say("poll", fields))
-        self._wait(now, max(self._pause, job.rules.read_every))
+        self._wait(now, max(self._pause, job.rules.read_every, answer.retry_after or 0.0))
         self._grow_pause()
         return actions
 
