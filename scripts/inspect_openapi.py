@@ -79,7 +79,7 @@ def main(console, given):
     payload = _payload(given.validate)
     if given.refresh:
         _refresh(console, given)
-    if given.list_endpoints:
+    if _lists(given):
         listed = _list(console, given)
         if not (given.endpoint or given.model):
             return console.result("endpoints", 0, **listed)
@@ -98,10 +98,10 @@ def main(console, given):
 def _check(given):
     from mediakit.base.errors import bad_argument
 
-    filters = [flag for flag in ("category", "task", "search", "field") if getattr(given, flag) is not None]
-    if not (given.openapi or given.provider or (given.list_endpoints and filters)):
+    filters, lists = _filters(given), _lists(given)
+    if not (given.openapi or given.provider or (lists and filters)):
         raise bad_argument("--openapi", "expected a document, or --provider for a bundled contract")
-    if not (given.list_endpoints or given.endpoint or given.model or given.openapi):
+    if not (lists or given.endpoint or given.model or given.openapi):
         raise bad_argument("--endpoint", "expected an endpoint, --model, or --list-endpoints")
     if given.model and not given.provider:
         raise bad_argument("--model", "needs --provider; with a document of your own use --endpoint")
@@ -109,12 +109,28 @@ def _check(given):
         raise bad_argument("--refresh", "needs --provider, and does not go with --openapi")
     if given.base_url is not None and not given.refresh:
         raise bad_argument("--base-url", "belongs to --refresh")
-    if filters and not (given.list_endpoints or (given.endpoint and filters == ["category"])):
+    if filters and not (lists or (given.endpoint and filters == ["category"])):
         raise bad_argument("--" + filters[0], "belongs to --list-endpoints")
     if given.descriptor and not (given.openapi and given.validate is None):
         raise bad_argument("--descriptor", "belongs to --openapi and --endpoint")
-    if given.docs and not (given.openapi and (given.list_endpoints or given.endpoint)):
+    ones = [flag for flag in ("--include-template", "--descriptor", "--validate", "--variant") if _has(given, flag)]
+    if ones and lists and not (given.endpoint or given.model):
+        raise bad_argument(ones[0], "expected with --endpoint or --model: a list has none of it")
+    if given.docs and not (given.openapi and (lists or given.endpoint)):
         raise bad_argument("--docs", "belongs to --openapi and --list-endpoints")
+
+
+def _filters(given):
+    return [flag for flag in ("category", "task", "search", "field") if getattr(given, flag) is not None]
+
+
+def _has(given, flag):
+    return getattr(given, flag[2:].replace("-", "_")) not in (None, False)
+
+
+def _lists(given):
+    """Whether a list is asked for; what only a list has asks for one too."""
+    return given.list_endpoints or bool(_filters(given) and not (given.endpoint or given.model))
 
 
 def _payload(text):

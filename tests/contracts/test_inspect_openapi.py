@@ -156,6 +156,8 @@ def test_a_payload_is_checked(written):
         ("--provider", "skills-video", "--endpoint", "/x", "--validate", "@/nowhere"),
         ("--provider", "skills-video", "--endpoint", "/x", "--validate", "[NaN]"),
         ("--provider", "skills-video", "--list-endpoints", "--unknown", "x"),
+        ("--provider", "skills-video", "--list-endpoints", "--include-template"),
+        ("--task", "t2v", "--validate", "{}"),
     ],
 )
 def test_bad_arguments_end_with_2(arguments):
@@ -197,6 +199,15 @@ def test_without_a_service_the_models_of_all_are_compared():
         for service in catalogue.services()
         if "t2i" in catalogue.defaults(service)
     }
+
+
+@pytest.mark.parametrize(
+    "filters", [("--task", "t2v"), ("--search", "sound"), ("--field", "n"), ("--category", "videos")]
+)
+def test_what_only_a_list_has_asks_for_a_list(filters):
+    for named in ((), ("--provider", "skills-video")):
+        (_, told), (_, short) = run(*named, "--list-endpoints", *filters), run(*named, *filters)
+        assert told.pop("time") and short.pop("time") and short == told and told["runs"]
 
 
 def test_models_are_found_by_a_field_that_they_have_with_what_it_takes():
