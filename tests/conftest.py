@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
+MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
+
 # Long enough for a busy machine; only a hang comes near it.
 PATIENCE = 120
 KEY = "fake_test_key"
@@ -91,6 +94,12 @@ class Run:
         return next(event for event in self.events if event["event"] == name)
 
 
+def ended(process) -> Run:
+    """What is left of a running script."""
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    return Run(process.returncode, stdout, stderr)
+
+
 class Scripts:
     """Runs the project's scripts in a world of their own: no key, no state, no settings of the machine."""
 
@@ -99,6 +108,11 @@ class Scripts:
         self.home = folder / "home"
         self.home.mkdir()
         self.started: list[subprocess.Popen] = []
+
+    @property
+    def key_file(self) -> Path:
+        """Where --persist-key keeps keys."""
+        return self.home / ".config/ai-media/.env"
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL")

@@ -16,6 +16,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import zlib
 from collections import namedtuple
 
 import pytest
@@ -195,6 +196,15 @@ def answer(status: int, body=b"", headers: dict | None = None, media_type: str =
         exchange.send(content)
 
     return handler
+
+
+PICTURE = answer(200, PNG, media_type="image/png")
+
+
+def raw_deflate(content: bytes) -> bytes:
+    """As some servers send what they call deflate: without the frame of zlib."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
 
 
 def page(status: int):

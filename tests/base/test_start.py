@@ -9,10 +9,9 @@ import sys
 
 import pytest
 
-from conftest import SCRIPTS, Run
+from conftest import ALL_SCRIPTS, SCRIPTS, Run
 from interpreters import interpreter, run_with
 
-ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 OLD = ("2.7", "3.6", "3.7", "3.8")
 
 

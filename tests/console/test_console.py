@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from conftest import KEY, PATIENCE, SCRIPTS, Run, read_events
+from conftest import (
+    ALL_SCRIPTS,
+    KEY,
+    PATIENCE,
+    SCRIPTS,
+    Run,
+    ended,
+    read_events,
+)
 from fake_service import (
     COMPLETED,
     PNG,
@@ -36,7 +44,6 @@ from mediakit.console import inputs
 from mediakit.jobs import own_services
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and shells of POSIX systems")
-ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 CREATE = ["--sse-endpoint", "/generation/sse/a/b"]
 SECRET = "never_to_be_repeated"
 
@@ -196,12 +203,6 @@ def next_event(process, name: str) -> dict:
         if found["event"] == name:
             return found
     raise AssertionError(f"ended without {name}: {process.stderr.read()}")
-
-
-def ended(process) -> Run:
-    """What is left of a running script."""
-    stdout, stderr = process.communicate(timeout=PATIENCE)
-    return Run(process.returncode, stdout, stderr)
 
 
 def test_each_event_is_in_the_pipe_before_the_service_goes_on(scripts):

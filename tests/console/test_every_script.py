@@ -9,9 +9,8 @@ import sys
 
 import pytest
 
-from conftest import PATIENCE, SCRIPTS, Run
+from conftest import ALL_SCRIPTS, PATIENCE, SCRIPTS, Run
 
-ALL_SCRIPTS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX systems")
 SECRET = "never_to_be_repeated"
 

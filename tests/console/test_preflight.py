@@ -21,10 +21,6 @@ def report(run, provider: str) -> dict:
     return next(entry for entry in run.result["providers"] if entry["provider"] == provider)
 
 
-def store(scripts):
-    return scripts.home / ".config/ai-media/.env"
-
-
 def test_without_a_key_it_says_where_to_get_one_and_how_to_set_it(scripts):
     run = scripts.run("preflight.py", "--provider", "skills-video")
     assert run.code == 21 and run.result["ready"] is False
@@ -62,8 +58,8 @@ SOURCES = [
 @pytest.mark.parametrize("places, source", SOURCES)
 def test_the_key_is_looked_for_in_order(scripts, places, source):
     if "store" in places:
-        store(scripts).parent.mkdir(parents=True)
-        store(scripts).write_text(f"{VARIABLE}={places['store']}\n", encoding="utf-8")
+        scripts.key_file.parent.mkdir(parents=True)
+        scripts.key_file.write_text(f"{VARIABLE}={places['store']}\n", encoding="utf-8")
     if "folder" in places:
         (scripts.folder / ".env").write_text(f"{VARIABLE}={places['folder']}\n", encoding="utf-8")
     env = {VARIABLE: places["environment"]} if "environment" in places else {}
@@ -96,18 +92,18 @@ def test_a_key_is_kept_only_on_demand_for_this_user_alone(scripts):
     assert run.code == 0 and KEY not in run.stdout.decode()
     assert report(run, "skills-video")["key_source"] == "the user's own store"
     if os.name != "nt":
-        assert stat.S_IMODE(store(scripts).stat().st_mode) == 0o600
+        assert stat.S_IMODE(scripts.key_file.stat().st_mode) == 0o600
 
 
 def test_a_new_key_replaces_the_old_one_and_nothing_else(scripts):
-    store(scripts).parent.mkdir(parents=True)
-    store(scripts).write_text("# mine\nOTHER=1\nexport SKILLS_VIDEO_API_KEY=old\n", encoding="utf-8")
+    scripts.key_file.parent.mkdir(parents=True)
+    scripts.key_file.write_text("# mine\nOTHER=1\nexport SKILLS_VIDEO_API_KEY=old\n", encoding="utf-8")
     scripts.run("preflight.py", "--provider", "skills-video", "--persist-key", "--no-check", stdin="quote'd\\key")
-    lines = store(scripts).read_text(encoding="utf-8").splitlines()
+    lines = scripts.key_file.read_text(encoding="utf-8").splitlines()
     assert lines[:2] == ["# mine", "OTHER=1"] and len(lines) == 3
     from dotenv import dotenv_values
 
-    assert dotenv_values(store(scripts), interpolate=False)[VARIABLE] == "quote'd\\key"
+    assert dotenv_values(scripts.key_file, interpolate=False)[VARIABLE] == "quote'd\\key"
 
 
 def test_a_kept_key_that_the_environment_hides_is_warned_of(scripts):

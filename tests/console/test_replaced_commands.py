@@ -7,10 +7,17 @@ import re
 import pytest
 
 from conftest import KEY, ROOT
-from fake_service import COMPLETED, FakeService, answer, event, job, stream
+from fake_service import (
+    COMPLETED,
+    WITH_KEY,
+    FakeService,
+    answer,
+    event,
+    job,
+    stream,
+)
 from page_world import World
 
-WITH_KEY = {"SKILLS_VIDEO_API_KEY": KEY}
 PAYLOAD = '{"prompt":"A cinematic dolly shot of neon city rain at night"}'
 
 

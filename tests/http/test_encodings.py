@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_service import raw_deflate
 from mediakit.http import encodings
 from mediakit.http.encodings import Decoding
 
 TEXT = json.dumps({"id": "gen_1", "status": "IN_QUEUE", "prompt": "a tin boat " * 9}).encode()
 NOISE = random.Random(3).randbytes(200_000)  # no part of it can be compressed
 PNG = b"\x89PNG\r\n\x1a\n" + NOISE[:5000]
-
-
-def raw_deflate(content: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(content) + packer.flush()
 
 
 def undone(label: str, content: bytes, cut: int = 65536, sniffs: bool = False) -> tuple[bytes, str, bool]:

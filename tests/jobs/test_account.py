@@ -19,8 +19,8 @@ from mediakit.base import errors
 from mediakit.http import addresses
 from mediakit.sandbox import Sandbox
 from mediakit.services import actions, providers
+from real_services import REAL
 
-REAL = [name for name in providers.names() if not providers.load(name).embedded]
 EVERY = [(name, action) for name in REAL for action in providers.load(name).actions]
 TOKEN = "a_fake_restricted_token"
 SPEECH = ("tts", "--param", "modelId=owner/voice", "--param", "text=a tin boat")
@@ -270,10 +270,6 @@ def test_a_path_beside_the_prefix_stays_at_the_same_address(base_url, prefix, ex
 # -- a new key ---------------------------------------------------------------------------------------------
 
 
-def store(scripts):
-    return scripts.home / ".config/ai-media/.env"
-
-
 def signs_up(token=TOKEN, **more):
     return answer(200, {"ok": True, "trace_id": "trace_1", "data": {"token": token, "note": f"keep {token}", **more}})
 
@@ -291,9 +287,9 @@ def test_a_kept_token_is_never_shown_and_is_found_afterwards(scripts):
         sent = json.loads(service.requests[0].body)
         assert sent["return_token"] is True and "authorization" not in service.requests[0].headers
     assert TOKEN not in run.stdout.decode() + run.stderr
-    assert TOKEN in store(scripts).read_text(encoding="utf-8")
+    assert TOKEN in scripts.key_file.read_text(encoding="utf-8")
     if os.name != "nt":
-        assert store(scripts).stat().st_mode & 0o777 == 0o600
+        assert scripts.key_file.stat().st_mode & 0o777 == 0o600
     found = scripts.run("preflight.py", "--provider", "image-skill").result["providers"][0]
     assert found["key_source"] == "the user's own store"
 
@@ -320,24 +316,24 @@ def test_a_token_is_shown_once_where_that_is_asked_for(scripts):
     with FakeService(create=signs_up()) as service:
         run = act(scripts, "image-skill", service, *SIGNUP, "--show-token", env={})
     assert run.result["answer"]["token"] == TOKEN and run.result["key_stored"] is False
-    assert not store(scripts).exists()
+    assert not scripts.key_file.exists()
 
 
 def test_a_token_that_is_kept_already_is_not_given_up_unasked(scripts):
-    store(scripts).parent.mkdir(parents=True)
-    store(scripts).write_text("IMAGE_SKILL_TOKEN=the_old_token\n", encoding="utf-8")
+    scripts.key_file.parent.mkdir(parents=True)
+    scripts.key_file.write_text("IMAGE_SKILL_TOKEN=the_old_token\n", encoding="utf-8")
     with FakeService(create=signs_up()) as service:
         run = act(scripts, "image-skill", service, *SIGNUP, "--persist-key", env={})
         assert (run.code, run.result["error"], service.requests) == (27, "key_exists", [])
-        assert "the_old_token" in store(scripts).read_text(encoding="utf-8")
+        assert "the_old_token" in scripts.key_file.read_text(encoding="utf-8")
         assert act(scripts, "image-skill", service, *SIGNUP, "--persist-key", "--replace-key", env={}).code == 0
-    assert "the_old_token" not in store(scripts).read_text(encoding="utf-8")
+    assert "the_old_token" not in scripts.key_file.read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_store_that_cannot_be_written_is_told_before_a_token_is_made(scripts):
-    store(scripts).parent.mkdir(parents=True)
-    os.mkfifo(store(scripts))
+    scripts.key_file.parent.mkdir(parents=True)
+    os.mkfifo(scripts.key_file)
     with FakeService(create=signs_up()) as service:
         run = act(scripts, "image-skill", service, *SIGNUP, "--persist-key", env={})
         assert run.code == 2 and service.requests == []
@@ -348,7 +344,7 @@ def test_a_token_that_is_none_is_neither_kept_nor_shown(scripts, token):
     with FakeService(create=signs_up(token)) as service:
         run = act(scripts, "image-skill", service, *SIGNUP, "--persist-key", env={})
     assert (run.code, run.result["error"]) == (25, "no_answer")
-    assert TOKEN not in run.stdout.decode() and not store(scripts).exists()
+    assert TOKEN not in run.stdout.decode() and not scripts.key_file.exists()
 
 
 def test_the_sandbox_has_no_key_to_keep(scripts):

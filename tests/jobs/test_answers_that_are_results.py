@@ -10,10 +10,9 @@ import sys
 
 import pytest
 
-from conftest import PATIENCE, ROOT, SCRIPTS
+from conftest import MP4, PATIENCE, ROOT, SCRIPTS
 from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create, create_arguments, stream
 
-MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 PICTURE = base64.b64encode(PNG).decode()
 DATA_URL = f"data:image/png;base64,{PICTURE}"
 

@@ -11,16 +11,22 @@ import time
 import pytest
 
 from conftest import KEY
-from fake_service import PNG, FakeService, answer, create, event, job, stream, wait
+from fake_service import (
+    PICTURE,
+    FakeService,
+    answer,
+    create,
+    event,
+    job,
+    stream,
+    wait,
+)
 from mediakit.base import amounts
 from mediakit.base.inbox import Inbox
 from mediakit.console import Console
 from mediakit.http.exchange import Exchange
 from mediakit.http.wire import Wire, answer_of
 from mediakit.ledger import entries, store
-
-PICTURE = answer(200, PNG, media_type="image/png")
-
 
 # -- what is delivered -----------------------------------------------------------------------------------
 

@@ -14,15 +14,9 @@ from conftest import KEY, SCRIPTS, posts, read_events
 from fake_service import FakeService, answer, page, reset
 from mediakit.sandbox import Sandbox
 from mediakit.services import catalogue, providers
+from real_services import KEYED, SPOKEN, variable
 
-REAL = [name for name in providers.names() if providers.load(name).key]
-# Of those, the ones whose contract the sandbox has.
-SPOKEN = [name for name in REAL if name in providers.spoken_by("sandbox")]
 WANTED = ("--prompt", "a tin boat")
-
-
-def variable(service: str) -> str:
-    return providers.load(service).key["variable"]
 
 
 def guide(scripts, service: str, *flags: str, at=None, key: str | None = KEY, **options):
@@ -87,7 +81,7 @@ def test_from_the_skills_own_folder_the_command_saves_outside_it(scripts):
         assert os.path.dirname(asset["path"]) == str(scripts.home / "ai-media-out")
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_without_a_key_the_command_works_as_it_stands(scripts, service):
     run = guide(scripts, service, key=None)
     assert (run.code, run.result["stage"], run.result["missing"]) == (21, "key_required", [variable(service)])
@@ -99,7 +93,7 @@ def test_without_a_key_the_command_works_as_it_stands(scripts, service):
         assert code == 0 and providers.load(events[0]["provider"]).embedded and os.listdir(scripts.folder / "out")
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_a_service_that_does_not_answer_is_not_ready(scripts, service):
     for said in (reset, page(503)):
         with FakeService(other=said) as fake:
@@ -108,14 +102,14 @@ def test_a_service_that_does_not_answer_is_not_ready(scripts, service):
         assert (run.result["effect"], run.result["needs_approval"]) == ("no_spend", False)
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_a_service_that_does_not_answer_is_told_also_without_a_key(scripts, service):
     with FakeService(other=reset) as fake:
         run = guide(scripts, service, "--online", at=fake, key=None)
     assert (run.code, run.result["stage"]) == (24, "service_unreachable")
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_a_refused_key_is_named_and_a_stored_one_can_be_forgotten(scripts, service):
     store = scripts.home / ".config/ai-media/.env"
     store.parent.mkdir(parents=True)
@@ -128,7 +122,7 @@ def test_a_refused_key_is_named_and_a_stored_one_can_be_forgotten(scripts, servi
     assert KEY not in store.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("service", [name for name in REAL if providers.load(name).says("balance")])
+@pytest.mark.parametrize("service", [name for name in KEYED if providers.load(name).says("balance")])
 def test_an_empty_account_is_not_ready(scripts, service):
     with FakeService(other=money(service, 0)) as fake:
         run = guide(scripts, service, "--online", *WANTED, at=fake)
@@ -174,7 +168,7 @@ def priced(service: str) -> bool:
     return "amounts" in (providers.load(service).says("balance") or {})
 
 
-@pytest.mark.parametrize("service", [name for name in REAL if priced(name)])
+@pytest.mark.parametrize("service", [name for name in KEYED if priced(name)])
 def test_a_balance_below_the_price_is_not_ready(scripts, service):
     cost = guide(scripts, service, *WANTED, "--task", "t2i").result["cost"]
     if "amount" not in cost:
@@ -185,7 +179,7 @@ def test_a_balance_below_the_price_is_not_ready(scripts, service):
         assert run.result["stage"] == stage, (left, run.result)
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_without_a_prompt_the_command_shows_the_plan_and_spends_nothing(scripts, service):
     run = guide(scripts, service, "--task", task_of(service))
     assert (run.code, run.result["stage"], run.result["ready"]) == (0, "prompt_required", True)

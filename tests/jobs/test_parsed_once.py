@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
-from conftest import PATIENCE, ROOT, SCRIPTS, Run
-from sandbox_job import flags
+from conftest import ROOT
+from sandbox_job import watched
 
 # The rooms that write a text in which the prompt is, how often, and why each is a text of its own.
 WRITTEN = {
@@ -26,14 +23,7 @@ READ = {"rows": 1}
 @pytest.fixture
 def happened(scripts, sandbox) -> list[list]:
     """What a create loads, parses and serialises, from its arguments to its last line."""
-    log = scripts.folder / "log"
-    script, *arguments = flags(sandbox, "--output-dir", "out", prompt="a tin boat")
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "tests/counted.py"), str(log), str(SCRIPTS / script), *arguments],
-        capture_output=True, timeout=PATIENCE, env=scripts.environment(), cwd=scripts.folder,
-    )  # fmt: skip
-    assert Run(ended.returncode, ended.stdout, ended.stderr).code == 0, ended.stderr
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    return watched("counted.py", scripts, sandbox)
 
 
 def test_nothing_is_loaded_or_parsed_twice_on_the_way_of_a_create(happened):

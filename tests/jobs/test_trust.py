@@ -8,7 +8,7 @@ import pytest
 from conftest import KEY
 from fake_service import (
     COMPLETED,
-    PNG,
+    PICTURE,
     WITH_KEY,
     FakeService,
     answer,
@@ -19,7 +19,6 @@ from fake_service import (
     wait,
 )
 
-PICTURE = answer(200, PNG, media_type="image/png")
 BEARER = f"Bearer {KEY}"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="named pipes and 127.0.0.2 are a matter of POSIX systems")
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from conftest import PATIENCE, ROOT, SCRIPTS, Run
-from sandbox_job import flags
+from sandbox_job import flags, watched
 
 SQLITE_FULL = 2
 
@@ -22,14 +18,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks
 @pytest.fixture
 def happened(scripts, sandbox) -> list[list]:
     """All that a create did, from its arguments to its last line."""
-    log = scripts.folder / "log"
-    script, *arguments = flags(sandbox, "--output-dir", "out", prompt="a tin boat")
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "tests/durable.py"), str(log), str(SCRIPTS / script), *arguments],
-        capture_output=True, timeout=PATIENCE, env=scripts.environment(), cwd=scripts.folder,
-    )  # fmt: skip
-    assert Run(ended.returncode, ended.stdout, ended.stderr).code == 0, ended.stderr
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    return watched("durable.py", scripts, sandbox)
 
 
 def when(happened: list[list], *words) -> list[int]:

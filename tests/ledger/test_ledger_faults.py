@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, SCRIPTS, Run, posts
+from conftest import PATIENCE, SCRIPTS, Run, ended, posts
 from mediakit.ledger import database, store
 from sandbox_job import flags
 
@@ -52,11 +52,6 @@ class Holding:
 
 
 HOW = ["IMMEDIATE", "EXCLUSIVE"]
-
-
-def ended(process) -> Run:
-    stdout, stderr = process.communicate(timeout=PATIENCE)
-    return Run(process.returncode, stdout, stderr)
 
 
 @pytest.mark.parametrize("how", HOW)

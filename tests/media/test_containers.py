@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from conftest import ROOT
+from conftest import MP4
 from mediakit.media import containers, formats
+from real_files import glb
 
 FILM = "-f lavfi -i testsrc=size=160x120:rate=10:duration=2"
 SOUND = "-f lavfi -i sine=duration=2"
@@ -34,11 +35,6 @@ def wav() -> bytes:
         sound.setframerate(8000)
         sound.writeframes(bytes(range(200)) * 10)
     return file.getvalue()
-
-
-def glb() -> bytes:
-    scene = b'{"asset":{"version":"2.0"}} '
-    return struct.pack("<4sIIII", b"glTF", 2, 20 + len(scene), len(scene), 0x4E4F534A) + scene
 
 
 def element(name: str, *content: bytes, unknown: bool = False) -> bytes:
@@ -62,7 +58,6 @@ def picture(form: str, **options) -> bytes:
     return file.getvalue()
 
 
-MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 WHOLE = {
     "video/mp4": MP4,
     "video/webm": webm(),

@@ -18,7 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import KEY, PATIENCE, ROOT, SCRIPTS, Run, posts
+from conftest import (
+    KEY,
+    MP4,
+    PATIENCE,
+    SCRIPTS,
+    Run,
+    posts,
+)
 from fake_program import FakeProgram
 from fake_service import FakeService, answer, dripping, reset
 from mediakit.base import errors
@@ -49,8 +56,7 @@ def sound() -> bytes:
     return file.getvalue()
 
 
-CLIP = (ROOT / "assets/sandbox.mp4").read_bytes()
-MEDIA = {"image": picture(), "video": CLIP, "audio": sound()}
+MEDIA = {"image": picture(), "video": MP4, "audio": sound()}
 ENDINGS = {"image": "png", "video": "mp4", "audio": "wav"}
 
 
@@ -123,7 +129,7 @@ BAD_FILES = {
     "an empty file": (written(b""), 2, "empty"),
     "text": (written(b"a tin boat at dusk"), 22, "holds text"),
     "a page": (written(b"<!doctype html><p>Not found"), 22, "HTML page"),
-    "a video": (written(CLIP), 22, "video/mp4; expected a picture"),
+    "a video": (written(MP4), 22, "video/mp4; expected a picture"),
     "a sound": (written(sound()), 22, "audio/wav; expected a picture"),
 }
 UNIX_ONLY = ("a broken link", "a pipe", "a socket", "an unreadable file")
@@ -149,7 +155,7 @@ def test_a_device_is_no_file(scripts, sandbox):
 
 
 def cut_video() -> bytes:
-    return CLIP[: len(CLIP) // 2]
+    return MP4[: len(MP4) // 2]
 
 
 # service, model, the field, file -> words of the refusal
@@ -189,7 +195,7 @@ def test_a_file_beyond_a_stated_limit_is_refused_before_anything_is_sent(scripts
         assert len(server.requests) == 0
 
 
-@pytest.mark.parametrize("content", [picture(30, 30), b"a tin boat", CLIP, picture()[:-20]])
+@pytest.mark.parametrize("content", [picture(30, 30), b"a tin boat", MP4, picture()[:-20]])
 def test_unchecked_every_file_passes(scripts, sandbox, tmp_path, content):
     (tmp_path / "input.png").write_bytes(content)
     base = sandbox.url + "/api/v1"
@@ -888,8 +894,8 @@ class Sink:
 def sparse_video(path, size: int) -> None:
     """A video with a hole: a box of free space that takes no room on disk."""
     with open(path, "wb") as file:
-        file.write(CLIP)
-        file.write((1).to_bytes(4, "big") + b"free" + (size - len(CLIP)).to_bytes(8, "big"))
+        file.write(MP4)
+        file.write((1).to_bytes(4, "big") + b"free" + (size - len(MP4)).to_bytes(8, "big"))
         file.truncate(size)
 
 

@@ -13,12 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fake_service import PNG, FakeService, answer, certificate, job, ranged, redirect, wait
+from fake_service import (
+    PICTURE,
+    PNG,
+    FakeService,
+    answer,
+    certificate,
+    job,
+    ranged,
+    raw_deflate,
+    redirect,
+    wait,
+)
 from mediakit.http.addresses import is_private_literal
 from mediakit.media import download, links
 from real_files import content
 
-PICTURE = answer(200, PNG, media_type="image/png")
 PHOTO = content("png")
 
 
@@ -243,11 +253,6 @@ def test_a_link_becomes_safer_on_its_way_and_never_less_safe(tmp_path, monkeypat
 
 
 # -- what a Content-Encoding means -------------------------------------------------------------------------
-
-
-def raw_deflate(data: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(data) + packer.flush()
 
 
 ENCODED = {

@@ -26,8 +26,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PATIENCE, ROOT, SCRIPTS, Run
+from conftest import MP4, PATIENCE, ROOT, SCRIPTS, Run
 from fake_service import (
+    PICTURE,
     PNG,
     WITH_KEY,
     FakeService,
@@ -50,8 +51,6 @@ from mediakit.base.inbox import Inbox
 from mediakit.media import download, links, names, save
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, links and limits as POSIX systems have them")
-PICTURE = answer(200, PNG, media_type="image/png")
-VIDEO = (ROOT / "assets/sandbox.mp4").read_bytes()
 
 
 def picture(form: str, size=(300, 200), **options) -> bytes:
@@ -172,7 +171,7 @@ CASES = [
     ),
     Case("nothing at all", sent(b""), 26, "empty", flags=QUICK),
     Case("nothing at first", [sent(b""), sent(b""), PICTURE], 0, content=PNG),
-    Case("a video in place of a picture", sent(VIDEO), 0, "", VIDEO, ending=".mp4", warns="type_differs"),
+    Case("a video in place of a picture", sent(MP4), 0, "", MP4, ending=".mp4", warns="type_differs"),
     Case("a picture in place of a video", sent(PHOTO), 0, "", PHOTO, kind="video", warns="type_differs"),
     Case("a JPEG announced as PNG", sent(JPEG), 0, content=JPEG, ending=".jpg"),
     Case("a moving picture as a video", sent(GIF), 0, content=GIF, kind="video", ending=".gif"),
@@ -203,10 +202,10 @@ CASES = [
     ),
     Case(
         "half a video, announced so",
-        sent(VIDEO[: len(VIDEO) // 2]),
+        sent(MP4[: len(MP4) // 2]),
         26,
         "cannot be read",
-        VIDEO[: len(VIDEO) // 2],
+        MP4[: len(MP4) // 2],
         kind="video",
         ending=".unverified.mp4",
     ),
@@ -676,7 +675,7 @@ def test_a_full_disk_leaves_nothing_behind(scripts, tmp_path):
     import resource
 
     limit = 1024 * 1024
-    video = VIDEO + struct.pack(">I4s", 3 * limit, b"free") + bytes(3 * limit - 8)
+    video = MP4 + struct.pack(">I4s", 3 * limit, b"free") + bytes(3 * limit - 8)
     with FakeService(media=sent(video)) as service:
         service._scripts["read"] = [answer(200, job_with("video", f"{service.origin}/media/1"))]
         process = subprocess.Popen(
@@ -707,7 +706,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("announced, words", [(True, "the disk has room for"), (False, "No space left")])
 def test_a_disk_that_is_too_small_is_left_as_it_was(scripts, tmp_path, small_disk, announced, words):
-    video = VIDEO + struct.pack(">I4s", 3 * 1024**2, b"free") + bytes(3 * 1024**2 - 8)
+    video = MP4 + struct.pack(">I4s", 3 * 1024**2, b"free") + bytes(3 * 1024**2 - 8)
     with FakeService(media=sent(video) if announced else dripping(PLAIN, video)) as service:
         service._scripts["read"] = [answer(200, job_with("video", f"{service.origin}/media/1"))]
         run = wait(scripts, service, "--output-dir", "out")

@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from browser import Browser, executable
-from conftest import ROOT
+from conftest import MP4, ROOT
 from fake_service import PNG
 from mediakit import __version__
 from mediakit.provenance import gallery, metadata
 
-MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 WAV = b"RIFF" + struct.pack("<I", 8036) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
 WAV += b"data" + struct.pack("<I", 8000) + bytes(8000)
 CONTENTS = {"png": PNG, "mp4": MP4, "wav": WAV, "glb": b"glTF" + bytes(20)}

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import ROOT
+from conftest import MP4
 from mediakit.provenance import metadata
 
 TEXT = json.dumps({"prompt": 'a "tin" <boat> & ]]> \u202e \x00 é', "more": "x" * 20_000})
-MP4 = (ROOT / "assets/sandbox.mp4").read_bytes()
 
 
 def picture(form: str, mode: str = "RGB", **options) -> bytes:

@@ -14,14 +14,24 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import KEY, ROOT
-from fake_service import PNG, WITH_KEY, FakeService, answer, create, event, job, stream, wait
+from fake_service import (
+    PICTURE,
+    PNG,
+    WITH_KEY,
+    FakeService,
+    answer,
+    create,
+    event,
+    job,
+    stream,
+    wait,
+)
 from mediakit import __version__
 from mediakit.base.redactor import Redactor
 from mediakit.console import Console
 from mediakit.media import save
 from mediakit.provenance import metadata, provenance, signatures
 
-PICTURE = answer(200, PNG, media_type="image/png")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and named pipes are a matter of POSIX systems")
 
 

@@ -14,8 +14,8 @@ from conftest import KEY, PATIENCE, SCRIPTS, posts
 from mediakit.base import errors, paths
 from mediakit.sandbox import Sandbox
 from mediakit.services import keys, providers
+from real_services import KEYED
 
-REAL = [name for name in providers.names() if providers.load(name).key]
 WANTED = {"variable": "SOME_SERVICE_KEY", "header": "Authorization", "prefix": "Bearer "}
 
 NO_KEYS = {
@@ -221,7 +221,7 @@ def test_a_key_is_forgotten_and_the_others_stay(monkeypatch, tmp_path):
 # -- from outside --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", REAL)
+@pytest.mark.parametrize("service", KEYED)
 def test_a_placeholder_is_sent_to_no_service_and_its_place_is_told(scripts, service):
     variable = providers.load(service).key["variable"]
     command = ("create_and_wait.py", "--provider", service, "--task", "t2i", "--prompt", "a boat")

@@ -12,29 +12,19 @@ from fake_service import FakeService, answer, hang, page, reset
 from mediakit.base import errors, paths
 from mediakit.sandbox import Sandbox
 from mediakit.services import keys, providers
+from real_services import REAL, SPOKEN, variable
 
 OLD = "the_old_fake_key"
 BAD = "bad_fake_key"  # the sandbox plays the part of a service that refuses it
-REAL = [name for name in providers.names() if not providers.load(name).embedded]
-# Of those, the ones whose contract the sandbox has.
-SPOKEN = [name for name in REAL if name in providers.spoken_by("sandbox")]
-
-
-def variable(service: str) -> str:
-    return providers.load(service).key["variable"]
-
-
-def store(scripts):
-    return scripts.home / ".config/ai-media/.env"
 
 
 def keep(scripts, service: str, value: str) -> None:
-    store(scripts).parent.mkdir(parents=True, exist_ok=True)
-    store(scripts).write_text(f"{variable(service)}={value}\n", encoding="utf-8")
+    scripts.key_file.parent.mkdir(parents=True, exist_ok=True)
+    scripts.key_file.write_text(f"{variable(service)}={value}\n", encoding="utf-8")
 
 
 def kept(scripts) -> str:
-    return store(scripts).read_text(encoding="utf-8") if store(scripts).exists() else ""
+    return scripts.key_file.read_text(encoding="utf-8") if scripts.key_file.exists() else ""
 
 
 def preflight(scripts, service: str, *flags: str, at=None, **options):
@@ -222,17 +212,17 @@ def test_a_new_key_goes_to_no_stranger(scripts):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("made", ["pipe", "folder", "huge", "bytes"])
 def test_a_store_that_is_no_file_of_settings_is_left_as_it_is(scripts, made):
-    store(scripts).parent.mkdir(parents=True)
+    scripts.key_file.parent.mkdir(parents=True)
     content = {"huge": b"A=1\n" * 20_000, "bytes": b"A=\xff\xfe\n"}.get(made)
     if made == "pipe":
-        os.mkfifo(store(scripts))
+        os.mkfifo(scripts.key_file)
     elif made == "folder":
-        store(scripts).mkdir()
+        scripts.key_file.mkdir()
     else:
-        store(scripts).write_bytes(content)
+        scripts.key_file.write_bytes(content)
     run = preflight(scripts, "skills-video", "--persist-key", stdin=KEY)
     assert run.code == 2 and "cannot be written" in run.result["message"] and KEY not in run.stdout.decode()
-    assert content is None or store(scripts).read_bytes() == content
+    assert content is None or scripts.key_file.read_bytes() == content
 
 
 # -- found -------------------------------------------------------------------------------------------------

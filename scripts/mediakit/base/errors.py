@@ -25,6 +25,8 @@ STATUS_CATEGORIES = {
 REJECTED_STATUSES = frozenset((400, 401, 402, 403, 404, 405, 413, 415, 422, 429))
 # A POST answered with one of these was not carried out where it was sent.
 REDIRECTED_STATUSES = frozenset((301, 302, 307, 308))
+# Those that a read follows: after a POST, 303 is an answer.
+FOLLOWED_STATUSES = REDIRECTED_STATUSES | {303}
 
 
 class Failure(Exception):

@@ -3,6 +3,7 @@
 to_line  a JSON object as one line
 plain    text from a service as one short line
 visible  text without characters that cannot be seen or that change its direction
+is_number  whether a JSON value is a number
 is_flat  whether a JSON value is nested at most so deep
 can_be_sent  whether it can be written as valid UTF-8
 """
@@ -76,6 +77,11 @@ def visible(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def is_number(value) -> bool:
+    """Whether a JSON value is a number, which true and false are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_flat(value, levels: int = 20) -> bool:

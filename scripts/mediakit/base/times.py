@@ -13,6 +13,7 @@ import os
 import time
 
 from .record import record
+from .text import is_number
 
 _STARTED_AT = time.monotonic()
 
@@ -25,7 +26,7 @@ def rfc3339(seconds: float) -> str:
 
 def moment_of(told) -> float | None:
     """Seconds since the epoch of what a service tells: RFC 3339, or a number of seconds or milliseconds; else None."""
-    if isinstance(told, (int, float)) and not isinstance(told, bool) and 1e9 <= told < 1e14:
+    if is_number(told) and 1e9 <= told < 1e14:
         return told / 1000 if told >= 1e11 else float(told)
     if not isinstance(told, str) or not 19 <= len(told) <= 40:
         return None

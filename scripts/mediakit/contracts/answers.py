@@ -29,7 +29,7 @@ _POLL_WORDS = (
     "requests",
 )
 _SUBSCRIBE = regex(r"/\{[^}]+\}/subscribe$")
-_STATUS_NAMES = regex(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
+STATUS_NAMES = regex(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
 _STATUS_SCHEMAS = {"prediction": ("PredictionStatus",), "queue": ("QueueState", "QueueStatus")}
 
 
@@ -41,10 +41,6 @@ class Answers:
         self.method, self.path = found.method, found.path
         self._found = found
         self._raw = found.raw
-
-    @property
-    def _endpoint(self) -> str:
-        return f"{self.method} {self.path}"
 
     def fields(self) -> list[dict]:
         """The fields of the first documented success in JSON, as rows; none where none is documented."""
@@ -104,7 +100,7 @@ class Answers:
         stream = conventions.as_stream(self.path)
         if conventions.as_plain(stream) != stream and self.document.has(self.method, stream):
             return f"{self.method} {stream}"
-        return self._endpoint if self.answers_a_stream else None
+        return self._found.endpoint if self.answers_a_stream else None
 
     @property
     def polling_create_endpoint(self) -> str:
@@ -165,7 +161,7 @@ def _status_words(found: list[dict]) -> list[str] | None:
     level = found
     while level:
         for item in level:
-            if _STATUS_NAMES.match(item["name"]) and _words(item.get("allowed_values")):
+            if STATUS_NAMES.match(item["name"]) and _words(item.get("allowed_values")):
                 return item["allowed_values"]
         level = [inner for item in level for inner in item.get("fields", ())]
     return None

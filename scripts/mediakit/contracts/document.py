@@ -44,6 +44,11 @@ class Found(NamedTuple):
     item: dict
     location: str
 
+    @property
+    def endpoint(self) -> str:
+        """`POST /path`, as the document spells the path."""
+        return f"{self.method} {self.path}"
+
 
 def split_endpoint(text: str) -> tuple[str, str]:
     """`"GET /x"` -> ("GET", "/x"); without a method it is a POST, as these endpoints are."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..base.text import is_number
 from . import bounds
 from .facts import Facts
 from .files import takes_file
@@ -55,7 +56,7 @@ def fixed(facts: Facts, values: list, path: tuple) -> Iterator[Filled]:
 def numbers(facts: Facts, kind: str, path: tuple) -> Iterator[Filled]:
     """An example of the contract, else a number at the edge of what is allowed."""
     notes = note(path, "required number" + _range(facts), facts)
-    examples = [one for one in facts.get("examples", ()) if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    examples = [one for one in facts.get("examples", ()) if is_number(one)]
     for number in (*examples, *_number_candidates(facts, kind)):
         yield Filled(number, notes)
 

@@ -19,8 +19,8 @@ def closest(word: str, known: Iterable[str], cutoff: float) -> str | None:
     """The known word that is most like `word`, by at least `cutoff` (difflib), case and separators left out."""
     plain: dict[str, str] = {}
     for name in itertools.islice(known, MAX_KNOWN):
-        plain.setdefault(_plain(name[:MAX_NAME]), name)
-    found = difflib.get_close_matches(_plain(word[:MAX_NAME]), plain, n=1, cutoff=cutoff)
+        plain.setdefault(plain_name(name[:MAX_NAME]), name)
+    found = difflib.get_close_matches(plain_name(word[:MAX_NAME]), plain, n=1, cutoff=cutoff)
     return plain[found[0]] if found else None
 
 
@@ -30,7 +30,8 @@ def name_words(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z]+", parted.lower()) if word]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name without case and separators."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -43,7 +44,7 @@ def near_miss(name: str, known: Iterable[str]) -> str | None:
     known = list(itertools.islice(known, MAX_KNOWN))
     core = [word for word in name_words(name) if word not in _CARRIERS]
     for other in known:
-        if _plain(other) == _plain(name) or (
+        if plain_name(other) == plain_name(name) or (
             core and core == [word for word in name_words(other) if word not in _CARRIERS]
         ):
             return other

@@ -42,8 +42,7 @@ class Operation:
 
     @property
     def endpoint(self) -> str:
-        """`POST /path`, as the document spells the path."""
-        return f"{self.method} {self.path}"
+        return self._found.endpoint
 
     @property
     def summary(self) -> str | None:

@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from ..base.pointer import escaped, tokens
 from ..base.regex import regex
-from .answers import Answers, poll_endpoint
+from .answers import STATUS_NAMES, Answers, poll_endpoint
 from .errors import ContractError
 from .operations import Operation
 
 _PROMPTS = ("prompt", "text", "input", "text_prompt", "script", "description", "query")
 _IDS = regex(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
-_STATES = regex(r"^(task_|job_|generation_|prediction_)?(status|state)$", re.IGNORECASE)
 _RESULTS = regex(r"(url|uri|urls|outputs?|b64_json|base64)$", re.IGNORECASE)
 # Addresses about the job itself.
 _NO_RESULTS = regex(
@@ -77,7 +76,7 @@ def outline(operation: Operation) -> Outline:
         tuple(place for wanted in _PROMPTS for place, name in texts if name.lower() == wanted),
         tuple((place, row["takes_file"]) for place, _, row in body if row.get("takes_file")),
         tuple(sorted(_named(created, _IDS), key=lambda place: bool(_LATER_IDS.search(tokens(place.at)[-1])))),
-        _named(answered, _STATES),
+        _named(answered, STATUS_NAMES),
         tuple(place for place in _named(answered, _RESULTS, _NO_RESULTS) if _is_content(place)),
         _named(answered, _ERRORS),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from ..base.pointer import escaped
+from ..base.text import is_number
 from . import bounds
 from .definitions import IN_PLACE_LISTS, cut_circles, reference_to
 from .errors import ContractError
@@ -35,9 +36,7 @@ ANNOTATIONS = ("title", "description", "default", "examples", "readOnly", "write
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
+    return is_number(value) and (isinstance(value, int) or math.isfinite(value))
 
 
 def _is_positive(value: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .errors import ContractError
+from .names import plain_name
 from .rows import one_line
 from .schemas import parts
 
@@ -88,7 +89,7 @@ def field_of(operation: Operation, name: str) -> dict | None:
     default?, allowed_values?, min?, max?, …, description}.
     """
     try:
-        found = _row(operation.fields(), _plain(name), ())
+        found = _row(operation.fields(), plain_name(name), ())
     except ContractError:
         return None
     if found is None:
@@ -109,14 +110,10 @@ def field_of(operation: Operation, name: str) -> dict | None:
 
 def _row(rows: list[dict], wanted: str, path: tuple[str, ...]) -> tuple[tuple[str, ...], dict] | None:
     for row in rows:
-        if _plain(row["name"]) == wanted:
+        if plain_name(row["name"]) == wanted:
             return (*path, row["name"]), row
     inner = (_row(row["fields"], wanted, (*path, row["name"])) for row in rows if row.get("fields"))
     return next((found for found in inner if found), None)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def nearest(name: str, known: Iterable[str], count: int) -> list[str]:

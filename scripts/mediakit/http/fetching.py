@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urljoin, urlsplit
 
+from ..base import errors
 from ..contracts import ContractError
 from ..contracts.bounds import MAX_BYTES
 from . import addresses, faults, peers, receiving, sessions
@@ -15,7 +16,6 @@ TIMEOUT = 20.0
 LONGEST = 300.0
 MAX_REDIRECTS = 5
 _CHUNK = 65536
-_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Fetcher:
@@ -48,7 +48,7 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS):
             with self._get(url) as answer:
                 location = answer.headers.get("Location")
-                if answer.status_code not in _REDIRECTS or not location:
+                if answer.status_code not in errors.FOLLOWED_STATUSES or not location:
                     return url, _read(answer)
             target = urljoin(url, location)
             if not roams and urlsplit(target)[:2] != urlsplit(url)[:2]:

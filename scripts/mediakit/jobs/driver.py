@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
 from ..base.record import field, record, replace
-from ..base.regex import regex
 from ..console import Console
 from ..http import bodies, documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.exchange import Exchange
 from ..http.receiving import LARGEST_ANSWER
 from ..ledger import entries
-from ..services import providers
+from ..services import providers, trust
 from ..services.answers import Reading, can_be_file
 from ..services.provider import SAME_JOB_WITHIN
 from ..services.site import JobRef
@@ -34,7 +33,6 @@ from .lifecycle.answers import JobAnswer
 from .lifecycle.machine import Machine
 from .lifecycle.reconciling import RECONCILE_TIMEOUT
 
-_ID_IN_A_PATH = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _LARGEST_PENDING = 256 * 1024
 # So much longer is an answer waited for that is coming in when the time for it is up.
 _LAST_CALL = 2.0
@@ -457,7 +455,7 @@ class Driver:
         if place.netloc not in ("", base.netloc) or not place.path.startswith(base.path):
             return None
         named = self._provider.id_of(place.path[len(base.path) :])
-        return named if named and _ID_IN_A_PATH.fullmatch(named) else None
+        return named if named and trust.PLAIN_WORD.fullmatch(named) else None
 
     def _id_in(self, values: list) -> str | None:
         return next((found for value in values if (found := self._provider.reading(value).id)), None)

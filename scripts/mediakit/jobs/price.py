@@ -15,6 +15,7 @@ import time
 
 from ..base import amounts, errors
 from ..base.record import record
+from ..base.text import is_number
 from ..http.answers import Answer, Lost
 from ..ledger import spending
 from ..services import catalogue, costs, providers
@@ -134,7 +135,7 @@ def guards(wanted: Spending, asked: CheckedRequest) -> dict:
         if cap.unit == guard["unit"]:
             outputs = _outputs(asked) if guard["per"] == "output" else 1
             limit, own = cap.micro // outputs / amounts.MICRO, asked.payload.get(guard["field"])
-            is_stricter = isinstance(own, (int, float)) and not isinstance(own, bool) and own < limit
+            is_stricter = is_number(own) and own < limit
             found[guard["field"]] = own if is_stricter else limit
     if wanted.accept_unknown_cost and "accept_unknown_field" in guard:
         found[guard["accept_unknown_field"]] = True

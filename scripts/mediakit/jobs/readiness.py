@@ -7,7 +7,7 @@ examine    a Readiness; with `online` the service is asked, by reads only
 from __future__ import annotations
 
 from ..base.record import asdict, field, record, replace
-from ..base.text import plain
+from ..base.text import is_number, plain
 from ..console import Console
 from ..http import addresses
 from ..services import keys, providers
@@ -142,7 +142,7 @@ def _credit_numbers(body: dict, depth: int = 0):
     for name, value in body.items():
         if isinstance(value, dict) and depth < 3:
             yield from _credit_numbers(value, depth + 1)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif is_number(value):
             if any(word in str(name).lower() for word in _CREDIT_WORDS):
                 yield value
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import time
 
-from ..base.regex import regex
 from ..console import Console, bounds
 from ..console.commands import command_line
 from ..ledger import entries
 from ..media import save
+from ..services import trust
 from .connection import Connection
 from .driver import Driver
 from .lifecycle.actions import End
 
 # An id that may stand in a command line which somebody will paste into a shell.
-_PASTEABLE_ID = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 class Report:
@@ -67,7 +66,7 @@ class Report:
         if key and self._driver.job.outcome in ("unknown", "accepted"):
             return {**known, **command_line("jobs.py", "reconcile", key, *words)}
         # An id that holds the key would carry it into a command line.
-        if found and _PASTEABLE_ID.fullmatch(found) and self._console.redactor.text(found) == found:
+        if found and trust.PLAIN_WORD.fullmatch(found) and self._console.redactor.text(found) == found:
             return {**known, **command_line("wait_generation.py", "--generation-id", found, *words)}
         return known
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 
 from ..base import amounts
+from ..base.text import is_number
 from ..services import costs
 from ..services.descriptor import Route
 
@@ -50,7 +51,7 @@ def catalogue_price(
     ):
         return None
     numbers = [found[pointer].value for pointer in counted] + [_seconds(found[pointer].value) for pointer in seconds]
-    if not all(map(_is_number, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):
+    if not all(map(_is_positive, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):
         return None
     total = Decimal(str(price["amount"])) * math.prod(Decimal(str(number)) for number in numbers)
     charge = (charges or {}).get(price.get("basis"))
@@ -82,10 +83,10 @@ def _seconds(value):
     return float(written[1]) if written else value
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+def _is_positive(value) -> bool:
+    return is_number(value) and 0 < value < float("inf")
 
 
 def is_count(value) -> bool:
     """Whether so many results can be asked for."""
-    return _is_number(value) and value == int(value)
+    return _is_positive(value) and value == int(value)

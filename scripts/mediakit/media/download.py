@@ -21,6 +21,7 @@ import time
 from collections import namedtuple
 from collections.abc import Iterator
 
+from ..base import errors
 from ..base.record import record
 from ..base.retry import Backoff
 from ..http import held
@@ -50,7 +51,6 @@ _SMALL = 16 * 1024**2
 
 _NO_URL = "the result's URL, where it redirects to, or the proxy's, is no URL that can be used"
 _STOPPED = "stopped"
-_REDIRECTS = (301, 302, 303, 307, 308)
 # What a host says of a link whose time is over, or of one whose file it does not have yet; some say 400 to a
 # token that is too old.
 _EXPIRED = (400, 401, 403, 404, 410)
@@ -260,7 +260,7 @@ class Download:
             response = self._get(link, self._key_for(link) if hop == 0 else {})
             try:
                 location = response.headers.get("Location")
-                if response.status_code not in _REDIRECTS or not location:
+                if response.status_code not in errors.FOLLOWED_STATUSES or not location:
                     return self._take(response, link)
             finally:
                 response.close()
@@ -427,7 +427,7 @@ def is_there(url: str, reach: Reach) -> bool:
     except (Unsaved, _Cut):
         return False
     response.close()
-    return response.status_code == 200 or response.status_code in _REDIRECTS
+    return response.status_code == 200 or response.status_code in errors.FOLLOWED_STATUSES
 
 
 def _is_whole(response) -> bool:

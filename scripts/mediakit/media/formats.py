@@ -7,6 +7,7 @@
     kind_of       image, video, audio, model, text, or application for everything else
     ENDINGS       media type -> the ending of its files
     MEDIA_TYPES   the word for a format -> its media type
+    MEDIA         the kinds of results, as against documents beside them
 
 Only what can be told from a file's beginning is here; `containers` walks the rest. Signatures come from
 the formats' specifications, and the names from IANA's register; where it has none, from freedesktop.org's
@@ -100,6 +101,8 @@ ENDINGS = {
 }
 # Binary formats that no bytes can contradict.
 UNMARKED = {"audio/pcm"}
+# The kinds of results, as against documents beside them.
+MEDIA = ("image", "video", "audio", "model")
 # The words that answers, headers and links have for formats besides the endings and the names above.
 MEDIA_TYPES = {
     **{ending: media_type for media_type, ending in ENDINGS.items()},

@@ -35,7 +35,6 @@ _SEAL = regex(rb'<meta name="generator" content="ai-media gallery ([0-9a-f]{64})
 _HEAD, _LARGEST_PAGE = 4096, 256 * 1024 * 1024
 _UNKNOWN = "application/octet-stream"
 _TYPES = formats.MEDIA_TYPES
-_KINDS = ("image", "video", "audio", "model")
 _LONGEST_TEXT = 2000
 # The page's own code relies on these.
 _ALWAYS = ("prompt", "name", "type", "note", "bytes")
@@ -171,7 +170,7 @@ def _stat(entry: os.DirEntry) -> os.stat_result | None:
 def _is_media(name: str) -> bool:
     """Whether a file is shown although no record speaks of it; words are a result only where one does."""
     media_type = _type_by_name(name)
-    return media_type is not None and (media_type == _UNKNOWN or formats.kind_of(media_type) in _KINDS)
+    return media_type is not None and (media_type == _UNKNOWN or formats.kind_of(media_type) in formats.MEDIA)
 
 
 def _type_by_name(name: str) -> str | None:
@@ -191,7 +190,7 @@ def _entry(name: str, found: os.stat_result, record: dict) -> dict:
         # As a path of its own: a name is never read as a scheme, a query or a folder above.
         "src": "./" + quote(os.fsencode(name), safe=""),
         "name": name,
-        "kind": kind if kind in _KINDS else "other",
+        "kind": kind if kind in formats.MEDIA else "other",
         "type": media_type,
         "prompt": prompt,
         "payload": payload,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from ..base import errors
 from ..base.pointer import first, point
 from ..base.record import record
+from ..base.text import is_number
 from ..http.documents import read_json as read_json  # every answer is read by it
 from . import trust
 
@@ -107,11 +108,6 @@ def media_url(value: Any) -> str | None:
     if re.match(r"(?i)https?://|data:", begin):
         return value.strip()
     return f"https:{value.strip()}" if re.match(r"//[\w-]+(\.[\w-]+)+(:\d+)?/", begin) else None
-
-
-def number(value: Any) -> bool:
-    """Whether a value of an answer is a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 # -- states --------------------------------------------------------------------------------------------
@@ -293,7 +289,7 @@ def _data_url(media_type: str, text: str) -> str:
 
 
 def _fits(name: str, value: Any) -> bool:
-    return number(value) if name in ("width", "height", "duration") else isinstance(value, str)
+    return is_number(value) if name in ("width", "height", "duration") else isinstance(value, str)
 
 
 def can_be_file(media_type: str) -> bool:
@@ -314,7 +310,6 @@ def file_in(content: bytes, media_type: str) -> dict:
     return {**found, "media_type": media_type}
 
 
-_MEDIA = ("image", "video", "audio", "model")
 # Base64 of fewer characters is as likely a word, and of more than these its first ones tell what it is.
 _SHORTEST_BASE64, _SNIFFED_BASE64 = 60, 4096
 # Under these names an answer repeats what it was asked.
@@ -336,9 +331,9 @@ def results_in(content: bytes, body: Any, media_type: str, of_text: bool) -> lis
     seen = formats.sniff(head)
     declared = media_type.partition(";")[0].strip().lower()
     is_written = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"[", b"")
-    if seen is not None and formats.kind_of(seen) in _MEDIA:
+    if seen is not None and formats.kind_of(seen) in formats.MEDIA:
         return [file_in(content, seen)]
-    if declared.partition("/")[0] in _MEDIA and not is_written and not head.isascii():
+    if declared.partition("/")[0] in formats.MEDIA and not is_written and not head.isascii():
         return [file_in(content, declared)]
     try:
         text = content.decode("ascii").strip()
@@ -377,7 +372,7 @@ def _file_in_text(text: str) -> dict | None:
 
     if links.is_data(text):
         media_type = text.strip()[5:].partition(",")[0].partition(";")[0].strip().lower()
-        is_media = media_type.partition("/")[0] in _MEDIA
+        is_media = media_type.partition("/")[0] in formats.MEDIA
         return (
             {"url": text.strip(), "type": media_type.partition("/")[0], "media_type": media_type} if is_media else None
         )
@@ -391,7 +386,7 @@ def _file_in_text(text: str) -> dict | None:
     except ValueError:
         return None
     seen = formats.sniff(head[: formats.HEAD])
-    if seen is None or formats.kind_of(seen) not in _MEDIA:
+    if seen is None or formats.kind_of(seen) not in formats.MEDIA:
         return None
     return {"url": f"data:{seen};base64,{text.strip()}", "type": formats.kind_of(seen), "media_type": seen}
 
@@ -411,7 +406,7 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
             continue
         found = point(body, rule.at) if rule.at is not None else (headers or {}).get(rule.header or "")
         found = _written_number(found) if isinstance(found, str) else found
-        if number(found) and found >= 0:
+        if is_number(found) and found >= 0:
             from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
 
             # An absurd bill is a bill: it counts as the most that there is.
@@ -431,7 +426,7 @@ def texts(places: tuple[Word, ...], body: Any, headers=None, is_code: bool = Fal
     """The words that stand at several places, in their order; a number can be a code."""
     for place in places:
         found = (headers or {}).get(place.header) if place.header is not None else point(body, place.at or "")
-        if is_code and number(found):
+        if is_code and is_number(found):
             found = json.dumps(found)
         if not isinstance(found, str) or not found.strip():
             continue
@@ -489,7 +484,7 @@ def verdict(
         code,
         proven or (None if 200 <= status < 300 else status_outcomes.get(str(status))),
         bool(repeatable and repeatable(body, own_code)),
-        float(wait) if number(wait) and 0 <= wait < 1e6 else None,
+        float(wait) if is_number(wait) and 0 <= wait < 1e6 else None,
         [_ADVICE[flag]] if flag in recovery.get("flags", ()) and flag in _ADVICE else [],
     )
 

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ..base import atomic, errors, paths
 from ..base.inbox import Inbox
 from ..base.pointer import tokens
-from ..base.text import plain
+from ..base.text import is_number, plain
 from ..http import addresses
 from ..http.answers import Answer, Lost
 from ..http.wire import Wire, answer_of
@@ -349,7 +349,7 @@ def _price(rules: dict, answer: Answer, model: str) -> dict | None:
 
 
 def _is_amount(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
+    return is_number(value) and 0 <= value < 1e9
 
 
 # -- keeping -------------------------------------------------------------------------------------------

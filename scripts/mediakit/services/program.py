@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 from ..base import errors, redactor
 from ..base.record import asdict
+from ..base.text import is_number
 from ..base.workers import in_a_thread
 from ..http import addresses, process
 from ..http.answers import Answer, Lost
 from ..http.exchange import Exchange
-from . import answers, providers
+from . import providers
 from .keys import Key
 from .providers import point
 
@@ -132,7 +133,7 @@ class Program:
         if wanted is None:
             return None
         amount = point(self._ask("balance", None)[0], wanted["amount"])
-        return {"amount": amount, "unit": wanted["unit"]} if answers.number(amount) else None
+        return {"amount": amount, "unit": wanted["unit"]} if is_number(amount) else None
 
     def _ask(self, command: str, key: Key | None, limit: float = QUESTION_TIMEOUT):
         """`(the JSON it printed or None, process.Ended or None where it could not be started)`."""

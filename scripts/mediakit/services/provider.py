@@ -10,9 +10,10 @@ from ..base import errors
 from ..base.pointer import first, point, tokens
 from ..base.record import replace
 from ..base.regex import regex
+from ..base.text import is_number
 from ..base.times import moment_of, rfc3339
 from . import trust
-from .answers import Reading, Verdict, is_media_url, number, same
+from .answers import Reading, Verdict, is_media_url, same
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -374,8 +375,8 @@ class Provider:
         return replace(
             found,
             headers=headers,
-            progress=float(progress) if number(progress) and 0 <= progress <= 1 else None,
-            position=position if number(position) and isinstance(position, int) and position >= 0 else None,
+            progress=float(progress) if is_number(progress) and 0 <= progress <= 1 else None,
+            position=position if is_number(position) and isinstance(position, int) and position >= 0 else None,
         )
 
     def may_be_done(self, reading: Reading) -> bool:
@@ -412,7 +413,7 @@ class Provider:
         found = point(body, where["at"]) if where else None
         unit = 1000 if where and where["unit"] == "milliseconds" else 1
         # Compared before it is divided: a whole number of 400 digits is no float.
-        return found / unit if number(found) and 0 < found < 1e11 * unit else None
+        return found / unit if is_number(found) and 0 < found < 1e11 * unit else None
 
     @property
     def lists_running(self) -> bool:
@@ -523,7 +524,7 @@ class Provider:
     def left(self, body) -> dict | None:
         """`{amount, unit}` of what the account can buy with now; None where the answer's shape is not known or another."""
         balance = self._data.get("balance", {})
-        numbers = [value for at in balance.get("amounts", ()) if number(value := point(body, at))]
+        numbers = [value for at in balance.get("amounts", ()) if is_number(value := point(body, at))]
         if numbers and "nothing_if" in balance:
             from . import answers
 

@@ -23,6 +23,8 @@ LONGEST_PATTERN = 300
 # A repetition of more than so many may not stand within another such: their product is what a match can take.
 _MOST_NESTED = 16
 
+# An id or a name that needs no escape in a path and no quoting in a shell.
+PLAIN_WORD = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _MODEL = regex(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*")
 # What no id of a service has been seen with: white space, quotes and signs of shells make prose or a command of it,
 # other scripts write prose without white space, and ? # % would change the path that it stands in.

@@ -47,6 +47,11 @@ def query(http) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(http.path).query).items()}
 
 
+def written(moment: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC, as services without fractions of seconds write them."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
 def number(text: str | None, default: int, least: int, most: int) -> int:
     """A whole number of a query, or the default where it is none or out of bounds."""
     return int(text) if text and text.isdecimal() and len(text) < 9 and least <= int(text) <= most else default

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 
+from ...base.times import rfc3339
 from ...services import examples
 from .. import media
 from . import common
@@ -45,7 +46,7 @@ class Filling:
 
     def words(self, http) -> dict:
         """What stands for the placeholders where it is about no job and no file."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        now = rfc3339(int(time.time()))
         return {"base": http.url, "time": now, "hex": secrets.token_hex(8), "id": "", "model": "", "task": None}
 
     def words_of(self, http, job) -> dict:
@@ -56,7 +57,7 @@ class Filling:
         return {
             **self.words(http),
             "id": job.id, "uuid": job.id, "model": job.model, "task": job.input["task"], "input": job.input["asked"],
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(job.created)),
+            "time": rfc3339(int(job.created)),
             "model:2": "/".join(job.model.split("/")[: self._provider.job.namespaces.get(job.model.split("/")[0], 2)]),
             "media_type": media.TYPES[kind][0], "media": http.media_url(job, 1), "of": numbers,
             **{f"media_{number}": http.media_url(job, number) for number in numbers},

@@ -176,7 +176,10 @@ def _result(http, job) -> dict:
     result = {
         "resources": [_resource(http, job, number) for number in numbers],
         "metadata": {"request_id": f"req-{job.id}"},
-        "extensions": {"submit_time": _written(job.created), "end_time": _written(job.created + job.duration)},
+        "extensions": {
+            "submit_time": common.written(job.created),
+            "end_time": common.written(job.created + job.duration),
+        },
     }
     if job.media == "image":
         result["metadata"]["image_count"] = len(numbers)
@@ -195,10 +198,6 @@ def _resource(http, job, number: int) -> dict:
         "format": media.TYPES[job.media][1],
         "role": "primary" if number == 1 else "alternative",
     }
-
-
-def _written(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 # -- account and models ----------------------------------------------------------------------------
@@ -229,7 +228,7 @@ def _request_row(job) -> dict:
         "task_id": job.id,
         "status": common.status_of(job, _STATUSES),
         "model": {"provider": provider, "model_name": name},
-        "created_at": _written(job.created),
+        "created_at": common.written(job.created),
         "cost": COST,
     }
 
@@ -301,7 +300,7 @@ def _file(http, record) -> dict:
         "url": http.file_url(record.id, record.body["filename"]),
         "filename": record.body["filename"],
         "size": len(record.content),
-        "created_at": _written(record.created),
+        "created_at": common.written(record.created),
     }
 
 

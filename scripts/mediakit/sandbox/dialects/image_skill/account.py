@@ -59,7 +59,7 @@ def make_dashboard_code(call) -> dict:
         "agent_id": "agt_sandbox",
         "code": code,
         "dashboard_url": url,
-        "expires_at": _written(time.time() + _DASHBOARD_SECONDS),
+        "expires_at": common.written(time.time() + _DASHBOARD_SECONDS),
         "ttl_seconds": _DASHBOARD_SECONDS,
         "single_use": True,
         "human_handoff": {"audience": "human", "share_field": "data.dashboard_url", "never_share": ["token", "code"]},
@@ -181,7 +181,7 @@ def _quote(record) -> dict:
         "credits": told["credits"],
         "price_amount_cents": told["credits"],
         "currency": "usd",
-        "expires_at": _written(record.created + _QUOTE_SECONDS),
+        "expires_at": common.written(record.created + _QUOTE_SECONDS),
         "accepted_payment_method": told["payment_method"],
         "idempotency_key": told["idempotency_key"],
         "pack_id": told["pack_id"],
@@ -237,7 +237,7 @@ def _handoff(attempt, quoted) -> dict:
                 "token_amount": f"{amount:.2f}",
                 "token_amount_atomic": str(round(amount * 1_000_000)),
                 "deposit_address": "none: the sandbox takes no money",
-                "expires_at": _written(quoted.created + _QUOTE_SECONDS),
+                "expires_at": common.written(quoted.created + _QUOTE_SECONDS),
             },
         }
     }
@@ -320,7 +320,7 @@ def _event(name: str, operation: str, kind: str, subject: str, moment: float) ->
     return {
         "event_id": f"evt_{name.replace('.', '-')}_{subject}",
         "type": name,
-        "occurred_at": _written(moment),
+        "occurred_at": common.written(moment),
         "summary": f"{name} {subject}",
         "operation": operation,
         "subject": {"type": kind, "id": subject},
@@ -339,7 +339,3 @@ def take_feedback(call) -> dict:
     kept = call.store.keep("feedback", f"fb_{secrets.token_hex(8)}", call.body)
     # Own choice: no source shows more than the id.
     return {"feedback_id": kept.id, "state": "kept in this sandbox"}
-
-
-def _written(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
