@@ -25,7 +25,7 @@ def begin():
 def _catch_early():
     """A request to stop that comes before there is a console (console.signals) ends in a result all the same."""
     try:
-        import _signal as signals  # what `signal` wraps in enumerations, which take time
+        import _signal as signals  # type: ignore[import-not-found]  # `signal` wraps it in enumerations, which take time
     except ImportError:
         import signal as signals
 
