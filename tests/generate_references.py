@@ -88,7 +88,7 @@ def render_pages() -> dict[Path, str]:
     services_pages = {
         INPUTS_PAGE: {"ways": render_ways(services)},
         SERVICES_PAGE: {"capabilities": render_capabilities(services, by_name)},
-        UNKNOWN_PAGE: {"left out": render_left_out(services)},
+        UNKNOWN_PAGE: {"left out": render_left_out(services), "models a task": render_counts(services, by_name)},
     }
     readme = {"../README.md": {"services": render_services(services)}}
     own_pages = {f"{one.name}.md": {"service": render_service(one)} for one in services if has_mark(one.name)}
@@ -376,6 +376,16 @@ CAPABILITIES = {
     "id for its support": lambda one, *_: "`trace_id`" if one.says("trace_id") else "none",
     "cancelling a job": tell_cancel,
 }
+
+
+def render_counts(services: list[providers.Provider], catalogues: dict[str, dict]) -> list[str]:
+    """Return the table of how many models of each service are known here for each task."""
+    lines = [table_row("task", *(one.name for one in services)), table_row(*["---"] * (len(services) + 1))]
+    for task in providers.TASKS:
+        listed = [[task in model["tasks"] for model in catalogues[one.name]["models"]] for one in services]
+        lines.append(table_row(task, *(str(sum(found)) if any(found) else "–" for found in listed)))
+    seen = [sorted({source["seen"] for source in catalogues[one.name]["sources"]} - {"undated"}) for one in services]
+    return [*lines, table_row("facts of", *(dates[-1] if dates else "undated" for dates in seen))]
 
 
 def render_left_out(services: list[providers.Provider]) -> list[str]:
