@@ -21,7 +21,7 @@ export type Common = { exit_code?: ExitCode; ok?: boolean; usage?: unknown; scri
 
 export type StartEvent = Line<"start", { script: string; provider: string; url: string; mode: string }>;
 export type PlanEvent = Line<"plan", {}>;
-export type SubmittedEvent = Line<"submitted", { generation_id: string; http_status: number }>;
+export type SubmittedEvent = Line<"submitted", { generation_id: string }>;
 export type ResumedEvent = Line<"resumed", { reason: string; message: string }>;
 export type SseOpenEvent = Line<"sse_open", { http_status: number }>;
 export type SseEventEvent = Line<"sse_event", { terminal: false }>;

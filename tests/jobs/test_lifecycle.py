@@ -30,11 +30,11 @@ def answer(status=None, job_id=None, **more):
 SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time", "final_statuses")
 
 
-def new_job(generation_id=None, unresolved=None, **settings) -> Machine:
+def new_job(generation_id=None, unresolved=None, age=None, **settings) -> Machine:
     """A machine with these fields of its WaitPolicy and ServiceRules."""
     own = {name: settings.pop(name) for name in SERVICE_SETTINGS if name in settings}
     rules = ServiceRules(ending_events=ENDING, **own)
-    return Machine(WaitPolicy(**settings), rules, generation_id, unresolved=unresolved, jitter=lambda: 1.0)
+    return Machine(WaitPolicy(**settings), rules, generation_id, unresolved=unresolved, age=age, jitter=lambda: 1.0)
 
 
 def words(actions) -> list[str]:
@@ -282,6 +282,14 @@ def test_without_waiting_an_id_that_came_oddly_is_read_first():
     machine.begin(0)
     assert words(answered(machine, 202, answer("IN_QUEUE", "g1"), confirmed=False)) == ["Poll"]
     assert end_of(read(machine, 200, answer("IN_QUEUE", "g1"))).event == "submitted"
+
+
+@pytest.mark.parametrize("status", [404, 429, 503, None])
+def test_without_waiting_a_job_that_cannot_be_read_for_now_is_submitted_all_the_same(status):
+    machine = new_job("g1", age=1.0, stream=False, wait=False)
+    machine.begin(0)
+    ended = end_of(machine.poll_lost(1.0, "no answer") if status is None else read(machine, status))
+    assert (ended.event, ended.exit_code, ended.fields["http_status"]) == ("submitted", 0, status)
 
 
 def test_twenty_thousand_equal_events_become_a_heartbeat():

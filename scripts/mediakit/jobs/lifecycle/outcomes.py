@@ -23,8 +23,8 @@ def accepted(job: JobStatus, now: float, http_status: int, reading: Reading, con
     return [Say("submitted", fields, reading)] if reading.id and job.policy.wait else []
 
 
-def submitted(job: JobStatus, http_status: int, reading: Reading | None = None) -> End:
-    """Nobody wants to wait: the id is the result."""
+def submitted(job: JobStatus, http_status: int | None, reading: Reading | None = None) -> End:
+    """Nobody wants to wait: the id is the result. `http_status` is None where a known job's read had no answer."""
     job.phase = "ended"
     return End("submitted", 0, {"generation_id": job.generation_id, "http_status": http_status}, reading)
 

@@ -35,6 +35,7 @@ class Polling:
         self._job = job
         self._age = age
         self._was_read = was_read
+        self._is_known = False  # its id is not one that a read has to confirm first
         self._jitter = jitter
         self._polls = 0
         self._pause = FIRST_PAUSE
@@ -42,6 +43,7 @@ class Polling:
 
     def begin(self, now: float) -> list:
         """A job that exists already."""
+        self._is_known = True
         self._job.accepted_at = now - self._age if self._age is not None else None
         return self.start(now)
 
@@ -131,6 +133,8 @@ class Polling:
     def _failed(self, now: float, status: int | None, message: str, retry_after: float | None) -> list:
         """A read that is tried again. `status` is None where no answer came."""
         job = self._job
+        if self._is_known and not job.policy.wait:
+            return [outcomes.submitted(job, status)]
         if self._retries is None:
             self._retries = Backoff(_RETRY_FIRST, max(_RETRY_LONGEST, job.policy.poll_interval), self._jitter)
         pause = min(max(self._retries.next(), retry_after or 0.0), LONGEST_PAUSE)
