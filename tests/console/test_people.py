@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -93,14 +94,47 @@ def test_json_is_on_the_terminal_if_it_is_asked_for(scripts, flag):
     assert code == 0 and events[-1]["event"] == "terminal" and (len(events) == 1) is (flag == "--brief")
 
 
-def test_a_result_that_was_asked_for_is_json_on_the_terminal_too(scripts):
+def test_a_person_reads_what_would_be_sent_and_what_comes_next(scripts):
     code, told, _ = at_terminal(scripts, *MADE, "--dry-run")
-    assert code == 0 and json.loads(lines(told)[-1])["event"] == "plan"
+    assert code == 0 and lines(told)[0].startswith("would send: POST ") and "prompt: a boat" in lines(told)
     code, told, _ = at_terminal(scripts, "preflight.py", "--provider", "sandbox")
-    assert json.loads(lines(told)[-1])["event"] == "preflight"
-    assert lines(told)[0] == "ready: sandbox" and lines(told)[2].startswith("go on with: ")
+    assert lines(told)[0] == "ready: sandbox" and lines(told)[2].startswith("go on with: ") and '{"event"' not in told
     code, told, _ = at_terminal(scripts, "preflight.py", "--provider", "skills-video", "--task", "t2i", "--prompt", "a")
     assert code == 0 and lines(told)[1] == "ready" and lines(told)[2].startswith("go on with (it costs money): ")
+
+
+# a command -> how a line of what a person reads begins
+LISTS = {
+    ("jobs.py", "list"): r"job_[0-9a-f]{16}  \d{4}-\d\d-\d\d \d\d:\d\d  succeeded +12 credits +sandbox \S+$",
+    ("jobs.py", "show", "JOB"): r"asked for prompt: a boat$",
+    ("jobs.py", "spend"): r"in all: 12 credits for 1 jobs \(practice\)$",
+    ("jobs.py", "gallery", "--output-dir", "out"): r"page: .*gallery\.html$",
+    ("services.py", "list"): r"sandbox +the local sandbox +t2i ",
+    ("account.py",): r"skills-video +credits, ",
+    ("account.py", "sandbox"): r"credits +What the account has left$",
+    ("account.py", "sandbox", "credits"): r"total: \d+$",
+    ("inspect_openapi.py", "--provider", "skills-video", "--list-endpoints"): r"runwayml/gen-4\.5 +0\.05 usd a second +t2v",
+    ("inspect_openapi.py", "--list-endpoints", "--task", "t2v"): r"skills-video +runwayml/gen-4\.5 +0\.05 usd a second$",
+    ("handle_runtime_error.py", "--status", "402", "--body", "x"): r"insufficient credits: x$",
+}  # fmt: skip
+
+
+def test_lists_are_lines_at_a_terminal_and_json_in_a_pipe(scripts):
+    job = scripts.run(*MADE).job
+    for command, pattern in LISTS.items():
+        words = [job if word == "JOB" else word for word in command]
+        _, told, _ = at_terminal(scripts, *words)
+        assert any(re.match(pattern, line) for line in lines(told)) and '{"event"' not in told, (command, told)
+    for more in ((), ("--json",)):
+        _, told, piped = at_terminal(scripts, "jobs.py", "list", *more, piped=not more)
+        assert [e["event"] for e in read_events(piped or told.encode())] == ["job", "jobs"], told
+        assert piped == b"" or told == "", "a pipe's list is not told twice"
+
+
+def test_what_a_program_goes_on_with_is_json_at_a_terminal_too(scripts):
+    asked = ("inspect_openapi.py", "--provider", "skills-video", "--model", "kling-ai/kling-v2.6")
+    _, told, _ = at_terminal(scripts, *asked)
+    assert json.loads(lines(told)[-1])["event"] == "contract"
 
 
 def test_a_person_reads_why_and_how_to_go_on(scripts):

@@ -11,6 +11,7 @@ events        Console: one event a line, the result, warnings, the live line
 bounds        how long a line may be, and what is left out of it (pure)
 brief         what an event need not tell, and the one line of --brief (pure)
 people        what a person at a terminal reads (pure)
+listings      the same of lists and of other answers that are no job (pure)
 signals       requests to stop
 flags         the parser and the types of flags
 inputs        what a flag names or holds: files, standard input, JSON

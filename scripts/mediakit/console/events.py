@@ -128,11 +128,12 @@ class Console:
 
     def _tell(self, event: dict) -> None:
         self.clear_status()
+        before, self._status = self._status, event.get("status", self._status)
+        instead = people.in_place(event, before) if self.is_for_people else None
         if self._live:
-            before, self._status = self._status, event.get("status", self._status)
-            for line in people.lines(event, before):
+            for line in people.lines(event, before) if instead is None else instead:
                 self.say(line)
-        if not self._is_silent(event) and not (self.is_for_people and event["event"] in people.OF_JOBS):
+        if instead is None and not self._is_silent(event):
             self._write(event)
 
     @property

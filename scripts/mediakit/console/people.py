@@ -1,15 +1,13 @@
 """What a person at a terminal reads of a command. Pure.
 
-lines  the lines of one event
+lines      the lines of one event, told beside its JSON too where that goes elsewhere
+in_place   the lines that a person reads in place of the JSON; None where that is as good
 """
 
 from __future__ import annotations
 
-# Events of a job: a person reads their lines in place of their JSON.
-OF_JOBS = frozenset(
-    ("start", "submitted", "resumed", "sse_open", "sse_event", "sse_stream_ended", "fallback_polling_start", "poll",
-     "poll_error", "retry", "uploaded", "asset", "warning", "terminal", "summary", "timeout", "interrupted", "error")
-)  # fmt: skip
+# Told by the live line, or by `say`.
+_SILENT = frozenset(("sse_open", "sse_stream_ended", "fallback_polling_start", "uploaded", "warning"))
 _MOST_URLS = 4
 # What the next command does besides, by its effect.
 _COSTS = {"spends": "costs money", "creates_account": "makes an account", "creates_payment": "pays"}
@@ -23,6 +21,14 @@ def lines(event: dict, status_before: str | None = None) -> list[str]:
     tell = _TELL.get(event["event"])
     found = tell(event, status_before) if tell else []
     return [*found, f"{_way(event)}: {event['next_command']}"] if "next_command" in event else found
+
+
+def in_place(event: dict, status_before: str | None = None) -> list[str] | None:
+    if event["event"] in _SILENT or event["event"] in _TELL:
+        return lines(event, status_before)
+    from . import listings  # which no pipe needs
+
+    return listings.lines(event)
 
 
 def _way(event: dict) -> str:
