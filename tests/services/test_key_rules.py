@@ -55,12 +55,17 @@ NO_KEYS = {
     "“abc123def”": "quot",
     "SOME_SERVICE_KEY=a1b2c3d4": "NAME=VALUE",
     "export SOME_SERVICE_KEY=a1b2c3d4": "NAME=VALUE",
+    "set OTHER_TOKEN=abc123def": "NAME=VALUE",
+    "REDACTED": "placeholder",
+    "op://vault/item/field": "address",
+    "https://example.com/keys": "address",
+    "k" * 20_000: "more",
 }
 
 KEYS = [
     "fake_test_key", "a1b2c3d4", "r8_Zx9", "skv_live_9f8e7d", "abc.def.ghi", "key-3f2a91", "AIzaFake", "xxq9", "my9key",
     "hereford_1", "8d2f-11ee", "a+b/c==", "user:pass9", "k..9", "token_7f31a",
-    "AB12CD34=", "AB12CD3==", "ab=cd12",
+    "AB12CD34=", "AB12CD3==", "ab=cd12", "key=a9b8", "eyJhbGci.a1b2.c3d4=", "k9" * 2_000,
 ]  # fmt: skip
 
 
@@ -114,6 +119,36 @@ def test_a_file_of_keys_is_read_in_every_encoding_that_editors_write(encoding, l
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     (tmp_path / ".env").write_bytes(ENCODINGS[encoding](f"OTHER=1\n{line}\nMORE=2\n"))
     assert keys.find(WANTED) == ("fake_test_key", "./.env")
+
+
+# A name that a file has, though not as dotenv reads it.
+NAMED = ["set {}=abc123", '$env:{}="abc123"', "{}: abc123", "{}='abc123", "{} abc123"]
+
+
+@pytest.mark.parametrize("line", NAMED)
+def test_a_line_that_is_no_assignment_is_told(line, monkeypatch, tmp_path, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    (tmp_path / ".env").write_text(line.format(WANTED["variable"]) + "\n", encoding="utf-8")
+    assert keys.find(WANTED) is None
+    (told,) = keys.passed_over(WANTED)
+    assert told.startswith("./.env names") and "abc123" not in told and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("line", ["# {}=abc123", "OTHER_{}=abc123", "{}_OTHER=abc123", "{}=", ""])
+def test_a_name_that_is_not_there_is_not_told(line, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    (tmp_path / ".env").write_text(line.format(WANTED["variable"]) + "\n", encoding="utf-8")
+    assert keys.passed_over(WANTED) == []
+
+
+def test_what_is_said_by_itself_and_is_no_key_is_not_passed_over_for_another(monkeypatch):
+    monkeypatch.setenv(WANTED["variable"], "fake_test_key")
+    with pytest.raises(errors.Failure) as refused:
+        keys.find(WANTED, "your_api_key_here")
+    assert (refused.value.exit_code, "placeholder" in refused.value.message) == (21, True)
+    assert keys.find(WANTED, "your_api_key_here", made_up=True).value == "your_api_key_here"
 
 
 # -- whose ./.env it is ----------------------------------------------------------------------------------

@@ -73,6 +73,9 @@ def passed_over(wanted: dict, *, trusts_dotenv: bool = False) -> list[str]:
         if why:
             found.append(f"{source} holds {why}")
     store = paths.settings_file()
+    for path, shown in ((store, "the user's own store"), (DOTENV, "./.env")):
+        if _names_without_value(path, wanted["variable"]):
+            found.append(f"{shown} names {wanted['variable']}, but not in a line {wanted['variable']}=VALUE")
     if sys.platform != "win32" and _from_env_file(store, wanted["variable"]) and (why := _why_planted(store)):
         found.append(f"{store} holds a key, but {why} or to its folder: chmod 700 the folder, and 600 the file")
     if not trusts_dotenv and _from_env_file(DOTENV, wanted["variable"]) and (why := _why_untrusted(DOTENV)):
@@ -122,10 +125,13 @@ _BRACKETED = regex(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%\w+%|\$\w+|.*\$[({].*", re.S)
 # Stars, dots or bullets that stand for what is not shown, anywhere; letters only where nothing else is there.
 _MASKED = regex(r".*(\*{2,}|\.{3,}|[\u2026\u2022\u25cf\u00b7]).*|(\w{1,8}[-_])?([xX]+[-_]?)+", re.S)
 # A whole line of a .env, where the value alone was meant; a key in base64 ends with its equals signs.
-_ASSIGNED = regex(r"(export )?[A-Z][A-Z0-9_]*=[^=].*", re.S)
+_ASSIGNED = regex(r"(export\s+|set\s+)?[A-Z][A-Z0-9_]*=[^=].*", re.S)
+# Where a store of secrets keeps a key.
+_ELSEWHERE = regex(r"[A-Za-z][\w+.-]*://.*", re.S)
+_LONGEST = 16_384
 _FILLER = frozenset(
     "a access actual add an api apikey change changeme dummy empty enter example fill goes here in insert key me my "
-    "none nil null of own paste placeholder put real replace replaceme sample secret set sk some tbd the this to todo "
+    "none nil null of own paste placeholder put real redacted replace replaceme sample secret set sk some tbd the this to todo "
     "token undefined value with xxx your yours".split()
 )
 _ADDRESSED = frozenset("your my insert enter paste put replace add".split())
@@ -140,6 +146,10 @@ def why_no_key(value: str) -> str | None:
         return "quotation marks, which are no part of a key"
     if _ASSIGNED.fullmatch(value):
         return "a name with its value, NAME=VALUE, in place of the value alone"
+    if _ELSEWHERE.fullmatch(value):
+        return "an address in place of a key"
+    if len(value) > _LONGEST:
+        return "more than any key has"
     if _BRACKETED.fullmatch(value):
         return "a placeholder in place of a key"
     if _MASKED.fullmatch(value):
@@ -226,10 +236,18 @@ def _from_env_file(path: str, variable: str) -> str | None:
     if text is None or variable not in text:
         return None
     import io
+    import logging
 
     from dotenv import dotenv_values
 
+    logging.getLogger("dotenv.main").disabled = True  # it tells of lines that are nobody's business here
     return dotenv_values(stream=io.StringIO(text), interpolate=False).get(variable)
+
+
+def _names_without_value(path: str, variable: str) -> bool:
+    text = paths.small_file(path) or ""
+    is_named = variable in text and re.search(rf"(?m)^[^#\n]*\b{re.escape(variable)}\b", text)
+    return bool(is_named) and _from_env_file(path, variable) is None
 
 
 def stored(variable: str) -> str | None:
