@@ -18,12 +18,12 @@ import codecs
 import json
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import IO
 
 from ..base.regex import regex
+from ..base.spool import open_spool
 
 # Longer texts of base64 are held; all of this process together take no more of the disk than that.
 LONGEST_TEXT = 256 * 1024
@@ -76,7 +76,7 @@ class Slimming:
             self.content += piece
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix=".ai-media-")
+            self._file = open_spool()
         if self._file.tell() + len(piece) > LARGEST_HELD:
             raise ValueError(f"an answer of more than {LARGEST_HELD} bytes")
         self._file.write(piece)
@@ -123,7 +123,7 @@ class Slimming:
             return
         left = self.content.find(b"\\", begin, begin + _LEFT)  # an escape is not torn apart
         left = begin + _LEFT if left < 0 else left
-        self._file = tempfile.TemporaryFile(prefix=".ai-media-")
+        self._file = open_spool()
         self._file.write(self.content[left:])
         del self.content[left:]
 
@@ -202,7 +202,7 @@ def encoded(content: bytes) -> str:
     """The bytes of an answer, as they came, as a text of base64."""
     if len(content) <= LONGEST_TEXT and not _STAND_IN.search(content[-200:].decode("latin-1")):
         return binascii.b2a_base64(content, newline=False).decode()
-    file = tempfile.TemporaryFile(prefix=".ai-media-")
+    file = open_spool()
     left = b""
     for piece in whole(content):
         piece = left + piece

@@ -9,13 +9,12 @@ tell_retry    the event of an input that is tried once more
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 import time
 
 from ..base import errors
 from ..base.record import replace
+from ..base.spool import open_spool
 from ..base.text import plain
 from ..console import Console
 from ..http import addresses
@@ -180,7 +179,7 @@ class Sources:
 
     def _fetched(self, attachment: inputs.Remote) -> tuple[inputs.File, str | None]:
         """The file at an address, and the address's origin."""
-        spool = tempfile.TemporaryFile(prefix=".ai-media-")
+        spool = open_spool()
         try:
             self._fetch(attachment.url, spool)
             spool.flush()
@@ -239,4 +238,7 @@ def _origin_of(url: str) -> str | None:
 
 
 def _temporary_room() -> int:
+    import shutil
+    import tempfile
+
     return shutil.disk_usage(tempfile.gettempdir()).free

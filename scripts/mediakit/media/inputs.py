@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from ..base import errors, paths
 from ..base.record import field, record
 from ..base.regex import regex
+from ..base.spool import open_spool
 from ..base.text import plain
 from ..http import bodies
 from . import containers, formats, pictures
@@ -251,10 +252,8 @@ _SPECIAL = {
 
 def _standard_input(field: str):
     """Standard input in a private file that has no name, or none that outlives this process."""
-    import tempfile
-
     try:
-        spool, size = tempfile.TemporaryFile(prefix=".ai-media-"), 0
+        spool, size = open_spool(), 0
         while piece := sys.stdin.buffer.read(_CHUNK):
             size += len(piece)
             if size > LARGEST_SPOOL:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import queue
-import shutil
 import threading
 import time
 
@@ -332,6 +331,8 @@ class Saver:
         return _Trouble(number, f"{verdict.problem}; it is kept as {os.path.basename(path)}", is_kept=True)
 
     def _room(self) -> int:
+        import shutil
+
         return shutil.disk_usage(self._staging.folder).free
 
     def _tell_retry(self, attempt: int, seconds: float, words: str) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -40,6 +39,8 @@ class Staging:
 
     def make(self) -> tuple[int, str]:
         """An open handle and a path; raises Stopped or OSError."""
+        import tempfile  # only for who saves
+
         with self._lock:
             self._check()
             # Under the lock, so that `stop` knows of it, and none is made after that.
