@@ -40,7 +40,7 @@ class Console:
 
     emit      one event, at once
     result    the last event; it carries the exit code, which is returned
-    warning   something to know, work goes on
+    warning   something to know, work goes on; the same is told once
     retry     a request is about to be sent again; the same cause is told every 15 s at most
     say       a line on stderr alone
     status    the live line on a terminal's stderr
@@ -62,6 +62,7 @@ class Console:
         self.on_signal: Callable[[int], None] = self._raise_interrupted
         self.about_job: Callable[[], dict] = dict
         self._throttles: dict[str, Throttle] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._live = _is_terminal(sys.stderr)
         self._line_shown = False
         self._status: str | None = None
@@ -182,6 +183,9 @@ class Console:
         return plain(self.redactor.text(text), limit, bounds.CUT)
 
     def warning(self, code: str, message: str) -> None:
+        if (code, message) in self._warned:
+            return
+        self._warned.add((code, message))
         self.emit("warning", code=code, message=message)
         self.say(f"warning: {message}")
 
