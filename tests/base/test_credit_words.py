@@ -56,6 +56,42 @@ need more credits
 超出消费限额
 账单逾期
 餘額不足，請儲值
+You need 20 more credits
+This request requires 20 credits; you have 3
+requires 12 credits; current remaining credits are 4
+You have reached your specified API usage limits
+Your account has an outstanding balance
+Account suspended due to unpaid invoice
+Please add credits to continue
+balance_not_enough
+Your balance (0.00) is not enough
+Your current balance is $0.00
+Account balance: 0
+Your wallet is empty
+Low balance
+Balance too low
+Upgrade your plan to get more credits
+Your trial has ended. Add a payment method to continue.
+You have used all your credits
+All credits used
+You've used up your monthly credits
+Monthly credits limit reached
+You have exceeded your credit allowance
+User is locked. Reason: Exhausted balance.
+账户余额为0
+剩余积分为0
+已超出配额
+Nicht genügend Guthaben
+Crédits insuffisants
+Solde insuffisant
+Saldo insuficiente
+No tienes suficientes créditos
+Credito insufficiente
+クレジットが不足しています
+残高不足
+크레딧이 부족합니다
+Недостаточно средств
+bakiye yetersiz
 """.strip().splitlines()
 OTHER = """
 The prompt must hold no credit card numbers
@@ -86,6 +122,23 @@ the model is not available
 图片尺寸超过限制
 提示词包含敏感内容
 the limit of 10 images has been reached
+without credits in the picture
+no credits in the end scene
+the picture has no balance in its composition
+提示词超过上限
+hard limit exceeded: prompt too long
+no funds shown
+Your current balance is 0.5
+Account balance: 12
+You have 5 credits remaining
+10 credits left
+白平衡不足
+请给电池充值
+credit_card_required is false
+the wallet is empty in the picture
+context length limit reached
+field 'credits' must be a number
+余额为0.5
 """.strip().splitlines()
 
 
@@ -107,5 +160,15 @@ def test_the_services_own_code_comes_before_words():
 
 
 def test_a_long_message_takes_no_time_to_look_at():
-    for piece in ("no credit ", "your your your ", "quota a a ", "insufficient available "):
+    for piece in (
+        "no credit ",
+        "your your your ",
+        "quota a a ",
+        "insufficient available ",
+        "need 1 credits ",
+        "account balance ",
+        "used your free trial ",
+        "balance (a ",
+        "requires 1 credit ",
+    ):
         assert not says_credits_are_missing(piece.replace("credit ", "credit card ") * 3000 + "x") or piece
