@@ -10,11 +10,11 @@ import pytest
 
 from batch_runs import drawn
 from conftest import KEY, at_sandbox, posts
-from fake_service import FakeService, answer, job
+from fake_service import PNG, FakeService, answer, job
 from mediakit.jobs.batch import results, scheduler
 from mediakit.jobs.lifecycle import creating
 from mediakit.sandbox import Sandbox
-from mediakit.services import providers
+from mediakit.services import catalogue, providers
 from stormy import Stormy
 
 # -- from lines to results ------------------------------------------------------------------------------
@@ -128,6 +128,57 @@ def test_a_cap_holds_while_the_batch_runs_and_over_its_runs(batch, sandbox):
     assert batch(lines, *flags, "--max-spend-job", "11credits").result["succeeded"] == 3
     assert batch(lines, *flags, "--max-spend", "100credits", "--shard", "1/4").result["failed"] == 0
     assert posts(sandbox) <= 5
+
+
+# flags of a batch of six jobs of 12 credits, of which one is delivered -> the code and error of the run, planned or not
+DRY_RUNS = {
+    "too few jobs": (("--max-jobs", "4"), 27, "too_many_jobs"),
+    "enough jobs": (("--max-jobs", "5"), 0, None),
+    "a cap that holds": (("--max-jobs", "9", "--max-spend", "72credits"), 0, None),
+    "a cap that all together break": (("--max-jobs", "9", "--max-spend", "71credits"), 27, None),
+    "a cap for each": (("--max-jobs", "9", "--max-spend-job", "11credits"), 27, None),
+    "a part of a cap": (("--max-jobs", "9", "--max-spend", "10credits", "--shard", "1/2"), 27, None),
+    "a cap in what nothing is counted in": (("--max-jobs", "9", "--max-spend", "5yen"), 27, None),
+    "a standing cap": (("--max-jobs", "9", "AI_MEDIA_MAX_SPEND", "30credits"), 27, None),
+}
+
+
+@pytest.mark.parametrize("case", DRY_RUNS)
+def test_a_dry_run_ends_as_the_run_will(batch, sandbox, monkeypatch, case):
+    flags, code, error = DRY_RUNS[case]
+    lines = drawn(*(f"{letter} fault:job-fast" for letter in "abcdef"))
+    assert batch(lines[:1], *at_sandbox(sandbox)).code == 0  # which tells the price: 12
+    if "AI_MEDIA_MAX_SPEND" in flags:
+        monkeypatch.setenv(*flags[2:])
+        flags = flags[:2]
+    planned = batch(lines, *at_sandbox(sandbox), *flags, "--dry-run")
+    assert posts(sandbox) == 1 and planned.code == code, planned.result
+    if code == 0:
+        told = {name: planned.result[name] for name in ("jobs", "delivered", "cost")}
+        assert told == {"jobs": 5, "delivered": 1, "cost": [{"amount": 60, "unit": "credits", "source": "estimate"}]}
+    ran = batch(lines, *at_sandbox(sandbox), *flags)
+    assert ran.code == code and (error is None or planned.result["error"] == ran.result["error"] == error), ran.result
+
+
+@pytest.mark.parametrize("sandbox", ["image-skill"], indirect=True)
+@pytest.mark.parametrize("cap, code", [("9usd", 0), ("0.01usd", 27)])
+def test_a_service_that_plans_prices_lines_with_files_under_a_cap(batch, sandbox, tmp_path, cap, code):
+    (tmp_path / "boat.png").write_bytes(PNG)
+    model = catalogue.defaults("image-skill")["i2i"]
+    line = {"task": "i2i", "model": model, "inputs": {"image": "boat.png"}}
+    lines = [{**line, "prompt": "a"}, {**line, "prompt": "b"}]
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2", "--max-spend", cap)
+    assert (ran.code, ran.result["succeeded"]) == (code, 0 if code else 2), ran.events
+    refused = [event["error"] for event in ran.events if "error" in event]
+    assert refused == ["spend_cap"] * (2 if code else 0)
+
+
+def test_files_are_told_in_the_order_of_the_input(batch):
+    lines = drawn(*(f"job {n} fault:job-fast" for n in range(12)))
+    with Stormy((0.1, 2.0)) as server:
+        ran = batch(lines, *at_sandbox(server), "--max-jobs", "12")
+    assert (ran.code, [line["line"] for line in ran.lines]) == (0, [*range(1, 13)])
+    assert ran.result["files"] == [file for line in ran.lines for file in line["files"]]
 
 
 def test_the_standing_cap_holds_too(batch, sandbox, monkeypatch):

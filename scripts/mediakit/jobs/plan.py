@@ -101,7 +101,7 @@ def _under_caps(
         found = cost or price.price_of(ledgers, asked)
         if found or not may_be_told:
             accepts, practice = spending.accept_unknown_cost, asked.provider.embedded
-            ledgers.check_caps(found, practice, spending.copies, caps, accepts)
+            ledgers.check_caps([found] * spending.copies, practice, caps, accepts)
     except store.Unusable as problem:
         raise problem.failure() from None
     return found

@@ -37,6 +37,14 @@ _KEPT = "This job is paid for already, and what its service answered is kept her
 
 
 @record
+class Unpriced:
+    """What is to be looked at once a price is known: `caps`, and whether a cost that stays unknown is accepted."""
+
+    caps: list[amounts.Cap]
+    accepts_unknown: bool
+
+
+@record
 class Claim:
     """What the ledger has decided about one copy.
 
@@ -47,7 +55,7 @@ class Claim:
 
     decision: store.Decision
     sent_with: dict
-    unpriced: Spending | None = None
+    unpriced: Unpriced | None = None
 
     @property
     def buys(self) -> bool:
@@ -87,7 +95,7 @@ def claim(
         retry_unknown=spending.retry_unknown,
         accept_unknown_cost=spending.accept_unknown_cost or later,
     )
-    unpriced = spending if later else None
+    unpriced = Unpriced(caps, spending.accept_unknown_cost) if later else None
     return [Claim(decision, sent_with, unpriced) for decision, sent_with in zip(decisions, beside)]
 
 
@@ -117,7 +125,7 @@ def orders_of(
     connection, provider, folder = context.connection, asked.provider, context.saving.folder
     origin = connection.origin
     # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
-    request = amounts.digest([provider.name, origin, asked.model or canonical.path(asked.path), asked.payload])
+    request = request_of(asked, origin)
     formerly = amounts.former_digest(
         [provider.name, connection.former_origin, asked.model or asked.path, asked.payload]
     )
@@ -157,6 +165,12 @@ def orders_of(
     ]
 
 
+def request_of(asked: CheckedRequest, origin: str | None = None) -> str:
+    """The digest of what is asked for, at an address as Connection.origin has it."""
+    what = asked.model or canonical.path(asked.path)
+    return amounts.digest([asked.provider.name, asked.origin if origin is None else origin, what, asked.payload])
+
+
 def _flags_given() -> str:
     # Their names only: a value can be a prompt, or a path that is nobody's business.
     flags = [word.partition("=")[0] for word in sys.argv[1:] if word.startswith("--")]
@@ -193,7 +207,7 @@ def ready(context: Context, asked: CheckedRequest, claims: list[Claim]) -> uploa
 
 
 def _reprice(
-    context: Context, asked: CheckedRequest, claims: list[Claim], spending: Spending, sent: uploads.Ready
+    context: Context, asked: CheckedRequest, claims: list[Claim], unpriced: Unpriced, sent: uploads.Ready
 ) -> None:
     """Check the caps against what the service plans with its files; raises Failure 27."""
     assert context.ledgers is not None
@@ -204,7 +218,7 @@ def _reprice(
             planned = price.planned_price(context.connection, with_files, context.policy.deadline)
         found = planned or price.price_of(context.ledgers, asked)
         decisions = [claim.decision for claim in claims if claim.buys]
-        context.ledgers.reprice(decisions, found, caps_of(asked, spending), spending.accept_unknown_cost)
+        context.ledgers.reprice(decisions, found, unpriced.caps, unpriced.accepts_unknown)
     except store.Unusable as problem:
         raise problem.failure() from None
 

@@ -101,7 +101,7 @@ class Ledgers:
         return decisions
 
     def check_caps(
-        self, price, practice: bool, copies: int, caps: list[amounts.Cap], accept_unknown_cost: bool
+        self, prices: list[amounts.Price | None], practice: bool, caps: list[amounts.Cap], accept_unknown_cost: bool
     ) -> None:
         """Raise the Failure 27 with which `claim` would refuse so many purchases now."""
         if not caps:
@@ -109,7 +109,7 @@ class Ledgers:
         if self.own is None:
             raise _no_ledger("a cap on spending is set, and without a ledger nothing can be counted")
         beside = self._spent_beside(self.own.folder)
-        self.own.check_caps(price, practice, copies, caps, accept_unknown_cost, beside)
+        self.own.check_caps(prices, practice, caps, accept_unknown_cost, beside)
 
     def _elsewhere(self, orders: list[Order], caps: list, choices: dict) -> list[Decision] | None:
         """The decisions about what another ledger has open already; None where none has."""

@@ -331,9 +331,11 @@ class Ledger:
             if not self.has_owner(entry):
                 self._set(entry.key, "found not sent", outcome="not_sent")
 
-    def check_caps(self, price, practice: bool, copies: int, caps, accept_unknown_cost: bool, spent_elsewhere) -> None:
+    def check_caps(self, prices, practice: bool, caps, accept_unknown_cost: bool, spent_elsewhere) -> None:
         """Raise the Failure 27 with which a cap would refuse so many purchases now; nothing is written."""
-        self._check_caps([_Priced(price, int(practice))] * copies, caps, accept_unknown_cost, spent_elsewhere)
+        self._check_caps(
+            [_Priced(price, int(practice)) for price in prices], caps, accept_unknown_cost, spent_elsewhere
+        )
 
     def _check_caps(self, orders, caps: list[amounts.Cap], accept_unknown_cost: bool, spent_elsewhere) -> None:
         for cap in caps:
@@ -485,6 +487,10 @@ class Ledger:
             some = fingerprints[at : at + _AT_ONCE]
             found += self._entries(f"fingerprint IN ({', '.join('?' * len(some))})", *some)
         return sorted(found, key=lambda entry: -entry.seq)
+
+    def of_intents(self, prefix: str) -> list[Entry]:
+        """Every job whose intent begins so, the newest first."""
+        return self._entries("substr(intent, 1, length(?1)) = ?1 ORDER BY seq DESC", prefix)
 
     def newest(self, limit: int, **equal) -> list[Entry]:
         """The newest jobs whose columns have these values, but for forgotten ones."""

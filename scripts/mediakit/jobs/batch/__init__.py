@@ -1,6 +1,7 @@
 """Many jobs: a file of lines, from what it asks for to the results of all.
 
 command     the whole of it, as a table of contents
+foreseen    what a batch would come to, with nothing sent
 plan        what a batch would buy, and whether it may
 scheduler   drives the jobs of all lines in one thread
 buying      from lines that may be bought to creates that are sent

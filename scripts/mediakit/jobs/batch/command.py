@@ -154,20 +154,25 @@ def _invalid(problems: list[Problem]) -> errors.Failure:
 
 def _shown(console: Console, wanted: Wanted, requests: Requests, chosen: list[Line]) -> int:
     """Tell what would be bought, and send nothing."""
-    from .. import price
+    from . import foreseen
 
-    ledgers = None
-    with suppress(errors.Failure):
+    batch, spending, cap = wanted.batch, wanted.spending, _share(wanted.batch)
+    _check_places(wanted, list(dict.fromkeys(map(requests.flags_of, chosen))))
+    ledgers, is_capped = None, Purchases(requests, None, "", spending, cap).has_caps
+    try:
         ledgers = fallbacks.open_to_look(console)
-    known = []
-    for line in chosen:
-        asked = requests.check(line)
-        known.append((asked, price.price_of(ledgers, asked)))
-    index, count = wanted.batch.shard
-    counts = {"shard": f"{index}/{count}"} if count > 1 else {}
-    more = f", with --max-jobs {len(chosen)}" if len(chosen) > 1 and (wanted.batch.max_jobs or 0) < len(chosen) else ""
-    message = f"Nothing was bought. To buy, run the same without --dry-run{more}."
-    return console.result("plan", 0, **plan.told(known, counts), message=message)
+    except errors.Failure:
+        if is_capped:  # without a ledger nothing can be counted
+            raise
+    return foreseen.shown(
+        console,
+        chosen,
+        requests,
+        Purchases(requests, ledgers, wanted.source.name, spending, cap),
+        max_jobs=batch.max_jobs,
+        shard=batch.shard,
+        accepts_unknown=spending.accept_unknown_cost,
+    )
 
 
 def _share(batch: BatchFlags) -> amounts.Amount | None:

@@ -36,7 +36,7 @@ class Outcomes:
         self._tasks = tasks
         self._skipped = 0
         self._spent: dict[str, int] = {}
-        self._files: list[str] = []
+        self._files: dict[str, list[str]] = {}
         self._began_at = time.monotonic()
         self._done: dict[str, int] = {"done": 0, "failed": 0, "now": 0}
         self._running = 0
@@ -100,7 +100,7 @@ class Outcomes:
         more: dict,
     ) -> None:
         task.exit_code = exit_code
-        self._files += files
+        self._files[task.line.id] = files
         self._done["done"] += 1
         self._done["failed"] += exit_code not in (0, 11, 130, 143)
         provider = task.service.context.connection.provider
@@ -184,7 +184,7 @@ class Outcomes:
             "skipped": self._skipped or None,
             "spent": [amount.shown for amount in self.spent],
             "results": self._results.path if is_written else None,
-            "files": self._files,
+            "files": [path for task in self._tasks for path in self._files.get(task.line.id, ())],
         }
         return code, fields
 

@@ -3,6 +3,7 @@
 Plan     what is left to buy, and what is known of its cost
 made     the Plan of the tasks, by what the ledger knows of them
 check    raises Failure for a plan that may not be carried out; then nothing was sent
+check_count, check_unknown  two parts of it
 told     the fields of the `plan` event
 """
 
@@ -15,7 +16,7 @@ from ..request import CheckedRequest
 from .purchases import DELIVERED, NEW, OPEN, UNDER_WAY, UNKNOWN, Purchases
 from .task import Service, Task
 
-_WORDS = {NEW: "to_buy", DELIVERED: "delivered", UNDER_WAY: "under_way", OPEN: "to_resume", UNKNOWN: "unknown"}
+WORDS = {NEW: "to_buy", DELIVERED: "delivered", UNDER_WAY: "under_way", OPEN: "to_resume", UNKNOWN: "unknown"}
 
 
 class Costs:
@@ -61,7 +62,7 @@ def made(tasks: list[Task], purchases: Purchases) -> Plan:
         able: list[Task] = []
         for task, known in zip(left, purchases.look(left)):
             seen.add(task)
-            task.entry = known.entry
+            task.entry = known.entry if task.children else None
             _count(plan, task, known.word, purchases)
             if known.word == DELIVERED and known.entry is not None and known.entry.exit_code == 0:
                 able += [child for child in task.children if _has_all(child) and child not in seen]
@@ -80,9 +81,11 @@ def _has_all(task: Task) -> bool:
 
 
 def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
-    name = _WORDS[word]
+    name = WORDS[word]
     plan.counts[name] = plan.counts.get(name, 0) + 1
     if word == NEW:
+        if task.fingerprints:
+            purchases.ask_price(task)
         price = task.price if task.fingerprints else purchases.price(purchases.asked(task))
         plan.costs.setdefault(task.service, Costs()).add(price)
 
@@ -92,10 +95,24 @@ def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
 
 def check(console: Console, plan: Plan, max_jobs: int | None, capped: bool, accepts_unknown: bool) -> None:
     """capped  whether any cap counts"""
-    if plan.to_buy > max(max_jobs or 1, 1):
+    check_count(plan.to_buy, max_jobs)
+    unknown = sum(
+        costs.unknown
+        for service, costs in plan.costs.items()
+        if service.context.connection.provider.plan is None  # one that plans is asked for the price of each
+    )
+    if capped:
+        check_unknown(unknown, plan.to_buy, accepts_unknown)
+    for service, costs in plan.costs.items():
+        _check_balance(console, service, costs)
+
+
+def check_count(to_buy: int, max_jobs: int | None) -> None:
+    """Raise Failure 27 where more would be bought than --max-jobs allows."""
+    if to_buy > max(max_jobs or 1, 1):
         raise errors.Failure(
             "too_many_jobs",
-            f"this would buy {plan.to_buy} jobs; expected --max-jobs {plan.to_buy} or more"
+            f"this would buy {to_buy} jobs; expected --max-jobs {to_buy} or more"
             + (f", not {max_jobs}" if max_jobs else ""),
             "guard",
             field="--max-jobs",
@@ -103,22 +120,19 @@ def check(console: Console, plan: Plan, max_jobs: int | None, capped: bool, acce
             retryable=False,
             guidance=["See what would be bought, and what is known of its cost, with --dry-run."],
         )
-    unknown = sum(
-        costs.unknown
-        for service, costs in plan.costs.items()
-        if service.context.connection.provider.plan is None  # one that plans is asked for the price of each
-    )
-    if capped and unknown and not accepts_unknown:
+
+
+def check_unknown(unknown: int, to_buy: int, accepts_unknown: bool) -> None:
+    """Raise Failure 27 where under a cap it is not known what some jobs cost."""
+    if unknown and not accepts_unknown:
         raise errors.Failure(
             "unknown_cost",
-            f"a cap on spending is set, and of {unknown} of {plan.to_buy} jobs it is not known what they cost",
+            f"a cap on spending is set, and of {unknown} of {to_buy} jobs it is not known what they cost",
             "guard",
             outcome="not_sent",
             retryable=False,
             guidance=["Add --accept-unknown-cost to buy them all the same.", "Or buy one first: it tells the price."],
         )
-    for service, costs in plan.costs.items():
-        _check_balance(console, service, costs)
 
 
 def _check_balance(console: Console, service: Service, costs: Costs) -> None:

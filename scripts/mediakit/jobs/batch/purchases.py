@@ -6,16 +6,21 @@ Known      what became of a line before
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...base import amounts, errors, times
 from ...base.record import record, replace
 from ...ledger import fallbacks, store
 from .. import price, purchase
 from ..price import Spending
 from ..request import CheckedRequest
+from .lines import Line
 from .requests import Requests
 from .task import Task
 
 _MOST_PRICES = 10_000
+# So many lines are looked for at once: what is found is as large as what was asked for.
+_LOOKED_AT_TOGETHER = 200
 # What a look can come to.
 NEW, DELIVERED, UNDER_WAY, OPEN, UNKNOWN = "new", "delivered", "under_way", "open", "unknown"
 
@@ -46,6 +51,7 @@ class Purchases:
     whole     the cap of the whole batch, where there is one
 
     wanted    what a line comes to by now
+    identify, ask_price  what a line is known by, and what its service says that it costs
     look      what became of lines before; nothing is written
     claim     the ledger's decision about lines that are to be bought
     """
@@ -53,7 +59,7 @@ class Purchases:
     def __init__(
         self,
         requests: Requests,
-        ledgers: fallbacks.Ledgers,
+        ledgers: fallbacks.Ledgers | None,
         name: str,
         spending: Spending,
         whole: amounts.Amount | None,
@@ -80,10 +86,14 @@ class Purchases:
         """Give a line the fingerprints of its purchase, and its price; raises Failure."""
         wanted = self.wanted(task)
         task.fingerprints, task.price = wanted.order.fingerprints, wanted.order.price
-        asks = wanted.asked.provider.plan is not None and self.has_caps and not wanted.asked.attachments
-        if task.price is None and asks:
-            context = task.service.context
-            task.price = price.planned_price(context.connection, wanted.asked, context.policy.deadline)
+
+    def ask_price(self, task: Task) -> None:
+        """Let a service that plans say what a line costs that is to be bought, where a cap wants to know; or Failure."""
+        if task.price is not None or not self.has_caps or task.service.context.connection.provider.plan is None:
+            return
+        asked, context = self.asked(task), task.service.context
+        if not asked.attachments:  # they are brought only to buy
+            task.price = price.planned_price(context.connection, asked, context.policy.deadline)
 
     def asked(self, task: Task) -> CheckedRequest:
         """What a line asks for, with its parents' jobs where they have any; raises Failure."""
@@ -103,7 +113,7 @@ class Purchases:
         if at not in self._prices:
             if len(self._prices) >= _MOST_PRICES:
                 self._prices.clear()
-            self._prices[at] = price.price_of(self._bills, asked)
+            self._prices[at] = price.price_of(self._bills if self._ledgers else None, asked)
         return self._prices[at]
 
     def billed(self) -> None:
@@ -114,11 +124,15 @@ class Purchases:
 
     # -- looking -------------------------------------------------------------------------------------
 
-    def look(self, tasks: list[Task]) -> list[Known]:
+    def look(self, tasks: list[Task]) -> Iterator[Known]:
         """For each line what became of it; lines whose `fingerprints` are not known yet are new."""
+        for at in range(0, len(tasks), _LOOKED_AT_TOGETHER):
+            yield from self._look(tasks[at : at + _LOOKED_AT_TOGETHER])
+
+    def _look(self, tasks: list[Task]) -> list[Known]:
         wanted = [fingerprint for task in tasks for fingerprint in task.fingerprints]
         found: dict[str, list[tuple[store.Entry, store.Ledger]]] = {}
-        if not self._spending.allow_duplicate:
+        if self._ledgers is not None and not self._spending.allow_duplicate:
             try:
                 for ledger in self._ledgers.opened():
                     for entry in ledger.of_fingerprints(wanted):
@@ -126,6 +140,35 @@ class Purchases:
             except store.Unusable as problem:
                 raise problem.failure() from None
         return [self._known([one for name in task.fingerprints for one in found.get(name, ())]) for task in tasks]
+
+    def foreseen(self, lines: list[Line]) -> list[Known]:
+        """As `look`, but without a connection: a line is known by the batch, its id and what it asks for."""
+        found: dict[tuple[str | None, str], list[tuple[store.Entry, store.Ledger]]] = {}
+        if self._ledgers is not None and not self._spending.allow_duplicate:
+            try:
+                for ledger in self._ledgers.opened():
+                    for entry in ledger.of_intents(self._prefix):
+                        found.setdefault((entry.intent, entry.request), []).append((entry, ledger))
+            except store.Unusable as problem:
+                raise problem.failure() from None
+        if not found:
+            return [Known(NEW)] * len(lines)
+        keys = {
+            (entry.intent or "")[len(self._prefix) :]: entry.key
+            for one in found.values()
+            for entry, _ in one
+            if entry.delivered_at is not None
+        }
+        asked = (self._requests.check(line, _with(keys, line.parents)) for line in lines)
+        intents = (self._prefix + line.id for line in lines)
+        return [self._known(found.get((name, purchase.request_of(one)), [])) for name, one in zip(intents, asked)]
+
+    def check_caps(self, asked: CheckedRequest, prices: list[amounts.Price]) -> None:
+        """Raise Failure 27 where so much may not be spent now at the service of `asked`; or store.Unusable."""
+        assert self._ledgers is not None
+        self._ledgers.check_caps(
+            [*prices], asked.provider.embedded, self.caps(asked), self._spending.accept_unknown_cost
+        )
 
     def _known(self, found: list[tuple[store.Entry, store.Ledger]]) -> Known:
         live = [(entry, ledger) for entry, ledger in found if not entry.closed]
@@ -146,29 +189,46 @@ class Purchases:
 
     def claim(self, tasks: list[Task], wanted: list[Wanted]) -> list[purchase.Claim | errors.Failure]:
         """For each line of one service what the ledger decides, or why it may not be bought."""
+        alike: dict[bool, list[int]] = {}
+        for index, one in enumerate(wanted):
+            alike.setdefault(self._is_priced_later(one), []).append(index)
+        found: dict[int, purchase.Claim | errors.Failure] = {}
+        for later, indices in alike.items():
+            some = self._claim([tasks[index] for index in indices], [wanted[index] for index in indices], later)
+            found.update(zip(indices, some))
+        return [found[index] for index in range(len(wanted))]
+
+    def _is_priced_later(self, wanted: Wanted) -> bool:
+        """Whether the service plans what it costs, once it has the files."""
+        return self.has_caps and wanted.asked.provider.plan is not None and bool(wanted.asked.attachments)
+
+    def _claim(self, tasks: list[Task], wanted: list[Wanted], later: bool) -> list[purchase.Claim | errors.Failure]:
         try:
-            return [*self._claimed(tasks, wanted)]
+            return [*self._claimed(tasks, wanted, later)]
         except errors.Failure as failure:
             if len(tasks) == 1:
                 return [failure]
         half = len(tasks) // 2
-        return self.claim(tasks[:half], wanted[:half]) + self.claim(tasks[half:], wanted[half:])
+        return self._claim(tasks[:half], wanted[:half], later) + self._claim(tasks[half:], wanted[half:], later)
 
-    def _claimed(self, tasks: list[Task], wanted: list[Wanted]) -> list[purchase.Claim]:
+    def _claimed(self, tasks: list[Task], wanted: list[Wanted], later: bool) -> list[purchase.Claim]:
+        assert self._ledgers is not None
         connection, spending = tasks[0].service.context.connection, self._spending
+        caps = self.caps(wanted[0].asked)
         decisions = self._ledgers.claim(
             [one.order for one in wanted],
-            self._caps(wanted[0].asked),
+            caps,
             0.0,
             key=connection.account,
             began=self._began,
             allow_duplicate=spending.allow_duplicate,
             retry_unknown=spending.retry_unknown,
-            accept_unknown_cost=spending.accept_unknown_cost,
+            accept_unknown_cost=spending.accept_unknown_cost or later,
         )
-        return [purchase.Claim(decision, one.sent_with) for decision, one in zip(decisions, wanted)]
+        unpriced = purchase.Unpriced(caps, spending.accept_unknown_cost) if later else None
+        return [purchase.Claim(decision, one.sent_with, unpriced) for decision, one in zip(decisions, wanted)]
 
-    def _caps(self, asked: CheckedRequest) -> list[amounts.Cap]:
+    def caps(self, asked: CheckedRequest) -> list[amounts.Cap]:
         caps = [cap._replace(name="--max-spend-job") if cap.window == 0 else cap
                 for cap in purchase.caps_of(asked, self._spending)]  # fmt: skip
         if self._whole is not None:
@@ -183,17 +243,23 @@ class Purchases:
         return self._whole is not None or self._spending.max_spend is not None or bool(spending.standing_caps())
 
 
+def _with(keys: dict[str, str], parents: list[str]) -> dict[str, str] | None:
+    """The jobs of a line's parents; None where not all are there."""
+    found = {name: keys[name] for name in parents if name in keys}
+    return found if len(found) == len(parents) else None
+
+
 class _Bills:
     """What the latest jobs of a model have cost, looked up once a model: `bills` as Ledgers has it."""
 
-    def __init__(self, ledgers: fallbacks.Ledgers):
+    def __init__(self, ledgers: fallbacks.Ledgers | None):
         self._ledgers = ledgers
         self._known: dict[tuple[str, str, str | None], list] = {}
 
     def bills(self, service: str, origin: str, model: str | None) -> list[tuple[amounts.Amount, dict | None]]:
         at = service, origin, model
         if at not in self._known:
-            self._known[at] = self._ledgers.bills(*at)
+            self._known[at] = self._ledgers.bills(*at) if self._ledgers else []
         return self._known[at]
 
     def forget_none(self) -> None:

@@ -326,6 +326,7 @@ class Scheduler:
         """A line has its result: the lines that wait for its output go on, or never will."""
         task.state = states.DONE
         self._purchases.done_with(task)
+        task.let_go()
         waiting = [(task, child) for child in task.children]
         while waiting:
             parent, child = waiting.pop()
@@ -350,6 +351,7 @@ class Scheduler:
             for task in released:
                 try:
                     self._purchases.identify(task)
+                    self._purchases.ask_price(task)
                     able.append(task)
                 except errors.Failure as failure:
                     self._refuse(task, failure)

@@ -93,6 +93,13 @@ class Task:
         self.is_put_back = False
         self.tried_from: float | None = None
 
+    def let_go(self) -> None:
+        """It has its result, which was noted: of thousands of lines only what others need of them is kept."""
+        self.claim = self.asked = self.sent = self.part = self.ledger = None
+        self.fingerprints = ()
+        if not self.children:
+            self.entry = None
+
     @property
     def kind(self) -> tuple:
         """What its job is likely to take as long as others of."""
