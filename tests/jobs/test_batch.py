@@ -308,6 +308,7 @@ def test_the_descriptor_states_how_much_a_service_bears(batch, sandbox, monkeypa
     found = []
     monkeypatch.setattr(scheduler.Scheduler, "run", lambda self: found.extend(s.pace.limits for s in self._services))
     monkeypatch.setattr(providers.Provider, "limits", {"requests_per_minute": 50, "jobs_at_once": 3}, raising=False)
+    monkeypatch.setattr(providers, "_loaded", {})  # so that it is read anew
     sent = providers.Provider.__init__
     monkeypatch.setattr(providers.Provider, "__init__", lambda self, *a: (sent(self, *a), vars(self).pop("limits"))[0])
     batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
