@@ -153,6 +153,39 @@ def test_a_price_a_second_counts_seconds_and_results(payload, rows, price):
     assert catalogue(payload, SECOND, rows=rows, tasks=("t2v",)) == price
 
 
+SPOKEN = "a text that is read aloud"  # 25 characters and those of the prompt
+# what a price of 2 is of, payload, task -> the price; a part of what it is of counts as one
+MEASURES = [
+    ("megapixel", {"image_size": {"width": 1024, "height": 1024}}, "t2i", 4),
+    ("megapixel", {"width": 1000, "height": 1000, "n": 3}, "t2i", 6),
+    ("megapixel", {"size": "2048x2048"}, "t2i", 10),
+    ("megapixel", {"size": "512*512"}, "t2i", 2),
+    ("megapixel", {"image_size": "square_hd"}, "t2i", None),
+    ("megapixel", {"size": "auto"}, "t2i", None),
+    ("megapixel", {"width": 1024}, "t2i", None),
+    ("megapixel", {"width": "1024", "height": 1024}, "t2i", None),
+    ("megapixel", {"width": 1024, "height": 1024, "size": "1024x1024"}, "t2i", None),
+    ("megapixel", {"width": 1024, "height": 1024, "steps": 900}, "t2i", None),
+    ("megapixel", {}, "t2i", None),
+    ("minute", {"duration": 90}, "t2v", 3),
+    ("second", {"duration": 90}, "t2v", 180),
+    ("video", {}, "t2v", 2),
+    ("video", {"duration": 90}, "t2v", None),
+    ("character", {"text": SPOKEN}, "tts", 62),
+    ("1000 character", {"text": SPOKEN}, "tts", 2),
+    ("1k character", {"text": SPOKEN * 50}, "tts", 4),
+    ("1000 character", {"text": SPOKEN, "n": 2}, "tts", 4),
+    ("1000 character", {}, "t2i", None),
+    ("compute second", {"duration": 5}, "t2v", None),
+    ("unit", {}, "t2i", None),
+]
+
+
+@pytest.mark.parametrize("per, payload, task, price", MEASURES, ids=str)
+def test_a_price_counts_what_it_is_of_where_the_request_says_how_much(per, payload, task, price):
+    assert catalogue(payload, {"price": {"amount": 2, "unit": "usd", "per": per}}, tasks=(task,)) == price
+
+
 # the job that cost 5 credits, what is asked for now -> the estimate; n is 4 where nobody says
 ESTIMATES = [
     ({}, {}, 5),

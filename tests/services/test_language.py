@@ -280,6 +280,27 @@ def test_a_lost_create_is_looked_for_on_every_page_of_the_list(create, where, mo
         assert len(studio.sent("POST", "/v1/make")) == 1
 
 
+# -- prices ----------------------------------------------------------------------------------------------
+
+PRICES = {"path": "/prices?m={model}", "each": "/prices", "model": "/m", "amount": "/p", "per": "/u", "currency": "/c"}
+# what a unit of a price of 0.1 is, further flags, the cap -> exit code
+CAPS = [
+    ("images", (), "0.1usd", 0),
+    ("images", ("--param", "n=2"), "0.1usd", 27),
+    ("megapixels", ("--param", 'image_size={"width": 2000, "height": 1000}'), "0.2usd", 0),
+    ("megapixels", ("--param", 'image_size={"width": 2001, "height": 1000}'), "0.2usd", 27),
+    ("1000 characters", (), "9usd", 27),
+]
+
+
+@pytest.mark.parametrize("unit, flags, cap, code", CAPS, ids=str)
+def test_a_price_that_a_service_states_counts_under_a_cap(create, unit, flags, cap, code):
+    told = {"prices": [{"m": LEAST["defaults"]["t2i"], "p": 0.1, "u": unit, "c": "USD"}]}
+    with Studio({"GET /v1/prices?m=studio%2Fflash%2Flarge": told, "GET /v1/jobs/j1": DONE}) as studio:
+        ended, said = create(studio, {"price": PRICES}, "--max-spend", cap, *flags)
+        assert (ended, bool(studio.sent("POST", "/v1/make"))) == (code, code == 0), said[-1]
+
+
 # -- in the sandbox ------------------------------------------------------------------------------------------
 
 PLAYED = {

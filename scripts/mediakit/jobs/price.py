@@ -58,7 +58,10 @@ def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price |
     """What one such job costs, as the catalogue states it, else as the ledger remembers; None if unknown."""
     provider, found = asked.provider, settings(asked)
     entry = catalogue.entry(provider.speaks, asked.model)
-    if entry:
+    if "price" not in entry and asked.model and provider.says("price"):
+        # A model that no list here has can have a price that its service states.
+        entry = {**entry, "price": catalogue.kept_price(provider.speaks, asked.model)}
+    if entry.get("price"):
         charges = catalogue.document(provider.speaks).get("charges")
         stated = spending.catalogue_price(entry, found, asked.route, charges)
         if stated:

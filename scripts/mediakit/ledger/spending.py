@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 
 from ..base import amounts
-from ..base.text import is_number
 from ..services import costs
 from ..services.descriptor import Route
 
@@ -39,21 +37,17 @@ def catalogue_price(
     charges  basis of a price -> how the service makes its charge of it: `{unit, step, margin}`
     """
     price = (entry or {}).get("price")
-    per = (price or {}).get("per", "output")
-    if not price or per not in ("second", "image", "output"):
+    measured = costs.measured(price.get("per", "output"), found, route) if price else None
+    if not price or measured is None:
         return None
+    much, measuring = measured
     counted = costs.counting(found, route)
-    seconds = [pointer for pointer in found if per == "second" and costs.is_seconds(pointer)]
-    if (
-        len(counted) > 1
-        or len(seconds) != (per == "second")
-        or costs.outside(found, [*counted, *seconds], "least" in price)
-    ):
+    if len(counted) > 1 or costs.outside(found, [*counted, *measuring], "least" in price):
         return None
-    numbers = [found[pointer].value for pointer in counted] + [_seconds(found[pointer].value) for pointer in seconds]
-    if not all(map(_is_positive, numbers)) or not all(is_count(found[pointer].value) for pointer in counted):
+    numbers = [found[pointer].value for pointer in counted]
+    if not all(map(is_count, numbers)):
         return None
-    total = Decimal(str(price["amount"])) * math.prod(Decimal(str(number)) for number in numbers)
+    total = Decimal(str(price["amount"])) * much * math.prod(Decimal(str(number)) for number in numbers)
     charge = (charges or {}).get(price.get("basis"))
     if charge is None:
         return amounts.Price(amounts.Amount.of(total, price["unit"]), "catalogue")
@@ -77,16 +71,6 @@ def estimate(
     return amounts.Price(max(cost for cost in alike if cost.unit == alike[0].unit), "estimate") if alike else None
 
 
-def _seconds(value):
-    """How many, also where they are written as a text: "8", "8s"."""
-    written = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)s?", value) if isinstance(value, str) else None
-    return float(written[1]) if written else value
-
-
-def _is_positive(value) -> bool:
-    return is_number(value) and 0 < value < float("inf")
-
-
 def is_count(value) -> bool:
     """Whether so many results can be asked for."""
-    return _is_positive(value) and value == int(value)
+    return costs.is_positive(value) and value == int(value)

@@ -4,20 +4,23 @@ A field counts unless it is known to cost nothing: a name that nobody here has h
 
 settings     every field of a request that changes its cost, with its value, also where the contract's default holds
 counting     those of them in which the service counts results
-is_seconds   whether one of them says how long a result is to be
+measured     how much of what a price is of one result is, and which of them say so
 outside      those that a price does not count
 are_covered  whether one request costs no more than another by its settings
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..base import canonical
 from ..base.pointer import escaped
 from ..base.regex import regex
+from ..base.text import is_number
 from ..media import inputs
 from .descriptor import Route
 
@@ -56,6 +59,11 @@ _PICTURE = regex(
 # What prices are given a range for; a field that makes one result a series of them is none of it.
 _IN_A_RANGE = regex(r"size|quality|resolution|audio|sound|reference|image|picture|duration|ratio")
 _ADDRESS = regex(r"[a-z][a-z0-9+.-]*:|/|(asset|image|file)_", re.I)
+# What a price can be of that is one result, whatever it holds.
+_ONE_RESULT = frozenset("output image video audio sound song track generation request run prediction file".split())
+_DURATIONS = {"second": 1, "minute": 60}
+_SIZES = frozenset(("size", "imagesize"))
+_CHARACTERS = re.compile(r"(?:(1,?000|1 ?k|thousand) )?character")
 # What lies deeper is not looked at, and makes the cost unknown.
 _DEEPEST = 50
 # What these tasks do is measured by the file that they begin with, and what that one does by the words.
@@ -172,6 +180,65 @@ def _is_file(value: Any) -> bool:
 
 
 # -- what a price counts ------------------------------------------------------------------------------
+
+
+def measured(per: str, found: dict[str, Setting], route: Route) -> tuple[Decimal, list[str]] | None:
+    """`(how much of it one result is at the most, the settings that say so)`; None where that is not known.
+
+    per  what a price is of, in the singular: image, second, megapixel, 1000 character
+    """
+    if per in _ONE_RESULT:
+        return Decimal(1), []
+    if per in _DURATIONS:
+        return _only(found, [at for at in found if is_seconds(at)], _seconds, _DURATIONS[per])
+    if per == "megapixel":
+        return _megapixels(found)
+    words = _CHARACTERS.fullmatch(per)
+    if words is None:
+        return None
+    spoken = [at for at in found if found[at].at_most and _is_of_words(at, route)]
+    step = Decimal(1000 if words[1] else 1)
+    length = sum(Decimal(found[at].value) for at in spoken)
+    return (Decimal(math.ceil(length / step)), spoken) if spoken else None
+
+
+def _only(found: dict[str, Setting], pointers: list[str], read, unit: int) -> tuple[Decimal, list[str]] | None:
+    """What the one of these settings says that there must be."""
+    value = read(found[pointers[0]].value) if len(pointers) == 1 else None
+    return (Decimal(str(value)) / unit, pointers) if is_positive(value) else None
+
+
+def _seconds(value):
+    """How many, also where they are written as a text: "8", "8s"."""
+    written = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)s?", value) if isinstance(value, str) else None
+    return float(written[1]) if written else value
+
+
+def _megapixels(found: dict[str, Setting]) -> tuple[Decimal, list[str]] | None:
+    """Of a size that is told in pixels: begun ones count, as services count them that say how."""
+    sides = [[at for at in found if _plain_name(at) in names] for names in (("width",), ("height",))]
+    whole = [at for at in found if _plain_name(at) in _SIZES and isinstance(found[at].value, str)]
+    if [len(one) for one in sides] == [1, 1] and not whole:
+        (wide,), (high,) = sides
+        numbers, pointers = [found[wide].value, found[high].value], [wide, high]
+    elif len(whole) == 1 and not any(sides):
+        size = re.fullmatch(r"([0-9]{1,5})[x*]([0-9]{1,5})", found[whole[0]].value)
+        numbers, pointers = [*map(int, size.groups())] if size else [], whole
+    else:
+        return None
+    if not numbers or not all(map(is_positive, numbers)):
+        return None
+    pixels = Decimal(str(numbers[0])) * Decimal(str(numbers[1]))
+    return Decimal(math.ceil(pixels / 1_000_000)), pointers
+
+
+def _is_of_words(pointer: str, route: Route) -> bool:
+    return _plain_name(pointer) in _SPOKEN | _WORDS or pointer in route.prompt
+
+
+def is_positive(value) -> bool:
+    """Whether a value is a number of which there can be so many."""
+    return is_number(value) and 0 < value < float("inf")
 
 
 def is_seconds(pointer: str) -> bool:

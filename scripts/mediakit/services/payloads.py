@@ -497,7 +497,9 @@ def check(
     if not checked.warnings:
         return []
     told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
-    return [("contract_incomplete", f"the contract of {model} cannot vouch for everything: {plain(told, 600)}")]
+    seen = (contract.source or {}).get("seen", "undated")
+    dated = "" if seen == "undated" else f", as of {seen},"
+    return [("contract_incomplete", f"the contract of {model}{dated} cannot vouch for everything: {plain(told, 600)}")]
 
 
 def _find_slips(provider: providers.Provider, model: str | None, checked, route: Route) -> None:
