@@ -8,7 +8,9 @@ import pytest
 
 from batch_runs import drawn
 from conftest import at_sandbox, posts
-from mediakit.jobs.batch import chains, lines
+from mediakit.base import errors
+from mediakit.jobs.batch import chains, lines, source
+from mediakit.services.payloads import Content
 
 GOOD = '{"task": "t2i", "prompt": "a"}'
 # What is wrong with a file of lines -> the paths of the problems that are told.
@@ -95,9 +97,10 @@ def test_a_csv_says_the_same_as_lines():
          "inputs": {"image": "line:y"}},
         {"id": "y", "prompt": "c", "payload": {"a": 1}},
     ]  # fmt: skip
-    for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 2), ("", 1), ("payload\n{\n", 1)):
+    for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 2), ("", 1), ("payload\n{\n", 1),
+                        ("prompt,\na,\nb,c\n", 2)):  # fmt: skip
         found, problems = lines.from_csv(bad)
-        assert [problem.line for problem in problems] == [number] and not found, bad
+        assert [problem.line for problem in problems] == [number] and len(found) < number, bad
 
 
 def test_a_matrix_is_every_combination_and_its_lines_can_be_run_as_they_are(batch, sandbox, tmp_path):
@@ -118,6 +121,20 @@ def test_a_matrix_is_every_combination_and_its_lines_can_be_run_as_they_are(batc
     assert not problems and [line.id for line in again] == [str(number) for number in range(1, 9)]
     direct = batch(None, *at_sandbox(sandbox), *matrix, "--max-jobs", "8", file=None)
     assert (direct.code, len(direct.lines), posts(sandbox)) == (0, 8, 8), direct.result
+
+
+def test_a_prompt_of_a_matrix_ends_only_where_its_line_does(tmp_path):
+    (tmp_path / "p.txt").write_bytes("a\u2028b\x0cc\x85d\x1ce\r\n\r\nf\rg\n".encode())
+    found, _ = source.read({"prompts": str(tmp_path / "p.txt")}, "a/b,c/d", Content(), None)
+    assert [line.prompt for line in found.lines] == ["a\u2028b\x0cc\x85d\x1ce"] * 2 + ["f"] * 2 + ["g"] * 2
+
+
+@pytest.mark.parametrize("models", ["", ",", "a/b,", "a/b,,c/d", "a/b, a/b"])
+def test_each_model_of_a_matrix_has_a_name_of_its_own(models, tmp_path):
+    (tmp_path / "p.txt").write_text("a\n", "utf-8")
+    with pytest.raises(errors.Failure) as refused:
+        source.read({"prompts": str(tmp_path / "p.txt")}, models, Content(), None)
+    assert (refused.value.exit_code, refused.value.fields["field"]) == (2, "--models")
 
 
 def test_shards_are_a_partition_that_cuts_no_chain_and_does_not_hang_on_the_order():

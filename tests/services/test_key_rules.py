@@ -248,8 +248,13 @@ def test_a_key_is_forgotten_and_the_others_stay(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     keys.persist("ONE_KEY", "fake_one")
     keys.persist("OTHER_KEY", "fake_'other")
+    others = "# a note of\u2028two lines\nWORDS='a\x0cb'\n"
+    with open(paths.settings_file(), "a", encoding="utf-8") as store:
+        store.write(others)
     assert keys.forget("ONE_KEY") and not keys.forget("ONE_KEY")
     assert keys.stored("ONE_KEY") is None and keys.stored("OTHER_KEY") == "fake_'other"
+    with open(paths.settings_file(), encoding="utf-8") as store:
+        assert store.read().endswith(others)
     assert os.stat(paths.settings_file()).st_mode & 0o777 == 0o600
 
 

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .regex import regex
+from .text import lines_of
 
 REDACTED = "[redacted]"
 
@@ -207,7 +208,7 @@ def _kept_by_the_user() -> list[tuple[str, str]]:
     from . import paths
 
     pairs = []
-    for line in (paths.small_file(paths.settings_file()) or "").splitlines():
+    for line in lines_of(paths.small_file(paths.settings_file()) or ""):
         name, _, value = line.strip().partition("=")
         value = value.strip()
         if value[:1] in ("'", '"') and value[-1:] == value[:1]:

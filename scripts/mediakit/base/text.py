@@ -1,6 +1,7 @@
 """Text and JSON on their way out: one line, valid, safe on a terminal, and nothing in it that cannot be seen.
 
 to_line  a JSON object as one line
+lines_of  a text's lines
 plain    text from a service as one short line
 visible  text without characters that cannot be seen or that change its direction
 is_number  whether a JSON value is a number
@@ -52,6 +53,15 @@ _JOINERS = (
 
 # What stood between two others and is gone may have been what they were kept for.
 _PASSES = 3
+
+
+def lines_of(text: str) -> list[str]:
+    """Its lines, without their ends.
+
+    str.splitlines() also ends one at form feeds, U+2028 and the like, which stand within prompts and values.
+    """
+    found = re.split("\r\n?|\n", text)
+    return found if found[-1] else found[:-1]
 
 
 def to_line(value: dict) -> str:

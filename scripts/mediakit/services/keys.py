@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 from ..base import atomic, errors, paths, repository
 from ..base.regex import regex
+from ..base.text import lines_of
 
 # source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
@@ -337,7 +338,7 @@ def _lines_of(path: str) -> list[str]:
         raise OSError(errno.EINVAL, "it is no file of settings")
     try:
         with open(path, "rb") as file:
-            return file.read().decode("utf-8-sig").splitlines()
+            return lines_of(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise OSError(errno.EINVAL, "it is no text in UTF-8") from None
 

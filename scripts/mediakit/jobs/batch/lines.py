@@ -140,6 +140,8 @@ def _of_cells(head: list[str], cells: list[str]) -> dict:
             found[name] = cell
         elif name:
             found.setdefault("params", {})[name] = _json_or_text(cell)
+        else:
+            raise _Wrong(None, "a cell stands in a column without a name")
     return found
 
 

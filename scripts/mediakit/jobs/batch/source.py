@@ -12,6 +12,7 @@ import os
 
 from ...base import errors, paths
 from ...base.record import record, replace
+from ...base.text import lines_of
 from ...console import inputs
 from ...services.payloads import Content
 from . import lines
@@ -68,8 +69,10 @@ def _name_of(form: str, place: str | None) -> str:
 
 
 def _matrix(text: str, models: str | None, content: Content) -> tuple[list[Line], Content]:
-    prompts = [line.strip() for line in text.splitlines() if line.strip()]
-    named = [model.strip() for model in (models or "").split(",") if model.strip()]
+    prompts = [line.strip() for line in lines_of(text) if line.strip()]
+    named = [model.strip() for model in models.split(",")] if models is not None else []
+    if not all(named) or len(set(named)) < len(named):
+        raise errors.bad_argument("--models", "expected models with a comma between them, each once")
     if lines.size_of(prompts, named, content.parameters) > lines.MOST_LINES:
         raise errors.bad_argument("--param", f"expected a matrix of at most {lines.MOST_LINES} lines")
     found = lines.matrix(prompts, named, content.parameters)
