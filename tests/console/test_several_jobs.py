@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conftest import KEY, SCRIPTS, Run
-from fake_service import FakeService, answer
+from fake_service import PNG, FakeService, answer
 from keyed_service import MADE, create, jobs
 from mediakit.console import several
 
@@ -64,10 +64,16 @@ def test_one_key_on_standard_input_is_not_for_the_jobs_of_every_service(scripts,
 
 
 def test_a_job_that_never_had_an_id_cannot_be_asked_for_again(scripts):
-    made = {**MADE, "data": {**MADE["data"], "job_id": None}}
-    with FakeService(create=answer(200, made)) as service:
+    with FakeService(
+        create=lambda exchange: answer(200, made)(exchange), media=answer(200, PNG, media_type="image/png")
+    ) as service:
+        assets = [{"url": f"{service.origin}/media/1.png", "mime_type": "image/png"}]
+        made = {**MADE, "data": {**MADE["data"], "job_id": None, "assets": assets}}
         bought = create(scripts, service)
         assert (bought.code, bought.result["ok"]) == (0, True), bought.events
+        # What was answered is kept until it is saved; the key goes nowhere for that.
+        saved = jobs(scripts, "download", bought.job, "--output-dir", "out")
+        assert (saved.code, service.posts(), service.count("GET")) == (0, 1, 1), saved.events
         for action in ("resume", "download", "reconcile"):
             run = jobs(scripts, action, bought.job)
             assert (run.code, run.result["error"], service.posts()) == (23, "job_not_found", 1), run.events

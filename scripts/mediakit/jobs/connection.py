@@ -252,23 +252,25 @@ def connect_to_ask(
     return connect(console, flags, provider, deadline)
 
 
-def connect_again(console: Console, flags: ConnectionFlags, ledger: store.Ledger, entry: store.Entry) -> Connection:
+def connect_again(
+    console: Console, flags: ConnectionFlags, ledger: store.Ledger, entry: store.Entry, with_key: bool = True
+) -> Connection:
     """The Connection for a job of the ledger: where it was bought, unless the flags say otherwise.
 
     An address out of the ledger gets the key by the same rules as one from a flag, and one on this machine only if a
-    flag names it again. Raises Failure.
+    flag names it again. Raises Failure. `with_key` as in `connect`.
     """
     if providers.spoken_by(entry.service):
         flags = replace(flags, speaks=entry.speaks or None)
     provider = provider_of(flags, entry.service)
     told = entry.base_url if ledger.names_hosts else None
     if flags.base_url is None and told is not None and told != provider.base_url:
-        if provider.key is not None and addresses.is_loopback(addresses.origin_of(told)[1]):
+        if with_key and provider.key is not None and addresses.is_loopback(addresses.origin_of(told)[1]):
             # A port is anybody's once who listened there is gone.
             words = f"the job was bought at {told}; whoever listens there by now would get the key"
             raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {told}")
         flags = replace(flags, base_url=told)
-    return connect(console, flags, provider, folder=ledger.folder)
+    return connect(console, flags, provider, with_key=with_key, folder=ledger.folder)
 
 
 def read_at(console: Console, connection: Connection, decision: store.Decision) -> Connection:

@@ -56,7 +56,9 @@ def _go_on(
     accepted = accept(console, ledger, entry, saving) if saving.accepts_unverified else None
     if accepted is not None:
         return accepted
-    connection = _connected(console, ledger, entry, flags)
+    # What was kept of a job without an id is all there is of it: its service is not asked, and gets no key.
+    is_asked = bool(entry.generation_id) or ledger.outcome_of(entry) != "accepted"
+    connection = _connected(console, ledger, entry, flags, with_key=is_asked)
     return go_on(Context(console, connection, ledger, policy, saving), entry).run()
 
 
@@ -132,10 +134,12 @@ def into(folder: str | None, saving: save.Saving) -> save.Saving:
     return replace(saving, folder=saving.folder or folder)
 
 
-def _connected(console: Console, ledger: store.Ledger, entry: store.Entry, flags: ConnectionFlags) -> Connection:
+def _connected(
+    console: Console, ledger: store.Ledger, entry: store.Entry, flags: ConnectionFlags, with_key: bool = True
+) -> Connection:
     """connect_again; where that fails, it is told for which job, and that it is as it was."""
     try:
-        return connect_again(console, flags, ledger, entry)
+        return connect_again(console, flags, ledger, entry, with_key)
     except errors.Failure as failure:
         known = {"job": entry.key, "generation_id": entry.generation_id, "outcome": ledger.outcome_of(entry)}
         failure.fields.update({name: value for name, value in known.items() if value})

@@ -497,8 +497,9 @@ def check(
     if not checked.warnings:
         return []
     told = "; ".join(f"{warning['path']}: {warning['message']}" for warning in checked.warnings)
-    seen = (contract.source or {}).get("seen", "undated")
-    dated = "" if seen == "undated" else f", as of {seen},"
+    source = contract.source
+    seen = str(source.get("seen")) if isinstance(source, dict) else ""
+    dated = f", as of {seen}," if re.fullmatch(r"\d{4}(-\d\d){1,2}", seen) else ""
     return [("contract_incomplete", f"the contract of {model}{dated} cannot vouch for everything: {plain(told, 600)}")]
 
 
