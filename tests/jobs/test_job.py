@@ -17,9 +17,9 @@ from mediakit.base.inbox import Signal
 from mediakit.console import Console
 from mediakit.jobs.connection import Connection
 from mediakit.jobs.context import Context
-from mediakit.jobs.driver import Start, Submission
 from mediakit.jobs.job import Job
 from mediakit.jobs.lifecycle.policy import WaitPolicy
+from mediakit.jobs.start import Start, Submission
 from mediakit.ledger import entries, store
 from mediakit.media.save import Saving
 from mediakit.services import keys, providers

@@ -20,6 +20,9 @@ job         one job, from its start to its result line
 delivery    from a terminal answer to files, events and a delivered entry
 report      the result line, and the command that goes on
 driver      between the machine and the wire
+looking     whether a job is in its service's list of jobs
+reading     what the answers about one job say (pure)
+start       how a job begins
 kept        answers to paid requests that do not fit
 price       what a purchase may cost, and what it would cost
 context     what the jobs of one command share

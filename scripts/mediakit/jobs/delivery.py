@@ -23,10 +23,11 @@ from ..media import download, names, save
 from ..provenance import provenance
 from ..services import catalogue, providers
 from .context import Context
-from .driver import Driver, Start
+from .driver import Driver
 from .kept import forget
 from .lifecycle.actions import End
 from .report import Report
+from .start import Start
 
 _GONE = "the service has removed what this job made"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0

@@ -1,28 +1,24 @@
 """Between the machine of one job and the wire: what comes in is read for the machine, what it decides is done.
 
-Submission   what a create sends
-Start        how a job begins: with a create, with an id, or with the question whether it exists
-Driver       the two together, step by step: it never waits, and owns no thread
+Driver   the two together, step by step: it never waits, and owns no thread
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from ..base import errors
 from ..base.inbox import Inbox, Message, Signal
-from ..base.record import field, record, replace
+from ..base.record import replace
 from ..console import Console
-from ..http import bodies, documents, sse
+from ..http import documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.exchange import Exchange
 from ..http.receiving import LARGEST_ANSWER
 from ..ledger import entries
-from ..services import providers, trust
-from ..services.answers import Reading, can_be_file
-from ..services.provider import SAME_JOB_WITHIN
+from ..services import providers
+from ..services.answers import Reading
 from ..services.site import JobRef
 from .connection import Connection
 from .kept import keep
@@ -31,72 +27,14 @@ from .lifecycle import outcomes
 from .lifecycle.actions import End, Say
 from .lifecycle.answers import JobAnswer
 from .lifecycle.machine import Machine
-from .lifecycle.reconciling import RECONCILE_TIMEOUT
+from .looking import Looking
+from .reading import Reader
+from .start import Start, Submission
 
 _LARGEST_PENDING = 256 * 1024
 # So much longer is an answer waited for that is coming in when the time for it is up.
 _LAST_CALL = 2.0
 _LOOK_AGAIN = 0.05
-# The clock of a service and ours may differ by so many seconds.
-_CLOCKS_APART = 60.0
-# So many pages of a list of jobs are looked through: a job that is sought is among the newest.
-_MOST_PAGES = 10
-
-
-@record
-class Submission:
-    """What a create sends.
-
-    path       below the base URL
-    payload    the fields
-    sent_with  what is sent beside them: the idempotency key, the service's own guard
-    body       (fields) -> bodies.Body where files go along; None where the fields are sent as JSON
-    seconds    how much longer the answer may take: the files have to be sent, or it is the result itself
-    answers    job: with an id; done: with the result itself; media: the answer's body is the file
-    of_text    whether its result is a text
-    origin     the name of the origin that the path is at; None for the default one, below the base URL
-    """
-
-    path: str
-    payload: dict
-    sent_with: dict = field(default_factory=dict)
-    body: Callable[[dict], bodies.Body] | None = None
-    seconds: float = 0.0
-    answers: str = "job"
-    of_text: bool = False
-    origin: str | None = None
-
-
-@record
-class Start:
-    """How a job begins.
-
-    model          where it is known
-    submission     of a job that is to be bought; or sent again, where it may exist
-    generation_id  of a job that exists
-    age            of a job that the ledger knows: seconds since it was accepted
-    unresolved     of a job that may exist: the Failure if it is not found
-    repeats_for    seconds for which the submission may be sent again under its idempotency key; 0 for never
-    sought         the payload that a job in the service's list must have to be this one; None where no list tells
-    noted          the payload as it may be kept
-    resumed        of a job that was paid for before: reason and message of its `resumed` event
-    told           step -> the address that the answer to its create told, as the ledger has kept it
-    warnings       (code, message) of what is to be known before it is sent
-    kept           the file with an answer that was the result itself, and what it says: nothing is asked
-    """
-
-    model: str | None = None
-    submission: Submission | None = None
-    generation_id: str | None = None
-    age: float | None = None
-    unresolved: errors.Failure | None = None
-    repeats_for: float = 0.0
-    sought: dict | None = None
-    noted: dict | None = None
-    resumed: tuple[str, str] | None = None
-    told: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[tuple[str, str], ...] = ()
-    kept: tuple[str, Reading] | None = None
 
 
 class Driver:
@@ -132,8 +70,6 @@ class Driver:
         self.advice: list[str] = []
         self.kept: str | None = None
         self.wire = connection.wire(inbox)
-        # A service's program has no list of jobs.
-        self._lister = connection.http(inbox) if connection.through else self.wire
         self.is_result_kept = False
         self._site = connection.site
         self._told: Mapping[str, str] = start.told
@@ -144,12 +80,12 @@ class Driver:
         self._writer = writer
         self._start = start
         self.asked_at = time.time()
+        self._reader = Reader(connection, start)
+        # A service's program has no list of jobs.
+        lister = connection.http(inbox) if connection.through else self.wire
+        self._looking = Looking(lister, connection.site, writer, start, self.asked_at)
         self._exchange: Exchange | None = None
         self._creating: Exchange | None = None
-        self._listing: Exchange | None = None
-        self._pages: list[str] = []
-        self._listing_until = 0.0
-        self._listed: list[str] = []
         self._decoder = sse.Decoder()
         self._without_id = bytearray()  # what the stream has said before it told an id
         self._last_call = 0.0, 0.0
@@ -225,14 +161,10 @@ class Driver:
         generation_id = self.job.generation_id
         return self._site.outputs(body, JobRef(generation_id, self._start.model) if generation_id else None)
 
-    def _ask_list(self, place: str) -> None:
-        self._pages.append(place)
-        self._listing = self._lister.get(place, RECONCILE_TIMEOUT)
-
     def close(self) -> None:
         self.leave()
         self.wire.close()
-        self._lister.close()
+        self._looking.close()
 
     # -- what came in ------------------------------------------------------------------------------
 
@@ -241,7 +173,7 @@ class Driver:
             return [] if self._is_answering(now) else self.machine.tick(now, self._is_sent(now))
         if isinstance(message, Signal):
             return self.machine.interrupted(now, message.number, self._is_sent(now, True))
-        if message.sender is self._listing and self._listing is not None:
+        if message.sender is self._looking.exchange and self._looking.exchange is not None:
             return self._take_listing(now, message.content)
         if message.sender is not self._exchange or self._exchange is None:
             return []  # from a request that was given up
@@ -285,7 +217,7 @@ class Driver:
             self._done = None
             return self.machine.poll_lost(now, message, lost.final)
         begun = lost.begun
-        if begun is not None and 200 <= begun.status < 300 and self._candidate(begun):
+        if begun is not None and 200 <= begun.status < 300 and self._reader.id_in(begun):
             return self._take_answer(now, begun)
         if self._writer.refusal and not lost.sent:
             if self.job.outcome != "unknown":
@@ -302,8 +234,12 @@ class Driver:
         is_create = self._creating is not None
         if self._done is not None and not is_create:
             return self._take_result(now, self._done, answer)
-        reading, problem, candidate = self._read_create(answer) if is_create else (*self._read(answer), None)
-        body = reading.body
+        said = self._reader.create(answer) if is_create else self._reader.read(answer, self.job.generation_id)
+        if is_create and 200 <= answer.status < 300:
+            self._take_addresses(said.body)
+        if said.is_result:
+            self._keep_result(answer)
+        reading, problem, body = said.reading, said.problem, said.reading.body
         found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
         says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
         message = self._console.plain(found.message) if says_no else ""
@@ -339,47 +275,12 @@ class Driver:
                 found.category,
                 message,
                 retry_after,
-                stated=None if candidate else found.outcome,
+                stated=found.outcome if said.confirmed else None,
                 repeatable=found.repeatable,
-                confirmed=candidate is None,
+                confirmed=said.confirmed,
                 location=self._console.plain(location, 100),
             ),
         )
-
-    def _read(self, answer: Answer) -> tuple[Reading, str]:
-        """What a read of the job says, and what it is where it is no JSON."""
-        body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body, False, answer.headers)
-        if reading.status is None:
-            reading = self._told_of_us(answer) or reading
-        return reading, "" if reading.status else problem
-
-    def _read_create(self, answer: Answer) -> tuple[Reading, str, str | None]:
-        """What the answer to the create says, what it is where it is no JSON, and an id that a read has to confirm."""
-        body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body, True, answer.headers)
-        if not 200 <= answer.status < 300:
-            return reading, problem, None
-        self._take_addresses(body)
-        if problem and self._answers_itself and can_be_file(answer.headers.get("Content-Type", "")):
-            reading, problem = self._provider.reading_of_file(answer.content, answer.headers), ""
-        elif reading.id and reading.state == "succeeded" and self._provider.job.result:
-            reading = replace(reading, state="running")  # the read that follows leads on to its results
-        if reading.id is None and reading.state == "succeeded" and not answer.damage:
-            self._keep_result(answer)
-            return reading, problem, None
-        if reading.id is not None and not answer.damage:
-            return reading, problem, None
-        candidate = reading.id or self._candidate(answer)
-        if candidate:
-            return Reading(candidate, None, None, body), problem, candidate
-        of_text = self._start.submission is not None and self._start.submission.of_text
-        result = None
-        if reading.status is None and not answer.damage:
-            result = self._provider.reading_of_result(answer.content, body, answer.headers, of_text)
-        if result:
-            self._keep_result(answer)
-        return result or reading, "" if result else problem, None
 
     def _keep_result(self, answer: Answer) -> None:
         """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""
@@ -393,11 +294,6 @@ class Driver:
         if self._site.tells_elsewhere(body):
             words = "the service told an address that is not its own, and that would get the key: it is not used"
             self._console.warning("told_elsewhere", words)
-
-    @property
-    def _answers_itself(self) -> bool:
-        """Whether the body of the answer to the create is the file itself."""
-        return self._start.submission is not None and self._start.submission.answers == "media"
 
     def _warn_guessed(self, reading: Reading) -> None:
         if reading.is_guessed and not self._has_warned:
@@ -445,27 +341,6 @@ class Driver:
         if self._creating is not None:
             self._writer.bounded(self._provider.ceiling(body, headers))
 
-    def _candidate(self, answer: Answer) -> str | None:
-        """The id in an answer to a create whose envelope is not what it should be; a read of the job confirms it."""
-        found = self._id_in(documents.documents(answer.content))
-        if found:
-            return found
-        # Where the new job can be read is what this header is for (RFC 9110, 10.2.2).
-        place, base = urlsplit(answer.headers.get("Location", "")), urlsplit(self._base_url)
-        if place.netloc not in ("", base.netloc) or not place.path.startswith(base.path):
-            return None
-        named = self._provider.id_of(place.path[len(base.path) :])
-        return named if named and trust.PLAIN_WORD.fullmatch(named) else None
-
-    def _id_in(self, values: list) -> str | None:
-        return next((found for value in values if (found := self._provider.reading(value).id)), None)
-
-    def _told_of_us(self, answer: Answer) -> Reading | None:
-        """What a read says that holds several values in place of one: the last that tells of this job."""
-        readings = map(self._provider.reading, reversed(documents.documents(answer.content)))
-        ours = (None, self.job.generation_id)
-        return next((reading for reading in readings if reading.status and reading.id in ours), None)
-
     @property
     def _own_key(self) -> str | None:
         """The idempotency key that the create carries, where the service takes one."""
@@ -473,28 +348,11 @@ class Driver:
         return submission.sent_with.get(rules["field"]) if rules and submission else None
 
     def _take_listing(self, now: float, listed) -> list:
-        """Look in the list of jobs, page after page, for ids of jobs with our input that no ledger entry owns."""
-        self._listing = None
+        self._looking.exchange = None
         if self.job.generation_id is not None or self.job.ended:
             return []
-        is_read = isinstance(listed, Answer) and 200 <= listed.status < 300
-        body = providers.read_json(listed.content)[0] if is_read else None
-        since = (self._writer.entry.created_at if self._writer.entry else self.asked_at) - _CLOCKS_APART
-        found = self._provider.running_matches(body, self._start.sought or {}, since, self._start.model)
-        if found is None:
-            return self.machine.listed(now, self._listed or None, is_whole=False)
-        self._listed += [one for one in found if one not in self._listed]
-        rules = self._provider.job.listing
-        following = self._site.following(rules, body, self._pages[0]) if rules else None
-        has_time = len(self._pages) < _MOST_PAGES and now < self._listing_until
-        is_next = following not in self._pages and has_time and not self._provider.is_past(body, since)
-        if following is not None and is_next:
-            self._ask_list(following)
-            return []
-        matches = self._listed
-        if matches:
-            matches = self._writer.attach(matches, None if self._provider.lists_input else SAME_JOB_WITHIN)
-        return self.machine.listed(now, matches)
+        seen = self._looking.take(now, listed)
+        return self.machine.listed(now, seen.ids, seen.is_whole) if seen else []
 
     def _take_chunk(self, now: float, chunk: StreamChunk) -> list:
         actions, exchange = [], self._exchange
@@ -518,7 +376,7 @@ class Driver:
         if not pending or len(pending) > _LARGEST_PENDING:
             return []
         hinted = documents.documents(pending.encode("utf-8", "replace"), begun)
-        found = self._id_in(hinted)
+        found = self._reader.id_of(hinted)
         for told in hinted if found else ():
             self._bill(told)
         return self.machine.stream_hinted(now, found) if found else []
@@ -572,9 +430,7 @@ class Driver:
                 if end is not None:
                     return end
             elif isinstance(action, todo.Reconcile):
-                self._pages, self._listed = [], []
-                self._listing_until = time.monotonic() + RECONCILE_TIMEOUT / 2
-                self._ask_list(self._site.of_list(self._start.model))
+                self._looking.begin(time.monotonic())
             elif isinstance(action, todo.Poll):
                 self.leave()
                 self._done = None

@@ -22,10 +22,10 @@ from ..services import providers
 from . import kept, purchase, request
 from .connection import Connection, ConnectionFlags, connect, connect_again, provider_of
 from .context import Context
-from .driver import Start
 from .job import Job
 from .lifecycle.policy import WaitPolicy
 from .listing import Found
+from .start import Start
 
 
 def go_on(

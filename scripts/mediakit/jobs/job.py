@@ -15,11 +15,12 @@ from ..ledger import entries
 from .connection import Connection
 from .context import Context
 from .delivery import Delivery
-from .driver import Driver, Start
+from .driver import Driver
 from .lifecycle.actions import End
 from .lifecycle.machine import Machine
 from .lifecycle.policy import ServiceRules
 from .report import Report
+from .start import Start
 
 # So often, in seconds, the live line is brought up to date.
 _LONGEST_WAIT = 0.25

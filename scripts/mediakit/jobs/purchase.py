@@ -26,10 +26,10 @@ from ..services.answers import Reading
 from . import kept, price, uploads
 from .connection import Connection, read_at
 from .context import Context
-from .driver import Start, Submission
 from .job import Job
 from .price import Spending
 from .request import CheckedRequest
+from .start import Start, Submission
 
 _KEPT = "This job is paid for already, and what its service answered is kept here: nothing is sent."
 
