@@ -1,8 +1,9 @@
 """Which messages say that an account has nothing left to spend, and which only seem to."""
 
 import pytest
+from hypothesis import given, strategies
 
-from mediakit.base import errors
+from mediakit.base import credit_words, errors
 from mediakit.base.credit_words import says_credits_are_missing
 
 MISSING = """
@@ -172,3 +173,8 @@ def test_a_long_message_takes_no_time_to_look_at():
         "requires 1 credit ",
     ):
         assert not says_credits_are_missing(piece.replace("credit ", "credit card ") * 3000 + "x") or piece
+
+
+@given(strategies.from_regex(credit_words._WORDS))
+def test_what_the_phrases_match_is_never_passed_over(text):
+    assert not text.isascii() or any(stem in text for stem in credit_words._STEMS)
