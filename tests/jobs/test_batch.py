@@ -313,7 +313,15 @@ def test_the_descriptor_states_how_much_a_service_bears(batch, sandbox, monkeypa
     monkeypatch.setattr(providers.Provider, "__init__", lambda self, *a: (sent(self, *a), vars(self).pop("limits"))[0])
     batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
     batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2", "--rate", "2/s", "--in-flight", "7")
-    assert [(limits.per_minute, limits.jobs) for limits in found] == [(50, 3), (120, 7)]
+    tiers = {"tiers": {"gold": {"jobs_at_once": 9}}}
+    monkeypatch.setattr(providers.Provider, "limits", {"requests_per_minute": 50, **tiers})
+    monkeypatch.setenv("AI_MEDIA_TIER", "modellix=10, sandbox=gold")
+    batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
+    assert [(limits.per_minute, limits.jobs) for limits in found] == [(50, 3), (120, 7), (50, 9)]
+    for wrong, words in (("sandbox=lead", "expected sandbox=gold"), ("gold", "SERVICE=TIER")):
+        monkeypatch.setenv("AI_MEDIA_TIER", wrong)
+        refused = batch(drawn("a", "b"), *at_sandbox(sandbox), "--max-jobs", "2")
+        assert (refused.code, words in refused.result["message"]) == (2, True), refused.result
 
 
 def test_many_jobs_are_read_by_one_look_into_the_list(batch):

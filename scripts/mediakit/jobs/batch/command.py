@@ -19,6 +19,7 @@ from ...console.commands import command_line
 from ...console.flags import IN_SKILL
 from ...ledger import fallbacks
 from ...media import save
+from ...services import limits
 from ..connection import ConnectionFlags, connect, provider_of
 from ..context import Context
 from ..lifecycle.policy import WaitPolicy
@@ -229,7 +230,7 @@ def _check_places(wanted: Wanted, places: list[ConnectionFlags]) -> None:
 
 def _limits(provider, batch: BatchFlags, lines_count: int) -> Limits:
     """What the flags say, else what the descriptor states."""
-    stated = provider.limits
+    stated = limits.of(provider)
     jobs = min(batch.in_flight or stated.get("jobs_at_once") or Limits.jobs, _open_files(lines_count) // _FILES_A_JOB)
     rate = batch.rate or stated.get("requests_per_minute")
     # Where the create is answered when the job is done, as many creates are out as jobs are under way.
