@@ -15,6 +15,10 @@ from ..base.times import rfc3339
 from . import bounds, people, signals
 from .brief import brief, lean
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
 # Built by our own code: a short key that happens to be a word in a path must not break them.
 _COMMANDS = frozenset(("next_command", "next_argv"))
 _OWN_FIELDS = _COMMANDS | {"path", "provenance", "script", "files"}
@@ -94,7 +98,7 @@ class Console:
 
     def _event(self, event: str, fields: dict) -> dict:
         """An event as it may be shown: without secrets, and without what cannot be seen."""
-        told = {"event": event, "time": rfc3339(time.time())}
+        told: dict[str, Any] = {"event": event, "time": rfc3339(time.time())}
         for name, value in fields.items():
             if name in bounds.WHOLE and not bounds.is_within(value, min(self._limit, bounds.WHOLE[name])):
                 name, value = f"{name}_omitted", True

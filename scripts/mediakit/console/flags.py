@@ -14,6 +14,10 @@ from ..base import codes, errors, paths
 from ..base.regex import regex
 from .events import Output
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
 # What reads like a name; a key has digits and capitals in between.
 _FLAG = regex(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
 
@@ -39,10 +43,10 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("--version", action="store_true", help="write a version event and stop")
         self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
-        self.field_names = lambda arguments: ()
+        self.field_names: Callable[[argparse.Namespace], Iterable[str]] = lambda arguments: ()
         self.add_argument("--brief", action="store_true", help="one line: the result")
         self.add_argument("--json", action="store_true", help="JSON also on a terminal, where people's lines stand")
-        self.about = lambda arguments: {}
+        self.about: Callable[[argparse.Namespace], dict] = lambda arguments: {}
 
     def output(self, argv: list[str]) -> Output:
         """What is written; known before the flags are, so that their errors are written so too."""

@@ -34,7 +34,7 @@ def in_place(event: dict, status_before: str | None = None) -> list[str] | None:
 def _way(event: dict) -> str:
     if event["event"] == "terminal" and event["ok"] and not event.get("assets"):
         return "save it with"
-    costs = _COSTS.get(event.get("effect"))
+    costs = _COSTS.get(event.get("effect", ""))
     return f"go on with (it {costs})" if costs else "go on with"
 
 

@@ -133,7 +133,7 @@ class _Side:
         self._stopping: int | None = None
         self._closed = False
 
-    def run(self) -> list[int]:
+    def run(self) -> list:
         self._console.on_signal = lambda number: self._inbox.put(Signal(number))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(AT_ONCE, len(self._parts)))]
         for thread in threads:

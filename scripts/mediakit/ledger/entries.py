@@ -210,11 +210,11 @@ class Writer:
             outcome, what = "planned", f"{outcome.replace('_', ' ')}; it may be sent again"
         if outcome != self._known[0]:
             self._known = (outcome, None)
-            ledger, key = self._ledger, self.key
+            ledger, key = self._place
             self._write(lambda: ledger.note_outcome(key, outcome, what))
 
     def _note_id(self, generation_id: str) -> None:
-        ledger, key = self._ledger, self.key
+        ledger, key = self._place
         generation_id = self._console.redactor.text(generation_id)
         source = "a person" if self.attached_by_hand else "answer"
 
@@ -321,6 +321,11 @@ class Writer:
         return free
 
     # -- writing -----------------------------------------------------------------------------------
+
+    @property
+    def _place(self) -> tuple[store.Ledger, str]:
+        assert self._ledger and self._entry, "only of a job that is in a ledger anything is noted"
+        return self._ledger, self._entry.key
 
     def _record(self, what: str, **columns) -> None:
         """No key reaches the ledger, in whatever it is that a service tells."""

@@ -180,7 +180,7 @@ def entry_of(row: tuple, is_as_sent: bool) -> Entry:
     for (name, check), value in zip(_CHECKS, row):
         if not check(value):
             raise ValueError(name)
-    return Entry(*row, is_as_sent=is_as_sent)
+    return Entry(*(*row, is_as_sent))
 
 
 def is_change(row: tuple) -> bool:

@@ -93,7 +93,8 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator:
         with self._database.transaction() as connection:
-            self._merged = merged = set()
+            merged: set[str] = set()
+            self._merged = merged
             yield connection
         for key in merged:
             self._deferred.pop(key, None)
@@ -189,7 +190,8 @@ class Ledger:
                 for held in keys:
                     self._owners.hold(held)
             with self._transaction():
-                known, settled = [None] * len(orders), []
+                known: list[Decision | None] = [None] * len(orders)
+                settled: list[tuple] = []
                 if not allow_duplicate:
                     known, settled = self._known(orders, began, retry_unknown)
                 decisions = _waiting(known)
