@@ -333,6 +333,14 @@ def test_many_jobs_are_read_by_one_look_into_the_list(batch):
         assert reads["list"] and reads["job"] - media <= 60, reads
 
 
+def test_the_summary_has_the_command_that_goes_on_wherever_something_is_left(batch, sandbox):
+    lines = drawn("a fault:job-fast", "b fault:result-expired")
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2", "--deadline", "6")
+    assert (ran.code, ran.result["unfinished"]) == (26, 0), ran.events
+    assert "create_batch.py" in ran.result["next_command"]
+    assert "next_command" not in batch(lines[:1], *at_sandbox(sandbox)).result
+
+
 def test_results_that_cannot_be_written_stop_nothing(batch, sandbox, tmp_path, monkeypatch):
     monkeypatch.setattr(results.atomic, "write", lambda *words, **more: full())
     ran = batch(drawn("a fault:job-fast", "b fault:job-fast"), *at_sandbox(sandbox), "--max-jobs", "2")

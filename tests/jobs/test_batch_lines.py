@@ -103,6 +103,37 @@ def test_a_csv_says_the_same_as_lines():
         assert [problem.line for problem in problems] == [number] and len(found) < number, bad
 
 
+# A file as somebody's program writes it -> what its first line says.
+CSV_FILES = {
+    "semicolons": ("id;prompt;size\nx;a, b;2K\n", {"id": "x", "prompt": "a, b", "params": {"size": "2K"}}),
+    "tabs": ("id\tprompt\nx\ta;b\n", {"id": "x", "prompt": "a;b"}),
+    "Windows": ("id,prompt\r\nx,a\r\n", {"id": "x", "prompt": "a"}),
+    "capitals": ("ID,Prompt,Params.Seed\nx,a,3\n", {"id": "x", "prompt": "a", "params": {"Seed": 3}}),
+    "a name of the service in capitals": ("prompt,Seed\na,3\n", {"id": "1", "prompt": "a", "params": {"Seed": 3}}),
+    "other scripts": ("prompt,größe,提示\na,3,b\n", {"id": "1", "prompt": "a", "params": {"größe": 3, "提示": "b"}}),
+    "several files": ('id,inputs.image\nx,"[""a.png"",""b.png""]"\n', {"id": "x", "inputs": {"image": ["a.png", "b.png"]}}),
+    "a file in brackets": ("id,inputs.image\nx,[a].png\n", {"id": "x", "inputs": {"image": "[a].png"}}),
+    "a number with zeros": ("id,prompt\n007,a\n", {"id": "007", "prompt": "a"}),
+    "several lines in a cell": ('prompt\n"a ""b""\nc"\n', {"id": "1", "prompt": 'a "b"\nc'}),
+    "empty cells and lines": ("id,prompt,seed,\n\n,a,,\n,,,\n", {"id": "1", "prompt": "a"}),
+    "a very long cell": ("prompt\n" + "a" * 200_000 + "\n", {"id": "1", "prompt": "a" * 200_000}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CSV_FILES)
+def test_a_csv_of_any_program_is_read(case):
+    text, first = CSV_FILES[case]
+    found, problems = lines.from_csv(text)
+    told = lines.as_object(found[0])
+    assert not problems and {**told, "id": first.get("id")} == first
+
+
+@pytest.mark.parametrize("text", ['[{"prompt": "a"}]', '[\n{"prompt": "a"},\n{"prompt": "b"}\n]\n'])
+def test_one_list_of_all_is_one_problem_with_its_way_out(text):
+    found, problems = lines.from_jsonl(text)
+    assert not found and [(problem.line, "jq -c" in problem.message) for problem in problems] == [(1, True)]
+
+
 def test_a_matrix_is_every_combination_and_its_lines_can_be_run_as_they_are(batch, sandbox, tmp_path):
     (tmp_path / "prompts.txt").write_text("a fault:job-fast\n\nb fault:job-fast\n", "utf-8")
     matrix = ("--prompts", "prompts.txt", "--models", "z-image/z-image,bytedance/seedream-4.5", "--param", "n=2..1")

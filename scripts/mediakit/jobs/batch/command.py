@@ -261,7 +261,7 @@ def _told(console: Console, wanted: Wanted, outcomes: Outcomes, signal_number: i
     code, fields = outcomes.summary()
     fields["gallery"] = _gallery(wanted.saving.folder) if fields["files"] else None
     again = wanted.source.again
-    if fields["unfinished"] and again is not None:
+    if outcomes.goes_on and again is not None:
         fields.update(command_line("create_batch.py", *again))
     if signal_number is not None:
         return console.result("interrupted", 128 + signal_number, **fields)

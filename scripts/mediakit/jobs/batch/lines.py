@@ -23,7 +23,8 @@ from ...base.text import plain
 from ...media import names
 
 LONGEST_ID = 200
-MOST_LINES = 1_000_000
+MOST_LINES = 100_000
+_LARGEST_CELL = 16 * 1024 * 1024
 _FROM_LINE = "line:"
 _RANGE = regex(r"(-?\d{1,9})\.\.(-?\d{1,9})")
 # What --expand-only writes beside a line's own fields.
@@ -86,7 +87,20 @@ class _Wrong(Exception):
 
 def from_jsonl(text: str) -> tuple[list[Line], list[Problem]]:
     """One JSON object a line; empty lines do not count as lines of the batch, but in their numbers."""
+    if _is_one_list(text):
+        return [], [Problem(1, "expected an object a line, not one list of all; `jq -c '.[]'` makes lines of a list")]
     return _collected((number, raw, _object) for number, raw in enumerate(text.split("\n"), 1) if raw.strip())
+
+
+def _is_one_list(text: str) -> bool:
+    """Whether a file is a list of objects, as whoever has not read of lines would write it."""
+    if not text.lstrip().startswith("["):
+        return False
+    try:
+        found = documents.written(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, list) and bool(found) and all(isinstance(one, dict) for one in found)
 
 
 def _object(raw: str) -> dict | None:
@@ -111,9 +125,10 @@ def _object(raw: str) -> dict | None:
 def from_csv(text: str) -> tuple[list[Line], list[Problem]]:
     """A head of names, then a line each. A name that is no field of a line is one of the request; `params.NAME` and
     `inputs.NAME` say which for any name. An empty cell says nothing."""
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    csv.field_size_limit(_LARGEST_CELL)  # of this process, which reads no other
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     try:
-        head = [name.strip() for name in next(rows, [])]
+        head = [_named(name.strip()) for name in next(rows, [])]
         found = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     except csv.Error as problem:
         return [], [Problem(rows.line_num, f"expected CSV: {problem}")]
@@ -122,6 +137,27 @@ def from_csv(text: str) -> tuple[list[Line], list[Problem]]:
         words = f"{plain(twice[0], 60)} is given twice" if twice else "expected a head with the names of the columns"
         return [], [Problem(1, words)]
     return _collected((number, row, lambda cells: _of_cells(head, cells)) for number, row in found)
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the cells: where commas are for decimals, programs write semicolons."""
+    head = text.lstrip().partition("\n")[0]
+    return next((sign for sign in ",;\t" if sign in head), ",")
+
+
+def _named(name: str) -> str:
+    """A line's own fields however a spreadsheet spells them: `Prompt`, `ID`."""
+    group, dot, inner = name.partition(".")
+    return group.lower() + dot + inner if group.lower() in _READERS else name
+
+
+def _inputs_of(cell: str):
+    """A file, or several as a JSON list."""
+    if cell.lstrip().startswith("["):
+        found = _json_or_text(cell)
+        if isinstance(found, list):
+            return found
+    return cell
 
 
 def _of_cells(head: list[str], cells: list[str]) -> dict:
@@ -133,7 +169,7 @@ def _of_cells(head: list[str], cells: list[str]) -> dict:
             continue
         group, dot, inner = name.partition(".")
         if dot and group in ("params", "inputs") and inner:
-            found.setdefault(group, {})[inner] = cell if group == "inputs" else _json_or_text(cell)
+            found.setdefault(group, {})[inner] = _inputs_of(cell) if group == "inputs" else _json_or_text(cell)
         elif name in ("params", "inputs", "payload"):
             found[name] = _object(cell)
         elif name in _READERS:

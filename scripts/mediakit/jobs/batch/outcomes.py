@@ -16,6 +16,8 @@ from .results import Results
 from .task import Task
 
 _STATUS_PAUSE = 0.25
+# Not done, unknown, refused for now, not saved.
+_LEFT = frozenset((11, 12, 24, 26, 130, 143))
 # Jobs that a batch ends for itself, without any result of theirs.
 _OF_A_RESULT = ("state", "outcome", "generation_id", "next_command")
 
@@ -27,6 +29,7 @@ class Outcomes:
     tell     what is due: the file, and the live line
     due_at   when `tell` has something to do, on the clock of time.monotonic
     summary  the fields of the last event
+    goes_on  whether the same command again has something to do for a line that has its result, or has none
     """
 
     def __init__(self, console: Console, results: Results, telling: Telling, tasks: list[Task]):
@@ -169,6 +172,10 @@ class Outcomes:
     def spent(self) -> list[amounts.Amount]:
         """What the jobs that this command bought have cost, as far as it was told."""
         return [amounts.Amount(micro, unit) for unit, micro in sorted(self._spent.items())]
+
+    @property
+    def goes_on(self) -> bool:
+        return any(task.exit_code is None or task.exit_code in _LEFT for task in self._tasks)
 
     def summary(self) -> tuple[int, dict]:
         """`(exit code, fields)`; everything that is known is in the file before."""
