@@ -76,6 +76,27 @@ def test_brief_is_one_line_of_known_members_whatever_happens(scripts, name):
     assert not run.result.get("error") or any(run.result["error"].values())
 
 
+def test_a_brief_refusal_says_what_would_fit(scripts):
+    run = scripts.run(*MADE, "--brief", "--param", "size=wide")
+    assert run.code == 22 and "allowed: prompt, " in run.result["error"]["message"], run.result
+
+
+def test_practice_of_a_task_that_only_other_contracts_have_names_them(scripts):
+    for task in ("tts", "stt", "sts", "t2a", "i2m", "upscale", "rmbg"):
+        run = scripts.run("create_and_wait.py", "--provider", "sandbox", "--task", task, "--prompt", "x", "--brief")
+        assert run.code == 2 and "--as " in run.result["error"]["message"], run.result
+
+
+def test_the_command_that_goes_on_keeps_to_the_same_time(scripts):
+    made = ("create_and_wait.py", "--provider", "sandbox", "--task", "t2i", "--prompt", "a fault:job-slow", "--brief")
+    run, wait = scripts.run(*made, "--poll-timeout", "0", "--stream", "never", "--deadline", "100"), ("--timeout", "0")
+    for _ in range(2):
+        script, *words = shlex.split(run.result["next_command"])[1:]
+        assert run.code == 11 and words[-2:] == ["--deadline", "100"], run.result
+        run = scripts.run(script.rpartition("/")[2], *words, *wait, "--brief")
+    assert "--deadline" not in scripts.run(*made, *("--intent", "b", "--deadline", "1")).result["next_command"]
+
+
 def test_brief_of_several_jobs_is_their_summary(scripts):
     run = scripts.run(*MADE, "--brief", "--copies", "3", "--output-dir", "out")
     assert run.names == ["summary"] and len(run.result["files"]) == 3

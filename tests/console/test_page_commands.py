@@ -25,7 +25,7 @@ WORDS = {
     "https://example.com/boat.png": "boat.png",
     "https://example.com/clip.mp4": "job:{video}",
     "boat.mp4": "job:{video}",
-    "../out": "out",
+    "../ai-media-out": "out",
     "openapi.yaml": "openapi.json",
     "POST /v1/videos": "POST /generation/kling-ai/kling-v2.6",
     "FILE_OR_URL": "openapi.json",

@@ -128,6 +128,8 @@ def test_a_deadline_is_a_moment_and_no_deadline_is_never():
     before = time.monotonic()
     assert before - 5 < flags.wait_policy(create("--deadline", "100")).deadline < time.monotonic() + 100
     assert flags.wait_policy(create()).deadline == float("inf")
+    assert before - 5 < flags.existing_wait_policy(existing("--deadline", "100")).deadline < time.monotonic() + 100
+    assert flags.existing_wait_policy(existing()).deadline == float("inf")
     assert flags.existing_wait_policy(existing("--timeout", "5", "--interval", "2")).poll_timeout == 5.0
 
 

@@ -78,9 +78,16 @@ def brief(event: dict, about: dict) -> dict:
         "ok": event["exit_code"] == 0,
         "files": event.get("files") or [asset["path"] for asset in event.get("assets") or ()],
         # As in a `terminal`: the word and the reason.
-        "error": {"code": error, "message": event["message"]} if isinstance(error, str) else error,
+        "error": {"code": error, "message": _message(event)} if isinstance(error, str) else error,
     }
     return {name: known[name] for name in _OF_A_RESULT if known.get(name) is not None}
+
+
+def _message(event: dict) -> str:
+    """Why, with what would fit in place of the first field that does not."""
+    problems = event.get("problems") or [{}]
+    fitting = problems[0].get("allowed") or ()
+    return f"{event['message']}; allowed: {', '.join(map(str, fitting))}" if fitting else event["message"]
 
 
 _LEANER = {"submitted": _submitted, "asset": _asset, "terminal": _terminal}

@@ -156,7 +156,11 @@ def _model(line: dict) -> str:
 
 
 def _more(event: dict) -> list[str]:
-    return [f"{event['more']} more; {event.get('detail', '')}"] if event.get("more") else []
+    return (
+        ["; ".join(([f"{event['more']} more"] if event.get("more") else []) + [event["detail"]])]
+        if "detail" in event
+        else []
+    )
 
 
 # -- the rest ------------------------------------------------------------------------------------------------

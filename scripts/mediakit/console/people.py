@@ -68,7 +68,11 @@ def _error(event: dict, _) -> list[str]:
 def _preflight(event: dict, _) -> list[str]:
     ready = [one["provider"] for one in event["providers"] if one["ready"]]
     missing = f": {', '.join(event['missing'])}" if event.get("missing") else ""
-    return [f"ready: {', '.join(ready) or 'no service'}", f"{event['stage'].replace('_', ' ')}{missing}"]
+    told = [f"ready: {', '.join(ready) or 'no service'}", f"{event['stage'].replace('_', ' ')}{missing}"]
+    keys = [name for one in event["providers"] if not one.get("key_found", True) for name in one["missing"]]
+    if not ready and len(keys) > 1:
+        told.append(f"any one of these keys will do: {', '.join(keys)}")
+    return told
 
 
 def _summary(event: dict, _) -> list[str]:

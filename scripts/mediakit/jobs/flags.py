@@ -157,8 +157,7 @@ def add_creating_flags(parser) -> None:
     how.add_argument("--stream", type=one_of("auto", "never"), default="auto", metavar="{auto,never}",
         help="never: poll from the start")  # fmt: skip
     how.add_argument("--no-wait", action="store_true", help="stop once the service has accepted the job")
-    how.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS",
-        help="end before so much time has gone by since the start, with the job's id")  # fmt: skip
+    _add_deadline_flag(how)
     how.add_argument("--sse-request-timeout", type=seconds(above=True), default=120.0, metavar="SECONDS",
         help="for the answer to the create, and how long its stream may be silent, default 120")  # fmt: skip
     how.add_argument("--stream-timeout", type=seconds(above=True), default=3600.0, metavar="SECONDS",
@@ -169,6 +168,11 @@ def add_creating_flags(parser) -> None:
         help="between two polls at most, default 3")  # fmt: skip
     how.add_argument("--poll-request-timeout", type=seconds(above=True), default=20.0, metavar="SECONDS",
         help="for one poll, default 20")  # fmt: skip
+
+
+def _add_deadline_flag(group) -> None:
+    group.add_argument("--deadline", type=seconds(above=True), metavar="SECONDS",
+        help="end before so much time has gone by since the start, with the command that goes on")  # fmt: skip
 
 
 def add_waiting_flags(parser) -> None:
@@ -182,6 +186,7 @@ def add_waiting_flags(parser) -> None:
     group.add_argument(
         "--request-timeout", type=request, default=20.0, metavar="SECONDS", help="for one poll, default 20"
     )
+    _add_deadline_flag(group)
 
 
 def add_reading_flags(parser) -> None:
@@ -257,7 +262,6 @@ def wait_policy(given: argparse.Namespace) -> WaitPolicy:
     """How long to wait for a job that is created, and in what way."""
     from .lifecycle.policy import WaitPolicy
 
-    left = time_left(given.deadline)
     return WaitPolicy(
         stream=given.stream == "auto",
         wait=not given.no_wait,
@@ -266,7 +270,8 @@ def wait_policy(given: argparse.Namespace) -> WaitPolicy:
         poll_timeout=given.poll_timeout,
         poll_interval=given.poll_interval,
         poll_request_timeout=given.poll_request_timeout,
-        deadline=float("inf") if left is None else time.monotonic() + left,
+        deadline=_deadline(given),
+        within=given.deadline,
         verbose=given.verbose,
     )
 
@@ -280,8 +285,15 @@ def existing_wait_policy(given: argparse.Namespace) -> WaitPolicy:
         poll_timeout=given.timeout,
         poll_interval=given.interval,
         poll_request_timeout=given.request_timeout,
+        deadline=_deadline(given),
+        within=given.deadline,
         verbose=given.verbose,
     )
+
+
+def _deadline(given: argparse.Namespace) -> float:
+    left = time_left(given.deadline)
+    return float("inf") if left is None else time.monotonic() + left
 
 
 def action(given: argparse.Namespace) -> ActionFlags:

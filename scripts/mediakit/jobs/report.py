@@ -17,7 +17,8 @@ from .connection import Connection
 from .driver import Driver
 from .lifecycle.actions import End
 
-# An id that may stand in a command line which somebody will paste into a shell.
+# A caller that kills slow tools gives them more than this; a shorter time was for this command alone, in seconds.
+_LEAST_TO_PASS_ON = 30.0
 
 
 class Report:
@@ -60,6 +61,8 @@ class Report:
         words = [*self._connection.chosen]
         if self._saving.folder is not None:
             words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
+        within = self._driver.job.policy.within
+        words += ["--deadline", f"{within:g}"] if within and within >= _LEAST_TO_PASS_ON else []
         if key and (found or (self._driver.is_result_kept and self._driver.kept)):
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
         # Accepted without an id, it is found again like one of which nobody knows whether it was accepted.

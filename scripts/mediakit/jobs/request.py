@@ -291,7 +291,9 @@ def _model(create: CreateRequest, provider: providers.Provider, fields: dict) ->
     model = catalogue.defaults(provider.speaks).get(create.task)
     if model is None:
         has = ", ".join(catalogue.defaults(provider.speaks))
-        raise errors.bad_argument("--task", f"{provider.title} has no default model for it; expected --model, or {has}")
+        words = f"{provider.title} has no default model for it; expected --model, or {has}"
+        others = [name for name in providers.spoken_by(provider.name) if create.task in catalogue.defaults(name)]
+        raise errors.bad_argument("--task", f"{words}; or --as {' or '.join(others)}" if others else words)
     return model
 
 

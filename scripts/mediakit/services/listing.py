@@ -55,6 +55,10 @@ def models(services: list[str], wish: Wish, is_long: bool = False) -> dict:
     result: dict[str, Any] = {"default_models": defaults or None, "runs": runs, "listed_only": others}
     if more:
         result.update(more=more, detail="--task, --search or --field narrows the list; --verbose lists everything")
+    elif wish.search and not found:
+        result["detail"] = (
+            "no model has all of these words; fewer find more, best one that a field or model is named by"
+        )
     if wish.field and not found:
         result["nearest_fields"] = _nearest_fields(services, wish.field) or None
     return result

@@ -16,6 +16,7 @@ class WaitPolicy:
     poll_timeout    for polling, from when it began
     first_poll      before the first poll of a job that was just accepted
     deadline        for everything: a moment on the clock of `now`
+    within          the seconds of the whole command that the user set, if any: the command that goes on has them too
     verbose         whether every answer is told, and not only each new state
     """
 
@@ -28,6 +29,7 @@ class WaitPolicy:
     poll_request_timeout: float = 20.0
     first_poll: float = 0.0
     deadline: float = float("inf")
+    within: float | None = None
     verbose: bool = False
 
 
