@@ -64,7 +64,9 @@ def main(console, arguments):
     provider = providers.load(arguments.provider or _only_service() or "skills-video")
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
     found = provider.verdict(arguments.status, body, words)
-    category = found.category
+    # Of a success no words tell that it failed.
+    is_success = 200 <= arguments.status < 300 and provider.says_success(body)
+    category = "unknown" if is_success else found.category
     return console.result(
         "classification",
         errors.CATEGORY_EXIT_CODES[category],

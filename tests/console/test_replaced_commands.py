@@ -106,6 +106,7 @@ RUNTIME_ERRORS = [
     (418, "{}", 25, "unknown", False),
     (402, "", 20, "insufficient_credits", False),
     (500, "\x00 {[", 24, "transient", True),
+    (200, '{"message":"insufficient credits"}', 25, "unknown", False),
 ]
 
 
