@@ -212,6 +212,18 @@ def test_an_api_version_is_a_constant_header():
     assert trust.flaws_of_header("X-Runway-Version") is None
 
 
+def test_a_key_stands_in_a_login_header_and_frames_no_body():
+    for name in ("Authorization", "cookie", "X-Api-Key"):
+        assert trust.flaws_of_header(name, of_key=True) is None
+    for name in ("Host", "Content-Length", "Connection", "Content-Type", "Proxy-Authorization"):
+        assert trust.flaws_of_header(name, of_key=True)
+
+
+@pytest.mark.parametrize("name", ["STUDIO_KEY", "HF_TOKEN", "LUMA", "HOMEBASE_KEY", "PATHFINDER_TOKEN", "PROXY_KEY"])
+def test_any_other_variable_may_hold_a_key(name):
+    assert trust.flaws_of_variable(name) is None
+
+
 @pytest.mark.parametrize(
     "origin", ["https://api.example.com", "https://api.example.com:8443", "http://127.0.0.1:8188", "http://localhost:1"]
 )

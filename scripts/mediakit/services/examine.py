@@ -188,7 +188,7 @@ def _against_trust(data: dict) -> Iterator[tuple[tuple, str]]:
     for name, origin in data.get("origins", {}).items():
         yield from _flaw(("origins", name), trust.flaws_of_origin(origin))
     for path, key, value in _members(data, ()):
-        if key == "headers" and "examples" not in path:
+        if key in ("headers", "optional_headers") and "examples" not in path:
             for name in value:
                 yield from _flaw((*path, key, name), trust.flaws_of_header(name))
         elif key == "hosts":
@@ -198,6 +198,7 @@ def _against_trust(data: dict) -> Iterator[tuple[tuple, str]]:
             yield (*path, key), f"expected the name of one of origins: {', '.join(data['origins'])}"
         elif key in ("like", "models") and isinstance(value, str):
             yield from _flaw((*path, key), trust.flaws_of_pattern(value, bounded=path == ("job", "id")))
+    yield from _of_key(data)
     tasks = {task for route in data["create"] for task in route.get("tasks", ())}
     takes_any = any("tasks" not in route for route in data["create"])
     for task in data.get("defaults", {}):
@@ -205,6 +206,13 @@ def _against_trust(data: dict) -> Iterator[tuple[tuple, str]]:
             yield ("defaults", task), "no route of create does this task"
     if "job" not in data and any(route.get("answers", "job") == "job" for route in data["create"]):
         yield ("create",), "a create that is answered with a job's id needs `job`, which says how it is asked about"
+
+
+def _of_key(data: dict) -> Iterator[tuple[tuple, str]]:
+    if isinstance(data["key"], dict):
+        yield from _flaw(("key", "header"), trust.flaws_of_header(data["key"]["header"], of_key=True))
+    for word in variables(data):
+        yield from _flaw(("key",), trust.flaws_of_variable(word))
 
 
 def _against_others(data: dict) -> Iterator[tuple[tuple, str]]:

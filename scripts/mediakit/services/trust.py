@@ -40,6 +40,12 @@ _RESERVED_HEADERS = frozenset(
     "authorization cookie host proxy-authorization content-length transfer-encoding connection content-type "
     "content-encoding upgrade te trailer expect".split()
 )
+_LOGIN_HEADERS = frozenset(("authorization", "cookie"))
+# What a computer, a proxy's owner or this program set for themselves; a proxy's address can hold a password.
+_SET_FOR_OTHERS = regex(
+    r"AI_MEDIA_\w*|\w*_PROXY|(PYTHON|LD_|DYLD_|XDG_|LC_|SSL_CERT_|SSH_)\w*|LANG|HOME|USER|LOGNAME|HOSTNAME|PWD|OLDPWD|PATH"
+    r"|SHELL|TERM|TMPDIR|TEMP|TMP|USERNAME|USERPROFILE|APPDATA|LOCALAPPDATA|COMPUTERNAME"
+)
 # Second levels under which a country's registry sells names: everybody's, as `com` is.
 _REGISTRY_LABELS = frozenset("ac co com edu gob gov go gv id info ltd me mil ne net nom or org plc sch web".split())
 # Domains below which anybody gets a name: the private part of the Public Suffix List, as far as it is in common use.
@@ -167,11 +173,23 @@ def _is_registry(second: str, top: str) -> bool:
     return len(top) == 2 and second in _REGISTRY_LABELS
 
 
-def flaws_of_header(name: str) -> str | None:
-    """What is wrong with the name of a header that a descriptor sends; None for a good one."""
+def flaws_of_header(name: str, of_key: bool = False) -> str | None:
+    """What is wrong with the name of a header that a descriptor sends; None for a good one.
+
+    of_key  whether the key stands in it, which may then be a login
+    """
     if not _HEADER.fullmatch(name):
         return "expected the name of a header"
-    return f"{name} is not a descriptor's to set" if name.lower() in _RESERVED_HEADERS else None
+    if name.lower() not in _RESERVED_HEADERS or (of_key and name.lower() in _LOGIN_HEADERS):
+        return None
+    return f"{name} is not a descriptor's to set"
+
+
+def flaws_of_variable(name: str) -> str | None:
+    """What is wrong with an environment variable whose value is sent to a service; None for a good one."""
+    return (
+        f"{name} is set for something else, and holds no key of a service" if _SET_FOR_OTHERS.fullmatch(name) else None
+    )
 
 
 def flaws_of_pattern(pattern: str, bounded: bool) -> str | None:
