@@ -224,6 +224,13 @@ def test_the_docstring_lists_every_room():
     assert sorted(rooms()) == sorted(there)
 
 
+def test_the_docstring_of_a_package_lists_its_modules():
+    for page in (SCRIPTS / "mediakit").rglob("__init__.py"):
+        told = page.read_text(encoding="utf-8").split('"""')[1]
+        there = {path.stem for path in page.parent.iterdir() if not path.name.startswith("_")}
+        assert not {name for name in there if not re.search(rf"\b{name}\b", told)}, page
+
+
 @pytest.mark.parametrize("room", rooms())
 def test_a_room_imports_only_rooms_below_it(room):
     listed = rooms()

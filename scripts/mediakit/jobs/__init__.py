@@ -5,6 +5,10 @@ batch       many jobs: a file of lines, from what it asks for to the results of 
 create      a command that creates
 existing    going on with the jobs of the ledger
 listing     the jobs of all ledgers, told and settled
+canceling   cancelling a job at its service
+guide       from nothing to a saved file: what stands in the way, and the command that goes on
+readiness   what is known about one service before anything is bought
+keeping     a key in the user's own store
 own_services  the services that the user adds and gives up
 account     what else can be done with an account
 action      one of its actions, from its flags
@@ -14,6 +18,7 @@ bringing    a file that is brought to a service by itself
 judging     what the answer to an action comes to
 plan        what a create would send
 purchase    from a request, or a job of the ledger, to a job that can be driven
+uploader    files to a service, in one request or in two
 uploads     inputs on their way to a service, before anything is bought
 sources     where inputs come from
 job         one job, from its start to its result line

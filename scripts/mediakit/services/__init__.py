@@ -10,6 +10,7 @@ catalogue   the models of the services, and where their contracts are
 keys        where a service's key is found
 costs       which fields of a request change what it costs (pure)
 limits      how much a service bears of one account, by its tier
+site        which address each request goes to (pure)
 providers   which services there are
 provider    one service: its descriptor, and what follows from it
 answers     what a service's answers say, by the rules of its descriptor (pure)

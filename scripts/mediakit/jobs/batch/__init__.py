@@ -10,6 +10,7 @@ reads       when jobs want to be looked at: one by one, or many with one look in
 purchases   what the ledger knows of the lines, and what is claimed for them
 task        one line on its way: its state, its job, its result
 part        the console of one line
+outcomes    what became of the lines, told as they end and counted
 results     results.jsonl, in the order of the input
 requests    a line as a request that was checked
 pace        how much a service is asked at once, and how often (pure)

@@ -1,6 +1,11 @@
 """How each service's contract is spoken: from the examples of its descriptor, or by a module that knows it alone.
 
-Such a module is named as its service is, with `_` for `-`.
+A module that knows one service is named as the service is, with `_` for `-`: fal, image_skill, modellix, skills_video.
+
+by_examples  any service, from the examples of its descriptor
+filling      what stands for the placeholders of those examples
+streaming    a create that is answered by an event stream
+common       what all share: faults, and what a model says about a body
 """
 
 from __future__ import annotations
