@@ -41,6 +41,29 @@ def test_a_dry_run_under_a_cap_ends_as_the_real_run_would(scripts, asked, standi
         assert (real.code, real.result.get("error") if code else None) == (code, error), real.events
 
 
+# For a service that plans, and has a guard of its own: model, flags -> exit code, error
+PLANNED = [
+    ("xai.grok-imagine-image", ("--max-spend", "0.04usd"), 0, None),
+    ("xai.grok-imagine-image", ("--max-spend", "0.03usd"), 27, "spend_cap"),
+    ("xai.grok-imagine-image", ("--max-spend", "3credits", "--accept-unknown-cost"), 27, "spend_cap"),
+    ("xai.grok-imagine-image", ("--max-spend", "0.07usd", "--param", "output_count=2"), None, None),
+    ("xai.grok-imagine-image", ("--max-spend", "0.07usd", "--copies", "2"), 0, None),
+    ("fal.flux-dev", ("--max-spend", "5eur"), 27, "unknown_cost"),
+    ("fal.flux-dev", ("--max-spend", "0.001usd"), None, None),
+    ("fal.flux-dev", ("--max-spend", "5usd"), None, None),
+    ("fal.flux-dev", ("--max-spend", "0.001usd", "--accept-unknown-cost"), None, None),
+]
+
+
+@pytest.mark.parametrize("sandbox", ["image-skill"], indirect=True)
+@pytest.mark.parametrize("model, flags, code, error", PLANNED, ids=range(len(PLANNED)))
+def test_where_the_service_would_refuse_too_the_cap_of_ours_is_still_told(scripts, sandbox, model, flags, code, error):
+    words = ("create_and_wait.py", *at_sandbox(sandbox), "--model", model, "--prompt", "a boat", *flags)
+    planned, real = scripts.run(*words, "--dry-run"), scripts.run(*words)
+    told = [(run.code, run.result.get("error") if run.code else None) for run in (planned, real)]
+    assert told[0] == told[1] and (code is None or told[0] == (code, error)), (planned.events, real.events)
+
+
 @pytest.mark.parametrize("sandbox", ["image-skill"], indirect=True)
 def test_a_plan_with_files_says_what_it_did_not_ask(scripts, sandbox):
     from PIL import Image

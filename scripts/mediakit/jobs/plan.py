@@ -34,13 +34,22 @@ def show(
     for code, message in asked.warnings:
         console.warning(code, message)
     guards = price.guards(spending, asked)
-    body = _service_plan(console, asked, connection, guards, policy.deadline) if connection else None
+
+    def under_caps(cost: amounts.Price | None) -> amounts.Price | None:
+        return _under_caps(console, asked, spending, cost, lambda: _is_told_to_buyers(console, asked, flags, policy))
+
+    body = None
+    try:
+        body = _service_plan(console, asked, connection, guards, policy.deadline) if connection else None
+    except errors.Failure:
+        if connection and guards:  # the real run looks at its own caps first, at a price told without the guard
+            under_caps(price.planned_price(connection, asked, policy.deadline))
+        raise
     planned = provider.planned_cost(body)
-    cost = amounts.Price(planned, "service") if planned else None
     if provider.plan and connection is None:
         why = "its files are brought only to buy" if asked.attachments else "there is no key"
         console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
-    cost = _under_caps(console, asked, spending, cost, lambda: _is_told_to_buyers(console, asked, flags, policy))
+    cost = under_caps(amounts.Price(planned, "service") if planned else None)
     base_url = address(flags, provider)
     sent = {**asked.shaped, **guards}
     is_form = asked.is_form
