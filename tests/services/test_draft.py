@@ -11,7 +11,7 @@ import pytest
 
 from mediakit import contracts
 from mediakit.services import draft, examine
-from video_document import DOCUMENT
+from video_document import DOCUMENT, STATE, TEXT, an_object, content
 
 SPECS = Path(os.environ.get("AI_MEDIA_TEST_DATA", "/nowhere"), "specs")
 
@@ -50,20 +50,50 @@ def test_a_draft_that_was_filled_in_is_a_good_descriptor():
     assert examine.flaws(json.dumps(found).encode()) == []
 
 
-# a document of the field, its create -> where its job's id stands, and its words for success
+def test_results_and_the_end_of_a_job_are_found_beside_its_state():
+    document = copy.deepcopy(DOCUMENT)
+    answer = document["paths"].pop("/videos/{id}")
+    nested = an_object(
+        files={"type": "array", "items": an_object(sizes={"type": "array", "items": an_object(url=TEXT)})}
+    )
+    document["paths"] = {
+        "/{model}/videos": {"post": {**document["paths"]["/videos"]["post"], "requestBody": content(an_object(input={"type": "object"}))}},
+        "/{model}/videos/{id}/status": {"get": {"responses": {"200": content(an_object(status=STATE))}}},
+        "/{model}/videos/{id}": {"get": {"responses": {"200": content(nested)}}},
+        "/{model}/videos/{id}/cancel": {"put": answer["get"]},
+    }  # fmt: skip
+    found = draft.draft(contracts.operation(contracts.from_data(document), "POST /{model}/videos"), "openapi.json")
+    assert found["job"] == {
+        "id": {"at": "/data/task_id"},
+        "read": {"path": "/{model}/videos/{id}/status"},
+        "result": {"path": "/{model}/videos/{id}"},
+        "cancel": {"path": "/{model}/videos/{id}/cancel", "method": "PUT"},
+    }
+    assert found["outputs"] == [{"each": ["/files", "/sizes"], "url": "/url"}]
+    (route,) = found["create"]
+    assert (route["path"], route["fields"], "/input/prompt" in route["prompt"]) == ("/{model}/videos", "/input", True)
+
+
+# a document of the field, its create -> where its job's id stands, its words for success, what else it has of a job
 REAL = [
-    ("kling.yaml", "POST /v1/videos/text2video", "/data/task_id", ["succeed"]),
-    ("replicate_http.json", "POST /predictions", "/id", ["succeeded"]),
-    ("leonardo.json", "POST /generations", "/sdGenerationJob/generationId", ["COMPLETE"]),
-    ("fal_nano_banana.json", "POST /fal-ai/nano-banana", "/request_id", ["COMPLETED"]),
+    ("kling.yaml", "POST /v1/videos/text2video", "/data/task_id", ["succeed"], {"id", "read"}),
+    ("replicate_http.json", "POST /predictions", "/id", ["succeeded"], {"id", "read", "cancel"}),
+    ("leonardo.json", "POST /generations", "/sdGenerationJob/generationId", ["COMPLETE"], {"id", "read"}),
+    (
+        "fal_nano_banana.json",
+        "POST /fal-ai/nano-banana",
+        "/request_id",
+        ["COMPLETED"],
+        {"id", "read", "result", "cancel"},
+    ),
 ]
 
 
 @pytest.mark.skipif(not SPECS.is_dir(), reason="the real documents are external test data")
-@pytest.mark.parametrize("name, endpoint, at, words", REAL)
-def test_drafts_of_documents_of_the_field(name, endpoint, at, words):
+@pytest.mark.parametrize("name, endpoint, at, words, steps", REAL)
+def test_drafts_of_documents_of_the_field(name, endpoint, at, words, steps):
     found = draft.draft(contracts.operation(contracts.load(str(SPECS / name)), endpoint), name)
-    assert found["job"]["id"] == {"at": at}
+    assert found["job"]["id"] == {"at": at} and found["job"].keys() == steps
     assert next(rule["is"] for rule in found["states"] if rule["state"] == "succeeded") == words
     flaws = examine.flaws(json.dumps(found).encode())
     assert all("to be filled in" in flaw.message for flaw in flaws), flaws

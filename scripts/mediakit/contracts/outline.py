@@ -17,6 +17,7 @@ from .errors import ContractError
 from .operations import Operation
 
 _PROMPTS = ("prompt", "text", "input", "text_prompt", "script", "description", "query")
+_PARAMETERS = ("input", "inputs", "parameters", "params", "model_parameters", "arguments")
 _IDS = regex(r"^(request|task|job|prediction|generation|video|run|operation)?_?(id|uuid|name)$", re.IGNORECASE)
 _RESULTS = regex(r"(url|uri|urls|outputs?|b64_json|base64)$", re.IGNORECASE)
 # Addresses about the job itself.
@@ -41,11 +42,14 @@ class Outline(NamedTuple):
 
     endpoint, server_url, content_type  of the create
     read       the path that tells how the job is doing, None where the document shows none
+    result     the path that has the results where that one has none; None where the document shows none
+    cancel     (method, path) that ends the job; None where the document shows none
+    parameters objects of the body that take whatever a model has, where no field of the body says what is wanted
     prompts    texts of the body that say what is wanted
     files      (place, kind) of the body's fields that take a file
     ids        of the create's answer
     states     of the answer of `read`, else of the create's
-    results    addresses or contents of results there
+    results    addresses or contents of results there, or in the answer of `result`
     errors     words about a failure there
     """
 
@@ -53,6 +57,9 @@ class Outline(NamedTuple):
     server_url: str | None
     content_type: str | None
     read: str | None
+    result: str | None
+    cancel: tuple[str, str] | None
+    parameters: tuple[Place, ...]
     prompts: tuple[Place, ...]
     files: tuple[tuple[Place, str], ...]
     ids: tuple[Place, ...]
@@ -67,17 +74,25 @@ def outline(operation: Operation) -> Outline:
     created = list(_places(operation.answers.fields(), ""))
     read = poll_endpoint(operation.document, operation.path)
     answered = list(_places(_read_fields(operation, read), "")) or created
+    results, result = _results(answered), None
+    if read and not results:
+        result = _without_last_word(read)
+        results = _results(list(_places(_read_fields(operation, result), "")))
+        result = result if results else None
     texts = [(place, name) for place, name, row in body if "string" in (place.type or "") and not row.get("takes_file")]
     return Outline(
         operation.endpoint,
         operation.server_url,
         operation.content_type,
         read,
+        result,
+        _cancel(operation, read),
+        tuple(place for place, name, row in body if name.lower() in _PARAMETERS and _takes_anything(row)),
         tuple(place for wanted in _PROMPTS for place, name in texts if name.lower() == wanted),
         tuple((place, row["takes_file"]) for place, _, row in body if row.get("takes_file")),
         tuple(sorted(_named(created, _IDS), key=lambda place: bool(_LATER_IDS.search(tokens(place.at)[-1])))),
         _named(answered, STATUS_NAMES),
-        tuple(place for place in _named(answered, _RESULTS, _NO_RESULTS) if _is_content(place)),
+        results,
         _named(answered, _ERRORS),
     )
 
@@ -87,6 +102,30 @@ def _read_fields(operation: Operation, read: str | None) -> list[dict]:
         return Answers(operation.document, operation.document.find(f"GET {read}")).fields() if read else []
     except ContractError:
         return []
+
+
+def _results(places: list[tuple[Place, str, dict]]) -> tuple[Place, ...]:
+    return tuple(place for place in _named(places, _RESULTS, _NO_RESULTS) if _is_content(place))
+
+
+def _without_last_word(path: str | None) -> str | None:
+    """`/jobs/{id}` of `/jobs/{id}/status`; None of a path that does not end so."""
+    above, _, last = (path or "").rpartition("/")
+    return above if last and above.endswith("}") and "{" not in last else None
+
+
+def _cancel(operation: Operation, read: str | None) -> tuple[str, str] | None:
+    """The request beside the reads of a job that says in its path that it ends the job."""
+    for above in filter(None, (read, _without_last_word(read))):
+        for word in ("cancel", "stop", "abort"):
+            for method in ("POST", "PUT", "DELETE"):
+                if operation.document.has(method, f"{above}/{word}"):
+                    return method, f"{above}/{word}"
+    return None
+
+
+def _takes_anything(row: dict) -> bool:
+    return "object" in str(row.get("type", "")) and not [one for one in row.get("fields", ()) if one["name"] != "*"]
 
 
 def _is_content(place: Place) -> bool:

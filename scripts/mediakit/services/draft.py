@@ -27,7 +27,7 @@ _STATES = {
     "failed": frozenset("error errored fail failed failure rejected".split()),
     "canceled": frozenset("aborted canceled cancelled".split()),
 }
-_MODEL = regex(r"^(model|model_id|modelid|version|engine)$", re.IGNORECASE)
+_MODEL = regex(r"^(model|model_id|modelid|model_name|version|engine)$", re.IGNORECASE)
 
 
 def draft(operation: Operation, source: str) -> dict:
@@ -46,10 +46,10 @@ def draft(operation: Operation, source: str) -> dict:
         "base_path": server.path.rstrip("/"),
         "key": _key(operation, _id(server.hostname)),
         "create": [_route(operation, found, has_job)],
-        "job": _job(found) if has_job else None,
+        "job": _job(found, operation.path) if has_job else None,
         "states": _states(found) if has_job else None,
         "outputs": _outputs(found),
-        "errors": {"message": [place.at for place in found.errors[:4]] or [_wanted("/error/message")]},
+        "errors": {"message": _messages(found) or [_wanted("/error/message")]},
     }
     return {key: value for key, value in data.items() if value is not None}
 
@@ -89,12 +89,14 @@ def _key(operation: Operation, name: str) -> Any:
 
 
 def _route(operation: Operation, found: Outline, has_job: bool) -> dict:
-    route: dict[str, Any] = {"path": _path(operation.path, ("model", "id"), "model")}
+    route: dict[str, Any] = {"path": _path(operation.path, "model")}
     if found.content_type and "form" in found.content_type:
         route["as"] = "form"
-    prompt = next(iter(found.prompts), None)
-    route["prompt"] = prompt.at if prompt else _wanted("/prompt, or nothing where it takes none")
-    parent = prompt.at.rpartition("/")[0] if prompt else ""
+    # What takes whatever a model has, takes its prompt too.
+    place = next(iter(found.parameters), None)
+    prompt = None if place else next(iter(found.prompts), None)
+    parent = place.at if place else prompt.at.rpartition("/")[0] if prompt else ""
+    route["prompt"] = prompt.at if prompt else _wanted(f"{parent}/prompt, or nothing where it takes none")
     if parent:
         route["fields"] = parent
     model = next((row for row in operation.fields() if _MODEL.match(row["name"])), None)
@@ -110,18 +112,30 @@ def _route(operation: Operation, found: Outline, has_job: bool) -> dict:
     return {key: value for key, value in route.items() if value != {}}
 
 
-def _path(path: str, names: tuple[str, ...], placeholder: str) -> str:
-    """A path in the descriptor's words: its one parameter is `placeholder`; others are to be filled in."""
-    parameters = re.findall(r"\{([^{}]+)\}", path)
+def _path(path: str, placeholder: str, create: str = "") -> str:
+    """A path in the descriptor's words: its one parameter is `placeholder`; others are to be filled in.
+
+    create  the path of the create: the one parameter that it has too is the model
+    """
+    of_create = re.findall(r"\{([^{}]+)\}", create)
+    if len(of_create) == 1:
+        path = path.replace("{" + of_create[0] + "}", "{model}")
+    parameters = [name for name in re.findall(r"\{([^{}]+)\}", path) if not (of_create and name == "model")]
     if len(parameters) == 1:
         return path.replace("{" + parameters[0] + "}", "{" + placeholder + "}")
     return path if not parameters else path + f" {TO_FILL_IN}: which of {', '.join(parameters)} is the {placeholder}"
 
 
-def _job(found: Outline) -> dict:
+def _job(found: Outline, create: str) -> dict:
+    method, ending = found.cancel or ("", "")
+    further = {
+        "result": {"path": _path(found.result, "id", create)} if found.result else None,
+        "cancel": {"path": _path(ending, "id", create), "method": method} if found.cancel else None,
+    }
     return {
         "id": {"at": found.ids[0].at if found.ids else _wanted("where the create's answer has the id, such as /id")},
-        "read": {"path": _path(found.read or "", ("id",), "id")},
+        "read": {"path": _path(found.read or "", "id", create)},
+        **{name: step for name, step in further.items() if step},
     }
 
 
@@ -155,11 +169,18 @@ def _outputs(found: Outline) -> list[dict]:
     return [_output(place) for place in places[:6]]
 
 
+def _messages(found: Outline) -> list[str]:
+    """Where words about a failure stand; those of a list have no place of their own."""
+    return [place.at for place in found.errors if "/-" not in place.at][:4]
+
+
 def _output(place: Place) -> dict:
     head, dash, tail = place.at.rpartition("/-")
     kind = "base64" if re.search(r"(b64|base64)", place.at) else "url"
     if dash:
-        return {"each": head, kind: tail} if tail else {"each": head}
+        levels = head.split("/-")  # a list within the entries of another is a level of its own
+        each = levels if len(levels) > 1 else head
+        return {"each": each, kind: tail} if tail else {"each": each}
     if "array" in (place.type or ""):
         return {"each": place.at}
     parent = "/" + "/".join(escaped(token) for token in tokens(place.at)[:-1])
