@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from fake_service import PNG
 from mediakit.base.pointer import point
-from mediakit.sandbox.dialects.by_examples import path_pattern
+from mediakit.sandbox.dialects.asked import path_pattern
 from mediakit.services import catalogue, examples, providers
 
 STATES = ("queued", "running")
@@ -74,7 +74,9 @@ class ExampleService:
     def filled(self, value, **facts):
         """An example with its placeholders filled in."""
         model = facts.get("model") or ""
-        return examples.filled(value, {**facts, "model": model, "model:2": "/".join(model.split("/")[:2])})
+        owner, _, name = model.partition("/")
+        words = {"owner": owner, "name": name, "model": model, "model:2": "/".join(model.split("/")[:2])}
+        return examples.filled(value, {**facts, **words})
 
 
 def new_id(provider: providers.Provider) -> str:

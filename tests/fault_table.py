@@ -182,8 +182,6 @@ def _of_job(kind: Kind, fault: str, good: Row, polled: Row, unknown: Row) -> Row
         return None
     if fault == "poll-401":
         return Row(good.flags, 21, 1, "error", None)
-    if fault == "status-synonym" and kind.is_apart:  # the word alone is not believed, without results beside it
-        return Row(SHORT, 11, 1, "timeout", None)
     return None
 
 

@@ -12,8 +12,9 @@ from mediakit.base import errors
 from mediakit.base.pointer import first, point, put
 from mediakit.http.addresses import above
 from mediakit.sandbox import Sandbox, media
-from mediakit.sandbox.dialects import by_examples
-from mediakit.services import descriptor, providers
+from mediakit.sandbox.dialects import asked, by_examples
+from mediakit.sandbox.server import MEDIA_PATH
+from mediakit.services import descriptor, examine, providers
 from mediakit.services.provider import Provider
 
 WITH_EXAMPLES = [name for name in providers.spoken_by("sandbox") if providers.load(name).examples]
@@ -52,11 +53,19 @@ class Caller:
         base = self.base if is_default else above(self.base, self.own.base_path)
         return self(step.method, base + self.own.filled(step.path, model, job_id), **more)
 
+    def finished(self, job_id: str, model: str = "") -> dict:
+        """The answer to a read of a job when that is over."""
+        while True:
+            answer = self.step(self.own.job.read, job_id, model).json()
+            if self.own.reading(answer).state not in ("queued", "running"):
+                return answer
+
 
 def accepted(server: Sandbox, model: str, fault: str | None = None):
     """A job that the sandbox has taken."""
-    sent = {"asked": {"prompt": "a"}, "prompt": "a", "task": "t2i", "how": "job"}
-    return server.store.add(model, "image", sent, fault, None, server.dialect.new_id())
+    route = next(number for number, one in enumerate(server.dialect.provider.routes) if one.answers == "job")
+    facts = {"task": "t2i", "route": route}
+    return server.store.add(model, "image", {"prompt": "a"}, fault, None, server.dialect.new_id(), facts)
 
 
 @pytest.fixture
@@ -113,8 +122,7 @@ def test_a_service_without_examples_is_told_as_such(monkeypatch):
 def test_a_wrong_key_is_refused_wherever_it_is_sent(name):
     with Sandbox(None, name) as server:
         caller, key = Caller(server), providers.load(name).key
-        paths = ["/nowhere", *(path for path in ("/models", "/account") if path)]
-        for path in paths:
+        for path in ("/nowhere", "/account"):
             wrong = caller("GET", path, headers={key["header"]: key["prefix"] + "bad_key"})
             told = caller.own.verdict(wrong.status_code, wrong.json())
             assert told.category == "auth" and told.message
@@ -136,7 +144,7 @@ def test_every_question_of_the_descriptor_is_answered(name):
         if "balance" in asked:
             server.balance = 7
             told = caller.step(descriptor.step(caller.own.says("balance"))).json()
-            assert [point(told, at) for at in caller.own.says("balance")["amounts"]] == [7]
+            assert sum(point(told, at) for at in caller.own.says("balance").get("amounts", ["/total"])) == 7
 
 
 def test_an_answer_without_content_has_no_body():
@@ -155,8 +163,7 @@ def test_a_job_that_is_over_is_not_canceled(name):
     with Sandbox(None, name) as server:
         caller, step = Caller(server), providers.load(name).job.cancel
         job = accepted(server, "a/b", "job-fast")
-        while caller.own.reading(caller.step(caller.own.job.read, job.id, "a/b").json()).state != "succeeded":
-            pass
+        assert caller.own.reading(caller.finished(job.id, "a/b")).state == "succeeded"
         answer = caller.step(step, job.id, "a/b")
         if step.method == "DELETE":  # it goes, with what it made
             assert caller.step(caller.own.job.read, job.id, "a/b").status_code == 404
@@ -172,11 +179,12 @@ def test_jobs_are_listed(name):
         rows = first(caller.step(listing.step, model="a/b").json(), listing.each)
         told = [point(row, listing.at["id"]) for row in rows]
         assert jobs[0].id in told and (jobs[1].id in told) == ("{model}" not in listing.step.path)
-        assert first(rows[told.index(jobs[0].id)], listing.at["input"]) is not None
+        row = rows[told.index(jobs[0].id)]
+        assert all(first(row, listing.at[word]) is not None for word in ("input", "created_at") if word in listing.at)
 
 
 def test_what_it_makes_is_what_the_task_says():
-    assert set(by_examples._MADE.values()) <= set(media.TYPES)
+    assert set(asked.MADE.values()) <= set(media.TYPES)
 
 
 def test_a_file_that_answers_a_create_breaks_off_where_it_is_told_to():
@@ -198,3 +206,127 @@ def test_a_file_that_answers_a_create_breaks_off_where_it_is_told_to():
             else:
                 with pytest.raises(requests.exceptions.ChunkedEncodingError):
                     caller("POST", route.path, json=body)
+
+
+# What a service can say in its examples besides a word a state; the sandbox serves it for anybody's service.
+RICH = {
+    **STUDIO,
+    "job": {**STUDIO["job"], "list": {"path": "/jobs", "each": "", "id": "/id", "holds": ["running"]}},
+    "actions": {
+        "speak": {
+            "title": "Speech at once", "method": "POST", "path_from_root": "/say", "effect": "spends", "key": "needed",
+            "fields": {"text": {"in": "body", "type": "string", "at": "/input/text", "required": True, "help": "words"}},
+            "outputs": [{"at": "/sound", "url": "/href"}], "output_type": "audio",
+        },
+        "plans": {
+            "title": "What can be bought", "method": "GET", "path": "/plans/{kind}", "effect": "no_spend",
+            "key": "unneeded",
+            "fields": {
+                "kind": {"in": "path", "type": "string", "help": "which"},
+                "least": {"in": "query", "type": "integer", "help": "from so many on"},
+            },
+        },
+    },
+    "examples": {
+        **STUDIO["examples"],
+        "event": {"id": "{id}", "status": "{state}", "files": None},
+        "older": {"id": "{id}", "status": "done", "files": [{"href": "{media}", "side": "{width}"}]},
+        "succeeded": {
+            "id": "{id}", "status": "done", "price": 0.02, "asked": "{input:size}", "number": "{count}",
+            "files": [
+                {"href": "{media}", "role": "first", "bytes": "{bytes}"},
+                {"href": "{media}", "role": "other {number}", "bytes": "{bytes}"},
+            ],
+        },
+        "list": {"body": "{items}"}, "listed": {"id": "{id}", "status": "{state}", "model": "{owner}/{name}"},
+        "balance": {"left": "{balance}"},
+        "actions": {
+            "speak": {"words": "{input:text}", "sound": {"href": "{media}", "type": "{media_type}"}},
+            "plans": {"kind": "{input:kind}", "least": "{input:least}", "most": "{input:most}"},
+        },
+        "refused": {
+            **STUDIO["examples"]["refused"],
+            "429": {"headers": {"X-Reset": "{soon}"}, "body": {"error": {"code": "slow", "message": "slow down"}}},
+            "invalid": {"http": 418, "error": {"code": "odd", "message": "odd"}},
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def rich(monkeypatch):
+    monkeypatch.setattr(by_examples.providers, "load", lambda name, speaks=None: Provider(RICH, speaks))
+    with Sandbox(None, "studio") as server:
+        yield Caller(server)
+
+
+def test_a_descriptor_with_all_of_it_is_good():
+    assert examine.flaws(json.dumps(RICH).encode()) == []
+    unknown = {**RICH, "examples": {**RICH["examples"], "actions": {"sing": {}}}}
+    (flaw,) = examine.flaws(json.dumps(unknown).encode())
+    assert flaw.path == "/examples/actions/sing"
+
+
+def test_results_are_as_many_as_were_asked_for_and_tell_what_they_are(rich):
+    for count, roles in ((None, ["first"]), (1, ["first"]), (3, ["first", "other 2", "other 3"]), (99, ["first"])):
+        sent = {"prompt": "a fault:job-fast", "size": "16:9", **({"n": count} if count else {})}
+        done = rich.finished(rich("POST", PATH, json=sent).json()["id"])
+        assert [file["role"] for file in done["files"]] == roles
+        assert (done["asked"], done["number"]) == ("16:9", len(roles))
+        assert [len(rich("GET", file["href"]).content) for file in done["files"]] == [f["bytes"] for f in done["files"]]
+    assert rich("GET", "/plans/big?least=7").json() == {"kind": "big", "least": "7", "most": None}
+    assert rich("GET", "/me").json() == {"left": 1000}
+
+
+def test_a_file_is_drawn_as_it_was_asked_for_wherever_the_fields_stand():
+    """Also where they are below a pointer of the body: the address and the base64 are the same file."""
+    name = next(name for name in WITH_JOBS if (last := providers.load(name).routes[-1]).fields and last.prompt)
+    with Sandbox(None, name) as server:
+        route = server.dialect.provider.routes[-1]
+        body: dict = {}
+        put(body, route.fields + "/aspect_ratio", "16:9")
+        put(body, route.prompt[0], "a")
+        job = server.store.add("a/b", "image", body, None, None, None, server.dialect.reader.facts(route, "t2i"))
+        content = requests.get(f"{server.url}{MEDIA_PATH}{job.id}/1.png", timeout=30).content
+        assert content == media.render("image", {"prompt": "a", "aspect_ratio": "16:9"}, 1)
+
+
+def test_events_and_older_answers_are_as_their_examples(rich):
+    answer = rich("POST", "/models/studio/flash/streams", json={"prompt": "a tin boat"})
+    events = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: ")]
+    assert [event["files"] for event in events[:2]] == [None, None] and len(events[2]["files"]) == 1
+    assert [event["status"] for event in events] == ["working", "working", "done"]
+    old = accepted(rich.server, "a/b", "result-older")
+    assert rich.finished(old.id)["files"][0]["side"] == 768
+
+
+def test_a_list_holds_what_the_service_says_that_it_holds(rich):
+    slow = [accepted(rich.server, "a/b", "job-slow").id for _ in range(3)]
+    rows = rich("GET", "/jobs?page=1&page_size=2").json()
+    assert [row["id"] for row in rows] == slow[:0:-1] and rows[0]["status"] == "working" and rows[0]["model"] == "a/b"
+    job = accepted(rich.server, "a/b", "job-fast")
+    assert rich.finished(job.id, "a/b")["status"] == "done"
+    assert job.id not in {row["id"] for row in rich("GET", "/jobs").json()}
+
+
+def test_an_action_that_spends_is_a_job_with_faults_of_its_own(rich):
+    said = rich("POST", rich.server.url + "/say", json={"input": {"text": "hello"}}).json()
+    assert said["words"] == "hello" and said["sound"]["type"] == "audio/wav"
+    assert rich("GET", said["sound"]["href"]).content.startswith(b"RIFF")
+    odd = rich("POST", rich.server.url + "/say", json={"input": {"text": 5}})
+    assert (odd.status_code, odd.json()["error"]["message"]) == (418, "input.text: is not text")
+    slow = rich("POST", rich.server.url + "/say", json={"input": {"text": "fault:create-429"}})
+    assert slow.status_code == 429 and int(slow.headers["X-Reset"]) > 1e9 and len(rich.server.store.newest(9)) == 1
+    rich.server.balance = 0
+    assert rich("POST", rich.server.url + "/say", json={"input": {"text": "hello"}}).status_code == 402
+
+
+def test_what_needs_no_key_is_told_to_a_wrong_one_too(rich):
+    wrong = {"headers": {"Authorization": "Bearer bad_key"}}
+    assert rich("GET", "/plans/a", **wrong).status_code == 200 and rich("GET", "/me", **wrong).status_code == 401
+    assert rich("DELETE", "/plans/a").status_code == 405
+
+
+def test_an_answer_without_an_id_has_it_nowhere(rich):
+    answer = rich("POST", PATH, json={"prompt": "a fault:create-no-id"})
+    assert answer.json() == {"status": "working"} and rich.server.store.newest(1)[0].id not in answer.text

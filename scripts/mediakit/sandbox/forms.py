@@ -39,10 +39,11 @@ def _part(piece: bytes) -> tuple[str, File | str] | None:
         return None
     if filename is None:
         return name, content.decode("utf-8", "replace")
-    return name, File(_own_name(filename), part.get_content_type(), content)
+    return name, File(own_name(filename), part.get_content_type(), content)
 
 
-def _own_name(name: str) -> str:
+def own_name(name: str) -> str:
+    """The name of a file itself, without folders."""
     # It comes as bare UTF-8, which was read byte by byte, or as RFC 2231 has it.
     with contextlib.suppress(UnicodeError):
         name = name.encode("latin-1").decode()

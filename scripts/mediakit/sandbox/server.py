@@ -341,7 +341,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(403, {"message": "the link has expired"})
         if job.fault in ("result-202", "result-404") and self.server.sandbox.nth(f"media {owner}") <= 2:
             return self.answer(int(job.fault[-3:]), {"message": "not yet"})
-        content = media.render(job.media, job.input, int(number))
+        content = media.render(job.media, self.server.sandbox.dialect.drawn(job), int(number))
         return self._send_file(media.TYPES[job.media][0], content, job.created)
 
     def _send_file(self, media_type: str, content: bytes, changed: float) -> None:

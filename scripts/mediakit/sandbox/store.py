@@ -17,8 +17,9 @@ import time
 from collections import namedtuple
 from contextlib import closing, contextmanager, nullcontext
 
-# media is "image", "video", …; input is the request's body; created and duration are in seconds.
-Job = namedtuple("Job", "id model media input fault created duration")
+# media is "image", "video", …; input is the request's body; created and duration are in seconds; facts is what its
+# dialect has to remember besides.
+Job = namedtuple("Job", "id model media input fault created duration facts", defaults=({},))
 # kind says what it is; body is JSON; content is bytes or None; created is in seconds.
 Record = namedtuple("Record", "kind id body content created")
 
@@ -76,20 +77,21 @@ class Store:
     # -- jobs -----------------------------------------------------------------------------------
 
     def add(
-        self, model: str, media: str, body: dict, fault: str | None, key: str | None = None, job_id: str | None = None
-    ) -> Job:
+        self, model: str, media: str, body: dict, fault: str | None, key: str | None = None, job_id: str | None = None,
+        facts: dict | None = None,
+    ) -> Job:  # fmt: skip
         """Accept a job. The second with the same idempotency key is the first one, whatever else it asks for.
 
         job_id  None for one with the prefix
         """
         job = Job(
-            job_id or self._prefix + _new_id(), model, media, body, fault, time.time(),
-            _DURATIONS.get(fault or "", _DEFAULT_DURATION),
+            job_id or self._prefix + short_id(), model, media, body, fault, time.time(),
+            _DURATIONS.get(fault or "", _DEFAULT_DURATION), facts or {},
         )  # fmt: skip
         with self._database() as database, database:
             inserted = database.execute(
                 "INSERT OR IGNORE INTO job VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (*job._replace(input=json.dumps(job.input)), self._dialect, key),
+                (*job[:3], json.dumps([job.input, job.facts]), *job[4:7], self._dialect, key),
             ).rowcount
         return job if inserted else self.find_by_key(key)
 
@@ -165,14 +167,17 @@ def opened(folder: str | None, dialect: str, prefix: str) -> tuple[Store, str]:
         return Store(None, dialect, prefix), f"the sandbox's jobs end with this process: {folder}: {reason}"
 
 
-def _new_id() -> str:
+def short_id() -> str:
+    """The id of a job where the service's may be anything."""
     # Short, for an id stands in each line of a run; of three trillion, for twenty thousand may be made in a minute.
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(7))
 
 
 def _job(row) -> Job:
     job = Job(*row)
-    return job._replace(input=json.loads(job.input))
+    kept = json.loads(job.input)
+    body, facts = kept if isinstance(kept, list) else (kept, {})  # as it was written before there were facts
+    return job._replace(input=body, facts=facts)
 
 
 def _record(row) -> Record:

@@ -13,6 +13,7 @@ from collections import namedtuple
 from copy import deepcopy
 
 from ..base import errors
+from ..base.pointer import point
 from ..base.text import plain
 from ..console import inputs
 from . import providers
@@ -160,12 +161,43 @@ class Action:
         return given
 
     def _check_choices(self, given: dict) -> None:
+        flaw = self._flaw_of_choices(given)
+        if flaw:
+            raise errors.bad_argument("--param", f"{self.name} needs {flaw}", _GIVE)
+
+    def _flaw_of_choices(self, given: dict) -> str | None:
         for groups, most, words in ((self._one_of, 1, "exactly"), (self._any_of, len(self._any_of), "at least")):
             complete = [group for group in groups if all(name in given for name in group)]
             touched = [group for group in groups if any(name in given for name in group)]
             if groups and not (complete and len(touched) <= most):
                 choices = "; ".join(" with ".join(group) for group in groups)
-                raise errors.bad_argument("--param", f"{self.name} needs {words} one of: {choices}", _GIVE)
+                return f"{words} one of: {choices}"
+        return None
+
+    # -- as the service sees it ------------------------------------------------------------------------
+
+    def given(self, path: dict, query: dict, body: dict) -> dict:
+        """What a request that came says, by name: its fields, and what is always sent."""
+        found = {name: body[name] for name in self._fixed if name in body}
+        for name, field in self._fields.items():
+            if field["in"] == "body":
+                value = point(body, field.get("at", f"/{name}"))
+            else:
+                value = {"path": path, "query": query}[field["in"]].get(name)
+            if value is not None:
+                found[name] = value
+        return found
+
+    def flaw_of(self, given: dict) -> str | None:
+        """What is wrong with such fields, in words; None for nothing."""
+        for name, field in self._fields.items():
+            at = field.get("at", name).strip("/").replace("/", ".")
+            if name not in given and field.get("required"):
+                return f"{at}: is required"
+            if name in given and field["in"] == "body" and not _takes(field, given[name]):
+                return f"{at}: is not {_expected(field)}"
+        flaw = self._flaw_of_choices(given)
+        return f"expected {flaw}" if flaw else None
 
     # -- what is sent --------------------------------------------------------------------------------
 
@@ -213,8 +245,6 @@ def _shown_field(name: str, field: dict) -> dict:
 
 def _value(name: str, text: str, field: dict):
     """The value of one field; raises Failure 2 without repeating it."""
-    from ..contracts.judge import Judge
-
     try:
         text.encode()
     except UnicodeEncodeError:  # bytes of an argument that are no UTF-8
@@ -222,10 +252,15 @@ def _value(name: str, text: str, field: dict):
     value = inputs.read_json_or_text("--param", text)
     if field["type"] == "string" and not isinstance(value, str):
         value = text  # a name can look like a number
-    taken = {"minLength": 1, **{word: field[word] for word in _TAKES if word in field}}
-    if not Judge(taken).fits(value):
+    if not _takes(field, value):
         raise errors.bad_argument("--param", f"{name}: expected {_expected(field)}")
     return value
+
+
+def _takes(field: dict, value) -> bool:
+    from ..contracts.judge import Judge
+
+    return Judge({"minLength": 1, **{word: field[word] for word in _TAKES if word in field}}).fits(value)
 
 
 # The words of a field that are words of JSON Schema.

@@ -92,6 +92,7 @@ class Listing:
     next_told   pointer to the address of the next page
     next_at     pointer to a cursor, which goes into the query as `next_query`
     search      the query's name for words to look for
+    holds       the states of the jobs that are in it; empty for any
     """
 
     step: Step
@@ -101,6 +102,7 @@ class Listing:
     next_at: str | None = None
     next_query: str | None = None
     search: str | None = None
+    holds: tuple[str, ...] = ()
     at: dict = _NOTHING
 
 
@@ -313,7 +315,7 @@ def listing(data: dict | None) -> Listing | None:
     if data is None:
         return None
     following = data.get("next", {})
-    own = ("origin", "path", "path_from_root", "each", "keys_of", "next", "search")
+    own = ("origin", "path", "path_from_root", "each", "keys_of", "next", "search", "holds")
     return Listing(
         step=step(data),  # type: ignore[arg-type]
         each=_several(data.get("each", "")),
@@ -322,6 +324,7 @@ def listing(data: dict | None) -> Listing | None:
         next_at=following.get("at"),
         next_query=following.get("query"),
         search=data.get("search"),
+        holds=tuple(data.get("holds", ())),
         at={name: where for name, where in data.items() if name not in own},
     )
 

@@ -254,12 +254,18 @@ def _against_examples(provider: Provider) -> Iterator[tuple[tuple, str]]:
         return
     words = {**_WORDS, "id": an_id}
     for name, answers in provider.examples.items():
-        for answer in answers if name != "refused" else ():
+        for answer in answers if name not in examples.BY_NAME else ():
             flaw = _misread(provider, name, examples.filled(answer.get("body"), words), bool(answer.get("file")))
             if flaw:
                 yield ("examples", name), flaw
+    for name in provider.examples.get("actions", ()):
+        if name not in provider.actions:
+            yield ("examples", "actions", name), "is none of `actions`"
     for status, answer in provider.examples.get("refused", {}).items():
-        code, body = answer.get("http", int(status)), examples.filled(answer.get("body"), words)
+        code, body = (
+            answer.get("http", int(status) if status.isdecimal() else 400),
+            examples.filled(answer.get("body"), words),
+        )
         category = provider.verdict(code, body).category
         if not words_of(error_rules(provider.says("errors")), body)[1]:
             yield ("examples", "refused", status), "`errors` finds no message in it"
@@ -276,7 +282,7 @@ def _misread(provider: Provider, name: str, body: Any, is_file: bool) -> str | N
         state = provider.reading(body).state
         if state != name and (name, state) != ("queued", "running"):
             return f"`states` reads it as {state or 'none of the states'}"
-    has_results = name == "done" or name == ("result" if provider.job.result else "succeeded")
+    has_results = name in ("done", "older") or name == ("result" if provider.job.result else "succeeded")
     if has_results and not is_file and not provider.outputs(body, lambda path: f"https://media.example{path}"):
         return "`outputs` finds no result in it"
     return None

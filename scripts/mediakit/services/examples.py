@@ -17,12 +17,18 @@ from ..base.regex import regex
 # The letters that a pattern begins with and that every text of its form begins with too.
 _HEAD = regex(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
 
+# What holds one answer a name.
+BY_NAME = ("refused", "actions")
 _ANSWER = frozenset(("http", "headers", "body", "file", "tasks"))
 _TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
+_PLACEHOLDER = regex(r"\{(\w+(?::[\w-]+)?)\}")
+_NONE = object()
 
 
 def normal(data: Mapping[str, Any]) -> dict:
-    """The examples of a descriptor: name -> answers `{http?, headers?, body | file, tasks?}`; "refused": status -> one.
+    """The examples of a descriptor: name -> answers `{http?, headers?, body | file, tasks?}`.
+
+    "refused" holds one a status, "actions" one an action.
 
     Written, an answer can also be its body alone, an object of task words -> body (`*` for the rest), and have its
     status and headers beside it in NAME_http and NAME_headers. Under a create's path stands what answers it.
@@ -30,8 +36,8 @@ def normal(data: Mapping[str, Any]) -> dict:
     found = data.get("examples", {})
     result: dict[str, Any] = {}
     for name, example in found.items():
-        if name == "refused":
-            result[name] = {status: _answer(one) for status, one in example.items()}
+        if name in BY_NAME:
+            result[name] = {word: _answer(one) for word, one in example.items()}
         elif name.startswith("/"):
             tasks = [
                 task for route in data.get("create", ()) if route["path"] == name for task in route.get("tasks", ())
@@ -89,9 +95,10 @@ def new_id(like: str | None) -> str | None:
 
 
 def filled(value: Any, words: Mapping[str, Any]) -> Any:
-    """A JSON value with its placeholders replaced: `{media}` by `words["media"]`.
+    """A JSON value with its placeholders replaced: `{media}` by `words["media"]`, `{input:size}` by a member of one.
 
-    A text that is nothing but a placeholder takes the type of what replaces it; an unknown one stays.
+    A text that is nothing but a placeholder takes the type of what replaces it; an unknown one stays. A word that is
+    a function is made when it is asked for.
     """
     if isinstance(value, dict):
         return {name: filled(item, words) for name, item in value.items()}
@@ -99,7 +106,20 @@ def filled(value: Any, words: Mapping[str, Any]) -> Any:
         return [filled(item, words) for item in value]
     if not isinstance(value, str):
         return value
-    alone = re.fullmatch(r"\{([\w:]+)\}", value)
-    if alone and alone[1] in words:
-        return words[alone[1]]
-    return re.sub(r"\{([\w:]+)\}", lambda found: str(words.get(found[1], found[0])), value)
+    alone = _PLACEHOLDER.fullmatch(value)
+    if alone and (found := _word(words, alone[1])) is not _NONE:
+        return found
+    return _PLACEHOLDER.sub(lambda found: _text(_word(words, found[1]), found[0]), value)
+
+
+def _word(words: Mapping[str, Any], name: str) -> Any:
+    """What stands for a placeholder; _NONE for one that is not known."""
+    whole, _, member = name.partition(":")
+    if name not in words and member and isinstance(words.get(whole), Mapping):
+        return words[whole].get(member)
+    found = words.get(name, _NONE)
+    return found() if callable(found) else found
+
+
+def _text(found: Any, placeholder: str) -> str:
+    return placeholder if found is _NONE else str(found)

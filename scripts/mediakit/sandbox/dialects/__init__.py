@@ -1,4 +1,4 @@
-"""How each service's contract is spoken: from the examples of its descriptor, or by a module that knows it alone.
+"""How each service's contract is spoken: from the examples of its descriptor, and what one alone has by a module.
 
 A module that knows one service is named as the service is, with `_` for `-`: fal, image_skill, modellix, skills_video.
 
@@ -11,6 +11,7 @@ common       what all share: faults, and what a model says about a body
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 
@@ -27,14 +28,15 @@ def load(service: str):
 
     handle(sandbox, http, content)  answers one request
     BASE                            the prefix of its paths
-    ID_PREFIX                       what the id of a job starts with, where the store makes it
+    drawn(job)                      what the files of a job are rendered from
 
     Raises Failure 2 for a service whose descriptor has no examples.
     """
     with open(os.path.join(providers.ASSETS, "providers", "sandbox.json"), encoding="utf-8") as file:
-        has_module = service in json.load(file)["speaks"]
-    if has_module:
-        module = importlib.import_module(f".{service.replace('-', '_')}", __name__)
+        is_listed = service in json.load(file)["speaks"]
+    name = f"{__name__}.{service.replace('-', '_')}"
+    if is_listed and importlib.util.find_spec(name):
+        module = importlib.import_module(name)
         return module.Dialect(service) if hasattr(module, "Dialect") else module
     from . import by_examples
 

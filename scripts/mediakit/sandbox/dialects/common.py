@@ -6,18 +6,17 @@ A dialect hands in its own `error(http, status)`, which sends its words for an H
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-import secrets
-import time
-from urllib.parse import parse_qs, unquote, urlsplit
+from collections.abc import Iterable
+from urllib.parse import parse_qs, urlsplit
 
 from ...base.pointer import point, put
 from ...services import catalogue, payloads
-from .. import faults, forms, media, store
+from .. import media
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"
 ELSEWHERE = "https://elsewhere.invalid"
-LARGEST_COUNT = 4
 
 # The create faults that are nothing but an HTTP status.
 _STATUSES = {
@@ -27,29 +26,25 @@ _STATUSES = {
 }
 # How the answer to a create that was accepted can be spoiled.
 ANSWERS = ("create-truncated", "create-no-id", "create-103", "create-endless", "create-gzip", "create-events")
-# The tasks that begin with words alone.
-FROM_NOTHING = frozenset(("t2i", "t2v", "tts", "t2a"))
 
 
 # -- requests ------------------------------------------------------------------------------------
 
 
-def segments(http, base: str) -> list[str] | None:
-    """The parts of the path below `base`, decoded one by one; None where it is not below it."""
-    path = urlsplit(http.path).path
-    if not path.startswith(base + "/"):
-        return None
-    return [unquote(part) for part in path.removeprefix(base + "/").split("/")]
-
-
 def query(http) -> dict[str, str]:
     """The query's parameters, the first value of each."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(http.path).query).items()}
+    return query_of(http.path)
 
 
-def written(moment: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC, as services without fractions of seconds write them."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+def query_of(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def page_of(rows: Iterable, asked: dict, usual: int = 100) -> list:
+    """The page of a list that a query asks for, by `limit`, or by `page` and `page_size`."""
+    size = number(asked.get("limit", asked.get("page_size")), usual, 1, 100)
+    start = (number(asked.get("page"), 1, 1, 10_000) - 1) * size
+    return list(itertools.islice(rows, start, start + size))
 
 
 def number(text: str | None, default: int, least: int, most: int) -> int:
@@ -57,56 +52,11 @@ def number(text: str | None, default: int, least: int, most: int) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 9 and least <= int(text) <= most else default
 
 
-def key_refused(sandbox, http) -> bool:
-    """No key is needed here; one that starts with `bad` plays the part of a wrong one."""
-    return sandbox.fault == "key-refused" or http.headers.get("Authorization", "").startswith("Bearer bad")
-
-
 def create_fault(sandbox, cost: float) -> str | None:
     """The fault that every create suffers, which can follow from what the account has; `cost` is in its unit."""
     if sandbox.balance is not None and (sandbox.balance <= 0 or sandbox.balance < cost):
         return "create-402"
     return sandbox.fault
-
-
-def fault_of(sandbox, body: dict, cost: float = 0) -> str | None:
-    """The fault of a create: the server's own, else the one that a text of the body asks for."""
-    words = " ".join(value for value in body.values() if isinstance(value, str))
-    return create_fault(sandbox, cost) or faults.asked_for(words)
-
-
-def body_of_form(sandbox, http, parts: list, types: dict[str, str]) -> dict:
-    """The fields of a form. A file is kept, and its field becomes its URL.
-
-    types  of the fields, as far as a contract tells them
-    """
-    body: dict = {}
-    for name, value in parts:
-        kind = types.get(name, "")
-        value = _kept(sandbox, http, value) if isinstance(value, forms.File) else _typed(value, kind)
-        # Own choice: a field that the contract does not know is an array when its part repeats.
-        if kind.startswith("array") or name in body:
-            before = body.get(name, [])
-            body[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            body[name] = value
-    return body
-
-
-def _kept(sandbox, http, file: forms.File) -> str:
-    told = {"filename": file.name, "media_type": file.media_type}
-    kept = sandbox.store.keep("file", f"file_{secrets.token_hex(8)}", told, file.content)
-    return http.file_url(kept.id, file.name)
-
-
-def _typed(text: str, kind: str):
-    """A part's text as the value that the contract's type says; text where it can be one."""
-    if "string" in kind or not kind:
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 # -- faults --------------------------------------------------------------------------------------
@@ -154,31 +104,18 @@ def answer(http, fault: str | None, status: int, body, headers: dict | None = No
     return http.answer(status, body, headers, cut=fault == "create-truncated")
 
 
-def without(answer: dict, fault: str | None, *names: str) -> dict:
-    """An answer to a create, without what `create-no-id` leaves out."""
-    if fault != "create-no-id":
-        return answer
-    return {name: value for name, value in answer.items() if name not in names}
+def without_id(value, job_id: str):
+    """An answer to a create without the id of its job, wherever that stands."""
+    if isinstance(value, dict):
+        kept = {name: without_id(item, job_id) for name, item in value.items() if not _tells(item, job_id)}
+        return {name: item for name, item in kept.items() if item != {} or value[name] == {}}
+    if isinstance(value, list):
+        return [without_id(item, job_id) for item in value if not _tells(item, job_id)]
+    return value
 
 
-def read(provider, sandbox, http, job_id: str, error, answer_of) -> None:
-    """Answer a read of a job, as its fault wants it; `answer_of` makes the answer of a job."""
-    job = sandbox.store.find(job_id)
-    if job is None:
-        return error(http, 404)
-    answer = answer_of(http, job)
-    if not misread(sandbox, http, job, error, answer):
-        spoil(provider, sandbox, job, answer)
-        http.answer(200, answer)
-    return None
-
-
-def status_of(job, words: dict[str, str]) -> str:
-    """A job's status by now. `words` has one for queued, running, failed, canceled and done."""
-    state = store.progress(job, time.time())
-    if state == "done" and job.fault in ("job-failed", "job-canceled"):
-        state = job.fault.removeprefix("job-")
-    return words[state]
+def _tells(item, job_id: str) -> bool:
+    return isinstance(item, str) and bool(job_id) and job_id in item
 
 
 def misread(sandbox, http, job, error, whole: dict) -> bool:
@@ -277,18 +214,7 @@ def types_of(service: str, model: str) -> dict[str, str]:
     return {row["name"]: row["type"] for row in found.fields() if row.get("type")} if found else {}
 
 
-def price_of(service: str, model: str) -> float:
-    """What a job of a model costs, as the catalogue says; 0 where it does not."""
-    return models(service).get(model, {}).get("price", {}).get("amount", 0)
-
-
 def media_of(service: str, model: str) -> str:
     """What a model makes, as the catalogue says; a picture where it does not, or where nothing else is made here."""
     found = models(service).get(model, {}).get("media", "image")
     return found if found in media.TYPES else "image"
-
-
-def numbers(body: dict, field: str) -> range:
-    """The numbers of a job's outputs, from 1: as many as `field` asks for."""
-    count = body.get(field, 1)
-    return range(1, (count if isinstance(count, int) and 1 <= count <= LARGEST_COUNT else 1) + 1)

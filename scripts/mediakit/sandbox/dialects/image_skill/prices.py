@@ -1,12 +1,15 @@
-"""The models: which there are, what they make, and what they cost."""
+"""The models: which one is taken, what a job costs, and the menu of them."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+from ....services.examples import filled
 from ... import media
 from .. import common
-from .words import Refusal
+from ..by_examples import Refused
+from ..filling import LARGEST_COUNT, numbers
 
 SERVICE = "image-skill"
 CREDIT_USD = 0.01
@@ -31,91 +34,86 @@ _TIERS: dict[str, dict[tuple, float]] = {
 _CHOSEN = {"general": "fal.flux-1-dev", "budget_draft": "fal.flux-1-schnell", "final": f"{_XAI}-quality"}
 _CHOSEN_TO_EDIT = "fal.flux-pro-kontext"
 _CLASSES = {
-    **dict.fromkeys(("draft", "cheap", "budget", "test"), "budget_draft"),
-    **dict.fromkeys(
-        ("final", "finalize", "hero", "product", "product-shot", "campaign", "publication", "deliverable"), "final"
-    ),
+    **dict.fromkeys("draft cheap budget test".split(), "budget_draft"),
+    **dict.fromkeys("final finalize hero product product-shot campaign publication deliverable".split(), "final"),
 }
 _ALIASES = {"default": _CHOSEN["general"], "nano-banana": "fal.nano-banana-2", "nano-banana-pro": "fal.nano-banana-pro"}
 _COST_UNKNOWN = frozenset(("openai.gpt-image-1.5-edit", "openai.gpt-image-2-edit"))
 _DOUBLED_AT_4K = frozenset(
-    (
-        "fal.nano-banana-pro",
-        "fal.nano-banana-pro-edit",
-        "fal.gemini-3-pro-image-preview",
-        "fal.gemini-3-pro-image-preview-edit",
-    )
+    f"fal.{name}{edit}" for name in ("nano-banana-pro", "gemini-3-pro-image-preview") for edit in ("", "-edit")
 )
-_PROMPTLESS = frozenset(
+PROMPTLESS = frozenset(
     ("fal.flux-dev-redux", "fal.flux-krea-redux", "fal.flux-schnell-redux", "fal.trellis-image-to-3d")
 )
 
 
-# -- choosing --------------------------------------------------------------------------------------
+# -- one job -----------------------------------------------------------------------------------------
 
 
 def choose(path: str, body: dict) -> dict:
-    """The catalogue's entry of the model that a body means; raises Refusal."""
+    """The catalogue's entry of the model that a body means; raises Refused."""
     model, provider = body.get("model"), body.get("provider")
-    if isinstance(model, str):
-        model = _ALIASES.get(model, model)
-    fitting = [entry for entry in common.models(SERVICE).values() if entry["path"] == path]
+    model = _ALIASES.get(model, model) if isinstance(model, str) else model
+    fitting = [entry for entry in entries().values() if entry["path"] == path]
     if provider is not None:
         fitting = [entry for entry in fitting if _provider(entry) == provider]
     if model is None and provider is None:
-        model = _CHOSEN_TO_EDIT if path == "/v1/edit" else _CHOSEN[intent_class(body)]
+        model = _CHOSEN_TO_EDIT if path == "/v1/edit" else _CHOSEN[_intent_class(body)]
     found = [entry for entry in fitting if model in (None, entry["model"])]
     if not found:
-        raise Refusal("INVALID_ARGUMENTS", "model: is not known for this operation and provider")
+        raise Refused(400, "model: is not known for this operation and provider")
     return found[0]
 
 
-def intent_class(body: dict) -> str:
+def entries() -> dict[str, dict]:
+    return common.models(SERVICE)
+
+
+def _intent_class(body: dict) -> str:
     """What the service makes of an intent: budget_draft, final or general."""
     return _CLASSES.get(str(body.get("intent", "")).lower(), "general")
 
 
-def policy(entry: dict, body: dict) -> dict:
+def policy(model: str, body: dict) -> dict:
     """The parameters that the service chooses by itself."""
-    parameters = body.get("model_parameters", {})
-    tiers = _TIERS.get(entry["model"], {})
+    parameters, tiers = body.get("model_parameters", {}), _TIERS.get(model, {})
     if (None, "2k") in tiers and "resolution" not in parameters:
         guard = body.get("max_estimated_usd_per_image")
         is_over = guard is not None and debit(tiers[None, "2k"]) * CREDIT_USD > guard + 1e-9
-        return {"resolution": "1k" if is_over or intent_class(body) == "budget_draft" else "2k"}
+        return {"resolution": "1k" if is_over or _intent_class(body) == "budget_draft" else "2k"}
     if ("medium", "1k") in tiers and "resolution" in parameters and "quality" not in parameters:
         return {"quality": "medium"}
     return {}
 
 
-def takes_prompt(entry: dict) -> bool:
-    return entry["model"] not in _PROMPTLESS
+class Charge(NamedTuple):
+    """What a job is charged: credits of one output, None where that is not known beforehand; of all; as it is told."""
+
+    each: float | None
+    credits: int
+    told: dict
 
 
-def media_of(entry: dict) -> str:
-    return common.media_of(SERVICE, entry["model"])
+def charge(model: str, body: dict) -> Charge:
+    parameters = {**body.get("model_parameters", {}), **policy(model, body)}
+    each = _per_output(model, parameters)
+    required = debit((_UNTOLD_CREDITS if each is None else each) * len(numbers(body.get("output_count"))))
+    pricing = {
+        "credit_unit_usd": CREDIT_USD, "credits_required": required,
+        "estimated_charge_usd": round(required * CREDIT_USD, 6), "self_fundable": True, "self_fund_block_reason": None,
+        "pricing_confidence": "unknown" if each is None else "known",
+        "pricing_source": "model_parameters" if parameters else "model_registry",
+    }  # fmt: skip
+    known = {} if each is None else {"estimated_usd": pricing["estimated_charge_usd"]}
+    return Charge(each, required, {**known, "credit_pricing": pricing})
 
 
-def operation(entry: dict) -> str:
-    """What the model does, such as `image.edit`."""
-    made = media_of(entry)
-    return "image.edit" if entry["path"] == "/v1/edit" and made == "image" else f"{made}.generate"
+def debit(credits: float) -> int:
+    """What is debited: whole credits, and at least one."""
+    return max(1, math.ceil(round(credits, 6)))  # rounded first, since three thirds are a hair more than one
 
 
-def capability(entry: dict) -> str:
-    return f"is.{operation(entry)}.{entry['model'].replace('.', '-')}.v1"
-
-
-def _provider(entry: dict) -> str:
-    return entry["model"].partition(".")[0]
-
-
-# -- costs -----------------------------------------------------------------------------------------
-
-
-def per_output(entry: dict, parameters: dict) -> float | None:
-    """The credits of one output, not yet rounded up; None where that is not known beforehand."""
-    model = entry["model"]
+def _per_output(model: str, parameters: dict) -> float | None:
     if model in _COST_UNKNOWN:
         return None
     if model in _TIERS:
@@ -124,210 +122,127 @@ def per_output(entry: dict, parameters: dict) -> float | None:
         # What the service takes by itself: the best where it is left a choice of sizes alone.
         usual = "2k" if (None, "2k") in tiers else "1k"
         return tiers.get((quality, parameters.get("resolution", usual)), max(tiers.values()))
-    price = entry.get("price")
+    price = entries()[model].get("price")
     if price is None:
         return _UNTOLD_CREDITS
     credits = price["amount"] / CREDIT_USD / ((1 - _TARGET_MARGIN) if price.get("basis") == "provider" else 1)
     return credits * 2 if model in _DOUBLED_AT_4K and parameters.get("resolution") == "4K" else credits
 
 
-def debit(credits: float) -> int:
-    """What is debited: whole credits, and at least one."""
-    return max(1, math.ceil(round(credits, 6)))  # rounded first, since three thirds are a hair more than one
+# -- the menu ----------------------------------------------------------------------------------------
 
 
-def cost(entry: dict, parameters: dict, count: int) -> dict:
-    """The `cost` of an answer: `credits_required` covers all outputs."""
-    credits = per_output(entry, parameters)
-    required = debit((_UNTOLD_CREDITS if credits is None else credits) * count)
-    pricing = {
-        "credit_unit_usd": CREDIT_USD,
-        "credits_required": required,
-        "estimated_charge_usd": round(required * CREDIT_USD, 6),
-        "self_fundable": True,
-        "self_fund_block_reason": None,
-        "pricing_confidence": "unknown" if credits is None else "known",
-        "pricing_source": "model_parameters" if parameters else "model_registry",
-    }
-    if credits is None:
-        return {"credit_pricing": pricing}
-    return {"estimated_usd": pricing["estimated_charge_usd"], "credit_pricing": pricing}
+def capability(model: str) -> str:
+    return f"is.{_operation(entries()[model])}.{model.replace('.', '-')}.v1"
 
 
-# -- the menu --------------------------------------------------------------------------------------
+def _operation(entry: dict) -> str:
+    """What the model does, such as `image.edit`."""
+    made = common.media_of(SERVICE, entry["model"])
+    return "image.edit" if entry["path"] == "/v1/edit" and made == "image" else f"{made}.generate"
 
 
-def list_models(call) -> dict:
-    asked = call.query
-    # Own choice: pictures first.
-    everything = sorted(common.models(SERVICE).values(), key=lambda entry: media_of(entry) != "image")
-    rows = [(entry, row(entry)) for entry in everything]
-    for name in ("operation", "modality", "provider"):
-        if name in asked:
-            rows = [(entry, fields) for entry, fields in rows if asked[name] in _TOLD[name](fields)]
-    if "query" in asked:
-        rows = [(entry, fields) for entry, fields in rows if asked["query"].lower() in fields["id"].lower()]
-    if asked.get("catalog_only") == "true":
-        rows = []  # every model of the catalogue can be run here
-    if "max_credits" in asked:
-        most = common.number(asked["max_credits"], 0, 0, 1_000_000)
-        rows = [(entry, fields) for entry, fields in rows if fields["credits_required"] <= most]
-    if asked.get("view") == "overview":
-        return _overview(rows)
-    if asked.get("view") == "find" or "sort" in asked:
-        rows.sort(key=lambda one: (one[1]["credits_required"], one[1]["id"]))
-    total = len(rows)
-    if asked.get("view") == "find" or "limit" in asked:
+def _provider(entry: dict) -> str:
+    return entry["model"].partition(".")[0]
+
+
+def _full(dialect, model: str) -> dict:
+    """A model with all that is known of it, by the example of one."""
+    entry, cost = entries()[model], charge(model, {})
+    edits, pricing = entry["path"] == "/v1/edit", cost.told["credit_pricing"]
+    example = dialect.provider.examples["actions"]["models-show"]["body"]["data"]["model"]
+    words = {
+        "model": model, "is_default": model == _CHOSEN["general"], "provider": _provider(entry),
+        "kind": common.media_of(SERVICE, model), "operation": _operation(entry), "edits": edits,
+        "use": "variation" if model.endswith("-redux") else "edit" if edits else "create",
+        "tags": [*entry.get("tasks", ()), *entry.get("modes", ())], "usd": cost.told.get("estimated_usd"),
+        "credits": cost.credits, "confidence": pricing["pricing_confidence"], "is_known": cost.each is not None,
+        "is_unknown": cost.each is None, "pricing": pricing, "most": LARGEST_COUNT, "capability": capability(model),
+        "media_type": media.TYPES[common.media_of(SERVICE, model)][0], "references": "reference" in entry.get("modes", ()),
+        "debits": dict.fromkeys(example["media"]["input"]["aspect_ratios"]["values"], cost.credits),
+    }  # fmt: skip
+    return filled(example, words)
+
+
+_ONLY_IN_FULL = ("economics", "media", "execution", "capability")
+_IN_FIND = (
+    "id display_name provider_id modality operations credits_required estimated_usd_per_image pricing_confidence "
+    "max_resolution show_command status"
+).split()
+
+
+def show_model(dialect, http, given: dict, data: dict) -> None:
+    model = _ALIASES.get(given["model"], given["model"])
+    if model not in entries():
+        raise Refused(404, "no such model")
+    data["model"] = _full(dialect, model)
+
+
+def list_models(dialect, http, given: dict, data: dict) -> None:
+    asked = common.query(http)
+    everything = [_full(dialect, model) for model in entries()]
+    rows = sorted(everything, key=lambda row: row["modality"] != "image")  # own choice: pictures first
+    told = {"operation": "operations", "modality": "modality", "provider": "provider_id"}
+    for name, member in told.items():
+        rows = [row for row in rows if asked.get(name, row[member]) in (row[member], *row[member][:1])]
+    rows = [row for row in rows if asked.get("query", "").lower() in row["id"].lower()]
+    rows = [] if asked.get("catalog_only") == "true" else rows  # every model of the catalogue can be run here
+    most = common.number(asked.get("max_credits"), 1_000_000, 0, 1_000_000)
+    rows = [row for row in rows if row["credits_required"] <= most]
+    view, total = asked.get("view"), len(rows)
+    if view == "overview":
+        return _overview(rows, data)
+    if view == "find" or "sort" in asked:
+        rows.sort(key=lambda row: (row["credits_required"], row["id"]))
+    if view == "find" or "limit" in asked:
         rows = rows[: common.number(asked.get("limit"), 10, 1, 50)]
-    if asked.get("view") == "find":
-        return _find(rows, total, asked)
-    shown = [full(entry) if asked.get("details") == "true" else fields for entry, fields in rows]
-    return {"models": shown, "summary": _summary(len(everything), rows, asked)}
+    if view == "find":
+        shown = [{**{name: row[name] for name in _IN_FIND}, "available": True} for row in rows]
+        shape = {"result_shape": "terse_model_find", "filters": asked, "total_matched": total, "models": shown}
+        return data.update({**shape, "returned_count": len(rows)})
+    is_full = asked.get("details") == "true"
+    kept = [row if is_full else {name: row[name] for name in row if name not in _ONLY_IN_FULL} for row in rows]
+    counts = dict.fromkeys(("returned", "available", "executable"), len(rows))
+    shape = "full" if is_full else "compact_model_summary"
+    first = [row["id"] for row in rows[:3]]
+    data["summary"] = {
+        "total": len(everything), **counts, "cataloged_not_wired": 0, "first_actionable_model_ids": first,
+        "result_shape": shape,
+    }  # fmt: skip
+    data["models"] = kept
 
 
-_TOLD = {
-    "operation": lambda fields: fields["operations"],
-    "modality": lambda fields: [fields["modality"]],
-    "provider": lambda fields: [fields["provider_id"]],
-}
-_REGISTRY = {"registry_version": "sandbox", "registry_mode": "sandbox"}
-
-
-def _find(rows: list, total: int, asked: dict) -> dict:
-    kept = ("id", "display_name", "provider_id", "modality", "operations", "credits_required")
-    kept += ("estimated_usd_per_image", "pricing_confidence", "max_resolution", "show_command")
-    more = {"aspect_ratios": _RATIOS, "status": "executable", "available": True}
-    return {
-        **_REGISTRY,
-        "result_shape": "terse_model_find",
-        "filters": asked,
-        "total_matched": total,
-        "returned_count": len(rows),
-        "models": [{**{name: fields[name] for name in kept}, **more} for _, fields in rows],
-    }
-
-
-def _overview(rows: list) -> dict:
+def _overview(rows: list, data: dict) -> None:
     groups: dict[str, list[dict]] = {}
-    for _, fields in rows:
-        groups.setdefault(fields["operations"][0], []).append(fields)
+    for row in rows:
+        groups.setdefault(row["operations"][0], []).append(row)
     told = []
     for name, members in groups.items():
-        cheapest = min(members, key=lambda fields: fields["credits_required"])
+        cheapest = min(members, key=lambda row: row["credits_required"])
         least = {"model_id": cheapest["id"], "credits_required": cheapest["credits_required"]}
-        told.append({"category": name, "operation": name, "total": len(members), "executable": len(members),
-                     "cheapest": least})  # fmt: skip
-    providers = len({fields["provider_id"] for _, fields in rows})
-    totals = {"catalog": len(rows), "executable": len(rows), "cataloged_not_wired": 0, "providers": providers}
-    return {**_REGISTRY, "result_shape": "model_discovery_overview", "totals": totals, "groups": told,
-            "aliases": _ALIASES, "next_commands": {}}  # fmt: skip
+        counts = {"total": len(members), "executable": len(members)}
+        told.append({"category": name, "operation": name, **counts, "cheapest": least})
+    totals = {"catalog": len(rows), "executable": len(rows), "cataloged_not_wired": 0}
+    totals["providers"] = len({row["provider_id"] for row in rows})
+    shape = {"result_shape": "model_discovery_overview", "totals": totals, "groups": told, "aliases": _ALIASES}
+    data.update({**shape, "next_commands": {}})
+    del data["models"]
 
 
-def _summary(total: int, rows: list, asked: dict) -> dict:
-    return {
-        "total": total,
-        "returned": len(rows),
-        "available": len(rows),
-        "executable": len(rows),
-        "cataloged_not_wired": 0,
-        "first_actionable_model_ids": [fields["id"] for _, fields in rows[:3]],
-        "result_shape": "full" if asked.get("details") == "true" else "compact_model_summary",
-    }
+def list_capabilities(dialect, http, given: dict, data: dict) -> None:
+    rows = [
+        {"id": capability(model), "operation": _operation(one), "model_id": model} for model, one in entries().items()
+    ]
+    if "capability" not in given:
+        data["capabilities"] = rows
+        return
+    data["capability"] = next((row for row in rows if row["id"] == given["capability"]), None)
+    if data["capability"] is None:
+        raise Refused(404, "no such capability")
 
 
-# Own choice.
-_RATIOS = ["1:1", "4:3", "3:4", "16:9", "9:16"]
-
-
-def _supports(entry: dict) -> list[str]:
-    """The words by which the service's own client chooses."""
-    if entry["model"].endswith("-redux"):
-        return ["variation"]
-    return ["edit"] if entry["path"] == "/v1/edit" else ["create"]
-
-
-def row(entry: dict) -> dict:
-    """A model as the menu shows it."""
-    told = cost(entry, {}, 1)
-    usd, pricing = told.get("estimated_usd"), told["credit_pricing"]
-    debits = dict.fromkeys(_RATIOS, pricing["credits_required"])
-    return {
-        "id": entry["model"],
-        "default": entry["model"] == _CHOSEN["general"],
-        "display_name": entry["model"],
-        "provider_id": _provider(entry),
-        "mode": "sandbox",
-        "status": "available",
-        "availability_reason": None,
-        "modality": media_of(entry),
-        "supports": _supports(entry),
-        "operations": [operation(entry)],
-        "task_tags": [*entry.get("tasks", ()), *entry.get("modes", ())],
-        "estimated_usd_per_image": usd,
-        "credits_required": pricing["credits_required"],
-        "pricing_confidence": pricing["pricing_confidence"],
-        "cost_known": usd is not None,
-        "budget_required_for_live": usd is None,
-        "max_outputs_per_request": common.LARGEST_COUNT,
-        "max_resolution": None,
-        "artifact_storage": "image_skill_owned",
-        "model_execution_status": "executable",
-        "grants_required": [],
-        **({"create_credit_debit_by_aspect_ratio": debits} if entry["path"] == "/v1/create" else {}),
-        "show_command": f"luxin models show {entry['model']} --json",
-    }
-
-
-def show_model(call) -> dict:
-    entry = common.models(SERVICE).get(_ALIASES.get(call.id, call.id))
-    if entry is None:
-        raise Refusal("NOT_FOUND", "no such model")
-    # Own choice: no source shows what the model is wrapped in.
-    return {"model": full(entry)}
-
-
-def full(entry: dict) -> dict:
-    """A model with all that is known of it."""
-    short = row(entry)
-    moved = ("estimated_usd_per_image", "cost_known", "budget_required_for_live")
-    edits = entry["path"] == "/v1/edit"
-    return {
-        **short,
-        "economics": {
-            **{name: short[name] for name in moved},
-            "credit_pricing": cost(entry, {}, 1)["credit_pricing"],
-            **{name: short[name] for name in ("create_credit_debit_by_aspect_ratio",) if name in short},
-        },
-        "media": {
-            "input": {
-                "images": {"required": edits},
-                "mask": {"supported": edits},
-                "references": {"supported": "reference" in entry.get("modes", ())},
-                "aspect_ratios": {"values": _RATIOS},
-            },
-            "output": {
-                "max_outputs_per_request": common.LARGEST_COUNT,
-                "max_resolution": None,
-                "transparent_background": False,
-                "mime_type": media.TYPES[media_of(entry)][0],
-            },
-        },
-        "execution": {"model_execution_status": "executable", "artifact_storage": "image_skill_owned"},
-        "capability": {"id": capability(entry), "intents": [], "grants_required": []},
-    }
-
-
-def list_capabilities(call) -> dict:
-    # Own choice: no source shows the shape.
-    return {"capabilities": [_capability_row(entry) for entry in common.models(SERVICE).values()]}
-
-
-def show_capability(call) -> dict:
-    for entry in common.models(SERVICE).values():
-        if capability(entry) == call.id:
-            return {"capability": _capability_row(entry)}
-    raise Refusal("NOT_FOUND", "no such capability")
-
-
-def _capability_row(entry: dict) -> dict:
-    return {"id": capability(entry), "operation": operation(entry), "model_id": entry["model"]}
+# the list, or the action -> what makes its answer from the example
+ANSWERS = {
+    "models": list_models, "models-show": show_model, "capabilities": list_capabilities,
+    "capabilities-show": list_capabilities,
+}  # fmt: skip
