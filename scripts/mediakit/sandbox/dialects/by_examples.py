@@ -25,6 +25,7 @@ from . import common, streaming
 from .asked import Reader, path_pattern
 from .files import Files
 from .filling import UPLOAD_PATH, Filling
+from .menu import Menu
 
 # What is asked beside jobs, by the descriptor's key and the example of the same name.
 _QUESTIONS = ("balance", "key_check", "models", "price", "estimate", "contract")
@@ -60,7 +61,7 @@ class Dialect:
         self.BASE = self.provider.base_path
         self.reader = Reader(self.provider)
         self.told = Filling(self.provider, self.reader)
-        self._files = Files(self)
+        self._files, self.menu = Files(self), Menu(self)
         if not self.provider.examples:
             raise errors.bad_argument(
                 "--as", f"{service} has no examples in its descriptor, and the sandbox answers with those"
@@ -79,6 +80,10 @@ class Dialect:
 
     def drawn(self, job) -> dict:
         return self.reader.of_job(job).drawn
+
+    def words_of_model(self, entry: dict) -> dict:
+        """What the service has besides to say of a model in its list."""
+        return {}
 
     # -- which answer a request gets -----------------------------------------------------------------
 
@@ -148,9 +153,10 @@ class Dialect:
             self._list(sandbox, http, known.step)
             return True
         if known.name in _QUESTIONS:
-            self.tell(
-                http, known.name, self.told.words(http), change=self.change_of_question(sandbox, http, known.name)
-            )
+            words = self.told.words(http)
+            if known.name == "models":
+                words["items"] = self.menu.rows(http, common.query(http))
+            self.tell(http, known.name, words, change=self.change_of_question(sandbox, http, known.name))
             return True
         job = sandbox.store.find(found["id"])
         if job is None or sandbox.store.record("deleted", job.id):

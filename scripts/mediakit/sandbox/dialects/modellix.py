@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from ...base.regex import regex
-from ...services import catalogue
 from . import by_examples, common
 
 # Where no model can be, since the path has another meaning.
@@ -14,16 +13,14 @@ _OLDEST = regex(r"([^/]+)/[^/]+/[^/]+/async")
 _SCHEMA = regex(r"/models/([^/]+/[^/]+)/api_schema")
 # Own choice: a category of /models holds what its answers are, and speech to text is about sound.
 _CATEGORIES = {"text": "audio"}
-_USUAL_PAGE = 24
 
 
 class Dialect(by_examples.Dialect):
-    """Three forms of a create's path, the list of models in pages, the list of files."""
+    """Three forms of a create's path, a model's schema, the list of files."""
 
     def __init__(self, service: str):
         super().__init__(service)
-        tasks = self.provider.says("models")["tasks"]
-        self._types, self._words = frozenset(tasks), {task: word for word, task in tasks.items()}
+        self._types = frozenset(self.provider.says("models")["tasks"])
 
     def handle(self, sandbox, http, content: bytes) -> None:
         path = urlsplit(http.path).path
@@ -32,8 +29,6 @@ class Dialect(by_examples.Dialect):
             return self._tell_schema(http, schema[1])
         path = path.removeprefix(self.BASE)
         is_good = not self.refuses_key(sandbox, http)
-        if is_good and (http.method, path) == ("GET", "/models"):
-            return self._list_models(http)
         if is_good and (http.method, path) == ("GET", "/media/files"):
             records = common.page_of(sandbox.store.records("file", 100), common.query(http))
             # Own choice: no source shows what the list is wrapped in.
@@ -44,6 +39,9 @@ class Dialect(by_examples.Dialect):
             is_gone = sandbox.store.forget("file", file_id)
             return self._succeed(http, {"file_id": file_id}) if is_gone else self.error(http, 404)
         return super().handle(sandbox, http, content)
+
+    def words_of_model(self, entry: dict) -> dict:
+        return {"category": _CATEGORIES.get(entry.get("media"), entry.get("media"))}
 
     def route_of(self, path: str, sent: dict):
         """{provider}/{model} from July 2026, the same with /async from April, and behind its type before."""
@@ -78,25 +76,3 @@ class Dialect(by_examples.Dialect):
     def _file(self, http, record) -> dict:
         example = self.told.example("uploaded", None)
         return self.told.filled(example, self.told.words_of_file(http, record))["data"]
-
-    def _list_models(self, http) -> None:
-        """Without an envelope. Own choice: without `page` and `page_size` all models are listed."""
-        asked = common.query(http)
-        entries = catalogue.document(self.provider.name)["models"]
-        if asked.get("featured") == "true":
-            entries = [entry for entry in entries if entry.get("featured")]
-        if "category" in asked:
-            entries = [entry for entry in entries if _category(entry) == asked["category"]]
-        if "page" in asked or "page_size" in asked:
-            entries = common.page_of(entries, asked, _USUAL_PAGE)
-        self.answer(http, 200, {"models": [self._row(http, entry) for entry in entries]})
-
-    def _row(self, http, entry: dict) -> dict:
-        kinds = [self._words[task] for task in entry.get("tasks", ()) if task in self._words]
-        row = {"slug": entry["model"], "docs_url": f"{http.url}/openapi.json", **({"type": kinds[0]} if kinds else {})}
-        return {**row, "description": f"{', '.join(kinds) or 'no task known'}; the sandbox's stand-in"}
-
-
-def _category(entry: dict) -> str | None:
-    found = entry.get("media")
-    return _CATEGORIES.get(found, found)
