@@ -280,9 +280,15 @@ def _misread(provider: Provider, name: str, body: Any, is_file: bool) -> str | N
     if name in _STATES:
         # A state without a word of its own, such as a queue that is part of the work, may be read as the one before.
         state = provider.reading(body).state
-        if state != name and (name, state) != ("queued", "running"):
+        # One that the service has no words for is read as none, which is taken for running.
+        is_unsaid = state is None and name in ("queued", "running") and not _says_any(provider, "queued", "running")
+        if state != name and (name, state) != ("queued", "running") and not is_unsaid:
             return f"`states` reads it as {state or 'none of the states'}"
     has_results = name in ("done", "older") or name == ("result" if provider.job.result else "succeeded")
     if has_results and not is_file and not provider.outputs(body, lambda path: f"https://media.example{path}"):
         return "`outputs` finds no result in it"
     return None
+
+
+def _says_any(provider: Provider, *states: str) -> bool:
+    return any(rule.state in states for rule in provider.state_rules)
