@@ -361,7 +361,7 @@ def missing_key(provider: providers.Provider, trusts_dotenv: bool = False, first
     passed_over = keys.passed_over(provider.key, trusts_dotenv=trusts_dotenv) if provider.key else []
     return errors.Failure(
         "missing_api_key",
-        f"no key for {provider.title} was found",
+        f"no key for {provider.title} was found" + (f"; set {provider.key['variable']}" if provider.key else ""),
         "auth",
         outcome="not_sent",
         retryable=False,
