@@ -24,6 +24,11 @@ TABLE = [
     (200, {"X-RateLimit-Reset": "9", "X-RateLimit-Remaining": "0"}, 9.0),
     (503, {"X-RateLimit-Reset": "9", "X-RateLimit-Remaining": " 0 "}, 9.0),
     (429, {"X-RateLimit-Reset": "never"}, None),
+    (429, {"X-RateLimit-Reset": str(int(NOW) * 1000 + 40_500)}, 40.5),
+    (429, {"X-RateLimit-Reset": "9" * 400}, 1e9),
+    (429, {"Retry-After": "9" * 400}, 1e9),
+    (429, {"Retry-After": "0.123456789"}, 0.123456789),
+    (429, {"Retry-After": "٣"}, None),
     (429, {}, None),
 ]
 

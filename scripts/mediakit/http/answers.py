@@ -72,6 +72,11 @@ class Answer:
         return retry_after(self.status, self.headers, time.time())
 
 
+_NUMBER = r"\s*[0-9]+(\.[0-9]*)?\s*"
+# Seconds: as good as for ever, and still a number to whoever reads it.
+_LONGEST = 1e9
+
+
 def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait as `Retry-After` (seconds or a date) or `X-RateLimit-Reset` says; None without either.
 
@@ -80,8 +85,8 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
     """
     named = headers.get("Retry-After")
     if named is not None:
-        if re.fullmatch(r"\s*\d{1,9}(\.\d{1,6})?\s*", named):
-            return float(named)
+        if re.fullmatch(_NUMBER, named):
+            return min(float(named), _LONGEST)
         from email.utils import parsedate_to_datetime
 
         try:
@@ -91,7 +96,8 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
     reset = headers.get("X-RateLimit-Reset", "")
     if status != 429 and headers.get("X-RateLimit-Remaining", "").strip() != "0":
         return None
-    if re.fullmatch(r"\s*\d{1,12}(\.\d{1,6})?\s*", reset):
+    if re.fullmatch(_NUMBER, reset):
         moment = float(reset)
-        return max(0.0, moment - now) if moment > 1e9 else moment
+        moment = moment / 1000 if moment > 1e11 else moment  # some count in milliseconds
+        return min(max(0.0, moment - now) if moment > 1e9 else moment, _LONGEST)
     return None
