@@ -101,3 +101,46 @@ def test_no_service_makes_a_field_of_a_kind_for_a_model_that_it_does_not_list(se
                 assert failure.exit_code in (2, 22)
                 continue
             assert not {kind, f"{kind}_url", f"{kind}_urls"} & {*asked.fields, *asked.payload}, (task, asked.payload)
+
+
+# task -> the kind of file that it begins with
+BEGINS_WITH = {
+    **dict.fromkeys(("i2i", "i2v", "i2m"), "image"),
+    "v2v": "video",
+    **dict.fromkeys(("stt", "sts"), "audio"),
+}
+ADDRESSES = {kind: f"https://media.example/a.{ending}" for kind, ending in
+             (("image", "png"), ("video", "mp4"), ("audio", "wav"))}  # fmt: skip
+FED = [
+    (service, entry["model"], task, kind)
+    for service in catalogue.services()
+    for entry in catalogue.models(service)
+    for task, kind in BEGINS_WITH.items()
+    if task in entry["tasks"] and entry["contract"] != "none"
+    and any(row.get("takes_file") == kind for row in payloads.contract_of_model(service, entry["model"], task).fields())
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("service", catalogue.services())
+def test_a_file_of_its_kind_finds_its_field_at_every_model_that_names_one(service):
+    """Whatever else is missing; prompts are left out where a model takes none."""
+    wrong = []
+    for _, model, task, kind in [row for row in FED if row[0] == service]:
+        for prompt in ("a tin boat", None):
+            try:
+                asked = check(
+                    service, Content(prompt=prompt, inputs=((kind, ADDRESSES[kind]),)), model=model, task=task
+                )
+                is_there = ADDRESSES[kind] in str(asked.payload) or asked.attachments
+                wrong += [] if is_there else [(model, task, "lost")]
+            except errors.Failure as failure:
+                problem = failure.fields.get("problems", [{"message": failure.message}])[0]["message"]
+                if failure.fields.get("field") == "--input" or "expected" in problem:
+                    wrong.append((model, task, failure.message))
+    assert wrong == []
+
+
+def test_words_that_are_missing_are_what_is_told():
+    """Where the place of the prompt is fixed, a file would stand in it otherwise."""
+    failure = refused("gemini", Content(inputs=(("image", PICTURE),)), model="gemini-omni-1.2-flash", task="i2v")
+    assert failure.fields["field"] == "--prompt"

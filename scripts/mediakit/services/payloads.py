@@ -220,6 +220,10 @@ class _Builder:
             if found is not None and found != value:
                 told = json.dumps(value)
                 raise errors.bad_argument("--payload", f"{at[1:]}: expected {told}, which this program needs to go on")
+            place = at.rpartition("/")[0]
+            if self._content.prompt is None and any(one.rpartition("/")[0] == place for one in self._route.prompt):
+                if place and not isinstance(point(self.payload, place), (dict, type(None))):
+                    raise errors.bad_argument("--prompt", "expected words, whose place a file has taken")
             self._put("--payload", at, value)
         plan = self._provider.plan
         if plan and self.payload.get(plan["field"]):
