@@ -351,6 +351,48 @@ def test_bytecode_of_a_folder_that_others_can_write_is_neither_read_nor_written(
     assert not [*folder.rglob("*.pyc")] and written_into_the_skill() == before
 
 
+# What a full disk or a power cut leaves of a file, by its content.
+DAMAGE = {
+    "cut in half": lambda content: content[: len(content) // 2],
+    "cut behind its head": lambda content: content[:16],
+    "cut in its head": lambda content: content[:9],
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "zeros behind its head": lambda content: content[:16] + bytes(len(content) - 16),
+    "zeros at its end": lambda content: content[: len(content) // 2].ljust(len(content), b"\0"),
+    "something else": lambda content: content[:16] + b"\xfe" * 99,
+}
+
+
+def test_damaged_bytecode_is_not_used_and_is_written_anew(scripts):
+    def run():
+        ended = without_prefix(scripts, "preflight.py", "--provider", "sandbox")
+        assert (ended.code, ended.stderr) == (0, ""), ended
+        return {path: path.read_bytes() for path in (scripts.folder / "state/bytecode").rglob("*.pyc")}
+
+    whole = run()
+    assert len(whole) > 2 * len(DAMAGE)
+    for number, path in enumerate(sorted(whole)):
+        path.write_bytes([*DAMAGE.values()][number % len(DAMAGE)](whole[path]))
+    assert run() == whole
+
+
+def test_bytecode_that_a_full_disk_took_in_part_is_not_kept(tmp_path, monkeypatch):
+    from importlib import machinery
+
+    from mediakit.base import start
+
+    def took_half(loader, path, data, **more):
+        written(loader, path, data[: len(data) // 2], **more)
+
+    written = machinery.SourceFileLoader.set_data
+    for method, kept in ((took_half, 0), (written, 1)):
+        monkeypatch.setattr(machinery.SourceFileLoader, "set_data", method)
+        found = start._finder_of_ours(str(tmp_path))(str(SCRIPTS / "mediakit/base")).find_spec("codes")
+        assert found.loader.get_code("codes").co_filename.endswith("codes.py")
+        assert len([*tmp_path.rglob("*.pyc")]) == kept
+
+
 @POSIX
 def test_bytecode_of_a_skill_that_was_replaced_is_not_taken_for_the_new_ones(scripts, tmp_path):
     """Archives give every file one time, and a fix may leave its size as it was."""

@@ -91,13 +91,32 @@ def _finder_of_ours(folder):
     from importlib import machinery
 
     class Loader(machinery.SourceFileLoader):
+        is_damaged = False  # what was kept cannot be read; it is written anew
+
         def get_code(self, fullname):
             before = sys.dont_write_bytecode, sys.pycache_prefix
             sys.dont_write_bytecode, sys.pycache_prefix = folder is None, folder
             try:
                 return machinery.SourceFileLoader.get_code(self, fullname)
+            except (EOFError, TypeError, ValueError):
+                self.is_damaged = True
+                return machinery.SourceFileLoader.get_code(self, fullname)
             finally:
                 sys.dont_write_bytecode, sys.pycache_prefix = before
+
+        def get_data(self, path):
+            if self.is_damaged and path.endswith(".pyc"):
+                raise EnvironmentError(path)
+            return machinery.SourceFileLoader.get_data(self, path)
+
+        def set_data(self, path, data, **more):
+            machinery.SourceFileLoader.set_data(self, path, data, **more)
+            try:
+                # A full disk takes a part without a word, and every later run would stumble over it.
+                if os.stat(path).st_size != len(data):
+                    os.remove(path)
+            except EnvironmentError:  # not written at all, or by another run at the same time
+                pass
 
         def path_stats(self, path):
             # Archives give all files one time: the time of the copy tells an update from what was there.
