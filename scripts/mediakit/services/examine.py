@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -188,24 +189,42 @@ def _against_trust(data: dict) -> Iterator[tuple[tuple, str]]:
     for name, origin in data.get("origins", {}).items():
         yield from _flaw(("origins", name), trust.flaws_of_origin(origin))
     for path, key, value in _members(data, ()):
-        if key in ("headers", "optional_headers") and "examples" not in path:
-            for name in value:
-                yield from _flaw((*path, key, name), trust.flaws_of_header(name))
-        elif key == "hosts":
-            for number, host in enumerate(value):
-                yield from _flaw((*path, key, number), trust.flaws_of_host(host))
-        elif key == "origin" and path != ("cli", "environment") and value not in data["origins"]:
-            yield (*path, key), f"expected the name of one of origins: {', '.join(data['origins'])}"
-        elif key in ("like", "models") and isinstance(value, str):
-            yield from _flaw((*path, key), trust.flaws_of_pattern(value, bounded=path == ("job", "id")))
+        yield from _of_member(data, path, key, value)
     yield from _of_key(data)
+    yield from _against_itself(data)
+
+
+def _of_member(data: dict, path: tuple, key: str, value: Any) -> Iterator[tuple[tuple, str]]:
+    """What is wrong with one member of an object, wherever that stands."""
+    if key in ("headers", "optional_headers") and "examples" not in path:
+        for name in value:
+            yield from _flaw((*path, key, name), trust.flaws_of_header(name))
+    elif key == "hosts":
+        for number, host in enumerate(value):
+            yield from _flaw((*path, key, number), trust.flaws_of_host(host))
+    elif key == "origin" and path != ("cli", "environment") and value not in data["origins"]:
+        yield (*path, key), f"expected the name of one of origins: {', '.join(data['origins'])}"
+    elif key == "like" and "in" in _at(data, path):
+        yield from _flaw((*path, key), trust.flaws_of_group(value))
+    elif key in ("path", "path_from_root", "stream_path") and isinstance(value, str) and "examples" not in path:
+        yield from _flaw((*path, key), _flaws_of_path(path, value))
+    elif key in ("like", "models") and isinstance(value, str):
+        yield from _flaw((*path, key), trust.flaws_of_pattern(value, bounded=path == ("job", "id")))
+
+
+def _against_itself(data: dict) -> Iterator[tuple[tuple, str]]:
+    """What one part says and another does not bear out."""
     tasks = {task for route in data["create"] for task in route.get("tasks", ())}
     takes_any = any("tasks" not in route for route in data["create"])
     for task in data.get("defaults", {}):
         if not takes_any and task not in tasks:
             yield ("defaults", task), "no route of create does this task"
+        if not trust.is_model(data["defaults"][task]):
+            yield ("defaults", task), "expected the name of a model, such as owner/name"
     if "job" not in data and any(route.get("answers", "job") == "job" for route in data["create"]):
         yield ("create",), "a create that is answered with a job's id needs `job`, which says how it is asked about"
+    if "read" in data.get("job", {}) and not any(rule["state"] == "succeeded" for rule in data.get("states", ())):
+        yield ("job", "read"), "`states` has no rule for succeeded: no job would ever be seen to be done"
 
 
 def _of_key(data: dict) -> Iterator[tuple[tuple, str]]:
@@ -215,10 +234,39 @@ def _of_key(data: dict) -> Iterator[tuple[tuple, str]]:
         yield from _flaw(("key",), trust.flaws_of_variable(word))
 
 
+# What may stand in braces in a path: of every request about a model or a job, and beside it in these parts.
+_IN_PATHS = frozenset("id model owner name version".split())
+_IN_PATHS_OF = {"ready": {"file"}, "check": {"reference"}}
+
+
+def _flaws_of_path(where: tuple, path: str) -> str | None:
+    """What is wrong with the placeholders of a path, in words; None for nothing."""
+    words = [word.partition(":")[0] for word in re.findall(r"\{([^{}]*)\}", path)]
+    last = where[-1] if where else ""
+    known = _IN_PATHS | _IN_PATHS_OF.get(last, set())
+    if "actions" in where:  # whose fields have names of their own
+        return None
+    unknown = next((word for word in words if word not in known), None)
+    if unknown is not None:
+        return f"{{{unknown}}} stands for nothing here; known: {', '.join(f'{{{word}}}' for word in sorted(known))}"
+    if where[:1] == ("job",) and last in ("read", "result", "cancel") and "id" not in words:
+        return "expected {id}: which job it is about"
+    return None
+
+
+def _at(data: Any, path: tuple) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
 def _against_others(data: dict) -> Iterator[tuple[tuple, str]]:
     taken = others()
     if data["id"] in taken.ids:
         yield ("id",), f"{data['id']} is a service that comes with the skill; expected another id"
+    for number, word in enumerate(data.get("aliases", ())):
+        if word in taken.ids:
+            yield ("aliases", number), f"{word} is a service that comes with the skill; expected another word"
     for word in variables(data):
         if word in taken.variables:
             yield ("key",), f"{word} holds the key of another service, which must not go to this one's origins"

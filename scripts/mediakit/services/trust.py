@@ -56,6 +56,13 @@ _SHARED_DOMAINS = frozenset(
     "replit.dev run.app serveo.net sslip.io surge.sh translate.goog trycloudflare.com ts.net up.railway.app "
     "vercel.app web.app windows.net wixsite.com workers.dev xip.io".split()
 )
+# Where anybody has a store of files, whatever stands before: the names right below may be other people's. Amazon's is
+# left out: services that tell no host of theirs are known to have their files there.
+_SHARED_STORES = frozenset(
+    "googleapis.com core.windows.net r2.dev cloudflarestorage.com backblazeb2.com "
+    "digitaloceanspaces.com wasabisys.com linodeobjects.com aliyuncs.com myqcloud.com supabase.co b-cdn.net fastly.net "
+    "akamaized.net azureedge.net".split()
+)
 
 
 # -- what stands in a path -----------------------------------------------------------------------------
@@ -160,9 +167,8 @@ def flaws_of_host(host: str) -> str | None:
 
     domain = host.removeprefix("*.")
     labels = domain.split(".")
-    if host != domain and (
-        len(labels) < 2 or domain in _SHARED_DOMAINS or (len(labels) == 2 and _is_registry(*labels))
-    ):
+    is_shared = domain in _SHARED_DOMAINS or any(domain == one or domain.endswith("." + one) for one in _SHARED_STORES)
+    if host != domain and (len(labels) < 2 or is_shared or (len(labels) == 2 and _is_registry(*labels))):
         return f"{host} is open to everybody; expected the service's own domain after the star"
     if not _HOST.fullmatch(domain) or is_private_literal(domain):
         return "expected a host such as files.example.com, or *.example.com"
@@ -213,6 +219,14 @@ def flaws_of_pattern(pattern: str, bounded: bool) -> str | None:
     if bounded and width > LONGEST_ADDRESS:
         return "a pattern without an end: expected bounds such as {1,64} in place of + and *"
     return None
+
+
+def flaws_of_group(pattern: str) -> str | None:
+    """What is wrong with a pattern that takes a word out of a text: its one group is the word."""
+    flaw = flaws_of_pattern(pattern, bounded=False)
+    if flaw is None and re.compile(pattern).groups != 1:
+        return "expected one group in brackets: the word that is taken out of the text"
+    return flaw
 
 
 def _measure(pattern: str) -> tuple[int, bool]:
