@@ -18,7 +18,7 @@ from ..http.exchange import Exchange
 from ..http.receiving import LARGEST_ANSWER
 from ..ledger import entries
 from ..services import providers
-from ..services.answers import Reading
+from ..services.answers import Reading, Verdict
 from ..services.site import JobRef
 from .connection import Connection
 from .kept import keep
@@ -28,7 +28,7 @@ from .lifecycle.actions import End, Say
 from .lifecycle.answers import JobAnswer
 from .lifecycle.machine import Machine
 from .looking import Looking
-from .reading import Reader
+from .reading import Reader, Said
 from .start import Start, Submission
 
 _LARGEST_PENDING = 256 * 1024
@@ -231,56 +231,56 @@ class Driver:
         return self.machine.create_not_sent(now, message, lost.final)
 
     def _take_answer(self, now: float, answer: Answer) -> list:
-        is_create = self._creating is not None
-        if self._done is not None and not is_create:
+        if self._creating is not None:
+            said = self._reader.create(answer)
+            if 200 <= answer.status < 300:
+                self._take_addresses(said.body)
+            if said.is_result:
+                self._keep_result(answer)
+            return self._take_created(now, answer, said)
+        if self._done is not None:
             return self._take_result(now, self._done, answer)
-        said = self._reader.create(answer) if is_create else self._reader.read(answer, self.job.generation_id)
-        if is_create and 200 <= answer.status < 300:
-            self._take_addresses(said.body)
-        if said.is_result:
-            self._keep_result(answer)
-        reading, problem, body = said.reading, said.problem, said.reading.body
-        found = self._provider.verdict(answer.status, body, problem, answer.headers, self._own_key)
-        says_no = problem or answer.status >= 300 or not self._provider.says_success(body)
+        said = self._reader.read(answer, self.job.generation_id)
+        told, _ = self._judged(answer, said)
+        if told.is_success and said.reading.status is not None:
+            self._writer.read(self._base_url)
+        if told.is_success and self._provider.job.result and self._provider.may_be_done(said.reading):
+            return self._ask_result(said.reading)
+        return self.machine.poll_answered(now, told)
+
+    def _judged(self, answer: Answer, said: Said) -> tuple[JobAnswer, Verdict]:
+        """What an answer comes to by the rules of its service; what it tells besides is taken in."""
+        reading, body = said.reading, said.reading.body
+        found = self._provider.verdict(answer.status, body, said.problem, answer.headers, self._own_key)
+        says_no = said.problem or answer.status >= 300 or not self._provider.says_success(body)
         message = self._console.plain(found.message) if says_no else ""
         self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
-        for told in documents.documents(answer.content) if problem else [body]:
+        for told in documents.documents(answer.content) if said.problem else [body]:
             self._bill(told, answer.headers)
         self._warn_guessed(reading)
-        if is_create and reading.id and self._provider.is_replay(body):
+        return JobAnswer(answer.status, reading, found.category, message, retry_after), found
+
+    def _take_created(self, now: float, answer: Answer, said: Said) -> list:
+        """The answer to the create; one of which nobody can tell whether it was bought is kept."""
+        told, found = self._judged(answer, said)
+        if said.reading.id and self._provider.is_replay(said.reading.body):
             self.replayed = True
             self._console.warning("replayed", "this was bought with the same key before, and is not charged again")
-        if not is_create:
-            is_read = 200 <= answer.status < 300
-            if is_read and reading.status is not None:
-                self._writer.read(self._base_url)
-            if is_read and self._provider.job.result and self._provider.may_be_done(reading):
-                return self._ask_result(reading)
-            return self.machine.poll_answered(
-                now, JobAnswer(answer.status, reading, found.category, message, retry_after)
-            )
-        outcome = found.outcome or errors.outcome_of_status(answer.status, reading.id is not None)
+        outcome = found.outcome or errors.outcome_of_status(answer.status, said.reading.id is not None)
         if self._own_key and not found.repeatable and outcome == "unknown":
             self._writer.never_again()
-        if outcome == "unknown" and 200 <= answer.status < 300 and not self.is_result_kept:
+        if outcome == "unknown" and told.is_success and not self.is_result_kept:
             self.kept = keep(self._console, self._writer.key, answer.content)
         location = answer.headers.get("Location", "").partition("?")[0]
-        return self.machine.create_answered(
-            now,
-            JobAnswer(
-                answer.status,
-                reading,
-                found.category,
-                message,
-                retry_after,
-                stated=found.outcome if said.confirmed else None,
-                repeatable=found.repeatable,
-                confirmed=said.confirmed,
-                location=self._console.plain(location, 100),
-            ),
-        )
+        proven = {
+            "stated": found.outcome if said.confirmed else None,
+            "repeatable": found.repeatable,
+            "confirmed": said.confirmed,
+            "location": self._console.plain(location, 100),
+        }
+        return self.machine.create_answered(now, replace(told, **proven))
 
     def _keep_result(self, answer: Answer) -> None:
         """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""

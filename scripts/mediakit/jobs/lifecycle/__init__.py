@@ -14,7 +14,7 @@ machine      what a driver calls; hands on to the phase that the job is in
 creating     the paid POST: sent, refused, without an answer
 streaming    the answer to the POST as a stream
 reconciling  which of the service's running jobs it is, after a POST of unknown outcome
-polling      reads of the job until it ends
+polling      reads of the job until it ends, and the retry of one that failed
 repeats      when the same POST may be sent again under its idempotency key
 outcomes     what a job comes to: accepted, and the ways to end
 failures     the texts of the errors among them
