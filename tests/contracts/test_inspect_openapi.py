@@ -210,6 +210,21 @@ def test_what_only_a_list_has_asks_for_a_list(filters):
         assert told.pop("time") and short.pop("time") and short == told and told["runs"]
 
 
+@pytest.mark.parametrize("need", ["music", "sound"])
+def test_what_a_description_denies_is_no_need_that_it_meets(need):
+    """`Not for sound.` is said of pictures; and the names of all models are no word about one."""
+    runs = run("--provider", "image-skill", "--list-endpoints", "--search", need)[1]["runs"]
+    models = [row["model"] for row in runs]
+    assert "fal.stable-audio-25-text-to-audio" in models and "xai.grok-imagine-image" not in models
+
+
+@pytest.mark.parametrize("field", ["resolution", "model_parameters.resolution", "/model_parameters/resolution"])
+def test_a_field_is_found_by_its_path_too(field):
+    runs = run("--provider", "image-skill", "--list-endpoints", "--field", field)[1]["runs"]
+    assert runs and {row["field"]["path"] for row in runs} == {"model_parameters.resolution"}
+    assert run("--provider", "image-skill", "--list-endpoints", "--field", f"other.{field}")[1]["runs"] == []
+
+
 def test_models_are_found_by_a_field_that_they_have_with_what_it_takes():
     lines = run("--provider", "skills-video", "--list-endpoints", "--field", "duration", "--verbose")[1]["runs"]
     found = {line["model"]: line["field"] for line in lines}

@@ -41,6 +41,11 @@ class Operation:
         return Operation(self.document, self._found, values)
 
     @property
+    def fixed(self) -> frozenset[str]:
+        """The names of the fields whose values are given."""
+        return frozenset(self._given or ())
+
+    @property
     def endpoint(self) -> str:
         return self._found.endpoint
 

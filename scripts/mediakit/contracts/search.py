@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..base.regex import regex
 from .errors import ContractError
 from .names import plain_name
 from .rows import one_line
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MAX_MATCHES = 4
 MAX_VALUES = 12
 
+_DENIED = regex(r"\b(?:not (?:for|with|of)|without|no)\s+[\w-]+", re.I)
 _SAYS_NOTHING = frozenset(
     "a an and any are as at by can do for from has have i in is it its make model models need of on one or some"
     " that the to use want which with without".split()
@@ -44,6 +46,8 @@ def matches(words: list[tuple[str, ...]], own: str, operation: Operation | None)
     own  what is known of the operation beside its contract, in lower case
     """
     fields = _described(operation) if operation is not None and words else {}
+    # What this one is called among all that share a contract says nothing of it.
+    fields = {name: text for name, text in fields.items() if operation is None or name not in operation.fixed}
     found: dict[str, None] = {}
     for meanings in words:
         here = [name for name, text in fields.items() if any(_holds(text, word) for word in meanings)]
@@ -76,7 +80,7 @@ def _described(operation: Operation) -> dict[str, str]:
 def _words(name: str, schema: Any) -> str:
     texts = [name, name.replace("_", " ")]
     if isinstance(schema, dict):
-        texts += [schema[key][:2_000] for key in ("title", "description") if key in schema]
+        texts += [_DENIED.sub(" ", schema[key][:2_000]) for key in ("title", "description") if key in schema]
         values = [*schema.get("enum", ()), *schema.get("x-known-values", ())]
         texts += [value[:60] for value in values[:60] if isinstance(value, str)]
     return " ".join(texts).lower()
@@ -89,7 +93,8 @@ def field_of(operation: Operation, name: str) -> dict | None:
     default?, allowed_values?, min?, max?, …, description}.
     """
     try:
-        found = _row(operation.fields(), plain_name(name), ())
+        wanted = [plain_name(part) for part in re.split(r"[./]", name) if part]
+        found = _row(operation.fields(), wanted[-1] if wanted else "", tuple(wanted[:-1]), ())
     except ContractError:
         return None
     if found is None:
@@ -108,11 +113,15 @@ def field_of(operation: Operation, name: str) -> dict | None:
     return {**more, **shown}
 
 
-def _row(rows: list[dict], wanted: str, path: tuple[str, ...]) -> tuple[tuple[str, ...], dict] | None:
+def _row(
+    rows: list[dict], wanted: str, within: tuple[str, ...], path: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict] | None:
+    """The nearest field of a name, somewhere below the fields of `within`."""
+    here = tuple(map(plain_name, path))
     for row in rows:
-        if plain_name(row["name"]) == wanted:
+        if plain_name(row["name"]) == wanted and here[len(here) - len(within) :] == within:
             return (*path, row["name"]), row
-    inner = (_row(row["fields"], wanted, (*path, row["name"])) for row in rows if row.get("fields"))
+    inner = (_row(row["fields"], wanted, within, (*path, row["name"])) for row in rows if row.get("fields"))
     return next((found for found in inner if found), None)
 
 
