@@ -1,6 +1,8 @@
 """A sandbox with a will of its own: jobs of a chosen length, a limit of requests, resets, lost answers and darkness.
 
-    python tests/stormy.py SECONDS_FROM SECONDS_TO [PER_MINUTE]     serves until it is ended; a line of JSON says where
+    python tests/stormy.py SECONDS_FROM SECONDS_TO [PER_MINUTE [SERVICE]]
+
+serves until it is ended; a line of JSON says where. No limit is 0; the contract is that of skills-video, or of SERVICE.
 
 Stormy  the server, and its own account of what it was asked and what it accepted
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from mediakit.sandbox import Sandbox
+from mediakit.services import providers
 
 WINDOW = 60.0
 
@@ -140,9 +143,10 @@ class Stormy(Sandbox):
 
 
 def main() -> None:
-    least, most, *limit = (float(word) for word in sys.argv[1:])
-    with Stormy((least, most), int(limit[0]) if limit else None) as server:
-        sys.stdout.write(json.dumps({"url": server.url + "/api/v1"}) + "\n")
+    least, most, limit, service = [*sys.argv[1:], *("0", "skills-video")[len(sys.argv) - 3 :]]
+    with Stormy((float(least), float(most)), int(limit) or None, service=service) as server:
+        base_path = providers.load("sandbox", service).base_path
+        sys.stdout.write(json.dumps({"url": server.url + base_path}) + "\n")
         sys.stdout.flush()
         for _ in sys.stdin:  # a line asks for the account
             told = {**server.account, "began": server.began, "done": server.done, "twice": _twice(server)}
