@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         facts = {
             "base": service.told_base or service.origin, "media": f"{service.origin}/media/1.png", "media_type": "image/png",
             "media64": service.in_base64, "upload": f"{service.origin}/upload-here/1",
-            "file": f"{service.origin}/media/up.png", "file_id": "f1", "time": "2026-11-25T20:00:00.000Z",
+            "file": f"{service.origin}/media/up.png", "file_id": self._file_id(), "time": "2026-11-25T20:00:00.000Z",
             "uuid": facts.get("id"), "hex": "0123456789abcdef", **facts,
         }  # fmt: skip
         headers = {name: service.filled(value, **facts) for name, value in example.get("headers", {}).items()}
@@ -214,6 +214,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(example.get("http", 200), service.content, {"Content-Type": "image/png", **headers})
         content = json.dumps(service.filled(example["body"], **facts)).encode() if "body" in example else b""
         return self._send(example.get("http", 200), content, {"Content-Type": "application/json", **headers})
+
+    def _file_id(self) -> str:
+        """A name of the form that the service's files have, where that is the whole of it."""
+        forms = [way.like for way in self.service.provider.ways if way.like]
+        return next((word for word in ("image_f1",) for form in forms if re.fullmatch(form, word)), "f1")
 
     def _send(self, status: int, content: bytes, headers: dict) -> None:
         self.send_response(status)

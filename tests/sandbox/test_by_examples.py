@@ -212,6 +212,8 @@ def test_a_file_that_answers_a_create_breaks_off_where_it_is_told_to():
 RICH = {
     **STUDIO,
     "job": {**STUDIO["job"], "list": {"path": "/jobs", "each": "", "id": "/id", "holds": ["running"]}},
+    "defaults": {"t2i": "studio/flash", "t2v": "studio/film", "i2i": "studio/flash"},
+    "models": {"path": "/models", "each": "/found", "model": "/id", "tasks": {"pictures": "t2i", "films": "t2v"}},
     "actions": {
         "speak": {
             "title": "Speech at once", "method": "POST", "path_from_root": "/say", "effect": "spends", "key": "needed",
@@ -238,6 +240,8 @@ RICH = {
                 {"href": "{media}", "role": "other {number}", "bytes": "{bytes}"},
             ],
         },
+        "models": {"found": "{items}"},
+        "model": {"id": "{model}", "does": "{type}", "makes": "{kind}", "here": "{base}"},
         "list": {"body": "{items}"}, "listed": {"id": "{id}", "status": "{state}", "model": "{owner}/{name}"},
         "balance": {"left": "{balance}"},
         "actions": {
@@ -330,3 +334,19 @@ def test_what_needs_no_key_is_told_to_a_wrong_one_too(rich):
 def test_an_answer_without_an_id_has_it_nowhere(rich):
     answer = rich("POST", PATH, json={"prompt": "a fault:create-no-id"})
     assert answer.json() == {"status": "working"} and rich.server.store.newest(1)[0].id not in answer.text
+
+
+def test_models_are_listed_as_the_query_asks_for_them(rich, monkeypatch):
+    from mediakit.services import catalogue
+
+    monkeypatch.setattr(catalogue, "document", lambda name: catalogue._document_of_defaults(RICH["defaults"]))
+    everything = rich("GET", "/models").json()["found"]
+    assert {row["id"]: (row["does"], row["makes"]) for row in everything} == {
+        "studio/flash": ("pictures", "image"), "studio/film": ("films", "video"),
+    }  # fmt: skip
+    assert everything[0]["here"] == rich.server.url
+    for query, found in (
+        ("type=films", ["studio/film"]), ("tasks=i2i", ["studio/flash"]), ("query=FILM", ["studio/film"]),
+        ("nobody=knows", ["studio/flash", "studio/film"]), ("page=2&page_size=1", ["studio/film"]), ("limit=1", ["studio/flash"]),
+    ):  # fmt: skip
+        assert [row["id"] for row in rich("GET", f"/models?{query}").json()["found"]] == found, query

@@ -7,7 +7,7 @@ It needs no key and no network, renders real media files, and can be told to mis
     forms     the files that it is sent
     store     its jobs, in a file that other processes can read
     server    the server
-    dialects  one module a contract: which answer a path gets
+    dialects  which answer a path gets: by the examples of a descriptor, and what one service alone has
 """
 
 from .faults import FAULTS

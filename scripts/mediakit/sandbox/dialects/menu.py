@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...services import catalogue, examples
 from .. import media
 from . import common
+from .asked import MADE
 
 # The query's names for words to look for, besides the one that the descriptor says.
 _SEARCH = ("query", "q", "search")
@@ -23,7 +24,8 @@ class Menu:
     def words_of(self, entry: dict) -> dict:
         """What stands for the placeholders of a model, and what a query can ask for."""
         owner, _, name = entry["model"].partition("/")
-        kind = entry.get("media") if entry.get("media") in media.TYPES else "image"
+        kind = entry.get("media") or MADE.get(next(iter(entry.get("tasks", ())), ""))
+        kind = kind if kind in media.TYPES else "image"
         types = [self._types[task] for task in entry.get("tasks", ()) if task in self._types]
         return {
             **entry, "owner": owner, "name": name, "kind": kind, "media_type": media.TYPES[kind][0],

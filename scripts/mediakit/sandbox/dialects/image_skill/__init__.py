@@ -56,6 +56,9 @@ class Dialect(by_examples.Dialect):
     def new_file_id(self) -> str:
         return f"image_{secrets.token_hex(8)}"
 
+    def words_of_model(self, entry: dict) -> dict:
+        return prices.words_of(entry)
+
     # -- answers -------------------------------------------------------------------------------------
 
     def answer(self, http, status: int, body, headers: dict | None = None, fault: str | None = None) -> None:
@@ -121,8 +124,8 @@ class Dialect(by_examples.Dialect):
         charge = prices.charge(model, sent)
         if charge.each is None and not sent.get("accept_unknown_cost"):
             raise Refused("BUDGET_REQUIRES_CONFIRMATION", recovery=_UNCONFIRMED)
-        limits = ((sent.get("max_estimated_usd_per_image"), charge.each), (sent.get("max_usd"), charge.credits))
-        if any(most and amount and prices.debit(amount) * prices.CREDIT_USD > most + 1e-9 for most, amount in limits):
+        guard = sent.get("max_estimated_usd_per_image")
+        if None not in (guard, charge.each) and prices.debit(charge.each) * prices.CREDIT_USD > guard + 1e-9:
             raise Refused("BUDGET_EXCEEDED")
         if not sent.get("dry_run") and charge.credits > account.remaining(sandbox):
             raise Refused(402)

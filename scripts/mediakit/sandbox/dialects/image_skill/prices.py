@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ....services.examples import filled
-from ... import media
 from .. import common
 from ..by_examples import Refused
-from ..filling import LARGEST_COUNT, numbers
+from ..filling import numbers
 
 SERVICE = "image-skill"
 CREDIT_USD = 0.01
@@ -146,24 +144,24 @@ def _provider(entry: dict) -> str:
     return entry["model"].partition(".")[0]
 
 
-def _full(dialect, model: str) -> dict:
-    """A model with all that is known of it, by the example of one."""
-    entry, cost = entries()[model], charge(model, {})
-    edits, pricing = entry["path"] == "/v1/edit", cost.told["credit_pricing"]
-    example = dialect.provider.examples["actions"]["models-show"]["body"]["data"]["model"]
-    words = {
-        "model": model, "is_default": model == _CHOSEN["general"], "provider": _provider(entry),
-        "kind": common.media_of(SERVICE, model), "operation": _operation(entry), "edits": edits,
+def words_of(entry: dict) -> dict:
+    """What is said of a model in the menu, and can be asked for."""
+    model = entry["model"]
+    cost, edits = charge(model, {}), entry["path"] == "/v1/edit"
+    return {
+        "is_default": model == _CHOSEN["general"], "provider": _provider(entry), "operation": _operation(entry),
+        "modality": common.media_of(SERVICE, model), "edits": edits, "capability": capability(model),
         "use": "variation" if model.endswith("-redux") else "edit" if edits else "create",
         "tags": [*entry.get("tasks", ()), *entry.get("modes", ())], "usd": cost.told.get("estimated_usd"),
-        "credits": cost.credits, "confidence": pricing["pricing_confidence"], "is_known": cost.each is not None,
-        "is_unknown": cost.each is None, "pricing": pricing, "most": LARGEST_COUNT, "capability": capability(model),
-        "media_type": media.TYPES[common.media_of(SERVICE, model)][0], "references": "reference" in entry.get("modes", ()),
-        "debits": dict.fromkeys(example["media"]["input"]["aspect_ratios"]["values"], cost.credits),
+        "credits": cost.credits, "pricing": cost.told["credit_pricing"], "is_known": cost.each is not None,
+        "is_unknown": cost.each is None, "confidence": cost.told["credit_pricing"]["pricing_confidence"],
+        "references": "reference" in entry.get("modes", ()), "debits": dict.fromkeys(_RATIOS, cost.credits),
+        "catalog_only": False,  # every model of the catalogue can be run here
     }  # fmt: skip
-    return filled(example, words)
 
 
+# Own choice.
+_RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16")
 _ONLY_IN_FULL = ("economics", "media", "execution", "capability")
 _IN_FIND = (
     "id display_name provider_id modality operations credits_required estimated_usd_per_image pricing_confidence "
@@ -175,20 +173,15 @@ def show_model(dialect, http, given: dict, data: dict) -> None:
     model = _ALIASES.get(given["model"], given["model"])
     if model not in entries():
         raise Refused(404, "no such model")
-    data["model"] = _full(dialect, model)
+    data["model"] = dialect.menu.row(http, entries()[model])
 
 
 def list_models(dialect, http, given: dict, data: dict) -> None:
     asked = common.query(http)
-    everything = [_full(dialect, model) for model in entries()]
-    rows = sorted(everything, key=lambda row: row["modality"] != "image")  # own choice: pictures first
-    told = {"operation": "operations", "modality": "modality", "provider": "provider_id"}
-    for name, member in told.items():
-        rows = [row for row in rows if asked.get(name, row[member]) in (row[member], *row[member][:1])]
-    rows = [row for row in rows if asked.get("query", "").lower() in row["id"].lower()]
-    rows = [] if asked.get("catalog_only") == "true" else rows  # every model of the catalogue can be run here
     most = common.number(asked.get("max_credits"), 1_000_000, 0, 1_000_000)
+    rows = dialect.menu.rows(http, {name: value for name, value in asked.items() if name != "limit"})
     rows = [row for row in rows if row["credits_required"] <= most]
+    rows.sort(key=lambda row: row["modality"] != "image")  # own choice: pictures first
     view, total = asked.get("view"), len(rows)
     if view == "overview":
         return _overview(rows, data)
@@ -201,15 +194,12 @@ def list_models(dialect, http, given: dict, data: dict) -> None:
         shape = {"result_shape": "terse_model_find", "filters": asked, "total_matched": total, "models": shown}
         return data.update({**shape, "returned_count": len(rows)})
     is_full = asked.get("details") == "true"
-    kept = [row if is_full else {name: row[name] for name in row if name not in _ONLY_IN_FULL} for row in rows]
-    counts = dict.fromkeys(("returned", "available", "executable"), len(rows))
-    shape = "full" if is_full else "compact_model_summary"
-    first = [row["id"] for row in rows[:3]]
+    data["models"] = [row if is_full else {n: row[n] for n in row if n not in _ONLY_IN_FULL} for row in rows]
     data["summary"] = {
-        "total": len(everything), **counts, "cataloged_not_wired": 0, "first_actionable_model_ids": first,
-        "result_shape": shape,
+        "total": len(entries()), **dict.fromkeys(("returned", "available", "executable"), len(rows)),
+        "cataloged_not_wired": 0, "first_actionable_model_ids": [row["id"] for row in rows[:3]],
+        "result_shape": "full" if is_full else "compact_model_summary",
     }  # fmt: skip
-    data["models"] = kept
 
 
 def _overview(rows: list, data: dict) -> None:
