@@ -231,9 +231,8 @@ def test_another_word_for_finished_ends_nothing_by_itself(create, answer, code, 
 
 
 def listing(**more) -> dict:
-    return {
-        "job": {**LEAST["job"], "list": {"path": "/list", "each": "/items", "id": "/id", "input": "/input", **more}}
-    }
+    found = {"path": "/list", "each": "/items", "id": "/id", "input": "/input", **more}
+    return {"job": {**LEAST["job"], "list": {name: value for name, value in found.items() if value}}}
 
 
 def page(*ids: str, made: str | None = None, **more):
@@ -251,7 +250,8 @@ LISTS = {
     "the second page, at an address that is told": (
         TOLD, {"/v1/list": page(next="{origin}/v1/list?p=2"), "/v1/list?p=2": page("j1")}, "j1", 2,
     ),
-    "below the origin itself": ({"path_from_root": "/all"}, {"/all": page("j1")}, "j1", 1),
+    "below the origin itself": ({"path": None, "path_from_root": "/all"}, {"/all": page("j1")}, "j1", 1),
+    "a list that is asked for by POST": ({"method": "POST"}, {"/v1/list": page("j1")}, "j1", 1),
     "one of two pages, or the other": (
         CURSOR, {"/v1/list": page("j1", next="c2"), "/v1/list?after=c2": page("j2")}, {"j1", "j2"}, 2 * LISTINGS,
     ),
@@ -268,7 +268,7 @@ LISTS = {
 def test_a_lost_create_is_looked_for_on_every_page_of_the_list(create, where, monkeypatch):
     monkeypatch.setattr("mediakit.jobs.lifecycle.reconciling.RECONCILE_AT", (0.0, 0.01, 0.02))
     more, pages, found, reads = LISTS[where]
-    says = {f"GET {path}": told for path, told in pages.items()}
+    says = {f"{more.get('method', 'GET')} {path}": told for path, told in pages.items()}
     with Studio({**says, "POST /v1/make": (500, {}, {"message": "oops"}), "GET /v1/jobs/j1": DONE}) as studio:
         code, told = create(studio, listing(**more))
         lists = [one for one in studio.asked if "/list" in one.path or "/all" in one.path]

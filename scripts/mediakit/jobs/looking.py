@@ -83,4 +83,4 @@ class Looking:
 
     def _ask(self, place: str) -> None:
         self._pages.append(place)
-        self.exchange = self._lister.get(place, RECONCILE_TIMEOUT)
+        self.exchange = self._lister.read(self._site.provider.list_method, place, RECONCILE_TIMEOUT)

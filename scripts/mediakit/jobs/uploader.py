@@ -24,7 +24,7 @@ from ..http.documents import read_json
 from ..http.wire import answer_of
 from ..ledger import store
 from ..media import download, inputs, links
-from ..services import trust
+from ..services import descriptor, trust
 from ..services.descriptor import Condition, Upload, Way
 from .connection import Connection
 from .context import Context
@@ -242,9 +242,12 @@ class Uploader:
             raise failure(file, "upload_failed", "the service does not say how to ask for the file", "unknown", True)
         is_ready, has_failed = (Condition((ready["at"],), tuple(ready.get(name, ()))) for name in ("is", "failed"))
         give_up_at = time.monotonic() + LONGEST_READYING
-        path = ready["path"].replace("{file}", trust.in_path(own, keeps_slashes=True))
+        step = descriptor.step(ready)
+        assert step is not None, "one is made of what is there"
+        path = step.path.replace("{file}", trust.in_path(own, keeps_slashes=True))
+        url = self._connection.site.url(step, path)
         while time.monotonic() < give_up_at:
-            said = self._tried(file, lambda: self._read(path))
+            said = self._tried(file, lambda: self._read(url))
             if _holds(is_ready, said.body):
                 return name
             if _holds(has_failed, said.body):
@@ -252,8 +255,8 @@ class Uploader:
             self._sleep(file, ready.get("every", _USUAL_READYING_PAUSE))
         raise failure(file, "upload_failed", "the service has not made the file usable in time", "transient", True)
 
-    def _read(self, path: str) -> Answer | Lost:
-        return self._connection.ask(path, self._patience(ANSWER_TIMEOUT))
+    def _read(self, url: str) -> Answer | Lost:
+        return self._connection.ask(url, self._patience(ANSWER_TIMEOUT))
 
     # -- time ------------------------------------------------------------------------------------------
 

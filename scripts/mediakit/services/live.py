@@ -113,8 +113,9 @@ def _searching(rules: dict, words: str) -> dict:
     """The rules of a list that is asked for words."""
     search = rules["search"] if isinstance(rules["search"], dict) else {"query": rules["search"]}
     rules.update({name: value for name, value in search.items() if name not in ("query", "path")})
-    path = search.get("path", rules["path"])
-    return {**rules, "path": f"{path}{'&' if '?' in path else '?'}{urlencode({search['query']: words[:400]})}"}
+    name = "path_from_root" if "path_from_root" in rules else "path"
+    path = search.get("path", rules[name])
+    return {**rules, name: f"{path}{'&' if '?' in path else '?'}{urlencode({search['query']: words[:400]})}"}
 
 
 def _pages(place: _Place, rules: dict) -> tuple[list, str, bool]:
@@ -200,7 +201,7 @@ def refresh_contract(console, service: str, model: str, base_url: str | None = N
         raise errors.bad_argument("--refresh", f"{service} publishes no contract of a single model")
     if not providers.is_model(model):
         raise errors.bad_argument("--model", "expected a model such as owner/name")
-    place = _place(console, service, base_url, trusted, "path" in rules)
+    place = _place(console, service, base_url, trusted, "url" not in rules)
     found, source = _contract(place, rules, model, _TIMEOUT)
     _take(console, service, model, {**_now(), "source": source, "document": found}, source, rules.get("url"))
 
@@ -219,11 +220,11 @@ def offer_contract(provider: providers.Provider, model: str | None, base_url: st
     if catalogue.kept_contract(provider.name, model) is not None:
         return None
     place = _Place(provider, base_url, None)
-    if "path" in rules:
+    if "url" not in rules:
         place = place._replace(key=keys.find(provider.key) if provider.key else None)
     elif not place.site.is_own:
         return None  # it is published elsewhere, by the service itself alone
-    if "path" in rules and provider.key and (place.key is None or place.key.value is None):
+    if "url" not in rules and provider.key and (place.key is None or place.key.value is None):
         return None
     try:
         found, source = _contract(place, rules, model, seconds)

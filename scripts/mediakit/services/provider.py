@@ -427,6 +427,11 @@ class Provider:
         return self.job.listing is not None and "input" in self.job.listing.at
 
     @property
+    def list_method(self) -> str:
+        """The method by which jobs are listed."""
+        return self.job.listing.step.method if self.job.listing else "GET"
+
+    @property
     def lists_jobs(self) -> bool:
         """Whether one list has the jobs of all models."""
         return self.job.listing is not None and "{model" not in self.job.listing.step.path

@@ -164,7 +164,9 @@ class Reads:
         connection = replace(service.context.connection, begin=self._begins(service))
         wire = connection.wire(Listed(self._inbox, service))
         self._list_at[service] = now + (_LIST_SELDOM if service.pace.is_limited(now) else _LIST_EVERY)
-        self._lists[service] = wire.get(connection.site.of_list(None), RECONCILE_TIMEOUT)
+        self._lists[service] = wire.read(
+            connection.provider.list_method, connection.site.of_list(None), RECONCILE_TIMEOUT
+        )
 
     def told(self, service: Service, message: Message) -> None:
         """Jobs that the list shows as unfinished need no read of their own this time; those that are due are read."""
