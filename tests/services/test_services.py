@@ -78,7 +78,9 @@ def test_an_embedded_job_is_resumed_by_its_next_command_alone(scripts, service):
     if "generation_id" not in first.result:  # answered with the result itself, which lies there
         own = providers.load(service)
         assert first.result["event"] == "terminal" and own.route(own.defaults["t2i"], "t2i").answers != "job"
-        assert os.path.exists(first.result["kept"]) and "next_argv" not in first.result
+        assert os.path.exists(first.result["kept"])
+        saved = scripts.run("jobs.py", *first.result["next_argv"][2:])
+        assert (saved.code, len(saved.result["assets"]), os.path.exists(first.result["kept"])) == (0, 1, False)
         return
     if first.result["event"] == "terminal":
         return
