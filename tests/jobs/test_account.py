@@ -623,6 +623,7 @@ def test_a_file_is_brought_by_itself_and_is_known_the_next_time(scripts, service
         brought = posts(server)
         wrong = act(scripts, service, server, "upload", "--param", "file=absent.png")
         assert (wrong.code, posts(server)) == (2, brought)
+        assert (wrong.result["field"], wrong.result["message"][:8]) == ("--param", "--param:")
 
 
 def test_a_service_that_takes_files_with_the_create_has_no_upload(scripts):

@@ -18,7 +18,17 @@ from .uploader import Uploader
 
 
 def run(console: Console, provider: providers.Provider, where: ConnectionFlags, asked: actions.Request) -> int:
-    """Returns the exit code; raises Failure."""
+    """Returns the exit code; raises Failure, which names the flag of this script."""
+    try:
+        return _bring(console, provider, where, asked)
+    except errors.Failure as failure:
+        if failure.fields.get("field") == "--input":
+            failure.fields["field"] = "--param"
+            failure.message = failure.message.replace("--input: ", "--param: ", 1)
+        raise
+
+
+def _bring(console: Console, provider: providers.Provider, where: ConnectionFlags, asked: actions.Request) -> int:
     way = next(way for way in provider.ways if way.begin)
     given = str((asked.body or {})["file"])
     attachment = inputs.read("file", None, given, (), provider.file_rules)
