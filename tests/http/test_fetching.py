@@ -47,6 +47,18 @@ def test_a_document_of_the_users_own_network_may_be_redirected_within_it(scripts
             assert inspected(scripts, f"{service.origin}/api.json").code == 0
 
 
+@pytest.mark.parametrize("status, code", [(401, 21), (403, 21), (404, 23), (410, 23), (408, 24), (429, 24), (503, 24)])
+def test_a_document_that_is_refused_ends_with_the_category_of_its_status(scripts, status, code):
+    with FakeService(other=answer(status, {"message": "no"})) as service:
+        run = inspected(scripts, f"{service.origin}/api.json")
+        assert (run.code, service.connections) == (code, 1) and str(status) in run.result["message"], run.events
+
+
+def test_a_document_is_not_redirected_to_a_file(scripts):
+    with FakeService(other=answer(302, b"", {"Location": "file:///etc/passwd"})) as service:
+        assert inspected(scripts, f"{service.origin}/api.json").result["error"] == "reference_forbidden"
+
+
 def test_a_document_that_was_compressed_is_read(scripts):
     packed = gzip.compress(json.dumps(OPENAPI).encode())
     with FakeService(other=answer(200, packed, {"Content-Encoding": "gzip"})) as service:

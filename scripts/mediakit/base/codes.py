@@ -230,6 +230,11 @@ ERRORS = {
     "source_invalid": Error("bad_arguments", "a document is named in a way that is not read", "a path or a URL"),
     "variant_not_found": Error("bad_arguments", "the body has no variant of that name", "choose one that is listed"),
     "document_not_found": Error("not_found", "there is no such document", "check the path or address"),
+    "document_refused": Error(
+        "auth",
+        "the document's address wants a login, and is sent none",
+        "save the document where you are logged in, and name the file",
+    ),
     "document_unreachable": Error("transient", "the document's address does not answer", "try again later"),
     "document_unreadable": Error(
         "validation", "the document is not complete, valid JSON or YAML", "get it again, as a whole"

@@ -16,6 +16,8 @@ TIMEOUT = 20.0
 LONGEST = 300.0
 MAX_REDIRECTS = 5
 _CHUNK = 65536
+# The category of a status that is an error -> what it means for a document; any other is not there.
+_REFUSED = {"auth": "document_refused", "transient": "document_unreachable"}
 
 
 class Fetcher:
@@ -30,7 +32,7 @@ class Fetcher:
         self._reach = _Reach()
 
     def __call__(self, url: str) -> tuple[str, bytes]:
-        """Raises ContractError: `document_not_found`, `document_unreachable`, `document_too_large`, `reference_forbidden`."""
+        """Raises ContractError: a code of `_REFUSED`, `document_not_found`, `document_too_large`, `reference_forbidden`."""
         roams, self._first = self._first, False
         try:
             return self._follow(url, roams)
@@ -51,6 +53,10 @@ class Fetcher:
                 if answer.status_code not in errors.FOLLOWED_STATUSES or not location:
                     return url, _read(answer)
             target = urljoin(url, location)
+            if urlsplit(target).scheme not in ("http", "https"):
+                raise ContractError(
+                    "reference_forbidden", "A document is redirected to what is no http or https address."
+                )
             if not roams and urlsplit(target)[:2] != urlsplit(url)[:2]:
                 raise ContractError("reference_forbidden", "A $ref was redirected to another origin than its own.")
             url = target
@@ -108,11 +114,7 @@ class _Reach:
 
 def _read(answer) -> bytes:
     if answer.status_code >= 400:
-        code = (
-            "document_unreachable"
-            if answer.status_code in (408, 429) or answer.status_code >= 500
-            else "document_not_found"
-        )
+        code = _REFUSED.get(errors.classify(answer.status_code), "document_not_found")
         raise ContractError(code, f"{_host(answer.url)} answers HTTP {answer.status_code}. Check the address.")
     receiving.refuse_layers(answer.headers)
     content, stop_at = bytearray(), time.monotonic() + LONGEST
