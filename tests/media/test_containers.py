@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from conftest import MP4
-from mediakit.media import containers, formats
+from mediakit.media import containers, formats, walking
 from real_files import glb
 
 FILM = "-f lavfi -i testsrc=size=160x120:rate=10:duration=2"
@@ -22,7 +22,7 @@ VP8, H264 = "-c:v libvpx", "-c:v libx264"
 
 
 def look(content: bytes) -> str:
-    """What a file of these bytes is; raises containers.Broken."""
+    """What a file of these bytes is; raises walking.Broken."""
     media_type = formats.sniff(content[: formats.HEAD])
     return containers.inspect(io.BytesIO(content), len(content), media_type)
 
@@ -77,7 +77,7 @@ def test_a_whole_file_is_known_and_a_cut_one_refused(media_type):
     content = WHOLE[media_type]
     assert look(content) == media_type
     for tenth in range(1, 10):
-        with pytest.raises(containers.Broken):
+        with pytest.raises(walking.Broken):
             look(content[: min(max(len(content) * tenth // 10, 45), len(content) - 1)])
 
 
@@ -128,7 +128,7 @@ def test_what_a_real_encoder_writes_is_known(tmp_path, ending):
     content = path.read_bytes()
     assert look(content) == media_type
     for tenth in range(1, 10) if shows else ():
-        with pytest.raises(containers.Broken):
+        with pytest.raises(walking.Broken):
             look(content[: len(content) * tenth // 10])
 
 
@@ -143,7 +143,7 @@ def test_a_broken_file_is_only_ever_broken(media_type, changes):
         content[place : place + len(piece)] = piece
     try:
         assert "/" in containers.inspect(io.BytesIO(content), len(content), media_type)
-    except containers.Broken:
+    except walking.Broken:
         pass
 
 
@@ -154,7 +154,7 @@ def test_no_bytes_at_all_are_more_than_broken(content):
     for media_type in formats.ENDINGS:
         try:
             containers.inspect(io.BytesIO(content), len(content), media_type)
-        except containers.Broken:
+        except walking.Broken:
             pass
 
 

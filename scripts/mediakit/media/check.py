@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from . import containers, formats, pictures
+from . import containers, formats, pictures, walking
 
 # Pixels of one picture that are looked at. Our choice: more than any service makes, and a second of work.
 MOST_PIXELS = 500_000_000
@@ -103,10 +103,10 @@ def checked(path: str, told: Told, most_pixels: int = MOST_PIXELS) -> Verdict:
         try:
             width, height = pictures.size_of(file, media_type) or (None, None)
             if width and height and width * height > most_pixels:
-                raise containers.Broken(f"it has {width}x{height} pixels, more than are looked at (--max-pixels)")
+                raise walking.Broken(f"it has {width}x{height} pixels, more than are looked at (--max-pixels)")
             media_type = containers.inspect(file, size, media_type)
             pictures.decode(path, media_type)
-        except (containers.Broken, pictures.Undecodable) as problem:
+        except (walking.Broken, pictures.Undecodable) as problem:
             words = f"the result begins as {media_type}, but cannot be read: {problem}"
             return Verdict(media_type, formats.ENDINGS[media_type], problem=words)
     return Verdict(media_type, formats.ENDINGS[media_type], width, height, _differs(media_type, told))

@@ -28,7 +28,7 @@ from ..base.regex import regex
 from ..base.spool import open_spool
 from ..base.text import plain
 from ..http import bodies
-from . import containers, formats, pictures
+from . import containers, formats, pictures, walking
 
 # Standard input is kept on disk until it is sent.
 LARGEST_SPOOL = 4 * 1024**3
@@ -301,7 +301,7 @@ def _media_type(field: str, handle, size: int, kind: str | None, name: str, chec
         return media_type, None if words else f"{name}: its format is not known here; it is sent as it is"
     try:
         media_type = containers.inspect(handle, size, found)
-    except containers.Broken as problem:
+    except walking.Broken as problem:
         raise _refused(field, f"the file begins as {found} and is broken: {problem}; {expected}") from None
     if kind in _KINDS and media_type.partition("/")[0] != kind:
         raise _refused(field, f"the file is {media_type}; {expected}")
@@ -322,7 +322,7 @@ def _check_limit(field: str, size: int, media_type: str, limit: dict) -> None:
 def _check_sides(field: str, handle, media_type: str, limit: dict) -> None:
     try:
         size = pictures.size_of(handle, media_type)
-    except (pictures.Undecodable, containers.Broken):
+    except (pictures.Undecodable, walking.Broken):
         size = None
     if size is None:
         raise _refused(field, "the file is no picture whose size can be read")

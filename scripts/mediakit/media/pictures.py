@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from . import containers
+from . import rasters, walking
 
 # Only these are opened, and by no other plug-in: some of Pillow's start programs. Every other type is known by
 # its structure alone.
@@ -46,17 +46,17 @@ class Undecodable(Exception):
 def size_of(file, media_type: str) -> tuple[int, int] | None:
     """Width and height of a picture in an open file; None where they cannot be told.
 
-    Raises Undecodable, or containers.Broken, for a header that cannot be read.
+    Raises Undecodable, or walking.Broken, for a header that cannot be read.
     """
     try:
         if media_type == "image/png":
-            return containers.png_size(file, file.seek(0, os.SEEK_END))
+            return rasters.png_size(file, file.seek(0, os.SEEK_END))
         file.seek(0)
         with opened(file, media_type) as picture:
             return picture.size
     except Unsupported:
         return None
-    except containers.Broken:
+    except walking.Broken:
         raise
     except Exception as problem:  # a broken picture makes decoders raise almost anything
         raise Undecodable(f"it cannot be read as a picture ({type(problem).__name__})") from None
