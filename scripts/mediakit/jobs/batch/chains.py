@@ -1,14 +1,19 @@
 """Lines that need the outputs of others, and shards of all lines. Pure.
 
 problems   references that lead nowhere, and circles
+misplaced  references that stand where they are only words
 shard      the lines that one of several machines takes; a chain is never cut
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
+from ...base.regex import regex
 from .lines import Line, Problem
+
+_JOB = regex(r"job:job_[0-9a-f]{16}")
 
 
 def problems(lines: list[Line]) -> list[Problem]:
@@ -23,6 +28,26 @@ def problems(lines: list[Line]) -> list[Problem]:
         Problem(line.number, "it needs its own output: line:ID leads in a circle", line.id, "inputs")
         for line in _in_circles(lines, known)
     ]
+
+
+def misplaced(lines: list[Line]) -> list[Problem]:
+    """`line:ID` and `job:KEY` as fields of the request: the service would be paid for a job that is given these words."""
+    known = {f"line:{line.id}" for line in lines}
+    return [
+        Problem(line.number, f'a reference is read in inputs alone: "inputs": {{"{name}": "{text}"}}', line.id, name)
+        for line in lines
+        for name, value in {**(line.payload or {}), **line.params}.items()
+        for text in _texts(value)
+        if text in known or _JOB.fullmatch(text)
+    ]
+
+
+def _texts(value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _in_circles(lines: list[Line], known: dict[str, Line]) -> list[Line]:

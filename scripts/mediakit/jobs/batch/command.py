@@ -119,7 +119,7 @@ def run(console: Console, wanted: Wanted) -> int:
 
 def _checked(source: Source, requests: Requests, batch: BatchFlags, policy: WaitPolicy) -> list[Line]:
     """The lines of this shard, once all lines are known to be good; raises Failure 22 with all problems at once."""
-    problems = [*source.problems]
+    problems = [*source.problems, *chains.misplaced(source.lines)]
     circles = chains.problems(source.lines)
     problems += [one for one in circles if not source.problems or "circle" in one.message]
     if not policy.wait and any(line.parents for line in source.lines):
