@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
-# Nobody writes deeper ones; what walks through them is not made for more.
+# Deeper than anybody writes; recursive readers rely on this limit.
 _DEEPEST = 100
 _read: dict[str, tuple[tuple[int, int, int], Any]] = {}
 

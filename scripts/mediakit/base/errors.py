@@ -23,7 +23,7 @@ STATUS_CATEGORIES = {
 
 # A paid POST answered with one of these bought nothing (the default; a descriptor may say more).
 REJECTED_STATUSES = frozenset((400, 401, 402, 403, 404, 405, 413, 415, 422, 429))
-# A POST answered with one of these was not carried out where it was sent.
+# A POST answered with one of these was not carried out by the server that it was sent to.
 REDIRECTED_STATUSES = frozenset((301, 302, 307, 308))
 # Those that a read follows: after a POST, 303 is an answer.
 FOLLOWED_STATUSES = REDIRECTED_STATUSES | {303}

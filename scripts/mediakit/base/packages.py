@@ -16,7 +16,7 @@ import sys
 from .environment import REQUIREMENTS
 from .record import record
 
-# Where a package's module is not called like the package.
+# Packages whose module has another name.
 _MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL"}
 _METADATA_LIMIT = 65536
 

@@ -44,7 +44,7 @@ LOCAL = f".{NAME}"
 LEDGER = "ledger.sqlite3"
 _LARGEST_SMALL_FILE = 65536
 _MOST_FOLDERS_UPWARD = 64
-# So long, in seconds, may a pipe that is named in place of a file be silent before its first byte.
+# Seconds to wait for the first byte of a pipe that is named in place of a file.
 PIPE_PATIENCE = 20.0
 
 _chosen: str | None = None

@@ -44,7 +44,7 @@ _BACKSLASH = r"(?:\\+|(?:%(?:25)*5[cC])+)"
 _SEMICOLON = r"(?:;|%(?:25)*3[bB])"
 _HASH = r"(?:#|%(?:25)*23)"
 _AMPERSAND = rf"(?:&|\\+u0026|%(?:25)*26)(?:amp{_SEMICOLON})*"
-# So many bytes a key takes at the most, however it is written.
+# The most bytes that a key takes in any spelling.
 _LONGEST_SPELLING = 16 * 1024
 # A spelling of a character begins with one of these, or is the character itself.
 _INTRODUCERS = regex(r"[\\%&]")

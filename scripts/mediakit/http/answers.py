@@ -73,7 +73,7 @@ class Answer:
 
 
 _NUMBER = r"\s*[0-9]+(\.[0-9]*)?\s*"
-# Seconds: as good as for ever, and still a number to whoever reads it.
+# Seconds that stand for "for ever" and can still be written as a number.
 _LONGEST = 1e9
 
 

@@ -18,9 +18,9 @@ from . import settings
 from .faults import SetUp
 from .sessions import under_way
 
-# So many interim answers (1xx) are passed over before the one that counts.
+# Most interim answers (1xx) to skip before the final one.
 _MOST_INTERIM = 100
-# So long a silence ends an answer that cannot be understood.
+# Seconds of silence that end an answer which cannot be read as HTTP.
 _DRAIN = 1.0
 _BUFFER = 65536
 

@@ -26,7 +26,7 @@ _BLANK = " \t\r\n\ufeff\x00\x1e"
 _LONGEST_WORDS = 100_000
 _LONGEST_NUMBER = 300
 _DEEPEST = 100
-# So many values of a body are looked at, and so many characters of one that was cut.
+# Most values of a body to look at, and most characters of one that was cut off.
 _MOST_DOCUMENTS = 1000
 _LARGEST_BEGUN = 1024 * 1024
 

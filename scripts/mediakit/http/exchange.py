@@ -10,9 +10,9 @@ from ..base.inbox import Message
 from .answers import Lost, StreamChunk
 from .faults import Canceled, Forbidden, is_final, reason
 
-# So many chunks may wait in the inbox before the reader thread waits for its reader.
+# Most chunks in the inbox; then the reading thread waits until they are taken.
 _CHUNKS_AHEAD = 32
-# So many bytes of an answer are kept as they came off the socket, for the case that they cannot be read as HTTP.
+# Bytes of an answer kept raw, in case they cannot be read as HTTP.
 LARGEST_RECORD = 256 * 1024
 
 

@@ -22,9 +22,9 @@ ABSENT = "is not installed, or not on the PATH"
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_ERRORS = 4096
 _CHUNK = 65536
-# So long, in seconds, may a program take to end once it was asked to, before it is made to.
+# Seconds between asking a program to end and killing it.
 _GRACE = 2.0
-# So long may a pipe stay open once its program has ended: a child of it can hold it.
+# Seconds to wait for a pipe after its program has ended: a child process may hold it open.
 _PIPE_GRACE = 1.0
 
 # What a process needs to find its files, its words, its way out, whom to trust and this user's keychain. Nothing

@@ -22,9 +22,9 @@ _CHUNK = 65536
 # A data: URL of a file begins as a line of an event stream does.
 _DATA_URL = regex(rb"(?i)data:[a-z]+/[a-z0-9.+-]+[;,]")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-# An answer that could be over ends after so long a silence, though nothing says that it is.
+# Seconds of silence after which an answer that looks complete counts as complete.
 _SILENCE = 2.0
-# Larger ones are not looked at for whether they could be over: that would take longer than waiting.
+# Larger answers are not checked for completeness: that would take longer than waiting.
 _LARGEST_LOOKED_AT = 1024 * 1024
 
 

@@ -15,7 +15,7 @@ from ..base.record import record
 from .faults import SetUp
 
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-# A CA bundle of all the world has a quarter of a mebibyte.
+# The usual CA bundle takes a quarter of a mebibyte.
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 
 

@@ -24,7 +24,7 @@ from .sessions import load, watched_session, watching
 
 LONGEST_CONNECT = 20.0
 _SPARE = 5.0
-# So much longer is an answer waited for that is coming in when the time for it is up.
+# Extra seconds for an answer that is already arriving when its time is up.
 _LAST_CALL = 2.0
 
 

@@ -266,7 +266,7 @@ def connect_again(
     told = entry.base_url if ledger.names_hosts else None
     if flags.base_url is None and told is not None and told != provider.base_url:
         if with_key and provider.key is not None and addresses.is_loopback(addresses.origin_of(told)[1]):
-            # A port is anybody's once who listened there is gone.
+            # Once its listener is gone, anybody can take a port.
             words = f"the job was bought at {told}; whoever listens there by now would get the key"
             raise addresses.untrusted("--base-url", words, f"To go on there, add: --base-url {told}")
         flags = replace(flags, base_url=told)

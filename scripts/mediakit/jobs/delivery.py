@@ -31,7 +31,7 @@ from .start import Start
 
 _GONE = "the service has removed what this job made"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-# Kept back of a deadline, so that the result line is written before it.
+# Seconds reserved before a deadline for writing the result line.
 _SPARE = 0.5
 _LATE = "the time for it was used up (--download-timeout, --deadline)"
 
@@ -93,7 +93,7 @@ class Files:
             self._keeper.show(asset)
 
     def stop(self) -> None:
-        """No file gets its name after this; those that have it and were not told yet are told."""
+        """Name no further file; tell of those that have their names and were not told yet."""
         for saved in self._saver.stop()[len(self.assets) :]:
             self._tell(saved)
 

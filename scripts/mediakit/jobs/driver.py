@@ -32,7 +32,7 @@ from .reading import Reader, Said
 from .start import Start, Submission
 
 _LARGEST_PENDING = 256 * 1024
-# So much longer is an answer waited for that is coming in when the time for it is up.
+# Extra seconds for an answer that is already arriving when its time is up.
 _LAST_CALL = 2.0
 _LOOK_AGAIN = 0.05
 
@@ -177,7 +177,7 @@ class Driver:
             return self._take_listing(now, message.content)
         if message.sender is not self._exchange or self._exchange is None:
             return []  # from a request that was given up
-        # A server that never falls silent must not keep the clock from being looked at.
+        # A server that sends without end must not keep the clock from being checked.
         return self._take(now, message.content) or self.machine.tick(now)
 
     def _is_answering(self, now: float) -> bool:
@@ -283,7 +283,7 @@ class Driver:
         return self.machine.create_answered(now, replace(told, **proven))
 
     def _keep_result(self, answer: Answer) -> None:
-        """The answer is the result, and cannot be had again: whatever happens before it is saved, it is there."""
+        """The answer is the result and cannot be fetched again: keep it on disk before anything else can fail."""
         self.is_result_kept = True
         self.kept = keep(self._console, self._writer.key, answer.content, answer.headers.get("Content-Type", ""))
 
@@ -336,7 +336,7 @@ class Driver:
         return self.machine.poll_lost(now, f"the result is not there yet: HTTP {answer.status}")
 
     def _bill(self, body, headers=None) -> None:
-        """What the job costs may be told once only, in whatever answer."""
+        """Note what the job costs: a service may say so in one answer only, whichever it is."""
         self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
         if self._creating is not None:
             self._writer.bounded(self._provider.ceiling(body, headers))
@@ -371,7 +371,7 @@ class Driver:
         return actions
 
     def _hint(self, now: float, begun: bool) -> list:
-        """Look for the id in what no blank line has ended; `begun`: also in JSON that has no end itself."""
+        """Look for the id in an event that has not ended yet; `begun`: also in JSON that is cut off."""
         pending = "" if self.job.generation_id or self.job.ended else self._decoder.pending
         if not pending or len(pending) > _LARGEST_PENDING:
             return []
@@ -398,7 +398,7 @@ class Driver:
         return actions
 
     def _take_end(self, now: float, ended: StreamEnded) -> list:
-        # An id in an event that the cut left unfinished is still the id of a job that was bought.
+        # An id in an event that was cut off is still the id of a job that was bought.
         return self._hint(now, begun=True) + self.machine.stream_ended(now, ended.reason, ended.message)
 
     # -- what to do ----------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ class Driver:
     def _carry_out(self, actions: list) -> End | None:
         if self._without_id and (self.job.generation_id or self.job.phase != "streaming"):
             self._keep_without_id()
-        # While a POST is out, what the ledger says of it stands.
+        # While a POST is unanswered, its ledger entry stays `sending`.
         if not self.machine.awaits_answer:
             self._note(final=self.job.ended)
         for action in actions:

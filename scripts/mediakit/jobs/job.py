@@ -22,7 +22,7 @@ from .lifecycle.policy import ServiceRules
 from .report import Report
 from .start import Start
 
-# So often, in seconds, the live line is brought up to date.
+# Seconds between two updates of the live line.
 _LONGEST_WAIT = 0.25
 
 
@@ -57,7 +57,7 @@ class Job:
 
     @property
     def is_submitting(self) -> bool:
-        """Whether a create of it is out that nobody knows the outcome of."""
+        """Whether its create has been sent and not been answered yet."""
         return self._driver.machine.awaits_answer
 
     @property
@@ -70,7 +70,7 @@ class Job:
         return self._delivery is None and self._driver.machine.is_waiting
 
     def still_runs(self) -> None:
-        """Its service's list shows it as unfinished: that stands for a read."""
+        """Its service's list shows it as unfinished, which counts as a read."""
         self._driver.machine.still_runs(time.monotonic())
 
     @property
@@ -125,7 +125,7 @@ class Job:
         return code
 
     def abandon(self) -> None:
-        """Nobody reads any more, or worse: record what is known, and send nothing more."""
+        """The command ends early: record what is known, and send nothing more."""
         if self._delivery:
             self._delivery.abandon()
         self._driver.abandon()
@@ -159,7 +159,7 @@ def _rules_of(connection: Connection, start: Start) -> ServiceRules:
         repeat_pauses=provider.repeat_pauses,
         sending_time=start.submission.seconds if start.submission else 0.0,
         final_statuses=provider.final_statuses,
-        # Nobody else is kept waiting on this machine.
+        # A server on this machine may be polled as often as we like.
         read_every=provider.job.read.every if provider.job.read and not connection.loopback_base else 0.0,
     )
 

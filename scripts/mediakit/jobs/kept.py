@@ -18,7 +18,7 @@ from ..http import held
 from ..http.answers import Answer
 
 _FOLDER, _ENDING = "kept", ".answer"
-# The name of a result says what it was called: nothing else tells of a text or of bare sound what it is.
+# The file's name keeps the declared media type: a text or raw sound cannot be recognised by its bytes.
 _RESULT = re.compile(r"[^.]+\.([a-z0-9-]+~[a-z0-9.+-]{1,80})\.answer")
 _PIECE = 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9-]+/[a-z0-9.+-]{1,80}")

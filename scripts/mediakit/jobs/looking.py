@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ..http.wire import Wire
     from ..services.program import ProgramWire
 
-# The clock of a service and ours may differ by so many seconds.
+# Seconds by which a service's clock and ours may differ.
 _CLOCKS_APART = 60.0
-# So many pages of a list of jobs are looked through: a job that is sought is among the newest.
+# Most pages of the list to read: the job that we look for is among the newest.
 _MOST_PAGES = 10
 
 

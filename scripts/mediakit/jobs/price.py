@@ -93,7 +93,7 @@ def settings(asked: CheckedRequest, payload: dict | None = None) -> dict[str, co
 
 def planned_price(connection: Connection, asked: CheckedRequest, deadline: float) -> amounts.Price | None:
     """The price of the service's own plan; None where it tells none."""
-    # Without the service's own guard, which would refuse in place of telling the price.
+    # Leave the service's own guard out: it would refuse instead of stating the price.
     answer = service_plan(connection, asked, {}, deadline)
     if isinstance(answer, Lost) or not 200 <= answer.status < 300:
         return None

@@ -236,7 +236,7 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
         failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     is_job = asked.route.answers == "job"
-    # Given up too early, what is paid for is lost: no id leads back to it.
+    # Giving up too early would lose what is paid for: no id leads back to it.
     longer = 0.0 if is_job else max(asked.provider.longest_work - context.policy.create_timeout, 0.0)
     seconds, is_text = sent.seconds + longer, asked.task == "stt"
     start = Start(
@@ -408,7 +408,7 @@ def _time_for_key(connection: Connection, ledger: store.Ledger | None, entry: st
             entry.origin not in (connection.origin, connection.former_origin),
             "It was sent to another address: only that one can find out.",
         ),
-        # More time than there ever was is a clock that was set back.
+        # A key that would live longer than it ever could means that the clock was set back.
         (
             not 0 < left <= rules["seconds"],
             f"Its idempotency key is used for {rules['seconds']:g} s only; that time is over.",

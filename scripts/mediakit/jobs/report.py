@@ -65,7 +65,7 @@ class Report:
         words += ["--deadline", f"{within:g}"] if within and within >= _LEAST_TO_PASS_ON else []
         if key and (found or (self._driver.is_result_kept and self._driver.kept)):
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
-        # Accepted without an id, it is found again like one of which nobody knows whether it was accepted.
+        # A job that was accepted without an id is looked for like one whose outcome is unknown.
         if key and self._driver.job.outcome in ("unknown", "accepted"):
             return {**known, **command_line("jobs.py", "reconcile", key, *words)}
         # An id that holds the key would carry it into a command line.
@@ -112,7 +112,7 @@ class Report:
         ended   how that ended
         """
         problem = ended.problem
-        # A service that calls a job done and has no result has not done it.
+        # A job without a result is not done, whatever its service calls it.
         ok = end.fields["ok"] and not ended.nothing_there
         body = end.reading.body if end.reading else None
         source = self._driver.wire.source
@@ -153,7 +153,7 @@ class Report:
             return {"code": "saving_failed", "message": ended.problem}
         code, message = ("", "") if end.fields["ok"] and not ended.problem else self._provider.failure(body)
         if ended.problem:
-            # Asked again, the service would say the same: no command leads on.
+            # The service would give the same answer again: there is no next command.
             why = f"; it says: {self._console.plain(message or code)}" if message or code else ""
             return {"code": "no_output", "message": ended.problem + why}
         return {"code": code, "message": self._console.plain(message)} if code or message else None

@@ -214,7 +214,7 @@ def _contract_from_service(
         return None
     from ..services import live
 
-    # A stopped clock is no reason to wait: the rest of the time is for the job.
+    # A quarter of the time at most: the rest is for the job.
     seconds = min(live.PATIENCE, (policy.deadline - time.monotonic()) / 4)
     return live.offer_contract(provider, target.model, address(flags, provider), seconds) if seconds > 0 else None
 

@@ -33,7 +33,7 @@ from .sources import ANSWER_TIMEOUT, LONGEST_REFERENCE, failure, tell_retry
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 20.0
-# The slowest line that a file is waited for on, in bytes a second. Our choice.
+# The slowest upload that is waited for, in bytes a second. Our choice.
 SLOWEST = 128 * 1024
 # How long a service may take to make a file usable, in seconds. Our choice.
 LONGEST_READYING = 300.0
