@@ -267,6 +267,13 @@ def test_a_job_that_fails_is_an_error_that_charges_nothing(client, server, fault
     assert client("GET", "v1/quota")["limits"]["remaining_credits"] == 100_000
 
 
+def test_a_status_that_no_example_has_is_an_envelope_too(client):
+    for method, path, body, status in (
+        ("POST", "v1/create", {"prompt": "fault:create-520"}, 500), ("PUT", "v1/create", {}, 404), ("DELETE", "v1/x", None, 404),
+    ):  # fmt: skip
+        assert client(method, path, body, status)["code"] == ("INTERNAL" if status == 500 else "NOT_FOUND")
+
+
 def test_other_faults_of_a_create(client, server):
     assert client.raw("POST", "v1/create", json={"prompt": "fault:create-502"}).headers["Content-Type"] == "text/html"
     moved = client.raw("POST", "v1/create", json={"prompt": "fault:create-redirect"})

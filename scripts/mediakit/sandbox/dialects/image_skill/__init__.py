@@ -69,14 +69,16 @@ class Dialect(by_examples.Dialect):
             "trace_id": f"trace_{secrets.token_hex(6)}",
             "actor": _ACTOR if is_known else None,
         }
-        told = {"data": None, "warnings": [], "error": None, **body}
+        told = {"ok": status < 400, "data": None, "warnings": [], "error": None, **body}
         ends = {name: told.pop(name) for name in ("data", "warnings", "error")}
         super().answer(http, status, {"ok": told["ok"], **around, **ends}, headers, fault)
 
     def error(self, http, status: int | str, message: str | None = None, recovery=None, is_final: bool = False) -> None:
         """status  one of _CODES, too"""
         if status not in _CODES:
-            return super().error(http, status, message)
+            # Own choice: every error has one of the service's codes, and with it that code's status.
+            is_known = str(status) in self.provider.examples["refused"]
+            return super().error(http, status if is_known else 404 if status == 405 else 500, message)
         code, exit_code, can_retry, words = _CODES[status]
         told = {"code": status, "message": message or words, "retryable": can_retry and not is_final}
         headers = {} if exit_code is None else {"x-image-skill-exit-code": str(exit_code)}
