@@ -88,6 +88,10 @@ class Stormy(Sandbox):
             return self._create(http, content)
         return self._plain.handle(sandbox, http, content)
 
+    def drawn(self, job) -> str:
+        """As a dialect."""
+        return self._plain.drawn(job)
+
     def _fate(self, luck: float, now: float) -> str:
         if self._dark[0] <= now - self._up_at < self._dark[1] or luck < self._resets:
             return "reset"
