@@ -11,6 +11,7 @@ import pytest
 
 from conftest import KEY
 from fake_service import COMPLETED, PNG, FakeService, answer, create, job, wait
+from mediakit.http import receiving
 
 QUEUED = json.dumps(job(url="https://media.invalid/1.png")).encode()
 DONE = json.dumps(job("COMPLETED")).encode()
@@ -272,3 +273,15 @@ def test_an_answer_to_a_paid_request_that_does_not_fit_is_kept(scripts, name, cu
         assert open(path, "rb").read() == body.replace(KEY.encode(), b"[redacted]")
         assert os.name == "nt" or os.stat(path).st_mode & 0o777 == 0o600
         assert os.path.dirname(path) == str(scripts.folder / "state" / "kept")
+
+
+def test_blanks_that_go_on_and_on_are_not_collected():
+    taken = []
+
+    def pieces():
+        while len(taken) < 1000:
+            taken.append(b" " * 65536)
+            yield taken[-1]
+
+    assert len(receiving._beginning(pieces())) == len(taken) * 65536 and len(taken) < 20
+    assert receiving._beginning(iter([b"\n", b" \n", b"data: x", b"y"])) == b"\n \ndata: x"

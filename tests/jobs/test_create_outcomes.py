@@ -13,6 +13,7 @@ from fake_service import (
     certificate,
     create,
     cut_short,
+    dripping,
     event,
     hang,
     job,
@@ -319,3 +320,22 @@ def test_bad_arguments_and_refused_destinations_are_told_as_not_sent(scripts):
         for flags, code in ((["--payload", "{"], 2), (["--base-url", "https://elsewhere.example/v1"], 27)):
             run = create(scripts, service, *flags)
             assert (run.code, run.result["outcome"], service.connections) == (code, "not_sent", 0)
+
+
+# what has come of an answer that drips on until its time is up; which limit that is -> exit code, outcome
+DRIPPING = [
+    (b'{"id":"gen_1","sta', ("--sse-request-timeout", "1"), 0, None),
+    (b'{"id":"gen_1",', ("--deadline", "3"), 11, None),
+    (b'{"status":"IN_QUEUE",', ("--sse-request-timeout", "1"), 12, "unknown"),
+    (b'{"id":"ge', ("--sse-request-timeout", "1"), 12, "unknown"),
+]
+
+
+@pytest.mark.parametrize("begun, limit, code, outcome", DRIPPING)
+def test_an_id_counts_in_an_answer_that_never_comes_to_its_end(scripts, begun, limit, code, outcome):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    running = answer(200, job("IN_PROGRESS", id="gen_1"))
+    with FakeService(create=dripping(head + begun, endless=b" "), read=running if code == 11 else COMPLETED) as service:
+        run = create(scripts, service, *limit, streams=False)
+        found = (run.code, run.result.get("outcome"), service.posts(), run.result.get("generation_id"))
+        assert found == (code, outcome, 1, None if code == 12 else "gen_1"), run.events

@@ -66,8 +66,7 @@ def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> 
         declared = "text/event-stream" in response.headers.get("Content-Type", "").lower()
         if declared and stream:
             exchange.report(StreamOpened(status))
-        while not first.strip(_BLANK) and (piece := next(pieces, b"")):
-            first += piece
+        first = _beginning(pieces)
         if _is_stream(first, declared, stream):
             if not (declared and stream):
                 exchange.report(StreamOpened(status))
@@ -75,6 +74,16 @@ def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> 
     # What answers a paid request may be the result itself, whatever its size.
     content = _read_whole(exchange, body, first, pieces, holds_all=posted and 200 <= status < 300)
     tell(exchange, _judged(exchange, Answer(status, response.headers, content, body.damage), posted), trace)
+
+
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    """The pieces of an answer up to the first that is not blank; blanks that go on and on say nothing more."""
+    found: list[bytes] = []
+    while sum(map(len, found)) < _LARGEST_LOOKED_AT and (piece := next(pieces, b"")):
+        found.append(piece)
+        if piece.strip(_BLANK):
+            break
+    return b"".join(found)
 
 
 def _is_stream(first: bytes, declared: bool, asked: bool) -> bool:

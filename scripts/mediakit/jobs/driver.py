@@ -15,7 +15,7 @@ from ..console import Console
 from ..http import documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.exchange import Exchange
-from ..http.receiving import LARGEST_ANSWER
+from ..http.receiving import LARGEST_ANSWER, salvaged
 from ..ledger import entries
 from ..services import providers
 from ..services.answers import Reading, Verdict
@@ -170,7 +170,10 @@ class Driver:
 
     def _actions(self, now: float, message: Message | Signal | None) -> list:
         if message is None:
-            return [] if self._is_answering(now) else self.machine.tick(now, self._is_sent(now))
+            if self._is_answering(now):
+                return []
+            cut_off = self._cut_off(now)
+            return self._take_answer(now, cut_off) if cut_off else self.machine.tick(now, self._is_sent(now))
         if isinstance(message, Signal):
             return self.machine.interrupted(now, message.number, self._is_sent(now, True))
         if message.sender is self._looking.exchange and self._looking.exchange is not None:
@@ -191,6 +194,16 @@ class Driver:
             return False
         self._look_again_at = now + _LOOK_AGAIN
         return True
+
+    def _cut_off(self, now: float) -> Answer | None:
+        """What has come by now of an answer to the create that is given up, where an id is in it."""
+        job, exchange = self.job, self._creating
+        if exchange is None or not self.machine.awaits_answer or self.wire.source or now < job.wake_at:
+            return None
+        if job.interrupted_by is None and now < min(self.machine.give_up_at, job.create_deadline):
+            return None
+        found = salvaged(exchange)
+        return found if found and 200 <= found.status < 300 and self._reader.id_in(found) else None
 
     def _is_sent(self, now: float, stopping: bool = False) -> bool:
         """Whether the POST under way has left; at its limits it is withheld first, so that it cannot leave after."""
