@@ -5,6 +5,7 @@ from hypothesis import given, strategies
 
 from mediakit.base import credit_words, errors
 from mediakit.base.credit_words import says_credits_are_missing
+from mediakit.services import providers
 
 MISSING = """
 Insufficient credits
@@ -109,6 +110,8 @@ you get credits for a good answer
 Rate limit exceeded
 Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'
 too many requests, quota of requests exceeded
+You exceeded your current quota. * Quota exceeded for metric: generate_content_free_tier_requests, limit: 20
+You exceeded your current quota, please check your plan and billing details. Please retry in 31.5s.
 limit of 5 concurrent jobs reached
 max_tokens exceeds the limit of 4096
 the file exceeds the limit of 20 MB
@@ -178,3 +181,20 @@ def test_a_long_message_takes_no_time_to_look_at():
 @given(strategies.from_regex(credit_words._WORDS))
 def test_what_the_phrases_match_is_never_passed_over(text):
     assert not text.isascii() or any(stem in text for stem in credit_words._STEMS)
+
+
+# What a service that says RESOURCE_EXHAUSTED of both means -> the category
+GOOGLE = [
+    (429, "Your prepayment credits are depleted.", "insufficient_credits"),
+    (402, "Your prepayment credits are depleted.", "insufficient_credits"),
+    (429, "Your project has exceeded its monthly spending cap.", "insufficient_credits"),
+    (429, "You exceeded your current quota, please check your plan and billing details.", "transient"),
+    (429, "Quota exceeded for metric: free_tier_requests, limit: 20. Please retry in 31.5s.", "transient"),
+    (429, "Resource has been exhausted (e.g. check quota).", "transient"),
+]
+
+
+@pytest.mark.parametrize("status, message, category", GOOGLE)
+def test_an_exhausted_resource_of_google_is_money_or_a_rate(status, message, category):
+    body = {"error": {"code": status, "status": "RESOURCE_EXHAUSTED", "message": message}}
+    assert providers.load("gemini").category(status, body) == (category, message)

@@ -75,6 +75,7 @@ _WORDS = "|".join((*_PHRASES, _CHINESE, _ELSEWHERE))
 _RATES = (
     r"\bper (?:second|minute|hour)\b|\brate limit|\brequests? limit|\btoo many requests|\bconcurren|\bqps\b|\brpm\b|\btpm\b"
     r"|每分钟|每秒|频率|并发|限流"
+    r"|quota exceeded for (?:quota )?metric|\bretry (?:in|after) \d"
     r"|prompt (?:is )?too long|\bcharacters\b|context (?:length|window)"
 )
 # None of the phrases does without one of these. Most answers have none, and every read of a job is asked.

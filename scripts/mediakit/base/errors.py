@@ -8,6 +8,7 @@ What a code means, and what to do about it, stands in the registry: base/codes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .codes import CATEGORY_EXIT_CODES, ERRORS
@@ -91,15 +92,17 @@ def classify(
     code_categories  from the descriptor: the ending of an error code -> category
     stated           what the descriptor makes of a header or of this very status
 
-    The service's own code comes first, then what is stated, then words about missing credits in
-    any answer, then the status.
+    The service's own code comes first, then what is stated (but for money that is gone), then words about
+    missing credits in any answer, then the status.
     """
     for ending, category in (code_categories or {}).items():
         if code.upper().endswith(ending.upper()):
             return category
-    if stated:
+    said = f"{message} {code}"
+    # Where a status stands for a rate, a quota is one; money that is gone does not come back by itself.
+    if stated and not (stated == "transient" and says_credits_are_missing(re.sub("quota", " ", said, flags=re.I))):
         return stated
-    if says_credits_are_missing(f"{message} {code}"):
+    if says_credits_are_missing(said):
         return "insufficient_credits"
     if status >= 500:
         return "transient"
