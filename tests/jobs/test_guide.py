@@ -215,6 +215,19 @@ def test_what_was_paid_for_is_settled_first(scripts, service):
         assert guide(scripts, service, *WANTED, at=server).result["stage"] == "ready"
 
 
+def test_an_unknown_outcome_is_settled_first_and_can_be_let_go(scripts):
+    with Sandbox(None, "runway") as server:
+        base = ("--base-url", server.url + providers.load("runway").base_path)
+        words = ("--provider", "runway", "--task", "t2i", "--prompt", "x fault:create-500", *base, "--no-wait")
+        job = scripts.run("create_and_wait.py", *words, env={variable("runway"): KEY}).result["job"]
+        run = guide(scripts, "runway", *WANTED, at=server)
+        assert (run.result["stage"], job in run.result["next_argv"]) == ("settle_first", True)
+        assert follow(scripts, run.result, **{variable("runway"): KEY})[0] == 12
+        assert f"jobs.py forget {job}" in run.result["guidance"][-1]
+        assert scripts.run("jobs.py", "forget", job).code == 0
+        assert guide(scripts, "runway", *WANTED, at=server).result["stage"] == "ready"
+
+
 def test_missing_packages_come_before_all(scripts):
     process = subprocess.run(
         [sys.executable, "-I", "-S", str(SCRIPTS / "preflight.py"), "--provider", "skills-video", *WANTED, "--online"],

@@ -369,4 +369,7 @@ def _settled(entry, where: ConnectionFlags, services: list[Readiness]) -> dict:
     if entry.generation_id:
         only = ["--provider", usable[0].provider.name] if len(usable) == 1 else []
         return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, *into)
-    return command_line("jobs.py", "reconcile", entry.key, *place, *into)
+    asked = next((one.provider for one in usable if one.provider.name == entry.service), None)
+    looking = asked.looking_guidance if asked else []
+    let_go = f"What cannot be settled stands in the way until jobs.py forget {entry.key} lets it go."
+    return {**command_line("jobs.py", "reconcile", entry.key, *place, *into), "guidance": [*looking, let_go]}
