@@ -13,6 +13,7 @@ from conftest import KEY, at_sandbox, posts
 from fake_service import PNG, FakeService, answer, job
 from mediakit.jobs.batch import results, scheduler
 from mediakit.jobs.lifecycle import creating
+from mediakit.media import save
 from mediakit.sandbox import Sandbox
 from mediakit.services import catalogue, providers
 from stormy import Stormy
@@ -333,9 +334,10 @@ def test_many_jobs_are_read_by_one_look_into_the_list(batch):
         assert reads["list"] and reads["job"] - media <= 60, reads
 
 
-def test_the_summary_has_the_command_that_goes_on_wherever_something_is_left(batch, sandbox):
+def test_the_summary_has_the_command_that_goes_on_wherever_something_is_left(batch, sandbox, monkeypatch):
+    monkeypatch.setattr(save, "PATIENCE", 0.5)
     lines = drawn("a fault:job-fast", "b fault:result-expired")
-    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2", "--deadline", "6")
+    ran = batch(lines, *at_sandbox(sandbox), "--max-jobs", "2")
     assert (ran.code, ran.result["unfinished"]) == (26, 0), ran.events
     assert "create_batch.py" in ran.result["next_command"]
     assert "next_command" not in batch(lines[:1], *at_sandbox(sandbox)).result
