@@ -1,8 +1,11 @@
 """How each service's contract is spoken: from the examples of its descriptor, and what one alone has by a module.
 
-A module that knows one service is named as the service is, with `_` for `-`: fal, image_skill, modellix, skills_video.
+A module that knows one service is named as the service is, with `_` for `-`: fal, image_skill, modellix.
 
 by_examples  any service, from the examples of its descriptor
+asked        what a create asks for
+files        the files that a service is sent
+menu         the list of models
 filling      what stands for the placeholders of those examples
 streaming    a create that is answered by an event stream
 common       what all share: faults, and what a model says about a body
