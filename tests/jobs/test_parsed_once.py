@@ -16,7 +16,7 @@ WRITTEN = {
     "wire": 1,  # what is sent: files by their addresses, with the idempotency key beside them
     "provenance": 3,  # how much of it the record can hold, field by field and as a whole; the record beside the file
 }
-# Rows of the ledger are checked, since other processes write there too; one that did not change is checked once.
+# Rows of the ledger are checked, since other processes write there too.
 READ = {"rows": 1}
 
 

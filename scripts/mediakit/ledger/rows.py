@@ -11,7 +11,6 @@ A ledger can be damaged, and one in a working directory can have been planted: e
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 
@@ -101,9 +100,8 @@ def _json(kind: type | tuple):
     return check
 
 
-@functools.lru_cache(maxsize=16)
 def _kind_of(text: str) -> type:
-    """What a JSON text holds, `object` for one that is none: a job's row is read each time something becomes of it."""
+    """What a JSON text holds, `object` for one that is none."""
     try:
         return type(json.loads(text))
     except (ValueError, RecursionError):
