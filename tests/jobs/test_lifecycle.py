@@ -742,6 +742,12 @@ def test_exactly_one_job_that_nobody_has_is_taken(lists, expected):
     assert words(actions) == expected
 
 
+def test_one_that_was_seen_in_a_part_of_the_list_is_not_taken():
+    """Another that looks like it may be in the rest."""
+    machine = unknown_job()
+    assert machine.listed(1.0, ["g"], is_whole=False) == [] and machine.job.generation_id is None
+
+
 def test_several_that_look_alike_are_told():
     machine, now = unknown_job(), 1.0
     for _ in range(3):
