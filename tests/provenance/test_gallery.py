@@ -593,3 +593,16 @@ def test_of_two_thousand_only_what_is_near_is_loaded(browser, tmp_path):
         f"with a search {page.evaluate('Math.max(0, ...window.tasks)')} ms, {loaded} files loaded of 2,000"
     )
     assert page.complaints == []
+
+
+def test_of_too_many_files_only_the_newest_are_read(tmp_path, monkeypatch):
+    for number in range(5):
+        for name in (f"x-{number}.png", f"x-{number}.png.json"):
+            (tmp_path / name).write_bytes(b"{}")
+            os.utime(tmp_path / name, (number, number))
+    read = []
+    monkeypatch.setattr(gallery, "_read", lambda path: read.append(os.path.basename(path)))
+    path, shown, omitted = gallery.write(str(tmp_path), 2)
+    assert (shown, omitted) == (2, 3) and {name[:3] for name in read} == {"x-3", "x-4"}
+    page = (tmp_path / "gallery.html").read_text("utf-8")
+    assert path == str(tmp_path / "gallery.html") and "x-4.png" in page and "x-0.png" not in page

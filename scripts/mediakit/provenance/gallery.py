@@ -45,15 +45,15 @@ _PLAIN_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}")
 _UNSAFE = regex("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def write(folder: str) -> tuple[str, int, int]:
-    """Write the page into a folder, whole or not at all: `(path, files shown, files left out)`.
+def write(folder: str, most: int = MOST_FILES) -> tuple[str, int, int]:
+    """Write the page into a folder, whole or not at all: `(path, files shown, files left out)`; the newest are shown.
 
     Raises Failure 2 for a folder that cannot be read or written, or that holds another gallery.html.
     """
     path = os.path.join(os.path.abspath(folder), NAME)
     try:
         is_there = _is_ours(path)
-        entries, omitted = _collect(os.path.dirname(path))
+        entries, omitted = _collect(os.path.dirname(path), most)
         page = _page(os.path.basename(os.path.dirname(path)), entries)
         with atomic.staged(os.path.dirname(path)) as (file, staging):
             file.write(page)
@@ -96,21 +96,34 @@ def _sealed(page: bytes) -> bytes:
 # -- what is in the folder -----------------------------------------------------------------------------
 
 
-def _collect(folder: str) -> tuple[list[dict], int]:
+def _collect(folder: str, most: int) -> tuple[list[dict], int]:
     """The entries of the page, newest first, and how many files are left out."""
     with os.scandir(folder) as found:
         files = {entry.name: seen for entry in found if (seen := _stat(entry))}
+    files, omitted = _newest(files, most)
     records, lost = _records(folder, files)
     media = [name for name in files if name in records or _is_media(name)]
     entries = []
-    for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:MOST_FILES]:
+    for name in sorted(media, key=lambda name: files[name].st_mtime, reverse=True)[:most]:
         source, record = records.get(name) or (name, _read(os.path.join(folder, name)))
         entry = _entry(name, files[name], record or {})
         if record and "payload" in record and not record.get("left_out"):
             entry.update(_again(folder, source))
         entries.append(entry)
     entries.sort(key=lambda entry: entry["at"], reverse=True)
-    return entries, lost + len(media) - len(entries)
+    return entries, omitted + lost + len(media) - len(entries)
+
+
+def _newest(files: dict, most: int) -> tuple[dict, int]:
+    """The newest media with their records, and how many are left out: of thousands not all are read."""
+    media = sorted((name for name in files if _is_media(name)), key=lambda name: files[name].st_mtime)
+    left_out = {*media[: max(len(media) - most, 0)]}
+    kept = {
+        name: seen
+        for name, seen in files.items()
+        if name not in left_out and not (name.endswith(provenance.ENDING) and _file_of(name) in left_out)
+    }
+    return kept, len(left_out)
 
 
 def _again(folder: str, source: str) -> dict:

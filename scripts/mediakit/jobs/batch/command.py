@@ -38,6 +38,8 @@ from .task import Service, Task
 
 # Seconds before a new job is read for the first time: most take longer, and every read counts against a rate.
 FIRST_POLL = 1.0
+# So many files its page shows, the newest: more are too many for a person, and for the memory of a batch.
+_SHOWN = 2000
 # Files that each job holds open, and what everything else takes.
 _FILES_A_JOB, _OTHER_FILES = 2, 200
 
@@ -273,6 +275,6 @@ def _gallery(folder: str | None) -> str | None:
     from ...provenance import gallery
 
     try:
-        return gallery.write(folder or os.curdir)[0]
+        return gallery.write(folder or os.curdir, _SHOWN)[0]
     except errors.Failure:
         return None
