@@ -393,6 +393,22 @@ def load_facts(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+# Models whose newer api_schema, stored up to its fields from a to p, tells more than the page that the data has.
+TOLD_SINCE = {
+    "seedance-2.0-fast-i2v": "audio_urls camera_fixed duration execution_expires_after generate_audio",
+    "seedance-2.0-fast-v2v": "audio_urls camera_fixed duration execution_expires_after generate_audio resolution",
+    "seedance-2.0-v2v": "audio_urls camera_fixed duration execution_expires_after generate_audio",
+}
+
+
+# What the data has only seen -> the name that it has there.
+NAMED_SINCE = {"reference_audios (name not printed)": "audio_urls"}
+
+
+def told_since(endpoint: str) -> frozenset[str]:
+    return frozenset(TOLD_SINCE.get(endpoint.rpartition("/")[2], "").split())
+
+
 def same_facts(fact: dict, field: dict) -> bool:
     """Tell whether a field has all facts of the source, and none beyond them."""
     here = all((key in fact) == (key in field) and fact.get(key) == field.get(key) for key in FACTS)
@@ -410,20 +426,27 @@ def test_no_fact_of_a_request_body_is_lost_or_added(service, path):
                 assert method in document["paths"][endpoint]
                 continue
             bundled = document["paths"][endpoint][method]
-            compare_body(content["application/json"]["schema"], request_schema(document, bundled))
+            compare_body(content["application/json"]["schema"], request_schema(document, bundled), told_since(endpoint))
             if "/sse/" not in endpoint:
                 assert bundled["x-source"]["page"] == facts["x-source-page"]
                 assert not (facts["x-truncated"] and bundled["x-complete"])
 
 
-def compare_body(fact: dict, schema: dict) -> None:
-    """Assert that a schema says what the source says, field by field."""
-    assert list(schema["properties"]) == list(fact["properties"])
+def compare_body(fact: dict, schema: dict, since: frozenset[str]) -> None:
+    """Assert that a schema says what the source says, field by field, and beside it what was told since."""
+    assert [name for name in schema["properties"] if name not in since] == [
+        name for name in fact["properties"] if name not in since
+    ]
     for name, field in fact["properties"].items():
+        if name in since:
+            continue
         assert same_facts(field, schema["properties"][name]), name
     for key in ("required", "x-required-unknown", "additionalProperties"):
         assert schema.get(key) == fact.get(key), key
-    unconfirmed, unnamed = fact.get("x-unconfirmed-fields", []), schema.get("x-unnamed", [])
+    unconfirmed = [
+        field for field in fact.get("x-unconfirmed-fields", []) if NAMED_SINCE.get(field["seen_as"]) not in since
+    ]
+    unnamed = schema.get("x-unnamed", [])
     assert len(unconfirmed) == len(unnamed)
     for field, known in zip(unconfirmed, unnamed):
         assert field["required"] == known.get("required", False)

@@ -233,16 +233,15 @@ def test_a_model_that_is_off_sale_is_told_and_the_default_models_are_on_sale(mon
     assert payloads.check_model(provider, off["model"]) == []
 
 
-AMBIGUOUS = [
-    ("kling-ai/o3/video", f"image={URL}", ("start_image_url", "first_frame_url", "image_urls")),
+MISFITS = [
     ("kling-ai/v3/video", f"video={URL}", ("image_url",)),
     ("runwayml/gen-4.5", "image=boat.png", ("no such file",)),
     ("runwayml/gen-4.5", "image", ("NAME=VALUE",)),
 ]
 
 
-@pytest.mark.parametrize("model, given, named", AMBIGUOUS)
-def test_an_input_that_could_mean_several_fields_or_none_lists_the_candidates(scripts, sandbox, model, given, named):
+@pytest.mark.parametrize("model, given, named", MISFITS)
+def test_an_input_that_fits_no_field_or_leads_nowhere_says_what_would(scripts, sandbox, model, given, named):
     run = create(scripts, sandbox, "--model", model, "--prompt", "x", "--input", given)
     assert (run.code, run.result["field"]) == (2, "--input")
     assert all(word in run.result["message"] for word in named)

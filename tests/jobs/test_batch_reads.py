@@ -73,7 +73,7 @@ class World:
             self.service.running.discard(task)
         self.reads.note(task)
 
-    def get(self, path: str, timeout: float) -> object:
+    def read(self, method: str, path: str, timeout: float) -> object:
         """As a wire: the list is asked for."""
         self.lists += 1
         self._asked.append(object())

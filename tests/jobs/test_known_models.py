@@ -144,3 +144,9 @@ def test_words_that_are_missing_are_what_is_told():
     """Where the place of the prompt is fixed, a file would stand in it otherwise."""
     failure = refused("gemini", Content(inputs=(("image", PICTURE),)), model="gemini-omni-1.2-flash", task="i2v")
     assert failure.fields["field"] == "--prompt"
+
+
+def test_a_kind_that_several_fields_take_lists_them():
+    failure = refused("runway", Content(prompt="x", inputs=(("image", PICTURE),)), model="ideogram_4_5", task="t2i")
+    assert failure.fields["field"] == "--input"
+    assert all(name in failure.message for name in ("maskUri", "referenceImages"))
