@@ -21,9 +21,9 @@ LINES = [
 
 @pytest.mark.parametrize("status, progress, position, words", LINES)
 def test_the_line_tells_progress_and_the_place_in_the_queue(status, progress, position, words):
-    machine = SimpleNamespace(status=status, progress=progress, position=position, generation_id="g1")
+    job = SimpleNamespace(status=status, progress=progress, position=position, generation_id="g1")
     said: list[str] = []
     console = SimpleNamespace(status=said.append)
-    report = Report(console, SimpleNamespace(provider=None), None, None, SimpleNamespace(machine=machine), "a/b")
+    report = Report(console, SimpleNamespace(provider=None), None, None, SimpleNamespace(job=job), "a/b")
     report.status()
     assert said == [f"0 s  {words}  a/b  g1"]
