@@ -150,3 +150,19 @@ def test_a_kind_that_several_fields_take_lists_them():
     failure = refused("runway", Content(prompt="x", inputs=(("image", PICTURE),)), model="ideogram_4_5", task="t2i")
     assert failure.fields["field"] == "--input"
     assert all(name in failure.message for name in ("maskUri", "referenceImages"))
+
+
+JOB = "job:job_0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("flag", "content"),
+    [
+        ("--param", Content(prompt="x", parameters={"image_url": JOB})),
+        ("--param", Content(prompt="x", parameters={"images": ["https://media.example/a.png", {"url": JOB}]})),
+        ("--payload", Content(payload={"prompt": "x", "image_url": JOB})),
+    ],
+)
+def test_the_output_of_a_job_among_the_fields_is_refused_as_mere_words(flag, content):
+    failure = refused("skills-video", content, task="i2v")
+    assert failure.fields["field"] == flag and "--input image" in failure.message and f"={JOB}" in failure.message

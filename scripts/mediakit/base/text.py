@@ -4,6 +4,7 @@ to_line  a JSON object as one line
 lines_of  a text's lines
 plain    text from a service as one short line
 visible  text without characters that cannot be seen or that change its direction
+texts_in  the texts in a JSON value
 is_number  whether a JSON value is a number
 is_flat  whether a JSON value is nested at most so deep
 can_be_sent  whether it can be written as valid UTF-8
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 # Characters that JSON leaves as they are but that move a terminal's cursor or end a line for a
 # reader that splits at Unicode line ends.
@@ -87,6 +89,15 @@ def visible(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def texts_in(value) -> Iterator[str]:
+    """Every text in a JSON value, names of fields left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(inner)
 
 
 def is_number(value) -> bool:

@@ -3,7 +3,7 @@
     read         an Attachment, or the text that is sent as it is
     File         a local file, checked and hashed
     Remote       an address that this program fetches for a service that takes no addresses
-    Earlier      the first output of an earlier job
+    Earlier      the first output of an earlier job; is_of_job tells what names one
     noted        a payload as the ledger keeps it
     shown        a payload as a plan tells it
 
@@ -184,6 +184,11 @@ def read(
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
         raise _unusable(field, "expected an http or https URL, or the path of a file")
     return file_at(field, kind, given, limits, rules, checks)
+
+
+def is_of_job(text: str) -> bool:
+    """Whether a text is job:KEY, which means a job's output where an input stands, and only words anywhere else."""
+    return _JOB.fullmatch(text) is not None
 
 
 def file_at(

@@ -20,7 +20,7 @@ from ..base import errors
 from ..base.pointer import escaped, point, put, tokens
 from ..base.record import field, record, replace
 from ..base.regex import regex
-from ..base.text import can_be_sent, plain
+from ..base.text import can_be_sent, plain, texts_in
 from ..contracts.files import kind_named
 from ..media import inputs as media_inputs
 from . import catalogue, providers
@@ -140,6 +140,8 @@ def build(content: Content, provider: providers.Provider, contract, model: str |
     """The body that a Content means on a route; raises Failure."""
     if content.is_empty:
         raise errors.bad_argument("--prompt", "expected a prompt, --param, --input or a payload")
+    for flag, given in (("--param", content.parameters), ("--payload", content.payload or {})):
+        _check_references(flag, given)
     builder = _Builder(content, provider, contract, model, route)
     builder.name_model()
     builder.add_parameters()
@@ -148,6 +150,14 @@ def build(content: Content, provider: providers.Provider, contract, model: str |
         builder.add_input(name, source)
     builder.add_constants()
     return Built(_sendable(builder.payload), builder.attachments, builder.shapes)
+
+
+def _check_references(flag: str, given: dict) -> None:
+    """Refuse job:KEY among the fields: the service would be paid for a job that is given these words."""
+    for name, value in given.items():
+        found = next(filter(media_inputs.is_of_job, texts_in(value)), None)
+        if found:
+            raise errors.bad_argument(flag, f"a job's output is an input: expected --input {plain(name, 60)}={found}")
 
 
 def without_consents(content: Content, provider: providers.Provider, contract) -> tuple[Content, list[str]]:

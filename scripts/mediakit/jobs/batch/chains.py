@@ -8,12 +8,10 @@ shard      the lines that one of several machines takes; a chain is never cut
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
-from ...base.regex import regex
+from ...base.text import texts_in
+from ...media import inputs
 from .lines import Line, Problem
-
-_JOB = regex(r"job:job_[0-9a-f]{16}")
 
 
 def problems(lines: list[Line]) -> list[Problem]:
@@ -37,17 +35,9 @@ def misplaced(lines: list[Line]) -> list[Problem]:
         Problem(line.number, f'a reference is read in inputs alone: "inputs": {{"{name}": "{text}"}}', line.id, name)
         for line in lines
         for name, value in {**(line.payload or {}), **line.params}.items()
-        for text in _texts(value)
-        if text in known or _JOB.fullmatch(text)
+        for text in texts_in(value)
+        if text in known or inputs.is_of_job(text)
     ]
-
-
-def _texts(value) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
 
 
 def _in_circles(lines: list[Line], known: dict[str, Line]) -> list[Line]:
