@@ -147,9 +147,9 @@ def test_words_that_are_missing_are_what_is_told():
 
 
 def test_a_kind_that_several_fields_take_lists_them():
-    failure = refused("runway", Content(prompt="x", inputs=(("image", PICTURE),)), model="ideogram_4_5", task="t2i")
-    assert failure.fields["field"] == "--input"
-    assert all(name in failure.message for name in ("maskUri", "referenceImages"))
+    rows = [{"name": name, "takes_file": "image", "required": False} for name in ("one_image", "other_image")]
+    with pytest.raises(errors.Failure, match="several fields take image: one_image, other_image"):
+        payloads._only_field_of_kind("image", rows)
 
 
 JOB = "job:job_0123456789abcdef"

@@ -27,11 +27,13 @@ class World:
         (self.project / ".git").mkdir(parents=True)
         (self.project / "sub/folder").mkdir(parents=True)
         self.own = scripts.home / ".local/state/ai-media"
+        self.temporary = scripts.folder / "temporary"
+        self.temporary.mkdir()
         self.account: collections.Counter = collections.Counter()
 
     def run(self, script: str, *arguments: str, cwd=None, inside: bool = True, **options) -> Run:
         """inside  whether the home is read-only"""
-        env = {"AI_MEDIA_HOME": ""}
+        env = {"AI_MEDIA_HOME": "", "TMPDIR": str(self.temporary)}
         cwd = cwd or self.project
         if not inside:
             return self.scripts.run(script, *arguments, env=env, cwd=cwd, **options)
@@ -205,7 +207,7 @@ def test_an_older_ledger_and_one_that_is_being_written_are_read_as_a_copy(world)
     assert (world.own / (database.FILE + "-wal")).stat().st_size > 0
     again = world.ask("--no-wait")
     assert (again.code, again.job) == (27, first.job)
-    assert not [name for name in os.listdir("/tmp") if name.startswith(".ai-media-")]
+    assert os.listdir(world.temporary) == []
     connection.close()
 
 

@@ -6,8 +6,8 @@ brief   a result as the one line of --brief
 
 from __future__ import annotations
 
-_OF_AN_ASSET = ("path", "media_type", "bytes", "unverified")
 _OF_AN_OUTPUT = ("url", "type", "duration", "expires_at")
+_OF_AN_ASSET = ("path", "media_type", "bytes", "unverified")
 _OF_A_RESULT = (
     "event", "time", "ok", "provider", "model", "job", "generation_id", "state", "files", "usage", "error",
     "next_command", "exit_code",
@@ -42,11 +42,7 @@ def _terminal(fields: dict) -> dict:
     if not fields["ok"] or not fields.get("assets") or fields["exit_code"]:
         return fields
     assets = [_some(asset, _OF_AN_ASSET) for asset in fields["assets"]]
-    kinds = {str(asset.get("media_type")).partition("/")[0] for asset in assets}
-    outputs = [
-        _some(output, [name for name in _OF_AN_OUTPUT if name != "type" or output.get("type") not in kinds])
-        for output in fields["outputs"]
-    ]
+    outputs = [_some(output, _OF_AN_OUTPUT) for output in fields["outputs"]]
     left_out = {"response", "response_omitted", *_twins(fields)}
     kept = {name: value for name, value in fields.items() if name not in left_out}
     return {**kept, "assets": assets, "outputs": outputs}
