@@ -35,7 +35,7 @@ WRONG = {
         json.dumps({"task": "i2v", "prompt": "line:x is no reference, nor is line:y", **more}) for more in (
             {"params": {"first_frame_url": "line:x"}}, {"params": {"first_frame_url": "job:job_0123456789abcdef"}},
             {"payload": {"prompt": "a", "first_frame_url": "line:x"}}, {"inputs": {"image": "line:x"}}))],
-        ["line 2: first_frame_url", "line 3: first_frame_url", "line 4: first_frame_url"]),
+        ["line 2: first_frame_url", "line 3", "line 4: first_frame_url"]),
     "its own output": (['{"id": "x", "task": "i2v", "prompt": "a", "inputs": {"image": "line:x"}}'], ["line 1: inputs"]),
     "what the contract refuses": ([GOOD, '{"task": "t2i", "prompt": "a", "params": {"sise": 1}}'], ["line 2: sise"]),
     "no such service, task, file": (['{"provider": "nobody", "prompt": "a"}', '{"task": "x2y", "prompt": "a"}',

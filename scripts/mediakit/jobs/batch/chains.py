@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 
 from ...base.text import texts_in
-from ...media import inputs
 from .lines import Line, Problem
 
 
@@ -29,14 +28,14 @@ def problems(lines: list[Line]) -> list[Problem]:
 
 
 def misplaced(lines: list[Line]) -> list[Problem]:
-    """`line:ID` and `job:KEY` as fields of the request: the service would be paid for a job that is given these words."""
+    """`line:ID` as a field of the request, where it is mere words; of `job:KEY` every create says so."""
     known = {f"line:{line.id}" for line in lines}
     return [
         Problem(line.number, f'a reference is read in inputs alone: "inputs": {{"{name}": "{text}"}}', line.id, name)
         for line in lines
         for name, value in {**(line.payload or {}), **line.params}.items()
         for text in texts_in(value)
-        if text in known or inputs.is_of_job(text)
+        if text in known
     ]
 
 
