@@ -259,7 +259,7 @@ def test_a_model_with_an_open_question_about_its_fields_is_not_complete(service)
 def test_a_contract_stays_small_enough_to_read(service):
     for path in (CONTRACTS / f"{service}.json", CONTRACTS / f"{service}.catalogue.json"):
         text = path.read_text(encoding="utf-8")
-        assert len(text) < 150_000, path.name
+        assert len(text) < 250_000, path.name
         assert text.endswith("}\n") and "\t" not in text and " \n" not in text, path.name
 
 
