@@ -63,9 +63,9 @@ def main(console, arguments):
 
     provider = providers.load(arguments.provider or _only_service() or "skills-video")
     body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
-    found = provider.verdict(arguments.status, body, words)
+    found = provider.refusals.verdict(arguments.status, body, words)
     # Of a success no words tell that it failed.
-    is_success = 200 <= arguments.status < 300 and provider.says_success(body)
+    is_success = 200 <= arguments.status < 300 and provider.refusals.says_success(body)
     category = "unknown" if is_success else found.category
     return console.result(
         "classification",
@@ -76,7 +76,7 @@ def main(console, arguments):
         message=console.plain(found.message, 1000),
         should_retry=category == "transient",
         should_retry_create=_bought_nothing(provider, arguments.status, found) and category == "transient",
-        guidance=provider.guidance(category),
+        guidance=provider.advice.on(category),
         credits_check_command=_credits_check_command(provider, arguments),
         recharge=provider.links or None,
     )

@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 
 def kind_of(service: str) -> Kind:
     own = providers.load(service)
-    route = own.route(own.defaults[TASK], TASK)
+    route = own.paths.route(own.defaults[TASK], TASK)
     is_done = route.answers != "job"
     told = [getattr(own.job, step) for step in ("read", "result", "cancel")]
     rules = [rule for rule in own.output_rules if rule.base64]
@@ -76,7 +76,7 @@ def kind_of(service: str) -> Kind:
 def _half_holds_id(own) -> bool:
     created = own.examples.get("created", [{}])[0].get("body")
     text = json.dumps(examples.filled(created, {"id": examples.new_id(own.job.like) or ""}))
-    return created is None or own.reading(json.loads(text), True).id in text[: len(text) // 2]
+    return created is None or own.answers.reading(json.loads(text), True).id in text[: len(text) // 2]
 
 
 def expected(kind: Kind, fault: str) -> Row:

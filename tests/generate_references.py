@@ -167,7 +167,7 @@ def render_task(task: str, catalogues: list[dict]) -> list[str]:
 
 def render_default(service: str, model: dict, task: str) -> list[str]:
     found = payloads.contract_of_model(service, model["model"], task)
-    route = providers.load(service).route(model["model"], task)
+    route = providers.load(service).paths.route(model["model"], task)
     rows = payloads.rows_at(found.fields(), route.fields) if found else []
     fields = [f"`{row['name']}`" for row in rows if row.get("takes_file")]
     if not fields and route.file is not None:
@@ -203,7 +203,7 @@ def render_service(one: providers.Provider) -> list[str]:
         "default models": "; ".join(f"{task} `{shortened(model)}`" for task, model in one.defaults.items()),
         "sent unless given": tell_defaults(one),
         "a create is answered with": tell_answers(one),
-        "a lost answer": " ".join([tell_unknown_outcome(one, {}, None) + ".", *one.looking_guidance]),
+        "a lost answer": " ".join([tell_unknown_outcome(one, {}, None) + ".", *one.advice.looking]),
         "what it has cost": tell_costs(one),
         "cancelling": one.job.cancel.costs if one.job.cancel else "no way",
         "results are kept": tell_lifetime(one, {}, None),
@@ -244,7 +244,7 @@ def tell_defaults(one: providers.Provider) -> str:
 
 
 def tell_answers(one: providers.Provider) -> str:
-    at_once = [task for task, model in one.defaults.items() if one.route(model, task).answers != "job"]
+    at_once = [task for task, model in one.defaults.items() if one.paths.route(model, task).answers != "job"]
     if not at_once:
         return "an id, then polling"
     lost = "its result at once; where that has no id, it cannot be asked for again"
@@ -301,7 +301,7 @@ def tell_inputs(service: providers.Provider, _: dict, program: str | None) -> st
 def tell_unknown_outcome(service: providers.Provider, _: dict, program: str | None) -> str:
     if service.idempotency:
         return f"sent again under the same key, for {service.idempotency['seconds'] / 60:g} minutes"
-    return "looked for in the list of jobs" if service.lists_running else "stays unknown: exit code 12"
+    return "looked for in the list of jobs" if service.job_list.is_searchable else "stays unknown: exit code 12"
 
 
 def tell_price(service: providers.Provider, catalogue: dict | None, program: str | None) -> str:

@@ -197,4 +197,4 @@ GOOGLE = [
 @pytest.mark.parametrize("status, message, category", GOOGLE)
 def test_an_exhausted_resource_of_google_is_money_or_a_rate(status, message, category):
     body = {"error": {"code": status, "status": "RESOURCE_EXHAUSTED", "message": message}}
-    assert providers.load("gemini").category(status, body) == (category, message)
+    assert providers.load("gemini").refusals.category(status, body) == (category, message)

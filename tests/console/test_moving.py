@@ -73,7 +73,7 @@ def category(name: str, code: int):
 
 def status(*statuses: int, code: int, service: str = "skills-video"):
     def check() -> bool:
-        found = (providers.load(service).category(one, {})[0] for one in statuses)
+        found = (providers.load(service).refusals.category(one, {})[0] for one in statuses)
         return all(codes.CATEGORY_EXIT_CODES[name] == code for name in found)
 
     return check
@@ -82,11 +82,13 @@ def status(*statuses: int, code: int, service: str = "skills-video"):
 def told(exit_code: str, code: int):
     """What Luxin's own exit code, which its answers carry, comes to."""
     header = {"x-image-skill-exit-code": exit_code}
-    return lambda: codes.CATEGORY_EXIT_CODES[providers.load("luxin").category(400, {}, "", header)[0]] == code
+    return lambda: codes.CATEGORY_EXIT_CODES[providers.load("luxin").refusals.category(400, {}, "", header)[0]] == code
 
 
 def outcome(code: str, meant: str):
-    return lambda: providers.load("luxin").verdict(502, {"error": {"code": code}}, own_key="k").outcome == meant
+    return lambda: (
+        providers.load("luxin").refusals.verdict(502, {"error": {"code": code}}, own_key="k").outcome == meant
+    )
 
 
 def exit_of_program(code: str):
@@ -102,7 +104,7 @@ def defaults_are_whole() -> bool:
 def nothing_is_added() -> bool:
     provider = providers.load("luxin")
     content = payloads.Content(prompt="x")
-    built = payloads.build(content, provider, None, "fal.flux-dev", provider.route("fal.flux-dev", "t2i"))
+    built = payloads.build(content, provider, None, "fal.flux-dev", provider.paths.route("fal.flux-dev", "t2i"))
     return "aspect_ratio" not in built.payload
 
 
@@ -126,7 +128,7 @@ def luxin_is_where_it_is() -> bool:
 
 
 def openclaw_is_told() -> bool:
-    lines = [line for line in providers.load("skills-video").key_guidance if "openclaw.json" in line]
+    lines = [line for line in providers.load("skills-video").advice.setting_key if "openclaw.json" in line]
     return list(json.loads(lines[0].partition(": ")[2])["skills"]["entries"]) == ["ai-media"]
 
 

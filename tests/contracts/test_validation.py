@@ -177,7 +177,7 @@ def test_of_several_fields_for_a_kind_the_one_that_opens_the_work_is_meant(model
     provider = providers.load("skills-video")
     content = payloads.Content(prompt="x", inputs=((kind, URL),))
     contract = payloads.contract_of(provider, model)
-    built = payloads.build(content, provider, contract, model, provider.route(model))
+    built = payloads.build(content, provider, contract, model, provider.paths.route(model))
     assert built.payload in ({"prompt": "x", field: URL}, {"prompt": "x", field: [URL]})
 
 
@@ -211,7 +211,7 @@ SLIPS = [
 @pytest.mark.parametrize("model, field, meant", SLIPS)
 def test_an_incomplete_contract_knows_the_slips_in_the_names_that_its_siblings_have(model, field, meant):
     provider = providers.load("modellix")
-    contract, route = payloads.contract_of(provider, model), provider.route(model)
+    contract, route = payloads.contract_of(provider, model), provider.paths.route(model)
     body = {"prompt": "x", "image": [URL], field: "1"} if "edit" in model else {"prompt": "x", field: "1"}
     if meant is None:
         assert payloads.check(provider, model, contract, body, route)[0][0] == "contract_incomplete"

@@ -121,4 +121,4 @@ def test_a_job_is_not_read_before_others_of_its_kind_have_ever_ended(monkeypatch
 
 def test_a_list_of_one_model_stands_for_no_reads_of_all():
     listing = {name: providers.load(name) for name in providers.bundled()}
-    assert not any("{" in one.job.listing.step.path for one in listing.values() if one.lists_jobs)
+    assert not any("{" in one.job.listing.step.path for one in listing.values() if one.job_list.has_all_models)

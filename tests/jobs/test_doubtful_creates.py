@@ -182,8 +182,8 @@ def test_what_another_ledger_bought_under_the_key_is_marked_as_replayed(scripts)
     ],
 )
 def test_what_says_that_an_answer_is_replayed(warnings, is_one):
-    assert providers.load("image-skill").is_replay(MADE | {"warnings": warnings}) is is_one
-    assert providers.load("modellix").is_replay({"warnings": warnings}) is False
+    assert providers.load("image-skill").answers.is_replay(MADE | {"warnings": warnings}) is is_one
+    assert providers.load("modellix").answers.is_replay({"warnings": warnings}) is False
 
 
 @pytest.mark.parametrize("inner", [{"status": "completed", "job": {"status": "failed"}}, {"status": "failed"}])

@@ -42,9 +42,9 @@ def refused(service: str, content: Content, **what) -> errors.Failure:
 def test_a_task_that_a_model_is_not_known_to_do_is_refused_with_what_it_does(service, entry, task):
     provider = providers.load(service)
     ways = [{"model": entry["model"]}]
-    route = provider.route(entry["model"], entry["tasks"][0])
+    route = provider.paths.route(entry["model"], entry["tasks"][0])
     if "{model}" in route.path:
-        ways.append({"endpoint": provider.path_of(route, entry["model"], provider.streams)})
+        ways.append({"endpoint": provider.paths.of_route(route, entry["model"], provider.streams)})
     for way in ways:
         failure = refused(service, Content(prompt="a"), task=task, **way)
         assert (failure.exit_code, failure.fields["field"]) == (2, "--task")

@@ -24,7 +24,7 @@ ENDING = SERVICE.ending_events
 
 def answer(status=None, job_id=None, **more):
     body = {key: value for key, value in {"id": job_id, "status": status, **more}.items() if value is not None}
-    return SERVICE.reading(body)
+    return SERVICE.answers.reading(body)
 
 
 SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time", "final_statuses")
@@ -329,7 +329,9 @@ def test_a_read_that_fails_for_now_is_asked_again(status):
     assert words(machine.tick(machine.job.wake_at)) == ["Poll"]
 
 
-@pytest.mark.parametrize("reading", [answer(), answer(None, "g1"), answer("COMPLETED", "other"), SERVICE.reading(None)])
+@pytest.mark.parametrize(
+    "reading", [answer(), answer(None, "g1"), answer("COMPLETED", "other"), SERVICE.answers.reading(None)]
+)
 def test_an_answer_that_tells_nothing_about_this_job_is_a_failed_read(reading):
     machine = waiting()
     assert words(read(machine, 200, reading)) == ["poll_error"]

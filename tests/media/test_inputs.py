@@ -965,7 +965,7 @@ REFERENCES = [
 def test_a_reference_takes_its_number_and_its_task(names, meant):
     provider = providers.load("image-skill")
     content = payloads.Content(prompt="x", inputs=tuple((name, OWNED) for name in names))
-    route = provider.route("fal.dreamo", "t2i")
+    route = provider.paths.route("fal.dreamo", "t2i")
     if isinstance(meant, str):
         with pytest.raises(errors.Failure) as raised:
             payloads.build(content, provider, None, "fal.dreamo", route)

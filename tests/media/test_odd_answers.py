@@ -16,7 +16,7 @@ from mediakit.services import providers
 )
 def test_a_time_of_keeping_that_makes_no_sense_is_none(moment):
     body, _ = providers.read_json(b'{"data": {"result_expires_at": ' + moment.encode() + b"}}")
-    found = providers.load("modellix").expires_at(body)
+    found = providers.load("modellix").answers.expires_at(body)
     assert found is None or 0 < found < 1e11
 
 

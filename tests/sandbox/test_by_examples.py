@@ -51,13 +51,13 @@ class Caller:
         """Ask as a step of the descriptor says."""
         is_default = step.origin in (None, self.own.default_origin) and not step.from_root
         base = self.base if is_default else above(self.base, self.own.base_path)
-        return self(step.method, base + self.own.filled(step.path, model, job_id), **more)
+        return self(step.method, base + self.own.paths.filled(step.path, model, job_id), **more)
 
     def finished(self, job_id: str, model: str = "") -> dict:
         """The answer to a read of a job when that is over."""
         while True:
             answer = self.step(self.own.job.read, job_id, model).json()
-            if self.own.reading(answer).state not in ("queued", "running"):
+            if self.own.answers.reading(answer).state not in ("queued", "running"):
                 return answer
 
 
@@ -83,12 +83,12 @@ PATH = "/models/studio/flash/jobs"
 
 def test_a_service_of_ones_own_is_served(studio):
     created = studio("POST", PATH, json={"prompt": "a tin boat fault:job-fast", "n": 3}).json()
-    assert studio.own.reading(created, True).id
+    assert studio.own.answers.reading(created, True).id
     seen = []
-    while not seen or studio.own.reading(seen[-1]).state != "succeeded":
+    while not seen or studio.own.answers.reading(seen[-1]).state != "succeeded":
         seen.append(studio("GET", f"/jobs/{created['id']}").json())
-    assert len(studio.own.outputs(seen[-1])) == 3
-    files = [studio("GET", output["url"]) for output in studio.own.outputs(seen[-1])]
+    assert len(studio.own.answers.outputs(seen[-1])) == 3
+    files = [studio("GET", output["url"]) for output in studio.own.answers.outputs(seen[-1])]
     assert len({file.content for file in files}) == 3
     assert {file.headers["Content-Type"] for file in files} == {"image/png"}
     assert studio("GET", "/jobs/0123456789").status_code == 404
@@ -124,7 +124,7 @@ def test_a_wrong_key_is_refused_wherever_it_is_sent(name):
         caller, key = Caller(server), providers.load(name).key
         for path in ("/nowhere", "/account"):
             wrong = caller("GET", path, headers={key["header"]: key["prefix"] + "bad_key"})
-            told = caller.own.verdict(wrong.status_code, wrong.json())
+            told = caller.own.refusals.verdict(wrong.status_code, wrong.json())
             assert told.category == "auth" and told.message
         server.fault = "key-refused"
         assert caller("POST", "/x", json={}).status_code == caller("GET", "/nowhere").status_code == 401
@@ -155,7 +155,7 @@ def test_an_answer_without_content_has_no_body():
         canceled = caller.step(caller.own.job.cancel, job.id)
         assert (canceled.status_code, canceled.content) == (204, b"")
         assert "Content-Length" not in canceled.headers
-        assert caller.own.reading(caller.step(caller.own.job.read, job.id).json()).state == "canceled"
+        assert caller.own.answers.reading(caller.step(caller.own.job.read, job.id).json()).state == "canceled"
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_JOBS if providers.load(name).job.cancel])
@@ -163,7 +163,7 @@ def test_a_job_that_is_over_is_not_canceled(name):
     with Sandbox(None, name) as server:
         caller, step = Caller(server), providers.load(name).job.cancel
         job = accepted(server, "a/b", "job-fast")
-        assert caller.own.reading(caller.finished(job.id, "a/b")).state == "succeeded"
+        assert caller.own.answers.reading(caller.finished(job.id, "a/b")).state == "succeeded"
         answer = caller.step(step, job.id, "a/b")
         if step.method == "DELETE":  # it goes, with what it made
             assert caller.step(caller.own.job.read, job.id, "a/b").status_code == 404
@@ -190,11 +190,11 @@ def test_what_it_makes_is_what_the_task_says():
 def test_a_file_that_answers_a_create_breaks_off_where_it_is_told_to():
     name, task = next(
         (name, task) for name in WITH_EXAMPLES for task, model in providers.load(name).defaults.items()
-        if providers.load(name).route(model, task).answers == "media"
+        if providers.load(name).paths.route(model, task).answers == "media"
     )  # fmt: skip
     with Sandbox(None, name) as server:
         caller = Caller(server)
-        route = caller.own.route(caller.own.defaults[task], task)
+        route = caller.own.paths.route(caller.own.defaults[task], task)
         words = {"job-fast": True, "create-truncated": False}
         for fault, is_whole in words.items():
             body: dict = {**route.defaults}

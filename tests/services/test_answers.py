@@ -62,7 +62,7 @@ STATES = [
 
 @pytest.mark.parametrize("body, expected", STATES)
 def test_the_first_rule_that_fits_says_how_the_job_is(body, expected):
-    found = service().reading(body)
+    found = service().answers.reading(body)
     assert (found.status, found.state, found.is_guessed) == expected
 
 
@@ -72,22 +72,22 @@ def test_a_rule_can_hold_only_for_an_answer_without_results():
         {"state": "succeeded", "at": "/reason"},
     ]
     own = service(states=states)
-    assert own.reading({"reason": "SAFETY"}).state == "failed"
-    assert own.reading({"reason": "SAFETY", "files": [{"url": "https://a/1"}]}).state == "succeeded"
+    assert own.answers.reading({"reason": "SAFETY"}).state == "failed"
+    assert own.answers.reading({"reason": "SAFETY", "files": [{"url": "https://a/1"}]}).state == "succeeded"
 
 
 def test_a_create_that_answers_with_its_result_is_over_without_a_status():
     own = service(create=[{"path": "/make", "answers": "done"}], outputs=[{"each": "/data", "base64": "/b64"}])
     body = {"data": [{"b64": "aGVsbG8="}]}
-    assert own.reading(body, of_create=True).state == "succeeded"
-    assert own.reading(body).state is None and own.reading({"data": []}, of_create=True).state is None
+    assert own.answers.reading(body, of_create=True).state == "succeeded"
+    assert own.answers.reading(body).state is None and own.answers.reading({"data": []}, of_create=True).state is None
 
 
 def test_progress_and_place_in_the_queue_are_told_where_they_are_numbers():
     own = service(progress="/progress", position="/place")
 
     def read(**body):
-        found = own.reading(body)
+        found = own.answers.reading(body)
         return found.progress, found.position
 
     assert read(status="WORKING", progress=0.5) == (0.5, None)
@@ -131,7 +131,7 @@ OUTPUTS = [
 
 @pytest.mark.parametrize("rules, body, expected", OUTPUTS)
 def test_the_first_rule_that_finds_something_says_what_the_results_are(rules, body, expected):
-    assert service(outputs=rules).outputs(body) == expected
+    assert service(outputs=rules).answers.outputs(body) == expected
 
 
 def test_an_address_is_made_from_an_id_by_whoever_knows_where_the_service_is():
@@ -164,11 +164,11 @@ COSTS = [
     ],
 )
 def test_what_a_job_has_cost_stands_in_the_answer_or_a_header(body, headers, told):
-    assert str(service(cost=COSTS).cost(body, headers)) == told
+    assert str(service(cost=COSTS).bills.cost(body, headers)) == told
 
 
 def test_the_most_that_a_job_can_cost_is_something_else():
-    assert str(service(cost=COSTS).ceiling({"estimate": 30, "cost": {"credits": 25}})) == "30 credits"
+    assert str(service(cost=COSTS).bills.ceiling({"estimate": 30, "cost": {"credits": 25}})) == "30 credits"
 
 
 ERRORS = {
@@ -195,7 +195,7 @@ ERRORS = {
 )  # fmt: skip
 def test_an_error_is_read_by_its_code_its_header_and_its_status(status, body, headers, expected):
     own = service(errors=ERRORS, status_outcomes={"408": "unknown"})
-    found = own.verdict(status, body, headers=headers)
+    found = own.refusals.verdict(status, body, headers=headers)
     assert (found.category, found.message, found.code, found.outcome) == expected
 
 
@@ -223,27 +223,29 @@ CREATE = [
     ],
 )
 def test_the_first_route_that_fits_is_taken(task, model, fields, path):
-    assert service(create=CREATE).create_path(model, False, task, fields) == path
+    assert service(create=CREATE).paths.create(model, False, task, fields) == path
 
 
 def test_a_task_without_a_route_is_told():
     with pytest.raises(ValueError, match="no way"):
-        service(create=[{"tasks": ["t2i"], "path": "/make"}]).create_path("a/b", False, "tts")
+        service(create=[{"tasks": ["t2i"], "path": "/make"}]).paths.create("a/b", False, "tts")
 
 
 def test_a_path_is_filled_with_what_may_stand_in_one():
     job = {**LEAST["job"], "namespaces": {"workflows": 3}}
     own = service(job=job)
-    assert own.filled("/{model:2}/requests/{id}", "fal-ai/kling/v3/pro", "7") == "/fal-ai/kling/requests/7"
-    assert own.filled("/{model:2}/requests/{id}", "workflows/me/mine/deep", "7") == "/workflows/me/mine/requests/7"
-    assert own.filled("/models/{owner}/{name}", "me/mine:" + "0" * 64) == "/models/me/mine"
-    assert own.filled("/jobs/{id}", generation_id="a/b") == "/jobs/a%2Fb"
+    assert own.paths.filled("/{model:2}/requests/{id}", "fal-ai/kling/v3/pro", "7") == "/fal-ai/kling/requests/7"
+    assert (
+        own.paths.filled("/{model:2}/requests/{id}", "workflows/me/mine/deep", "7") == "/workflows/me/mine/requests/7"
+    )
+    assert own.paths.filled("/models/{owner}/{name}", "me/mine:" + "0" * 64) == "/models/me/mine"
+    assert own.paths.filled("/jobs/{id}", generation_id="a/b") == "/jobs/a%2Fb"
     slashes = service(job={"id": {"at": "/id", "like": "[a-z/]{1,9}"}, "read": {"path": "/{id}"}})
-    assert slashes.read_path("a/b") == "/a/b"
+    assert slashes.paths.read("a/b") == "/a/b"
     with pytest.raises(ValueError):
-        own.filled("/jobs/{id}", generation_id="../x")
+        own.paths.filled("/jobs/{id}", generation_id="../x")
     with pytest.raises(ValueError):
-        own.filled("/{model:2}/requests/{id}", None, "7")
+        own.paths.filled("/{model:2}/requests/{id}", None, "7")
 
 
 ANY = st.recursive(
@@ -261,12 +263,12 @@ ANY = st.recursive(
 def test_no_answer_is_too_strange_for_any_rule(body):
     rules = [rule for rules, _, _ in OUTPUTS for rule in rules]
     own = service(outputs=rules, cost=COSTS, errors=ERRORS, progress="/cost", position="/done", trace_id="/id")
-    own.reading(body, of_create=True)
-    own.outputs(body)
-    own.cost(body, {})
-    own.verdict(400, body, headers={})
-    own.trace_id(body)
-    own.failure(body)
+    own.answers.reading(body, of_create=True)
+    own.answers.outputs(body)
+    own.bills.cost(body, {})
+    own.refusals.verdict(400, body, headers={})
+    own.refusals.trace_id(body)
+    own.refusals.failure(body)
 
 
 # Content-Type of an answer that is no JSON -> whether it can be the result itself

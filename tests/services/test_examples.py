@@ -20,7 +20,7 @@ BEGINS_WITH_FILE = {"i2i", "i2v", "v2v", "stt", "sts", "i2m", "upscale", "rmbg"}
 def runs(name: str) -> list[tuple[str, str]]:
     """A task for each route: what two tasks send on the same one differs only in the model."""
     own = providers.load(name)
-    routes = {id(own.route(model, task)): task for task, model in reversed(own.defaults.items())}
+    routes = {id(own.paths.route(model, task)): task for task, model in reversed(own.defaults.items())}
     return [(name, task) for task in own.defaults if task in routes.values()]
 
 
@@ -38,13 +38,13 @@ def test_every_state_of_the_examples_is_read_as_that_state(name):
     for state in ("queued", "running", "succeeded", "failed", "canceled"):
         for answer in answers(name, state):
             # A state without a word of its own (a queue that is part of the work) may be the one before it.
-            read = own.reading(_plain(answer.get("body"), own))
+            read = own.answers.reading(_plain(answer.get("body"), own))
             # One that no source has a word for is read as none: it runs still.
             has_rule = any(rule.state in (state, "running") for rule in own.state_rules)
             wanted = (state, "running" if state == "queued" else state) if has_rule else (None,)
             assert read.state in wanted, (state, answer)
     for answer in answers(name, "created"):
-        assert own.reading(_plain(answer["body"], own), True).id
+        assert own.answers.reading(_plain(answer["body"], own), True).id
 
 
 def _plain(value, own):
@@ -64,7 +64,7 @@ def test_every_success_of_the_examples_holds_a_result(name):
     told = [*answers(name, where), *answers(name, "done")]
     assert told
     for answer in told:
-        assert answer.get("file") or own.outputs(_plain(answer["body"], own)), answer
+        assert answer.get("file") or own.answers.outputs(_plain(answer["body"], own)), answer
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
@@ -80,7 +80,7 @@ def test_every_refusal_of_the_examples_has_its_category(name):
     }
     for word, answer in own.examples["refused"].items():
         status = 400 if word == "invalid" else int(word)
-        found = own.verdict(answer.get("http", status), answer["body"])
+        found = own.refusals.verdict(answer.get("http", status), answer["body"])
         told = own.says("errors").get("status_categories", {})
         usual.update({int(one): category for one, category in told.items()})
         assert found.message and found.category == usual.get(status, found.category), (word, found)
@@ -95,7 +95,7 @@ def files(tmp_path):
 def flags(name: str, service: ExampleService, task: str) -> list[str]:
     own = service.provider
     arguments = ["--provider", name, "--base-url", service.base_url, "--task", task, "--no-validate"]
-    route = own.route(own.defaults[task], task)
+    route = own.paths.route(own.defaults[task], task)
     if route.prompt and task != "stt":
         arguments += ["--prompt", "a tin boat"]
     if task in BEGINS_WITH_FILE:
@@ -125,7 +125,7 @@ def test_every_task_runs_by_the_examples_of_its_service(scripts, files, name, ta
 def test_a_job_that_ends_badly_is_told_as_such(scripts, files, name, ends):
     with ExampleService(name, ends) as service:
         own = service.provider
-        tasks = [task for task, model in own.defaults.items() if own.route(model, task).answers == "job"]
+        tasks = [task for task, model in own.defaults.items() if own.paths.route(model, task).answers == "job"]
         if own.job.read is None or not tasks:
             return
         task = tasks[0]
@@ -138,7 +138,7 @@ def test_a_job_that_ends_badly_is_told_as_such(scripts, files, name, ends):
 def test_a_result_that_cannot_be_asked_for_again_is_kept(scripts, files, name):
     with ExampleService(name) as service:
         for task, model in service.provider.defaults.items():
-            if service.provider.route(model, task).answers != "job":
+            if service.provider.paths.route(model, task).answers != "job":
                 key = {service.provider.key["variable"]: KEY}
                 run = scripts.run("create_and_wait.py", *flags(name, service, task), env=key)
                 assert run.code == 0, run.events

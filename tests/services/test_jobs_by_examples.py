@@ -26,7 +26,7 @@ TELLING = [
 
 
 def task_of(own) -> str:
-    return next(task for task, model in own.defaults.items() if own.route(model, task).answers == "job")
+    return next(task for task, model in own.defaults.items() if own.paths.route(model, task).answers == "job")
 
 
 def run(scripts, service: ExampleService, *more: str):
@@ -151,12 +151,12 @@ WITH_FLAG = [
 def test_done_with_an_error_in_it_is_failed(name):
     own = providers.load(name)
     body = json.loads(json.dumps(answers(name, "succeeded")[0]["body"]).replace("{id}", new_id(own)))
-    assert own.reading(body).state == "succeeded"
+    assert own.answers.reading(body).state == "succeeded"
     failed = answers(name, "failed")[0]["body"]
     for key in set(failed) - {"status"}:
-        if failed[key] != body.get(key) and (own.failure({key: failed[key]}) != ("", "")):
+        if failed[key] != body.get(key) and (own.refusals.failure({key: failed[key]}) != ("", "")):
             body[key] = failed[key]
-    assert own.reading(body).state == "failed", body
+    assert own.answers.reading(body).state == "failed", body
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_the_most_that_a_job_can_cost_is_reserved_until_its_cost_is_told(scripts
     with ExampleService(name) as service:
         first, env = run(scripts, service, "--no-wait")
         shown = scripts.run("jobs.py", "show", first.job).result
-        ceiling = service.provider.ceiling(answers(name, "created")[0]["body"])
+        ceiling = service.provider.bills.ceiling(answers(name, "created")[0]["body"])
         assert shown["reserved"] == ceiling.shown and "cost" not in shown
         scripts.run("jobs.py", "resume", first.job, "--base-url", service.base_url, env=env)
         shown = scripts.run("jobs.py", "show", first.job).result
-        assert shown["cost"] == service.provider.cost(answers(name, "succeeded")[0]["body"]).shown
+        assert shown["cost"] == service.provider.bills.cost(answers(name, "succeeded")[0]["body"]).shown
 
 
 # -- large results in an answer ----------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_online_the_key_is_tried_and_the_balance_told_where_the_service_tells_it
         run = scripts.run("preflight.py", "--provider", name, "--online", "--base-url", service.base_url, env=env)
         found = run.result["providers"][0]
         assert (run.code, found["ready"]) == (0, True), run.events
-        balance = own.left(answers(name, "balance")[0]["body"]) if "balance" in own.examples else None
+        balance = own.bills.left(answers(name, "balance")[0]["body"]) if "balance" in own.examples else None
         assert found.get("balance") == balance
         assert service.requests and service.posts == 0
         for method, _, headers, _ in service.requests:
@@ -247,7 +247,7 @@ def test_a_result_that_is_the_answer_is_waited_for_as_long_as_the_service_may_ta
         service.works_for = 2.5
         task = next(
             task for task, model in service.provider.defaults.items()
-            if service.provider.route(model, task).answers != "job"
+            if service.provider.paths.route(model, task).answers != "job"
         )  # fmt: skip
         env = {service.provider.key["variable"]: KEY}
         run = scripts.run("create_and_wait.py", *flags(name, service, task), "--sse-request-timeout", "1", env=env)
@@ -289,7 +289,7 @@ def test_a_result_that_says_why_the_job_failed_is_a_failure(scripts, name, statu
 
 # -- a create whose answer is lost -------------------------------------------------------------------------------
 
-LISTING = [name for name in WITH_JOBS if providers.load(name).lists_running]
+LISTING = [name for name in WITH_JOBS if providers.load(name).job_list.is_searchable]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ CODES = [
 @pytest.mark.parametrize("code, status, category, outcome, repeatable", CODES)
 def test_a_code_says_what_became_of_the_money(code, status, category, outcome, repeatable):
     body = {"ok": False, "data": None, "error": {"code": code, "message": "no", "retryable": repeatable}}
-    found = LUXIN.verdict(status, body, own_key="k1")
+    found = LUXIN.refusals.verdict(status, body, own_key="k1")
     assert (found.category, found.outcome, found.repeatable) == (category, outcome, repeatable)
 
 
@@ -112,7 +112,7 @@ def done(**more) -> dict:
 
 def test_an_answer_that_took_nothing_costs_nothing():
     for mutation, cost in (({}, 120_000), ({"credit_debit": True}, 120_000), ({"credit_debit": False}, None)):
-        found = LUXIN.cost(done(mutation=mutation))
+        found = LUXIN.bills.cost(done(mutation=mutation))
         assert (found and found.micro) == cost
 
 
@@ -127,15 +127,15 @@ QUOTAS = [
 
 @pytest.mark.parametrize("quota, left", QUOTAS, ids=range(len(QUOTAS)))
 def test_a_used_up_day_is_an_empty_account(quota, left):
-    found = LUXIN.left({"ok": True, "data": quota})
+    found = LUXIN.bills.left({"ok": True, "data": quota})
     assert (found and found["amount"]) == left
 
 
 def test_the_parameters_that_it_used_are_told():
     used = [{"name": "resolution", "value": "2k", "source": "default_policy", "more": 1}, "no entry"]
     body = done(request={"selection": {"model_parameters": {"effective_parameters": used}}})
-    assert LUXIN.effective(body) == [{"name": "resolution", "value": "2k", "source": "default_policy"}]
-    assert LUXIN.effective(done()) is None
+    assert LUXIN.answers.effective(body) == [{"name": "resolution", "value": "2k", "source": "default_policy"}]
+    assert LUXIN.answers.effective(done()) is None
 
 
 # model -> USD of one result, as a cap counts it

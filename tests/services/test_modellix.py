@@ -7,7 +7,7 @@ import pytest
 from mediakit.base.times import moment_of
 from mediakit.ledger import store
 from mediakit.services import providers
-from mediakit.services.provider import SAME_JOB_WITHIN
+from mediakit.services.job_list import SAME_JOB_WITHIN
 
 MODELLIX = providers.load("modellix")
 MODEL = "google/nano-banana"
@@ -41,12 +41,12 @@ LOGS = [
 @pytest.mark.parametrize("rows, ids", LOGS, ids=range(len(LOGS)))
 def test_a_row_of_the_log_is_ours_by_its_model_and_its_time(rows, ids):
     for body in ({"requests": rows}, {"code": 0, "data": {"requests": rows}}):
-        assert MODELLIX.running_matches(body, {"prompt": "x"}, BEGAN, MODEL) == ids
+        assert MODELLIX.job_list.matches(body, {"prompt": "x"}, BEGAN, MODEL) == ids
 
 
 def test_what_is_no_log_says_nothing():
     for body in (None, {}, {"requests": None}, {"data": []}, "text"):
-        assert MODELLIX.running_matches(body, {}, BEGAN, MODEL) is None
+        assert MODELLIX.job_list.matches(body, {}, BEGAN, MODEL) is None
 
 
 def order(model: str, prompt: str) -> store.Order:

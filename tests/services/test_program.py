@@ -656,12 +656,12 @@ def test_preflight_gives_the_command_that_installs_the_program_and_does_not_run_
 
 def test_the_path_of_a_read_leads_back_to_its_job():
     for found in ("task-1", "a/b", "a:b", "a=="):
-        assert SERVICE.id_of(SERVICE.read_path(found)) == found
-    assert SERVICE.id_of("/models") is None and SERVICE.id_of("/tasks/") is None
+        assert SERVICE.paths.id_of(SERVICE.paths.read(found)) == found
+    assert SERVICE.paths.id_of("/models") is None and SERVICE.paths.id_of("/tasks/") is None
 
 
 def test_the_least_answer_with_an_id_is_read_as_one():
-    found = SERVICE.reading(SERVICE.answer_of("task-1"))
+    found = SERVICE.answers.reading(SERVICE.answers.answer_of("task-1"))
     assert (found.id, found.status, found.state) == ("task-1", None, None)
 
 
@@ -683,10 +683,12 @@ def test_no_output_is_too_strange_and_none_without_proof_says_what_became_of_a_c
     if isinstance(seen, Lost):
         assert seen.sent is True
         return
-    reading = SERVICE.reading(providers.read_json(seen.content)[0])
+    reading = SERVICE.answers.reading(providers.read_json(seen.content)[0])
     outcome = errors.outcome_of_status(seen.status, reading.id is not None)
     said = providers.point(providers.read_json(output)[0], "/error/message") or ""
-    assert outcome != "accepted" or SERVICE.reading(providers.read_json(output)[0]).id or "was submitted" in said
+    assert (
+        outcome != "accepted" or SERVICE.answers.reading(providers.read_json(output)[0]).id or "was submitted" in said
+    )
     assert outcome != "rejected" or (code != 0 and said.startswith("Modellix API error ("))
 
 
@@ -697,7 +699,7 @@ def test_an_id_that_the_program_does_not_take_is_never_made_one_of_its_words(tmp
     wire = program.ProgramWire(found, None, Inbox())
     for odd in ("a b", "$(x)", "%PATH%", "a&b", "x" * 600, '"'):
         with pytest.raises(Failure):
-            wire.get(SERVICE.read_path(odd), 1.0)
+            wire.get(SERVICE.paths.read(odd), 1.0)
 
 
 def _wait_until(holds) -> None:

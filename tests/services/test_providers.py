@@ -85,7 +85,7 @@ READINGS = [
 
 @pytest.mark.parametrize("body, expected", READINGS)
 def test_a_reading_takes_only_what_stands_where_the_descriptor_says(body, expected):
-    found = SERVICE.reading(body)
+    found = SERVICE.answers.reading(body)
     assert (found.id, found.status, found.state) == expected
 
 
@@ -103,7 +103,7 @@ DATA = [
 
 @pytest.mark.parametrize("data, urls", DATA)
 def test_outputs_are_found_whatever_a_result_looks_like(data, urls):
-    assert [output["url"] for output in SERVICE.outputs({"data": data})] == urls
+    assert [output["url"] for output in SERVICE.answers.outputs({"data": data})] == urls
 
 
 def test_an_output_says_what_the_service_says():
@@ -113,7 +113,7 @@ def test_an_output_says_what_the_service_says():
             "images": [{"url": "https://a/1", "content_type": "image/png", "width": 2, "height": 1}],
         }
     }
-    assert SERVICE.outputs(body) == [
+    assert SERVICE.answers.outputs(body) == [
         {"url": "https://a/1", "type": "image", "media_type": "image/png", "width": 2, "height": 1}
     ]
 
@@ -126,10 +126,10 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_answer_is_too_strange_to_be_read(body):
-    SERVICE.reading(body)
-    SERVICE.usage(body)
-    SERVICE.outputs(body)
-    assert SERVICE.category(400, body)[0] in codes.CATEGORY_EXIT_CODES
+    SERVICE.answers.reading(body)
+    SERVICE.bills.usage(body)
+    SERVICE.answers.outputs(body)
+    assert SERVICE.refusals.category(400, body)[0] in codes.CATEGORY_EXIT_CODES
 
 
 @given(st.binary(max_size=200))
@@ -162,13 +162,13 @@ CATEGORIES = [
 
 @pytest.mark.parametrize("status, body, category", CATEGORIES)
 def test_an_error_is_classified(status, body, category):
-    assert SERVICE.category(status, body)[0] == category
+    assert SERVICE.refusals.category(status, body)[0] == category
 
 
 @pytest.mark.parametrize("model", ["a/b", "kling-ai/v3/video", "x", "a.b/c_d-1"])
 def test_a_model_becomes_a_path(model):
-    assert SERVICE.create_path(model, False) == f"/generation/{model}"
-    assert SERVICE.model_of(SERVICE.create_path(model, True)) == model
+    assert SERVICE.paths.create(model, False) == f"/generation/{model}"
+    assert SERVICE.paths.model_of(SERVICE.paths.create(model, True)) == model
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_a_model_becomes_a_path(model):
 )
 def test_what_is_no_model_is_refused(model):
     with pytest.raises(ValueError):
-        SERVICE.create_path(model, False)
+        SERVICE.paths.create(model, False)
 
 
 @pytest.mark.parametrize("generation_id, path", [("a/b", "/generation/a%2Fb"), ("a:b@c", "/generation/a%3Ab%40c")])
 def test_an_id_cannot_leave_its_place_in_a_path(generation_id, path):
-    assert SERVICE.read_path(generation_id) == path
+    assert SERVICE.paths.read(generation_id) == path

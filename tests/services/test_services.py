@@ -32,7 +32,7 @@ RUNS = [(service, task) for service in SERVICES for task in catalogue.defaults(s
 def asked_for(folder, service: str, task: str) -> list[str]:
     """What a command adds to a task: the words and the file that the default model takes."""
     own, model = providers.load(service), catalogue.defaults(service)[task]
-    route, contract = own.route(model, task), payloads.contract_of_model(service, model, task)
+    route, contract = own.paths.route(model, task), payloads.contract_of_model(service, model, task)
     known = {row["name"]: row for row in contract.fields()} if contract else {}
     # Only what is wrong with a prompt that is there: other fields are wrong for being missing still.
     problems = contract.check({own.model_field or "": model, "prompt": "a"}).problems if contract else []
@@ -77,7 +77,7 @@ def test_an_embedded_job_is_resumed_by_its_next_command_alone(scripts, service):
     assert first.code == 0, first.events
     if "generation_id" not in first.result:  # answered with the result itself, which lies there
         own = providers.load(service)
-        assert first.result["event"] == "terminal" and own.route(own.defaults["t2i"], "t2i").answers != "job"
+        assert first.result["event"] == "terminal" and own.paths.route(own.defaults["t2i"], "t2i").answers != "job"
         assert os.path.exists(first.result["kept"])
         saved = scripts.run("jobs.py", *first.result["next_argv"][2:])
         assert (saved.code, len(saved.result["assets"]), os.path.exists(first.result["kept"])) == (0, 1, False)
@@ -149,14 +149,14 @@ def test_another_form_of_the_path_means_the_same_model(form):
     service = providers.load("modellix")
     path = form.replace("{any}", "text-to-image").replace("{model}", "google/nano-banana-2")
     path = path.replace("{owner}/{name}", "google/nano-banana-2")
-    assert service.model_of(path) == "google/nano-banana-2"
+    assert service.paths.model_of(path) == "google/nano-banana-2"
     from mediakit.sandbox import Sandbox
 
     with Sandbox(None, "modellix") as server:
         import requests
 
         created = requests.post(f"{server.url}{service.base_path}{path}", json={"prompt": "a"}, timeout=30)
-        assert service.reading(created.json(), True).id
+        assert service.answers.reading(created.json(), True).id
 
 
 # an answer's resources -> the outputs
@@ -171,7 +171,7 @@ RESOURCES = [
 
 @pytest.mark.parametrize("data, media_type", RESOURCES)
 def test_every_documented_shape_of_a_result_is_read(data, media_type):
-    found = providers.load("modellix").outputs({"code": 0, "data": data})
+    found = providers.load("modellix").answers.outputs({"code": 0, "data": data})
     assert [output["url"] for output in found] == ["https://a/1.png"]
     assert found[0].get("media_type") == media_type
 
@@ -401,7 +401,7 @@ def test_a_ledger_of_the_first_version_is_carried_over(tmp_path):
 
 
 def test_a_job_of_skills_video_reads_as_before():
-    assert providers.load("skills-video").reading(job("IN_PROGRESS")).state == "running"
+    assert providers.load("skills-video").answers.reading(job("IN_PROGRESS")).state == "running"
 
 
 @pytest.mark.parametrize("service", SERVICES)

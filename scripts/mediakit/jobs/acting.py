@@ -109,7 +109,7 @@ class Acting:
         spending = replace(self._spending, no_store_payload=True)
         decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0].decision
         if decision.word == "unknown":
-            raise entries.duplicate_unknown(decision.job, self._provider.looking_guidance)
+            raise entries.duplicate_unknown(decision.job, self._provider.advice.looking)
         if decision.word != "buy":
             raise errors.Failure(
                 "purchase_under_way",
@@ -212,7 +212,7 @@ class Acting:
             outputs=self._outputs or None,
             assets=assets,
             **bounded(_without(body if told is None else told, self._action.leave_out)),
-            trace_id=self._provider.trace_id(body),
+            trace_id=self._provider.refusals.trace_id(body),
             message=problem or ("Nothing was paid here; somebody settles it at payment_url." if handoff else None),
             **fields,
         )

@@ -35,7 +35,7 @@ def cancel(console: Console, found: Found, flags: ConnectionFlags) -> int:
         raise _refused(
             found, "cannot_cancel",
             f"{provider.title} has no documented way to cancel a job; it runs on and is paid for",
-            provider.looking_guidance,
+            provider.advice.looking,
         )  # fmt: skip
     if not entry.generation_id:
         raise _refused(found, "job_over", "this job has no id: there is nothing that the service could cancel", [])
@@ -75,7 +75,7 @@ class _Canceling:
         if 200 <= answer.status < 300 or answer.status in self._step.over_http:
             return
         body, words = providers.read_json(answer.content)
-        said = self._provider.verdict(answer.status, body, words, answer.headers)
+        said = self._provider.refusals.verdict(answer.status, body, words, answer.headers)
         message = f"the service refuses to cancel it: HTTP {answer.status}: {self._console.plain(said.message)}"
         raise self._failure("request_rejected", message, said.category, http_status=answer.status)
 
@@ -85,7 +85,7 @@ class _Canceling:
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return None
         body, _ = providers.read_json(answer.content)
-        seen = _Seen(self._provider.reading(body, False, answer.headers), answer)
+        seen = _Seen(self._provider.answers.reading(body, False, answer.headers), answer)
         return seen if seen.reading.state else None
 
     def _send(self, step: str) -> Answer | Lost:
@@ -97,7 +97,7 @@ class _Canceling:
 
     def _note(self, seen: _Seen) -> None:
         reading, headers = seen.reading, seen.answer.headers
-        self._writer.billed(self._provider.cost(reading.body, headers), self._provider.usage(reading.body))
+        self._writer.billed(self._provider.bills.cost(reading.body, headers), self._provider.bills.usage(reading.body))
         self._writer.note("accepted", self._job.id, reading.status, reading.state)
 
     def _tell(self, seen: _Seen | None) -> int:
@@ -110,7 +110,7 @@ class _Canceling:
         is_canceled = state == "canceled"
         if is_canceled:
             self._writer.ended(0, delivered=True)
-        cost = self._provider.cost(seen.reading.body, seen.answer.headers) if seen else None
+        cost = self._provider.bills.cost(seen.reading.body, seen.answer.headers) if seen else None
         words = "canceled" if is_canceled else "asked for; the service may still finish the job"
         way_on = {} if is_canceled else command_line("jobs.py", "resume", self._found.entry.key)
         return self._console.result(
@@ -128,7 +128,7 @@ class _Canceling:
         )
 
     def _failure(self, code: str, message: str, category: str, **more) -> errors.Failure:
-        guidance = self._provider.guidance(category)
+        guidance = self._provider.advice.on(category)
         return _refused(self._found, code, message, guidance, category, **more)
 
 

@@ -365,7 +365,7 @@ def missing_key(provider: providers.Provider, trusts_dotenv: bool = False, first
         "auth",
         outcome="not_sent",
         retryable=False,
-        guidance=[*first, *passed_over, *provider.key_guidance],
+        guidance=[*first, *passed_over, *provider.advice.setting_key],
     )
 
 

@@ -165,13 +165,13 @@ class Delivery:
     def begin(self, end: End) -> int | None:
         reading = end.reading
         body, headers = (reading.body, reading.headers) if reading else (None, None)
-        self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
+        self._writer.billed(self._provider.bills.cost(body, headers), self._provider.bills.usage(body))
         told = reading.outputs if reading else None
         self._outputs = self._driver.outputs(body) if told is None else told
         if not end.fields["ok"]:
             return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
-        if not wanted and self._provider.is_gone(body):
+        if not wanted and self._provider.answers.is_gone(body):
             return self._finish(end, None, save.SavingEnded(_GONE, nothing_there=True))
         return self._save(end, wanted) if wanted else self._ask_for_results(end)
 
@@ -338,7 +338,7 @@ class Delivery:
 
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""
-        result = self._provider.result(body)
+        result = self._provider.answers.result(body)
         media = catalogue.entry(self._provider.speaks, self._start.model).get("media")
         if result is None or not (media == "text" or (media is None and _has_words(result))):
             return []
@@ -347,7 +347,7 @@ class Delivery:
 
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
-        entry, cost, provider = self._writer.entry, self._provider.cost(body), self._provider
+        entry, cost, provider = self._writer.entry, self._provider.bills.cost(body), self._provider
         payload = self._start.noted
         if payload is None and entry and entry.payload:
             payload = json.loads(entry.payload)
@@ -361,7 +361,7 @@ class Delivery:
             "job": self._writer.key,
             "generation_id": self._driver.job.generation_id,
             "cost": cost.shown if cost else None,
-            "usage": provider.usage(body),
+            "usage": provider.bills.usage(body),
             "created_at": entry.created_at if entry else asked_at,
             "finished_at": time.time(),
         }

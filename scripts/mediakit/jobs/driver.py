@@ -111,7 +111,7 @@ class Driver:
         """Where the first request goes."""
         submission = self._start.submission
         if self._start.generation_id:
-            path = self._provider.read_path(self._start.generation_id, self._start.model)
+            path = self._provider.paths.read(self._start.generation_id, self._start.model)
         else:
             path = self._create_place(submission) if submission else self._asked_place
         return path if "://" in path else self._base_url + path
@@ -148,7 +148,7 @@ class Driver:
         """Where a step about this job is asked: a path for a service's program, else the whole address."""
         generation_id = self.job.generation_id or ""
         if self.wire.source:
-            return self._provider.read_path(generation_id, self._start.model)
+            return self._provider.paths.read(generation_id, self._start.model)
         return self._site.of_job(step, JobRef(generation_id, self._start.model, self._told))
 
     def ask(self, step: str) -> Exchange:
@@ -239,7 +239,7 @@ class Driver:
         if lost.sent and begun is not None and 200 <= begun.status < 300:
             self.kept = keep(self._console, self._writer.key, begun.content)
         if lost.sent:
-            repeatable = self._provider.verdict(0, None, own_key=self._own_key).repeatable
+            repeatable = self._provider.refusals.verdict(0, None, own_key=self._own_key).repeatable
             return self.machine.create_lost(now, message, repeatable)
         return self.machine.create_not_sent(now, message, lost.final)
 
@@ -257,17 +257,17 @@ class Driver:
         told, _ = self._judged(answer, said)
         if told.is_success and said.reading.status is not None:
             self._writer.read(self._base_url)
-        if told.is_success and self._provider.job.result and self._provider.may_be_done(said.reading):
+        if told.is_success and self._provider.job.result and self._provider.answers.may_be_done(said.reading):
             return self._ask_result(said.reading)
         return self.machine.poll_answered(now, told)
 
     def _judged(self, answer: Answer, said: Said) -> tuple[JobAnswer, Verdict]:
         """What an answer comes to by the rules of its service; what it tells besides is taken in."""
         reading, body = said.reading, said.reading.body
-        found = self._provider.verdict(answer.status, body, said.problem, answer.headers, self._own_key)
-        says_no = said.problem or answer.status >= 300 or not self._provider.says_success(body)
+        found = self._provider.refusals.verdict(answer.status, body, said.problem, answer.headers, self._own_key)
+        says_no = said.problem or answer.status >= 300 or not self._provider.refusals.says_success(body)
         message = self._console.plain(found.message) if says_no else ""
-        self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
+        self.trace_id = self._provider.refusals.trace_id(body, answer.headers) or self.trace_id
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         for told in documents.documents(answer.content) if said.problem else [body]:
@@ -278,7 +278,7 @@ class Driver:
     def _take_created(self, now: float, answer: Answer, said: Said) -> list:
         """The answer to the create; one of which nobody can tell whether it was bought is kept."""
         told, found = self._judged(answer, said)
-        if said.reading.id and self._provider.is_replay(said.reading.body):
+        if said.reading.id and self._provider.answers.is_replay(said.reading.body):
             self.replayed = True
             self._console.warning("replayed", "this was bought with the same key before, and is not charged again")
         outcome = found.outcome or errors.outcome_of_status(answer.status, said.reading.id is not None)
@@ -330,7 +330,7 @@ class Driver:
         step = self._provider.job.result
         is_sure = done.state is not None and not done.is_guessed
         body, problem = providers.read_json(answer.content)
-        self.trace_id = self._provider.trace_id(body, answer.headers) or self.trace_id
+        self.trace_id = self._provider.refusals.trace_id(body, answer.headers) or self.trace_id
         self._bill(body, answer.headers)
         if 200 <= answer.status < 300 and not problem:
             if not is_sure and not self.outputs(body):
@@ -340,7 +340,7 @@ class Driver:
             return self.machine.poll_answered(now, JobAnswer(200, whole))
         if step is not None and answer.status in step.failed_http:
             return self.machine.poll_answered(now, JobAnswer(200, replace(done, state="failed", body=body)))
-        found = self._provider.verdict(answer.status, body, problem, answer.headers)
+        found = self._provider.refusals.verdict(answer.status, body, problem, answer.headers)
         if answer.status in (401, 402, 403):
             message = self._console.plain(found.message)
             return self.machine.poll_answered(now, JobAnswer(answer.status, done, found.category, message))
@@ -350,9 +350,9 @@ class Driver:
 
     def _bill(self, body, headers=None) -> None:
         """Note what the job costs: a service may say so in one answer only, whichever it is."""
-        self._writer.billed(self._provider.cost(body, headers), self._provider.usage(body))
+        self._writer.billed(self._provider.bills.cost(body, headers), self._provider.bills.usage(body))
         if self._creating is not None:
-            self._writer.bounded(self._provider.ceiling(body, headers))
+            self._writer.bounded(self._provider.bills.ceiling(body, headers))
 
     @property
     def _own_key(self) -> str | None:
@@ -405,8 +405,8 @@ class Driver:
         actions: list = []
         for body in bodies_of_it or [None]:
             self._bill(body)
-            reading = self._provider.reading(body)
-            message = "" if reading.status else self._console.plain(self._provider.error(body)[1])
+            reading = self._provider.answers.reading(body)
+            message = "" if reading.status else self._console.plain(self._provider.refusals.error(body)[1])
             actions += self.machine.stream_said(now, event.name, reading, message)
         return actions
 
@@ -480,7 +480,7 @@ class Driver:
     def _say(self, said: Say) -> None:
         if said.event == "warning":
             return self._console.warning(**said.fields)
-        more = {"usage": self._provider.usage(said.reading.body)} if said.reading else {}
+        more = {"usage": self._provider.bills.usage(said.reading.body)} if said.reading else {}
         if said.event == "submitted":
             more["job"] = self._writer.key
         return self._console.emit(said.event, **said.fields, **more)

@@ -124,9 +124,9 @@ class _Plan:
         if self.stage == READY and effect == "spends":
             found["no_spend_command"] = self._create("--dry-run")["next_command"]
         if self.stage == CREDITS:
-            found["guidance"] = self._provider.guidance("insufficient_credits")
+            found["guidance"] = self._provider.advice.on("insufficient_credits")
         if self.stage == KEY_REFUSED:
-            found["guidance"] = self._provider.guidance("auth")
+            found["guidance"] = self._provider.advice.on("auth")
         if self.stage == PROMPT:
             found["guidance"] = [
                 "Run preflight.py again with what is missing: it then gives the command that makes it."
@@ -370,6 +370,6 @@ def _settled(entry, where: ConnectionFlags, services: list[Readiness]) -> dict:
         only = ["--provider", usable[0].provider.name] if len(usable) == 1 else []
         return command_line("jobs.py", "resume", "--all-undelivered", *only, *place, *into)
     asked = next((one.provider for one in usable if one.provider.name == entry.service), None)
-    looking = asked.looking_guidance if asked else []
+    looking = asked.advice.looking if asked else []
     let_go = f"What cannot be settled stands in the way until jobs.py forget {entry.key} lets it go."
     return {**command_line("jobs.py", "reconcile", entry.key, *place, *into), "guidance": [*looking, let_go]}

@@ -154,7 +154,7 @@ def _rules_of(connection: Connection, start: Start) -> ServiceRules:
     provider = connection.provider
     return ServiceRules(
         ending_events=provider.ending_events,
-        reconciles=provider.lists_running and start.sought is not None and _may_list(connection, start),
+        reconciles=provider.job_list.is_searchable and start.sought is not None and _may_list(connection, start),
         repeats_for=start.repeats_for,
         repeat_pauses=provider.repeat_pauses,
         sending_time=start.submission.seconds if start.submission else 0.0,

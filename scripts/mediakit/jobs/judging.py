@@ -39,7 +39,7 @@ class Judge:
         body, words = providers.read_json(answer.content)
         if 200 <= answer.status < 300:
             return (self._console.plain(words), None) if words else (None, None)
-        found = self._provider.verdict(answer.status, body, words, answer.headers)
+        found = self._provider.refusals.verdict(answer.status, body, words, answer.headers)
         if found.category != "transient":
             return None, None
         wait = found.retry_after if answer.retry_after is None else answer.retry_after
@@ -51,7 +51,7 @@ class Judge:
             raise self._lost(answer)
         body, words = providers.read_json(answer.content)
         self._protect_key(body)
-        if not (200 <= answer.status < 300 and self._provider.says_success(body, self._action.success)):
+        if not (200 <= answer.status < 300 and self._provider.refusals.says_success(body, self._action.success)):
             raise self._refused(answer, body, words)
         shortcoming = self._shortcoming(body, words)
         if shortcoming:
@@ -90,7 +90,7 @@ class Judge:
         return self._failed("no_answer", lost.message, "outcome_unknown" if self.pays else "transient")
 
     def _refused(self, answer: Answer, body, words: str) -> errors.Failure:
-        found = self._provider.verdict(answer.status, body, words, answer.headers, self._asked.idempotency_key)
+        found = self._provider.refusals.verdict(answer.status, body, words, answer.headers, self._asked.idempotency_key)
         message = f"HTTP {answer.status}: {self._console.plain(found.message)}"
         outcome = found.outcome or errors.outcome_of_status(answer.status, False)
         if self.pays and outcome == "unknown":
@@ -112,7 +112,7 @@ class Judge:
             "action": self._action.name,
             "effect": self._action.effect,
             "http_status": answer.status if answer else None,
-            "trace_id": self._provider.trace_id(body),
+            "trace_id": self._provider.refusals.trace_id(body),
             "outcome": outcome,
             "guidance": [*guidance, *self._guidance(category)],
             "retryable": category == "transient",
@@ -122,7 +122,7 @@ class Judge:
         )
 
     def _guidance(self, category: str) -> list[str]:
-        usual = self._provider.guidance(category) if category in codes.CATEGORY_EXIT_CODES else []
+        usual = self._provider.advice.on(category) if category in codes.CATEGORY_EXIT_CODES else []
         if category == "outcome_unknown" and self._asked.idempotency_key:
             again = (
                 f"The same with --confirm and --param idempotency_key={self._asked.idempotency_key} is no second one."

@@ -76,7 +76,7 @@ def _try(console: Console, where: ConnectionFlags, provider: providers.Provider,
     common = {name: value for name, value in common.items() if value is not None}
     if found.accepted is False:
         words = f"{provider.title} does not take the new key ({found.message}); {kept}"
-        common.update(retryable=False, guidance=provider.guidance("auth"))
+        common.update(retryable=False, guidance=provider.advice.on("auth"))
         raise errors.Failure("api_key_refused", words, "auth", **common)
     words = f"{provider.title} could not be asked about the new key ({found.message})"
     if not replaces:

@@ -7,7 +7,7 @@ from ..http.answers import Answer
 from ..http.exchange import Exchange
 from ..ledger import entries
 from ..services import providers
-from ..services.provider import SAME_JOB_WITHIN
+from ..services.job_list import SAME_JOB_WITHIN
 from ..services.site import Site
 from .lifecycle.reconciling import RECONCILE_TIMEOUT
 from .start import Start
@@ -63,24 +63,24 @@ class Looking:
         is_read = isinstance(listed, Answer) and 200 <= listed.status < 300
         body = providers.read_json(listed.content)[0] if is_read else None
         since = (writer.entry.created_at if writer.entry else self._asked_at) - _CLOCKS_APART
-        found = provider.running_matches(body, self._start.sought or {}, since, self._start.model)
+        found = provider.job_list.matches(body, self._start.sought or {}, since, self._start.model)
         if found is None:
             return Seen(self._found or None, False)
         self._found += [one for one in found if one not in self._found]
         rules = provider.job.listing
         following = self._site.following(rules, body, self._pages[0]) if rules else None
         has_time = len(self._pages) < _MOST_PAGES and now < self._until
-        is_next = following not in self._pages and has_time and not provider.is_past(body, since)
+        is_next = following not in self._pages and has_time and not provider.job_list.is_past(body, since)
         if following is not None and is_next:
             self._ask(following)
             return None
         if not self._found:
             return Seen(self._found)
-        return Seen(writer.attach(self._found, None if provider.lists_input else SAME_JOB_WITHIN))
+        return Seen(writer.attach(self._found, None if provider.job_list.tells_input else SAME_JOB_WITHIN))
 
     def close(self) -> None:
         self._lister.close()
 
     def _ask(self, place: str) -> None:
         self._pages.append(place)
-        self.exchange = self._lister.read(self._site.provider.list_method, place, RECONCILE_TIMEOUT)
+        self.exchange = self._lister.read(self._site.provider.job_list.method, place, RECONCILE_TIMEOUT)

@@ -45,7 +45,7 @@ def show(
         if connection and guards:  # the real run looks at its own caps first, at a price told without the guard
             under_caps(price.planned_price(connection, asked, policy.deadline))
         raise
-    planned = provider.planned_cost(body)
+    planned = provider.bills.planned(body)
     if provider.plan and connection is None:
         why = "its files are brought only to buy" if asked.attachments else "there is no key"
         console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
@@ -68,7 +68,7 @@ def show(
         copies=spending.copies,
         price={**cost.amount.shown, "source": cost.source} if cost else None,
         service_plan=body,
-        trace_id=provider.trace_id(body),
+        trace_id=provider.refusals.trace_id(body),
         effect="no_spend",
         curl=_curl(provider, _url(asked, base_url), asked, sent, is_form) if base_url else None,
         message="Nothing was bought. To buy it, run the same without --dry-run.",
@@ -136,7 +136,7 @@ def _service_plan(console: Console, asked: CheckedRequest, connection: Connectio
     body, words = providers.read_json(answer.content)
     if 200 <= answer.status < 300:
         return body
-    found = provider.verdict(answer.status, body, words, answer.headers)
+    found = provider.refusals.verdict(answer.status, body, words, answer.headers)
     message = console.plain(found.message)
     if found.category == "transient" or answer.status in errors.REDIRECTED_STATUSES:
         console.warning("no_service_plan", f"{provider.title} makes no plan now: HTTP {answer.status}: {message}")
@@ -148,8 +148,8 @@ def _service_plan(console: Console, asked: CheckedRequest, connection: Connectio
         outcome="not_sent",
         retryable=False,
         http_status=answer.status,
-        trace_id=provider.trace_id(body),
-        guidance=["Nothing was bought; only a plan was asked for.", *found.advice, *provider.guidance(found.category)],
+        trace_id=provider.refusals.trace_id(body),
+        guidance=["Nothing was bought; only a plan was asked for.", *found.advice, *provider.advice.on(found.category)],
     )
 
 

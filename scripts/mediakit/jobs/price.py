@@ -97,7 +97,7 @@ def planned_price(connection: Connection, asked: CheckedRequest, deadline: float
     answer = service_plan(connection, asked, {}, deadline)
     if isinstance(answer, Lost) or not 200 <= answer.status < 300:
         return None
-    cost = connection.provider.planned_cost(providers.read_json(answer.content)[0])
+    cost = connection.provider.bills.planned(providers.read_json(answer.content)[0])
     return amounts.Price(cost, "service") if cost else None
 
 

@@ -233,7 +233,7 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     if decision.word == "resume":
         return _resumed(context, decision.job, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
-        failure = entries.duplicate_unknown(decision.job, asked.provider.looking_guidance)
+        failure = entries.duplicate_unknown(decision.job, asked.provider.advice.looking)
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     is_job = asked.route.answers == "job"
     # Giving up too early would lose what is paid for: no id leads back to it.
@@ -327,11 +327,11 @@ def reconcile(context: Context, entry: store.Entry) -> Job:
         outcome="unknown",
         retryable=False,
         job=entry.key,
-        guidance=entries.by_hand(entry, provider.looking_guidance),
+        guidance=entries.by_hand(entry, provider.advice.looking),
     )
     payload = json.loads(entry.payload) if entry.payload else None
     # Only what can be sent again has to know where.
-    path = provider.create_path(entry.model, False, fields=payload or ()) if provider.idempotency else ""
+    path = provider.paths.create(entry.model, False, fields=payload or ()) if provider.idempotency else ""
     writer = _writer(context, entry)
     return _looked_for(context, entry, writer, failure, entry.model, path, payload)
 
@@ -360,9 +360,9 @@ def _looked_for(
     if left and noted is None:
         why_not = f"What was asked for was not kept: the same command again finds out, for {left:.0f} s more."
     payload = uploads.recall(context.connection, writer.ledger, noted)
-    if payload is None and provider.lists_running and not provider.lists_input:
+    if payload is None and provider.job_list.is_searchable and not provider.job_list.tells_input:
         payload = {}  # a list that tells no input is looked through by model and time
-    if payload is None or not (provider.lists_running or left):
+    if payload is None or not (provider.job_list.is_searchable or left):
         failure.fields["guidance"][:0] = [why_not] if why_not else []
         raise failure
     start = Start(
@@ -383,7 +383,7 @@ def _kept_result(provider: providers.Provider, file: str, model: str | None) -> 
         return None
     body, _ = providers.read_json(answer.content)
     of_text = "stt" in catalogue.entry(provider.speaks, model).get("tasks", ["stt"])
-    return provider.reading_again(answer.content, body, answer.headers["Content-Type"], of_text)
+    return provider.answers.reading_again(answer.content, body, answer.headers["Content-Type"], of_text)
 
 
 def _time_for_key(connection: Connection, ledger: store.Ledger | None, entry: store.Entry) -> tuple[float, str]:

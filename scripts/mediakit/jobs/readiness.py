@@ -71,7 +71,7 @@ def examine(
         report = {name: value for name, value in report.items() if name not in ("cli_problem", "cli_install")}
     elif blocked and wanted:
         passed_over = keys.passed_over(wanted, trusts_dotenv=where.trust_dotenv)
-        report["setup"] = [*passed_over, *provider.key_guidance]
+        report["setup"] = [*passed_over, *provider.advice.setting_key]
     report = {name: value for name, value in report.items() if value is not None}
     of_program = key is not None and key.value is None
     found = Readiness(provider, blocked, report, key.source if key else None, is_programs_login=of_program)
@@ -119,7 +119,7 @@ def _asked(console: Console, connection: Connection, found: Readiness) -> Readin
             answer, body = asked, its_body
     online = report["online"] = _told(answer)
     tells = online["ok"] and balance is not None
-    left = provider.left(body) if tells else None
+    left = provider.bills.left(body) if tells else None
     if tells:
         report["balance"] = left or standing.bounded(body).get("answer")
     is_empty = answer.category == "insufficient_credits" or (tells and _is_nothing(left, body))

@@ -55,11 +55,11 @@ class Reader:
 
     def create(self, answer: Answer) -> Said:
         body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body, True, answer.headers)
+        reading = self._provider.answers.reading(body, True, answer.headers)
         if not 200 <= answer.status < 300:
             return Said(reading, problem, body)
         if problem and self._is_file(answer):
-            reading, problem = self._provider.reading_of_file(answer.content, answer.headers), ""
+            reading, problem = self._provider.answers.reading_of_file(answer.content, answer.headers), ""
         elif reading.id and reading.state == "succeeded" and self._provider.job.result:
             reading = replace(reading, state="running")  # the read that follows leads on to its results
         if not answer.damage and (reading.id is not None or reading.state == "succeeded"):
@@ -70,12 +70,12 @@ class Reader:
         of_text = self._submission is not None and self._submission.of_text
         result = None
         if reading.status is None and not answer.damage:
-            result = self._provider.reading_of_result(answer.content, body, answer.headers, of_text)
+            result = self._provider.answers.reading_of_result(answer.content, body, answer.headers, of_text)
         return Said(result, "", body, is_result=True) if result else Said(reading, problem, body)
 
     def read(self, answer: Answer, generation_id: str | None) -> Said:
         body, problem = providers.read_json(answer.content)
-        reading = self._provider.reading(body, False, answer.headers)
+        reading = self._provider.answers.reading(body, False, answer.headers)
         if reading.status is None:
             reading = self._told_of(generation_id, answer) or reading
         return Said(reading, "" if reading.status else problem, body)
@@ -88,11 +88,11 @@ class Reader:
         place, base = urlsplit(answer.headers.get("Location", "")), urlsplit(self._base_url)
         if place.netloc not in ("", base.netloc) or not place.path.startswith(base.path):
             return None
-        named = self._provider.id_of(place.path[len(base.path) :])
+        named = self._provider.paths.id_of(place.path[len(base.path) :])
         return named if named and trust.PLAIN_WORD.fullmatch(named) else None
 
     def id_of(self, values: list) -> str | None:
-        return next((found for value in values if (found := self._provider.reading(value).id)), None)
+        return next((found for value in values if (found := self._provider.answers.reading(value).id)), None)
 
     def _is_file(self, answer: Answer) -> bool:
         """Whether the body of the answer to the create is the file itself."""
@@ -101,5 +101,5 @@ class Reader:
 
     def _told_of(self, generation_id: str | None, answer: Answer) -> Reading | None:
         """What a read says that holds several values in place of one: the last that tells of this job."""
-        readings = map(self._provider.reading, reversed(documents.documents(answer.content)))
+        readings = map(self._provider.answers.reading, reversed(documents.documents(answer.content)))
         return next((one for one in readings if one.status and one.id in (None, generation_id)), None)

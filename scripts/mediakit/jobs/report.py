@@ -87,19 +87,19 @@ class Report:
         fields = dict(end.fields)
         if end.event == "submitted":
             fields["replayed"] = self._driver.replayed or None
-            fields["usage"] = self._provider.usage(end.reading.body) if end.reading else None
+            fields["usage"] = self._provider.bills.usage(end.reading.body) if end.reading else None
         kept_before = end.failure.fields.get("kept") if end.failure else None
         fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept or kept_before)
         if "guidance" in fields:
-            fields["guidance"] = [*fields["guidance"], *self._provider.looking_guidance]
+            fields["guidance"] = [*fields["guidance"], *self._provider.advice.looking]
         failure = end.failure
         if failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
         guidance = [*self._driver.advice]
         if failure.category != "guard":
-            guidance += self._provider.guidance(failure.category)
+            guidance += self._provider.advice.on(failure.category)
         if failure.category == "outcome_unknown":
-            guidance += self._provider.looking_guidance
+            guidance += self._provider.advice.looking
         failure.fields.setdefault("guidance", guidance)
         return self._console.failure(failure, **fields)
 
@@ -127,8 +127,8 @@ class Report:
             "state": end.fields["state"],
             "outputs": outputs,
             "assets": assets,
-            "usage": self._provider.usage(body),
-            "effective_parameters": self._provider.effective(body) or None,
+            "usage": self._provider.bills.usage(body),
+            "effective_parameters": self._provider.answers.effective(body) or None,
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
             "replayed": self._driver.replayed or None,
@@ -151,7 +151,7 @@ class Report:
     def _error(self, end: End, body, ended: save.SavingEnded) -> dict | None:
         if ended.problem and not ended.nothing_there:
             return {"code": "saving_failed", "message": ended.problem}
-        code, message = ("", "") if end.fields["ok"] and not ended.problem else self._provider.failure(body)
+        code, message = ("", "") if end.fields["ok"] and not ended.problem else self._provider.refusals.failure(body)
         if ended.problem:
             # The service would give the same answer again: there is no next command.
             why = f"; it says: {self._console.plain(message or code)}" if message or code else ""

@@ -179,7 +179,7 @@ def check(
     contract = contract_of(provider, target.model, target.path, target.task)
     if target.streams and not create.endpoint and contract and contract.answers.sse_create_endpoint is None:
         # This model has no stream.
-        target = replace(target, path=provider.path_of(target.route, target.model, False), streams=False)
+        target = replace(target, path=provider.paths.of_route(target.route, target.model, False), streams=False)
     content, dropped = payloads.without_consents(content, provider, contract)
     built = payloads.build(content, provider, contract, target.model, target.route)
     rules = provider.idempotency
@@ -240,12 +240,12 @@ def _of_endpoint(
 ) -> _Target:
     """What --sse-endpoint means."""
     _, path = _endpoint(endpoint, flags, provider)
-    streams = provider.is_stream_path(path)
+    streams = provider.paths.is_stream(path)
     if streams and not policy.stream:
         raise errors.bad_argument("--stream", "never does not go with an endpoint that answers with a stream")
-    model = provider.model_of(path)
+    model = provider.paths.model_of(path)
     _check_task(create, provider, model)
-    return _Target(provider.route_of(path), path, model, streams, create.task)
+    return _Target(provider.paths.route_of(path), path, model, streams, create.task)
 
 
 def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitPolicy) -> _Target:
@@ -260,8 +260,8 @@ def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitP
     streams = provider.streams and policy.stream and policy.wait
     try:
         task = create.task or payloads.task_of(provider, model, content)
-        route = provider.route(model, task, fields)
-        return _Target(route, provider.path_of(route, model, streams), model, streams, task)
+        route = provider.paths.route(model, task, fields)
+        return _Target(route, provider.paths.of_route(route, model, streams), model, streams, task)
     except ValueError as problem:
         raise errors.bad_argument("--model", str(problem)) from None
 

@@ -132,7 +132,7 @@ class Sources:
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return []
         body = providers.read_json(answer.content)[0]
-        if connection.provider.reading(body).state in ("queued", "running"):
+        if connection.provider.answers.reading(body).state in ("queued", "running"):
             raise failure(
                 attachment, "input_gone", "that job is not finished yet", "validation", True,
                 f"Wait for it first: jobs.py resume {entry.key}",

@@ -37,12 +37,12 @@ def standing(console: Console, connection: Connection, place: str) -> tuple[Stan
     if isinstance(answer, Lost):
         return Standing(None, None, None, answer.message, None), None
     body, words = providers.read_json(answer.content)
-    trace_id = provider.trace_id(body)
-    if 200 <= answer.status < 300 and not words and provider.says_success(body):
-        if provider.accepts_key(body):
+    trace_id = provider.refusals.trace_id(body)
+    if 200 <= answer.status < 300 and not words and provider.refusals.says_success(body):
+        if provider.refusals.accepts_key(body):
             return Standing(True, answer.status, None, None, trace_id), body
         return Standing(False, answer.status, "auth", "the service says that the key is not valid", trace_id), body
-    category, message = provider.category(answer.status, body, words, answer.headers)
+    category, message = provider.refusals.category(answer.status, body, words, answer.headers)
     # An account without credits has been recognised by its key.
     accepted = {"auth": False, "insufficient_credits": True}.get(category)
     return Standing(accepted, answer.status, category, console.plain(message), trace_id), body

@@ -154,11 +154,11 @@ class Uploader:
                 content, problem = read_json(answer.content)
                 if 200 <= answer.status < 300:
                     return _Said(content, answer.headers)
-                found = self._connection.provider.verdict(answer.status, content, problem, answer.headers)
+                found = self._connection.provider.refusals.verdict(answer.status, content, problem, answer.headers)
                 words = f"HTTP {answer.status}: {self._console.plain(found.message)}"
                 wait = answer.retry_after or found.retry_after
                 if found.category != "transient":
-                    guidance = self._connection.provider.guidance(found.category)
+                    guidance = self._connection.provider.advice.on(found.category)
                     raise failure(file, "upload_failed", words, found.category, False, *guidance)
             if attempt < ATTEMPTS:
                 seconds = min(max(pauses.next(), wait or 0.0), LONGEST_PAUSE)

@@ -47,7 +47,7 @@ class AssetSaved:
 
     asset   {path, number, bytes, sha256, media_type, width, height}, without what is unknown; with
             {unverified: true, warning} where its content could not be relied on
-    output  what it was made of, as providers.Provider.outputs gives it
+    output  what it was made of, as services.job_answers.JobAnswers.outputs gives it
     kept    whether it was there already
     received  the sha256 of what came, before anything was written into it
     """
@@ -190,7 +190,7 @@ class Saver:
         self._told_retry_at = float("-inf")
 
     def start(self, outputs: list[dict]) -> None:
-        """`outputs` as providers.Provider.outputs gives them."""
+        """`outputs` as services.job_answers.JobAnswers.outputs gives them."""
         self._outputs = outputs
         self._links.begin(self._saving.budget.limits.seconds)
         self._begin(self._run)

@@ -48,7 +48,7 @@ class Keeper:
 
     facts    what is known of the job: provider, speaks, model, task, payload, job, generation_id, cost, usage,
              and created_at, finished_at in seconds since the epoch; None for what is not known
-    outputs  as providers.Provider.outputs gives them, in the order of their numbers
+    outputs  as services.job_answers.JobAnswers.outputs gives them, in the order of their numbers
     """
 
     def __init__(self, console: Console, saving: save.Saving, facts: dict, outputs: list[dict]):

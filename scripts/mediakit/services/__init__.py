@@ -12,9 +12,16 @@ costs       which fields of a request change what it costs (pure)
 limits      how much a service bears of one account, by its tier
 site        which address each request goes to (pure)
 providers   which services there are
-provider    one service: its descriptor, and what follows from it
-answers     what a service's answers say, by the rules of its descriptor (pure)
-descriptor  a descriptor, read into frozen values (pure)
+provider    one service, as everybody shares it: what its descriptor says, and who answers the questions about it
+advice      what its users are told to do
+bills       what its answers say about money (pure)
+job_list    its own list of its jobs, and which of them can be one that was lost sight of (pure)
+job_answers what its answers say about jobs (pure)
+refusals    whether an answer says no, and why (pure)
+paths       where its requests go, below its base URL (pure)
+described   what its descriptor says, read once
+answers     what answers say by rules, whichever service's they are (pure)
+descriptor  the rules of a descriptor, read into frozen values (pure)
 own         the services that this user has added
 examine     what is wrong with a descriptor, and what it leaves out
 draft       a descriptor drafted from an OpenAPI document

@@ -1,4 +1,4 @@
-"""What a service's answers say, by the rules of its descriptor. Pure.
+"""What answers say by the rules of a descriptor. Pure.
 
     Reading         what one answer says about a job
     Verdict         what an answer that is no success says
@@ -186,6 +186,19 @@ def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str 
         found = [output for output in _found(rule, body, made) if output]
         if found:
             return list({output["url"]: output for output in reversed(found)}.values())[::-1]
+    return []
+
+
+def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
+    """As JobAnswers.outputs, for places that hold one result each: the first where there is one."""
+    from . import descriptor
+
+    for place in places:
+        facts = {name: descriptor.Fact(at) for name, at in place.items() if name not in ("at", "url")}
+        rule = descriptor.OutputRule(each=(place["at"],), url=place["url"], facts=facts)
+        found = outputs((rule,), body)
+        if found:
+            return [{**({"type": kind} if kind else {}), **output} for output in found[:1]]
     return []
 
 

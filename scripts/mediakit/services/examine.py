@@ -314,7 +314,7 @@ def _against_examples(provider: Provider) -> Iterator[tuple[tuple, str]]:
             answer.get("http", int(status) if status.isdecimal() else 400),
             examples.filled(answer.get("body"), words),
         )
-        category = provider.verdict(code, body).category
+        category = provider.refusals.verdict(code, body).category
         if not words_of(error_rules(provider.says("errors")), body)[1]:
             yield ("examples", "refused", status), "`errors` finds no message in it"
         elif category != _USUAL.get(code, category):
@@ -323,17 +323,17 @@ def _against_examples(provider: Provider) -> Iterator[tuple[tuple, str]]:
 
 def _misread(provider: Provider, name: str, body: Any, is_file: bool) -> str | None:
     """What is wrong with how an example is read, in words; None for nothing."""
-    if name == "created" and not provider.reading(body, True).id:
+    if name == "created" and not provider.answers.reading(body, True).id:
         return "`job.id` finds no id in it"
     if name in _STATES:
         # A state without a word of its own, such as a queue that is part of the work, may be read as the one before.
-        state = provider.reading(body).state
+        state = provider.answers.reading(body).state
         # One that the service has no words for is read as none, which is taken for running.
         is_unsaid = state is None and name in ("queued", "running") and not _says_any(provider, "queued", "running")
         if state != name and (name, state) != ("queued", "running") and not is_unsaid:
             return f"`states` reads it as {state or 'none of the states'}"
     has_results = name in ("done", "older") or name == ("result" if provider.job.result else "succeeded")
-    if has_results and not is_file and not provider.outputs(body, lambda path: f"https://media.example{path}"):
+    if has_results and not is_file and not provider.answers.outputs(body, lambda path: f"https://media.example{path}"):
         return "`outputs` finds no result in it"
     return None
 

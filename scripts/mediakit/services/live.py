@@ -252,7 +252,7 @@ def _contract(place: _Place, rules: dict, model: str, seconds: float) -> tuple[d
     else:
         step = descriptor.step(rules)
         assert step is not None
-        source = place.site.url(step, place.provider.filled(step.path, model))
+        source = place.site.url(step, place.provider.paths.filled(step.path, model))
         answer = place.ask(source, seconds)
         if isinstance(answer, Answer) and answer.status == 404:
             raise ContractError("document_not_found", f"{place.provider.title} knows no model {model[:80]}")
@@ -323,7 +323,7 @@ def offer_price(place_of: Any, model: str | None) -> None:
     place = _Place(provider, place_of.base_url, place_of.key)
     step = descriptor.step(rules)
     assert step is not None
-    path = provider.filled(step.path.replace("{model}", quote(model, safe="")), model)
+    path = provider.paths.filled(step.path.replace("{model}", quote(model, safe="")), model)
     url = place.site.url(step, path)
     answer = place.ask(url, PATIENCE)
     price = None if isinstance(answer, Lost) or answer.status >= 300 else _price(rules, answer, model)

@@ -132,7 +132,7 @@ def _begins_with_these(provider: providers.Provider, model: str | None, task: st
     given = {name for name, _ in content.inputs}
     if given & set(_BEGINS_WITH.get(task, ())):
         return True
-    file = provider.route(model, task).file if task in _BEGINS_WITH else None
+    file = provider.paths.route(model, task).file if task in _BEGINS_WITH else None
     return file is not None and bool({*given, *(content.payload or ())} & set(tokens(file)))
 
 

@@ -171,12 +171,12 @@ class Program:
         if body is not None:
             kept = self._own.value(redactor.without_logins(body))
             ended = ended._replace(output=json.dumps(kept).encode()) if kept != body else ended
-        if self.provider.reading(body).id:
+        if self.provider.answers.reading(body).id:
             return Answer(_SOME_2XX, {}, ended.output)
         said = self._said(body)
         failure = self.description["failure"]
         if spends and (found := re.search(failure["accepted"], said)):
-            return Answer(_SOME_2XX, {}, json.dumps(self.provider.answer_of(found[1])).encode())
+            return Answer(_SOME_2XX, {}, json.dumps(self.provider.answers.answer_of(found[1])).encode())
         if ended.exit_code and (found := re.search(failure["status"], said)):
             named = {name: re.search(pattern, said) for name, pattern in failure.get("headers", {}).items()}
             headers = {name: match[1] for name, match in named.items() if match}
@@ -247,14 +247,14 @@ class ProgramWire:
 
         Raises Failure for a path that the program has no command for; then nothing was started.
         """
-        model = self._program.provider.model_of(path)
+        model = self._program.provider.paths.model_of(path)
         self._must_fit("create", "model", model)
         content = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         return self._start(self._program.argv("create", model=model), content, timeout, on_sending, spends=True)
 
     def get(self, path: str, timeout: float) -> Exchange:
         """Read a job once; raises Failure for another path, or an id that the program does not take."""
-        generation_id = self._program.provider.id_of(path)
+        generation_id = self._program.provider.paths.id_of(path)
         self._must_fit("read", "id", generation_id)
         return self._start(self._program.argv("read", id=generation_id), b"", timeout)
 

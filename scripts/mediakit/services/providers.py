@@ -14,8 +14,8 @@ import os
 from ..base import documents
 from ..base.pointer import first, point
 from ..http.documents import read_json
-from .answers import TERMINAL_STATES, Reading, Verdict
-from .provider import Provider, is_media_url, outputs_at
+from .answers import TERMINAL_STATES, Reading, Verdict, is_media_url, outputs_at
+from .provider import Provider
 from .trust import is_model, usable_id
 
 __all__ = [

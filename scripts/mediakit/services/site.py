@@ -69,15 +69,15 @@ class Site:
         return path if is_default else self.url(Step(path, origin=origin), path)
 
     def outputs(self, body, job: JobRef | None) -> list[dict]:
-        """Provider.outputs, those included whose address is made from a job's id and told by nobody."""
+        """JobAnswers.outputs, those included whose address is made from a job's id and told by nobody."""
 
         def made(path: str) -> str | None:
             try:
-                return self.url(Step(path), self.provider.filled(path, job.model, job.id)) if job else None
+                return self.url(Step(path), self.provider.paths.filled(path, job.model, job.id)) if job else None
             except ValueError:
                 return None  # it needs the model too, and that is not known
 
-        return self.provider.outputs(body, made)
+        return self.provider.answers.outputs(body, made)
 
     def of_account(self, name: str) -> str | None:
         """The address of `key_check` or `balance`; None for one that the descriptor does not have."""
@@ -87,7 +87,7 @@ class Site:
     def of_list(self, model: str | None) -> str:
         """Where the list of jobs is: a path below the base URL, or else the whole address."""
         step = self.provider.job.listing.step
-        path = self.provider.filled(step.path, model or "")
+        path = self.provider.paths.filled(step.path, model or "")
         return path if step.origin is None and not step.from_root else self.url(step, path)
 
     def following(self, listing: Listing, body, at: str) -> str | None:
@@ -113,7 +113,7 @@ class Site:
         if told is not None:
             return told
         try:
-            return self.url(step, self.provider.filled(step.path, job.model, job.id))
+            return self.url(step, self.provider.paths.filled(step.path, job.model, job.id))
         except ValueError as problem:
             raise errors.bad_argument("--generation-id", str(problem)) from None
 

@@ -143,7 +143,7 @@ def _check_balance(console: Console, service: Service, costs: Costs) -> None:
     if connection.embedded or connection.authorisation is None or balance is None or not costs.sums:
         return
     found, body = standing.standing(console, connection, balance)
-    left = provider.left(body) if found.accepted else None
+    left = provider.bills.left(body) if found.accepted else None
     if left is None:
         return
     micro = amounts.Amount.of(left["amount"], left["unit"]).micro
@@ -157,7 +157,7 @@ def _check_balance(console: Console, service: Service, costs: Costs) -> None:
             "insufficient_credits",
             outcome="not_sent",
             retryable=False,
-            guidance=["Nothing was bought.", *provider.guidance("insufficient_credits")],
+            guidance=["Nothing was bought.", *provider.advice.on("insufficient_credits")],
         )
     if sum(wanted.values()) > micro:
         all_of_it = amounts.Amount(sum(wanted.values()), left["unit"])

@@ -154,7 +154,7 @@ class Reads:
         """Whether one look into the list may stand for a read of this job and of others."""
         service = task.service
         connection = service.context.connection
-        if connection.through is not None or not connection.provider.lists_jobs:
+        if connection.through is not None or not connection.provider.job_list.has_all_models:
             return False
         if self._no_list_until.get(service, 0.0) > time.monotonic():
             return False
@@ -165,7 +165,7 @@ class Reads:
         wire = connection.wire(Listed(self._inbox, service))
         self._list_at[service] = now + (_LIST_SELDOM if service.pace.is_limited(now) else _LIST_EVERY)
         self._lists[service] = wire.read(
-            connection.provider.list_method, connection.site.of_list(None), RECONCILE_TIMEOUT
+            connection.provider.job_list.method, connection.site.of_list(None), RECONCILE_TIMEOUT
         )
 
     def told(self, service: Service, message: Message) -> None:
@@ -178,7 +178,7 @@ class Reads:
         is_list = False
         if isinstance(answer, Answer) and 200 <= answer.status < 300:
             is_list = True
-            running = service.context.connection.provider.unfinished_in(providers.read_json(answer.content)[0])
+            running = service.context.connection.provider.job_list.unfinished(providers.read_json(answer.content)[0])
         due, alone = self._due.pop(service, {}), self._alone.setdefault(service, {})
         found = 0
         for task in service.running:

@@ -269,7 +269,7 @@ class Dialect:
     def created(self, sandbox, http, job, path: str, fault: str | None, is_replay: bool = False) -> None:
         """Answer a create whose job is there."""
         common.lose(http, fault)
-        if fault not in streaming.INSTEAD and self.provider.is_stream_path(path.removeprefix(self.BASE)):
+        if fault not in streaming.INSTEAD and self.provider.paths.is_stream(path.removeprefix(self.BASE)):
             return streaming.play(http, job, functools.partial(self._event, sandbox, http, job))
         asked = self.reader.of_job(job)
         name = "planned" if job.facts.get("is_plan") else "created" if asked.how == "job" else "done"
@@ -289,7 +289,7 @@ class Dialect:
         parts = forms.parts_of(http.headers.get("Content-Type", ""), content)
         if parts is None:
             return http.json_of(content)
-        model = self.provider.model_of(path.removeprefix(self.BASE))
+        model = self.provider.paths.model_of(path.removeprefix(self.BASE))
         return self._files.of_form(sandbox, http, parts, common.types_of(self.provider.name, model) if model else {})
 
     def change_of_created(self, http, job, path: str, fault: str | None, is_replay: bool = False):

@@ -155,7 +155,7 @@ def is_held_back(sandbox, http, job, error) -> bool:
 
 def spoil(provider, sandbox, job, body) -> None:
     """Change the answer to a read as its job's fault wants it: words that no document names, no results yet."""
-    state = provider.reading(body).state
+    state = provider.answers.reading(body).state
     word = {("status-unknown", "running"): "WARMING_UP", ("status-synonym", "succeeded"): "SUCCESS"}
     rules = [rule.when for rule in provider.state_rules if rule.state == state and rule.when.values]
     places = [at for when in rules for at in when.at if point(body, at) in when.values]
