@@ -185,6 +185,38 @@ def test_other_ledgers_are_the_users_own_and_every_one_upward(no_home, monkeypat
         assert len(found) == 3 and wanted[2] in warnings[0]
 
 
+# what another process of this user would read otherwise in another folder -> whether it is told
+RELATIVE = [("AI_MEDIA_HOME", "state", True), ("AI_MEDIA_HOME", "~nobody-of-this-name/x", True),
+            ("XDG_STATE_HOME", "state", False)]  # fmt: skip
+
+
+@posix
+@pytest.mark.parametrize("name, value, is_told", RELATIVE)
+def test_a_relative_folder_in_a_variable_is_none(world, monkeypatch, name, value, is_told):
+    own = paths.state()
+    monkeypatch.setenv(name, value)
+    assert paths.state().folder == own.folder and paths.other_ledgers() == ([], [])
+    assert (name in (paths.state().warning or "")) == is_told
+
+
+@posix
+@pytest.mark.parametrize("value", ["", ".", "home"])
+def test_a_home_that_is_no_absolute_path_is_that_of_the_password_file(world, monkeypatch, value):
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setenv("HOME", value)
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert (paths.expand("~"), paths.expand("~/x")) == (home, os.path.join(home, "x"))
+    assert paths.settings_file() == os.path.join(home, ".config/ai-media/.env")
+
+
+@posix
+def test_a_user_without_any_home_keeps_state_where_the_command_stands(no_home, monkeypatch):
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", lambda user: {}[user])
+    assert paths.state().folder == str(no_home / "work/.ai-media")
+
+
 # -- ~ ---------------------------------------------------------------------------------------------------
 
 TILDES = {

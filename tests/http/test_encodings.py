@@ -60,7 +60,14 @@ TABLE = {
     "a few bytes as deflate": ("deflate", b"ok", b"ok", "and is not", False),
     "br": ("br", b"\x0b\x02\x80abc\x03", b"\x0b\x02\x80abc\x03", "(br; the package brotli 1.2 reads it)", False),
     "plain as br": ("br", TEXT, TEXT, "(br; the package brotli 1.2 reads it)", False),
-    "twice": ("gzip, gzip", gzip.compress(GZIPPED), gzip.compress(GZIPPED), "more than once", False),
+    "twice": ("gzip, gzip", gzip.compress(GZIPPED), TEXT, "", False),
+    "once under two labels of it": ("gzip, gzip", GZIPPED, TEXT, "and is not", False),
+    "plain under two labels": ("gzip, gzip", TEXT, TEXT, "and is not", False),
+    "deflate, and then gzip": ("deflate, gzip", gzip.compress(zlib.compress(TEXT)), TEXT, "", False),
+    "twice without the last bytes": ("gzip, gzip", gzip.compress(GZIPPED)[:-8], TEXT, "no end", True),
+    "twice with one label": ("gzip", gzip.compress(GZIPPED), GZIPPED, "", False),
+    "thrice": ("gzip, gzip, gzip", GZIPPED, GZIPPED, "more than twice", False),
+    "gzip, and then another way": ("gzip, zstd", GZIPPED, GZIPPED, "not read (zstd)", False),
     "gzip without a label": ("", GZIPPED, GZIPPED, "", False),
 }  # fmt: skip
 
@@ -92,6 +99,7 @@ def test_brotli_is_read_where_its_package_is_there(cut):
 def test_text_that_was_compressed_without_a_word_is_unpacked_and_files_are_not():
     assert undone("", GZIPPED, sniffs=True) == (TEXT, "", False)
     assert undone("", TEXT, sniffs=True) == (TEXT, "", False)
+    assert undone("gzip", gzip.compress(GZIPPED), sniffs=True) == (TEXT, "", False)
     assert undone("", GZIPPED, sniffs=False) == (GZIPPED, "", False)
 
 
@@ -107,6 +115,8 @@ def test_a_cut_or_broken_stream_gives_all_that_came_before():
 def test_a_bomb_comes_in_small_pieces():
     bomb = gzip.compress(bytes(50_000_000))
     assert max(len(piece) for piece in Decoding("gzip").feed(bomb)) <= 65536
+    twice = Decoding("gzip, gzip").feed(gzip.compress(bomb))
+    assert len(next(twice)) <= 65536
 
 
 @given(

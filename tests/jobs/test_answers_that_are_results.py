@@ -12,6 +12,7 @@ import pytest
 
 from conftest import MP4, PATIENCE, ROOT, SCRIPTS
 from fake_service import COMPLETED, PNG, WITH_KEY, FakeService, answer, create, create_arguments, stream
+from real_files import wav
 
 PICTURE = base64.b64encode(PNG).decode()
 DATA_URL = f"data:image/png;base64,{PICTURE}"
@@ -122,6 +123,19 @@ def test_a_text_is_the_result_where_one_was_asked_for(scripts):
         (asset,) = run.result["assets"]
         with open(asset["path"], encoding="utf-8") as file:
             assert asset["path"].endswith(f".{ending}") and "tin boat" in file.read()
+
+
+@pytest.mark.parametrize("flags", [(), ("--output-dir", "out")], ids=["told", "saved"])
+def test_the_transcript_of_silence_is_a_result(scripts, flags):
+    (scripts.folder / "still.wav").write_bytes(wav()())
+    where = ("--provider", "openai", "--task", "stt", "--input", "audio=still.wav")
+    for answered in (answer(200, {"text": ""}), text("\n"), answer(200, {"text": "a tin boat"})):
+        with FakeService(create=answered) as service:
+            arguments = (*where, "--base-url", service.base_url, *flags)
+            run = scripts.run("create_and_wait.py", *arguments, env={"OPENAI_API_KEY": "your_api_key_here1"})
+            assert (run.code, run.result["ok"], service.posts()) == (0, True, 1), run.events
+        for asset in run.result.get("assets", ()):
+            assert asset["path"].endswith(".txt") and asset["media_type"] == "text/plain"
 
 
 def test_what_could_not_be_saved_of_it_is_kept(scripts):

@@ -119,7 +119,6 @@ OUTPUTS = [
     ([{"each": "/f", "base64": "/b", "format": {"of": "body", "at": "/format", "else": "png"}}], {"f": [{"b": HELLO}]}, [{"url": f"data:image/png;base64,{HELLO}", "type": "image", "media_type": "image/png"}]),
     ([{"each": "/f", "base64": "/b"}], {"f": [{"b": ""}, {"b": 5}, {}]}, []),
     ([{"text": "/text"}], {"text": "hello"}, [{"url": f"data:text/plain;charset=utf-8;base64,{HELLO}", "type": "text", "media_type": "text/plain", "text": "hello"}]),
-    ([{"text": "/text"}], {"text": "  "}, []),
     ([{"each": "/f", "url": "/u", "with_key": True}], {"f": [{"u": "https://a/1"}]}, [{"url": "https://a/1", "with_key": True}]),
     ([{"each": ["/steps", "/parts"], "where": [{"at": "/kind", "is": ["out"]}, {"at": "/type", "is": ["video"]}], "url": "/u"}],
      {"steps": [{"kind": "in", "parts": [{"type": "video", "u": "https://a/0"}]}, {"kind": "out", "parts": [{"type": "text", "u": "https://a/t"}, {"type": "video", "u": "https://a/1"}]}, {"kind": "out"}]},
@@ -132,6 +131,26 @@ OUTPUTS = [
 @pytest.mark.parametrize("rules, body, expected", OUTPUTS)
 def test_the_first_rule_that_finds_something_says_what_the_results_are(rules, body, expected):
     assert service(outputs=rules).answers.outputs(body) == expected
+
+
+# rules, the answer -> how many results: a text without a word is one where nothing but a text can stand
+SILENCE = [
+    ([{"text": "/text"}], {"text": ""}, 1),
+    ([{"text": "/text"}], {"text": " \n"}, 1),
+    ([{"text": "/text"}], {"text": None}, 0),
+    ([{"text": "/text"}], {}, 0),
+    ([{"text": "/text"}], {"text": []}, 0),
+    ([{"each": "/data", "base64": "/b64"}, {"text": "/text"}], {"text": ""}, 1),
+    ([{"text": "/a"}, {"text": "/b"}], {"a": "", "b": "words"}, 1),
+    ([{"walk": "/output"}, {"text": "/output"}], {"output": ""}, 0),
+    ([{"each": "/parts", "text": "/text"}], {"parts": [{"text": ""}]}, 0),
+]
+
+
+@pytest.mark.parametrize("rules, body, number", SILENCE)
+def test_nobodys_speech_is_a_text_without_a_word(rules, body, number):
+    found = service(outputs=rules).answers.outputs(body)
+    assert len(found) == number and all(one["type"] == "text" for one in found)
 
 
 def test_an_address_is_made_from_an_id_by_whoever_knows_where_the_service_is():

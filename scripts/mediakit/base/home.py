@@ -1,8 +1,9 @@
 """Where this user's own folder is, and whether what lies there is this user's alone.
 
 expand          `~` in a path that a flag or a variable holds
+named_state     the folder that AI_MEDIA_HOME names
 platform_state  the platform's folder for our state; nothing is made
-absolute        a variable of the XDG base directories
+absolute        the path in a variable, as the XDG base directories have it
 open_to_others  whether others could have written to a file or folder
 trouble         why a file or folder is not this user's alone
 takes_files     whether something can be made at a path
@@ -20,8 +21,23 @@ NAME = "ai-media"
 
 
 def expand(path):
-    """The path with a leading `~` or `~name` replaced, as a shell does it only where it sees one."""
+    """The path with a leading `~` or `~name` replaced, as a shell does it only where it sees one.
+
+    A HOME that is empty or relative is none: the user's own folder is then the one of the password file.
+    """
+    if os.name == "posix" and path.partition("/")[0] == "~" and not os.path.isabs(os.environ.get("HOME", "/")):
+        import pwd
+
+        try:
+            return (pwd.getpwuid(os.getuid()).pw_dir.rstrip("/") + path[1:]) or "/"
+        except KeyError:  # a user without a name, as in containers
+            return path
     return os.path.expanduser(path)
+
+
+def named_state():
+    """The path that AI_MEDIA_HOME holds; None without one, and for a relative one: it would be another one everywhere."""
+    return absolute("AI_MEDIA_HOME")
 
 
 def platform_state():
@@ -34,7 +50,7 @@ def platform_state():
 
 
 def absolute(variable):
-    """The path that a variable of the XDG base directories holds; None for a relative one, which is to be ignored."""
+    """The path that a variable holds; None for a relative one, which is to be ignored (XDG base directories)."""
     value = expand(os.environ.get(variable, ""))
     return value if os.path.isabs(value) else None
 
@@ -84,8 +100,7 @@ def takes_files(path):
 
 def home_for_code():
     """AI_MEDIA_HOME, else the platform's folder; but none that lies in whatever folder one stands in."""
-    named = expand(os.environ.get("AI_MEDIA_HOME") or "")
-    return named if os.path.isabs(named) else platform_state()
+    return named_state() or platform_state()
 
 
 def private_folder(name):

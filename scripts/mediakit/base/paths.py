@@ -24,7 +24,7 @@ import stat
 import sys
 from collections import namedtuple
 
-from .home import NAME, absolute, expand, open_to_others, platform_state, trouble
+from .home import NAME, absolute, expand, named_state, open_to_others, platform_state, trouble
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -86,12 +86,13 @@ def state() -> State:
     """Where this command keeps its state: --state-dir, AI_MEDIA_HOME, the platform's folder, else ./.ai-media."""
     if _chosen:
         return _named("--state-dir", _chosen)
-    if named := os.environ.get("AI_MEDIA_HOME"):
-        return _named("AI_MEDIA_HOME", os.path.abspath(expand(named)))
+    if named := named_state():
+        return _named("AI_MEDIA_HOME", os.path.abspath(named))
     own = platform_state()
-    if _make_private(own):
-        return _checked("the user's state folder", own)
-    return _local_state()
+    found = _checked("the user's state folder", own) if _make_private(own) else _local_state()
+    if not os.environ.get("AI_MEDIA_HOME") or found.warning:
+        return found
+    return found._replace(warning="AI_MEDIA_HOME is no absolute path, and is not used")
 
 
 def state_folder() -> tuple[str | None, str | None]:
@@ -115,7 +116,7 @@ def other_ledgers() -> tuple[list[State], list[str]]:
     `(folders, warnings)`; one that is not this user's alone is warned of and left out.
     """
     own = state().folder
-    places = [(os.path.abspath(expand(named)), False) for named in [os.environ.get("AI_MEDIA_HOME")] if named]
+    places = [(os.path.abspath(named), False) for named in [named_state()] if named]
     places += [(platform_state(), False), *((place, True) for place in _local_folders())]
     found: list[State] = []
     warnings: list[str] = []
@@ -294,10 +295,12 @@ def _came_along(folder: str, is_local: bool) -> str | None:
 
 
 def _home() -> str:
-    return os.path.expanduser("~")
+    return expand("~")
 
 
 def _make_private(path: str) -> bool:
+    if not os.path.isabs(path):
+        return False  # of a user without a home: it would be another folder wherever the command stands
     try:
         make_private_folder(path)
         return os.access(path, os.W_OK | os.X_OK)

@@ -9,6 +9,8 @@ In the syntax of Python 2.7: `environment` needs it where this Python is too old
 import os
 import stat
 
+from . import home
+
 _MOST_LINKS = 40
 
 
@@ -45,7 +47,7 @@ def _here(trusts_home):
         here = os.stat(os.curdir)
         known = [os.stat(os.path.abspath(os.sep))]  # everything is below the root of all
         if trusts_home:
-            known.append(os.stat(os.path.expanduser("~")))
+            known.append(os.stat(home.expand("~")))
     except OSError:
         return None
     return None if any(_is_same(here, one) for one in known) else here

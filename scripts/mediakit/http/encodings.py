@@ -18,9 +18,14 @@ _BELIEVED = 1024
 _NOT_PACKED = "it is said to be compressed, and is not"
 
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
+_GUESSED = "gzip?"
 # Never asked for, and read where the package for it happens to be there.
 _BROTLI = "br"
 _UNREAD = ("br", "zstd", "compress", "x-compress", "zlib", "lzma", "xz", "bzip2", "snappy", "dcb", "dcz")
+
+
+# Proxies label anew what is labelled already, and compress what is compressed; nobody does it three times.
+_MOST_LAYERS = 2
 
 
 class Decoding:
@@ -30,38 +35,78 @@ class Decoding:
     sniffs   whether what begins as gzip does is unpacked though no label says so: for text, never for files
     problem  what was wrong with it, in words; "" where nothing was
     is_plain whether nothing is to be undone
-    is_cut   whether the end of the compressed stream is missing
+    is_cut   whether the end of a compressed stream is missing
     """
 
     def __init__(self, label: str, sniffs: bool = False):
+        words = [word.strip().lower() for word in label.split(",")]
+        real = [word for word in words if word in _COMPRESSED or word in _UNREAD]
+        self._problem = _unreadable(real)
+        real = [] if self._problem else real
+        if sniffs and len(real) < _MOST_LAYERS and not self._problem:
+            real.insert(0, _GUESSED)
+        self._layers = [_Layer(word) for word in reversed(real)]  # the last that was laid on is undone first
+
+    @property
+    def problem(self) -> str:
+        return next((layer.problem for layer in self._layers if layer.problem), self._problem)
+
+    @property
+    def is_cut(self) -> bool:
+        return any(layer.is_cut for layer in self._layers)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is to be undone: what comes out is what goes in."""
+        return not self._layers
+
+    def feed(self, content: bytes) -> Iterator[bytes]:
+        """The bytes that become readable by more bytes of the body."""
+        return self._through(iter((content,)), self._layers)
+
+    def finish(self) -> Iterator[bytes]:
+        """What is left when nothing more comes."""
+        for at, layer in enumerate(self._layers):
+            yield from self._through(layer.finish(), self._layers[at + 1 :])
+
+    def _through(self, pieces: Iterator[bytes], layers: list[_Layer]) -> Iterator[bytes]:
+        for layer in layers:
+            pieces = _undone(layer, pieces)
+        return (piece for piece in pieces if piece)
+
+
+def _undone(layer: _Layer, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield from layer.feed(piece)
+
+
+def _unreadable(real: list[str]) -> str:
+    """Why a body with these labels is left as it came, in words; "" for one that is not."""
+    if len(real) > _MOST_LAYERS:
+        # A few bytes that were compressed so often can become gigabytes; nobody asked for even one layer.
+        return "it is compressed more than twice"
+    way = next((word for word in real if word in _UNREAD and not (word == _BROTLI and _brotli())), None)
+    if way is None:
+        return ""
+    more = "; the package brotli 1.2 reads it" if way == _BROTLI else ""
+    return f"it is said to be compressed in a way that is not read ({way}{more})"
+
+
+class _Layer:
+    """One compression of a body, undone; `word` is its label, or _GUESSED where what begins as gzip does is unpacked."""
+
+    def __init__(self, word: str):
         self.problem = ""
         self.is_cut = False
-        layers = [word.strip().lower() for word in label.split(",")]
-        real = [word for word in layers if word in _COMPRESSED or word in _UNREAD]
-        self._expected = ""
-        if len(real) > 1:
-            # A few bytes that were compressed twice can become gigabytes; nobody asked for even one layer.
-            self.problem = "it is compressed more than once"
-        elif real and real[0] in _UNREAD and not (real[0] == _BROTLI and _brotli()):
-            way = f"{real[0]}; the package brotli 1.2 reads it" if real[0] == _BROTLI else real[0]
-            self.problem = f"it is said to be compressed in a way that is not read ({way})"
-        elif real:
-            self._expected = real[0]
-        elif sniffs:
-            self._expected = "gzip?"
+        self._expected = word
         self._decoder: Any = None
-        self._decided = not self._expected
+        self._decided = False
         self._begin = b""  # what came before it was clear what it is
         self._after = b""  # what came behind the end of a compressed stream
         # The first bytes out of a stream without a mark, which may be none.
         self._is_doubted = False
         self._held: list[bytes] = []
         self._given = 0
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing is to be undone: what comes out is what goes in."""
-        return not self._expected
 
     def feed(self, content: bytes) -> Iterator[bytes]:
         """The bytes that become readable by more bytes of the body."""
@@ -100,7 +145,7 @@ class Decoding:
         elif self._expected in ("deflate", _BROTLI):
             self._decoder = zlib.decompressobj(wbits=-15) if self._expected == "deflate" else _Brotli()
             self._is_doubted = True
-        elif self._expected != "gzip?":
+        elif self._expected != _GUESSED:
             self.problem = _NOT_PACKED
 
     def _unpack(self, content: bytes) -> Iterator[bytes]:

@@ -105,9 +105,7 @@ def add_cap_flag(group) -> None:
 
 def amount(text: str):
     """An argparse type: an amount with its unit."""
-    from ..base import amounts
-
-    return amounts.parse_amount("--max-spend", text)
+    return providers.amount("--max-spend", text)
 
 
 def add_request_flags(parser) -> None:

@@ -20,11 +20,11 @@ from ..services.descriptor import Route
 
 def standing_caps() -> list[amounts.Cap]:
     """AI_MEDIA_MAX_SPEND, from the environment, else from the user's own store; never from a working directory."""
-    from ..services import keys
+    from ..services import keys, providers
 
     name = "AI_MEDIA_MAX_SPEND"
     text = os.environ.get(name) or keys.stored(name) or ""
-    return amounts.parse_caps(name, text)
+    return providers.caps(name, text)
 
 
 def catalogue_price(

@@ -222,7 +222,7 @@ class Download:
             self._unpack()
         else:
             self._fetch(_link(self._url))
-        if not self.size:
+        if not self.size and not links.is_silence(self._url):
             raise Expired("the result is empty")
 
     def _unpack(self) -> None:

@@ -4,6 +4,7 @@
     link      read one; ValueError for what is none
     redirected  where a Location header leads from a Link
     is_data   whether a text is a data: URL
+    is_silence  whether it is one of a text without a character
     data_of   what is in a data: URL, piece by piece
 
 A signature covers the spelling of an address: `%7E` and `~`, `%2d` and `%2D`, `//` and `/` are the same
@@ -123,6 +124,11 @@ _LONGEST_HEAD = 4096
 
 def is_data(text: str) -> bool:
     return text.lstrip(_BLANKS)[:5].lower() == "data:"
+
+
+def is_silence(text: str) -> bool:
+    """Whether this is the data: URL of a text without a character: what was written of nobody's speech."""
+    return re.fullmatch(r"data:text/plain[\w;=-]*,", text[:_LONGEST_HEAD]) is not None
 
 
 def data_of(pieces: Iterable[str]) -> tuple[str | None, Iterator[bytes]]:

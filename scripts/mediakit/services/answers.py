@@ -186,7 +186,15 @@ def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str 
         found = [output for output in _found(rule, body, made) if output]
         if found:
             return list({output["url"]: output for output in reversed(found)}.values())[::-1]
-    return []
+    return _silence(rules, body)
+
+
+def _silence(rules: tuple[OutputRule, ...], body: Any) -> list[dict]:
+    """What was made of a recording in which nobody speaks: a text without a word, where nothing but a text stands."""
+    others = {at for rule in rules if rule.text is None for at in (rule.walk, *(rule.each or ())) if at is not None}
+    silent = (rule for rule in rules if rule.text is not None and rule.each is None and rule.text not in others)
+    found = (_output(rule, None, body, body, may_be_empty=True) for rule in silent)
+    return [output for output in found if output][:1]
 
 
 def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
@@ -254,13 +262,13 @@ def _link(rule: OutputRule, entry: Any) -> Any:
     return entry if isinstance(entry, str) or rule.url is None else point(entry, rule.url)
 
 
-def _output(rule: OutputRule, url: Any, entry: Any, body: Any) -> dict | None:
+def _output(rule: OutputRule, url: Any, entry: Any, body: Any, may_be_empty: bool = False) -> dict | None:
     facts = {name: _fact(fact, entry, body) for name, fact in rule.facts.items()}
     media_type = facts.pop("media_type", None) or _of_format(facts.pop("format", None))
     said = {}
     if rule.text is not None:
         text = point(entry, rule.text)
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or not (may_be_empty or text.strip()):
             return None
         url, media_type, said = _data_url("text/plain;charset=utf-8", text), "text/plain", {"text": text}
     elif rule.base64 is not None:
@@ -355,6 +363,8 @@ def results_in(content: bytes, body: Any, media_type: str, of_text: bool) -> lis
     found = _file_in_text(text)
     if found:
         return [found]
+    if of_text and declared == "text/plain" and content and not content.strip():
+        return [_as_text("")]  # of a recording in which nobody speaks
     # Subtitles are seen as such, whatever they are called; other words are none where they are called something else.
     is_subtitles = seen is not None and formats.kind_of(seen) == "text"
     is_plain = (is_subtitles or declared in ("", "text/plain", "application/octet-stream")) and not is_written

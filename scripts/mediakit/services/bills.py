@@ -18,6 +18,13 @@ class Bills:
     def __init__(self, described: Described):
         self._described = described
 
+    @property
+    def units(self) -> set[str]:
+        """Every unit in which the service tells prices, costs and balances."""
+        told = [self._described.says(name) for name in ("cost", "money", "guard", "balance")]
+        rules = [rule for one in told if one for rule in (one if isinstance(one, list) else [one])]
+        return {rule["unit"] for rule in rules if "unit" in rule} | set(self._described.units)
+
     def usage(self, body):
         """What the service says the job has cost, in its own shape."""
         return first(body, self._described.says("usage", ()))

@@ -219,6 +219,10 @@ class _Builder:
         at = next(iter(known or places))
         if point(self.payload, at) is not None and at[1:] in self._content.parameters:
             raise errors.bad_argument("--param", f"{at[1:]} is given by --prompt already")
+        # The words of a stranger's record are there to be replaced; those of a payload the user wrote as well.
+        before = None if self._content.of_others else point(self.payload, at)
+        if before not in (None, self._content.prompt):
+            raise errors.bad_argument("--prompt", f"expected without: {at[1:]} of the payload says other words")
         self._put("--prompt", at, self._content.prompt)
 
     def add_constants(self) -> None:

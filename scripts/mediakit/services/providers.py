@@ -4,6 +4,7 @@ names()          every service that can be used
 known()          those of the user's own besides that cannot, which load() says why
 bundled()        those that come with the skill
 load(name)       one Provider; load(name, speaks) an embedded one with the contract of another service
+amount, caps     limits in units that a service counts in
 TASKS            what can be asked for
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ..base import documents
+from ..base import documents, errors
 from ..base.pointer import first, point
 from ..http.documents import read_json
 from .answers import TERMINAL_STATES, Reading, Verdict, is_media_url, outputs_at
@@ -19,8 +20,8 @@ from .provider import Provider
 from .trust import is_model, usable_id
 
 __all__ = [
-    "ASSETS", "TASKS", "TERMINAL_STATES", "Provider", "Reading", "Verdict", "canonical", "first", "is_media_url",
-    "is_model", "load", "names", "one_named", "outputs_at", "point", "read_json", "spoken_by", "usable_id",
+    "ASSETS", "TASKS", "TERMINAL_STATES", "Provider", "Reading", "Verdict", "amount", "canonical", "caps", "first",
+    "is_media_url", "is_model", "load", "names", "one_named", "outputs_at", "point", "read_json", "spoken_by", "usable_id",
 ]  # fmt: skip
 
 ASSETS = os.path.join(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")), "assets")
@@ -110,6 +111,30 @@ def _read(descriptor: dict, spoken: str | None, own: dict | None) -> Provider:
         contract = {key: value for key, value in own.items() if key not in _NOT_SPOKEN}
         descriptor = {**contract, "default_origin": next(iter(own["origins"])), **descriptor}
     return Provider(descriptor, spoken)
+
+
+def amount(flag: str, text: str):
+    """An amounts.Amount that a limit states; raises Failure 2, also for a unit that no service here counts in."""
+    from ..base import amounts
+
+    return _counted(flag, amounts.parse_amount(flag, text))
+
+
+def caps(name: str, text: str) -> list:
+    """amounts.parse_caps, with the units of `amount`."""
+    from ..base import amounts
+
+    found = amounts.parse_caps(name, text)
+    for cap in found:
+        _counted(name, cap.amount)
+    return found
+
+
+def _counted(flag: str, limit):
+    units = set().union(*(load(name).bills.units for name in names()))
+    if limit.unit not in units:
+        raise errors.bad_argument(flag, f"expected a unit that a service counts in: {', '.join(sorted(units))}")
+    return limit
 
 
 def spoken_by(name: str) -> tuple[str, ...]:
