@@ -59,10 +59,11 @@ def _status(text):
 
 def main(console, arguments):
     from mediakit.base import errors
+    from mediakit.http.documents import read_json
     from mediakit.services import providers
 
     provider = providers.load(arguments.provider or _only_service() or "skills-video")
-    body, words = providers.read_json(_body(arguments).encode("utf-8", "replace"))
+    body, words = read_json(_body(arguments).encode("utf-8", "replace"))
     found = provider.refusals.verdict(arguments.status, body, words)
     # Of a success no words tell that it failed.
     is_success = 200 <= arguments.status < 300 and provider.refusals.says_success(body)

@@ -17,6 +17,7 @@ from mediakit.jobs.lifecycle.creating import CREATE_ATTEMPTS
 from mediakit.jobs.lifecycle.machine import Machine
 from mediakit.jobs.lifecycle.policy import ServiceRules, WaitPolicy
 from mediakit.services import providers
+from mediakit.services.answers import Reading
 
 SERVICE = providers.load("skills-video")
 ENDING = SERVICE.ending_events
@@ -925,7 +926,7 @@ def test_progress_and_the_place_in_a_queue_are_remembered_as_told_last():
     for now, (state, progress, position) in enumerate(
         [("queued", None, 3), ("running", 0.42, None), ("running", None, None)]
     ):
-        reading = providers.Reading("g1", state, state, {}, progress=progress, position=position)
+        reading = Reading("g1", state, state, {}, progress=progress, position=position)
         machine.poll_answered(float(now), JobAnswer(200, reading))
         assert (machine.job.progress, machine.job.position) == (progress, position)
         machine.tick(machine.job.wake_at)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from fake_service import PNG, WITH_KEY, FakeService, answer, create, job, wait
+from mediakit.http.documents import read_json
 from mediakit.services import providers
 
 
@@ -15,7 +16,7 @@ from mediakit.services import providers
     ["1" + "0" * 400, "1" + "0" * 250, "-1", "NaN", "Infinity", "1e999", '"soon"', "true", "null", "[1]", "0.5"],
 )
 def test_a_time_of_keeping_that_makes_no_sense_is_none(moment):
-    body, _ = providers.read_json(b'{"data": {"result_expires_at": ' + moment.encode() + b"}}")
+    body, _ = read_json(b'{"data": {"result_expires_at": ' + moment.encode() + b"}}")
     found = providers.load("modellix").answers.expires_at(body)
     assert found is None or 0 < found < 1e11
 

@@ -19,8 +19,10 @@ from fake_service import FakeService, answer
 from mediakit import console
 from mediakit.base import errors, redactor
 from mediakit.base.inbox import Inbox
+from mediakit.base.pointer import point
 from mediakit.http import process
 from mediakit.http.answers import Lost
+from mediakit.http.documents import read_json
 from mediakit.jobs import connection, flags
 from mediakit.services import keys, program, providers
 
@@ -683,12 +685,10 @@ def test_no_output_is_too_strange_and_none_without_proof_says_what_became_of_a_c
     if isinstance(seen, Lost):
         assert seen.sent is True
         return
-    reading = SERVICE.answers.reading(providers.read_json(seen.content)[0])
+    reading = SERVICE.answers.reading(read_json(seen.content)[0])
     outcome = errors.outcome_of_status(seen.status, reading.id is not None)
-    said = providers.point(providers.read_json(output)[0], "/error/message") or ""
-    assert (
-        outcome != "accepted" or SERVICE.answers.reading(providers.read_json(output)[0]).id or "was submitted" in said
-    )
+    said = point(read_json(output)[0], "/error/message") or ""
+    assert outcome != "accepted" or SERVICE.answers.reading(read_json(output)[0]).id or "was submitted" in said
     assert outcome != "rejected" or (code != 0 and said.startswith("Modellix API error ("))
 
 

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from conftest import ROOT
 from mediakit.base import codes
+from mediakit.base.pointer import point
+from mediakit.http.documents import read_json
 from mediakit.services import catalogue, providers
 
 SERVICE = providers.load("skills-video")
@@ -66,7 +68,7 @@ POINTERS = [
 
 @pytest.mark.parametrize("pointer, expected", POINTERS[1:])
 def test_a_pointer_finds_what_is_there_and_nothing_else(pointer, expected):
-    assert providers.point({"a": 1, "list": ["x", "y"], "x/y": 2}, pointer) == expected
+    assert point({"a": 1, "list": ["x", "y"], "x/y": 2}, pointer) == expected
 
 
 # what stands in an answer, what the reading says: id, status, state
@@ -134,13 +136,13 @@ def test_no_answer_is_too_strange_to_be_read(body):
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_strange_to_be_read(content):
-    body, problem = providers.read_json(content)
+    body, problem = read_json(content)
     assert body is None or problem == ""
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b"9" * 5000, b'{"a":NaN}', b'{"a"', b"<html>", b"", b"\xff\xfe"])
 def test_json_that_breaks_other_readers_is_only_no_json(text):
-    assert isinstance(providers.read_json(text)[1], str)
+    assert isinstance(read_json(text)[1], str)
 
 
 # status, body -> category

@@ -1,6 +1,7 @@
 """What needs nothing else of ours.
 
 start       how every script begins, whatever Python reads it
+old_python  how it ends, or goes on, where that Python is too old
 packages    which packages are missing or too old
 environment an environment of our own that has them
 programs    programs by name, and none that a stranger's folder could hold

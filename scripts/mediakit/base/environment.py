@@ -94,7 +94,7 @@ def recipe(interpreter):
     argv is None where a person has to do something first; guidance says what.
     """
     folder = _folder()
-    near = None if home.takes_files(folder) else _in_working_directory()
+    near = None if _takes_files(folder) else _in_working_directory()
     folder = near or folder
     for path in [folder, os.path.dirname(folder)] if near else [folder]:
         why = home.trouble(path, folder=True) if os.path.lexists(path) else None
@@ -124,6 +124,19 @@ def recipe(interpreter):
             "The packages come from the network: whoever runs this must allow it.",
         ]
     return _in_one(steps), ["It makes an environment in %s; afterwards run the same again." % folder]
+
+
+def _takes_files(path):
+    """Whether something can be made at a path. It is tried: a sandbox refuses what the mode bits allow."""
+    import tempfile
+
+    while not os.path.lexists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=path))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _has(interpreter, module):

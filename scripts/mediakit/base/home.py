@@ -6,7 +6,6 @@ platform_state  the platform's folder for our state; nothing is made
 absolute        the path in a variable, as the XDG base directories have it
 open_to_others  whether others could have written to a file or folder
 trouble         why a file or folder is not this user's alone
-takes_files     whether something can be made at a path
 home_for_code   where what will be executed is kept
 private_folder  a folder in there, made where it is missing
 
@@ -83,19 +82,6 @@ def _open_to_others(found):
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
         return "other users can write to it"
     return None
-
-
-def takes_files(path):
-    """Whether something can be made at a path. It is tried: a sandbox refuses what the mode bits allow."""
-    import tempfile
-
-    while not os.path.lexists(path) and os.path.dirname(path) != path:
-        path = os.path.dirname(path)
-    try:
-        os.rmdir(tempfile.mkdtemp(dir=path))
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def home_for_code():

@@ -1,10 +1,13 @@
 """How every script begins: on a Python that is new enough, and with nothing from the working directory.
 
 begin   the first statement of a script
+now     this moment as every event has it
 
-In the syntax of Python 2.7: whatever Python a shell happens to find reads this.
+In the syntax of Python 2.7: whatever Python a shell happens to find reads this. And short: it is what says where
+bytecode is, so that it has none itself and is compiled at every start, as `home` is.
 """
 
+import gc
 import os
 import sys
 import time
@@ -15,10 +18,14 @@ OLDEST = (3, 9)
 
 def begin():
     """What comes before anything else of a script; does not return on a Python that is too old."""
+    # A start makes thousands of objects that all stay: looking through them for garbage took a twentieth of it.
+    gc.set_threshold(50000)
     _catch_early()
     _close_path()
     if sys.version_info < OLDEST:
-        _leave_old_python()
+        from . import old_python
+
+        old_python.leave()
     _keep_bytecode()
 
 
@@ -31,7 +38,7 @@ def _catch_early():
 
     def arrived(number, frame):
         # Nothing can be imported here: whatever is half imported at this moment stays so.
-        line = '{"event":"interrupted","time":"%s","outcome":"not_sent","exit_code":%d}\n' % (_now(), 128 + number)
+        line = '{"event":"interrupted","time":"%s","outcome":"not_sent","exit_code":%d}\n' % (now(), 128 + number)
         try:
             os.write(1, line.encode("ascii"))
         except EnvironmentError:  # closed, or nobody reads it
@@ -42,7 +49,8 @@ def _catch_early():
         signals.signal(number, arrived)
 
 
-def _now():
+def now():
+    """This moment as every event has it."""
     now = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%03dZ" % (now % 1 * 1000)
 
@@ -53,8 +61,8 @@ def _close_path():
         here = os.path.realpath(os.getcwd())
     except OSError:  # it is gone
         here = None
-    kept = [entry for entry in sys.path if entry and not _is_strangers(os.path.realpath(entry), here)]
-    sys.path[:] = [SCRIPTS] + [entry for entry in kept if os.path.realpath(entry) != SCRIPTS]
+    found = [(entry, os.path.realpath(entry)) for entry in sys.path if entry]
+    sys.path[:] = [SCRIPTS] + [entry for entry, real in found if real != SCRIPTS and not _is_strangers(real, here)]
 
 
 def _is_strangers(entry, here):
@@ -88,7 +96,7 @@ def _is_ours(path):
 
 def _finder_of_ours(folder):
     """A path hook for our folder; `folder` is where bytecode goes, None for nowhere."""
-    from importlib import machinery
+    import _frozen_importlib_external as machinery  # what importlib.machinery passes on, without its imports
 
     class Loader(machinery.SourceFileLoader):
         is_damaged = False  # what was kept cannot be read; it is written anew
@@ -129,46 +137,3 @@ def _finder_of_ours(folder):
         return machinery.FileFinder(path, (Loader, machinery.SOURCE_SUFFIXES))
 
     return finder
-
-
-def _leave_old_python():
-    """Go on in our own environment where there is one; else say in one line what to do, and end."""
-    from . import environment
-
-    elsewhere = None if environment.is_this() else environment.python()
-    if elsewhere:
-        environment.go_on(elsewhere, os.path.realpath(sys.argv[0]))
-    argv, guidance = environment.recipe(environment.newer_python(OLDEST))
-    _say(argv, guidance)
-    sys.exit(28)
-
-
-def _say(argv, guidance):
-    # base.codes, base.times and the console are for Pythons that can read them.
-    import json
-
-    from .environment import quote
-
-    found = ".".join(str(part) for part in sys.version_info[:3])
-    required = ".".join(str(part) for part in OLDEST)
-    fields = [
-        ("event", "error"),
-        ("time", _now()),
-        ("error", "python_too_old"),
-        ("category", "dependency"),
-        ("message", "this is Python %s, and %s or newer is required; nothing was sent" % (found, required)),
-        ("guidance", guidance + ["Or run the script with a newer Python, or with `uv run --no-config`."]),
-        ("found", found),
-        ("required", required),
-        ("retryable", False),
-        ("outcome", "not_sent"),
-    ]
-    if argv:
-        fields += [("next_command", " ".join(quote(word) for word in argv)), ("next_argv", argv)]
-    fields.append(("exit_code", 28))
-    line = ",".join("%s:%s" % (json.dumps(name), json.dumps(value, separators=(",", ":"))) for name, value in fields)
-    try:
-        sys.stdout.write("{%s}\n" % line)
-        sys.stdout.flush()
-    except (AttributeError, EnvironmentError, ValueError):  # closed, or nobody reads it
-        os._exit(141)

@@ -12,6 +12,7 @@ import time
 
 from ..base import errors
 from ..base.inbox import Inbox
+from ..base.pointer import first, point
 from ..base.record import record, replace
 from ..base.retry import Backoff
 from ..console.commands import command_line
@@ -21,7 +22,8 @@ from ..http.exchange import Exchange
 from ..http.wire import answer_of
 from ..ledger import entries
 from ..media import names, save
-from ..services import actions, keys, providers
+from ..services import actions, keys
+from ..services.answers import outputs_at
 from . import purchase
 from .context import Context
 from .delivery import Files
@@ -88,7 +90,7 @@ class Acting:
         try:
             self._announce()
             answer, body = self._judge.success(self._answered())
-            self._outputs = providers.outputs_at(body, self._action.outputs, self._action.output_type)
+            self._outputs = outputs_at(body, self._action.outputs, self._action.output_type)
             self._writer.note("accepted", None, None, None)
             code = self._tell(answer, body)
             self._writer.ended(code, delivered=True)
@@ -197,8 +199,8 @@ class Acting:
         assets, problem = None, fields.pop("problem", None)
         if self._flags.output_dir is not None:
             assets, problem = self._save(self._flags.output_dir)
-        handoff = _address(providers.first(body, self._action.handoff)) if self._action.handoff else None
-        told = providers.point(body, self._action.answer)
+        handoff = _address(first(body, self._action.handoff)) if self._action.handoff else None
+        told = point(body, self._action.answer)
         return self._console.result(
             "account",
             26 if problem else 0,

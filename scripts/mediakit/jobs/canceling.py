@@ -14,10 +14,11 @@ from ..base.inbox import Inbox
 from ..console import Console
 from ..console.commands import command_line
 from ..http.answers import Answer, Lost
+from ..http.documents import read_json
 from ..http.wire import answer_of
 from ..ledger import entries
 from ..services import providers
-from ..services.answers import Reading
+from ..services.answers import TERMINAL_STATES, Reading
 from ..services.descriptor import Step
 from ..services.site import JobRef
 from .connection import Connection, ConnectionFlags, connect_again
@@ -39,7 +40,7 @@ def cancel(console: Console, found: Found, flags: ConnectionFlags) -> int:
         )  # fmt: skip
     if not entry.generation_id:
         raise _refused(found, "job_over", "this job has no id: there is nothing that the service could cancel", [])
-    if entry.state in providers.TERMINAL_STATES:
+    if entry.state in TERMINAL_STATES:
         raise _over(found, entry.state)
     connection = connect_again(console, flags, ledger, entry)
     return _Canceling(console, found, connection, step).run()
@@ -57,7 +58,7 @@ class _Canceling:
 
     def run(self) -> int:
         before = self._read() if self._step.only_in else None
-        if before and before.reading.state in providers.TERMINAL_STATES:
+        if before and before.reading.state in TERMINAL_STATES:
             self._note(before)
             raise _over(self._found, before.reading.state)
         if before and before.reading.state not in self._step.only_in:
@@ -74,7 +75,7 @@ class _Canceling:
             raise self._failure("no_answer", f"it is not known whether it arrived: {answer.message}", "transient")
         if 200 <= answer.status < 300 or answer.status in self._step.over_http:
             return
-        body, words = providers.read_json(answer.content)
+        body, words = read_json(answer.content)
         said = self._provider.refusals.verdict(answer.status, body, words, answer.headers)
         message = f"the service refuses to cancel it: HTTP {answer.status}: {self._console.plain(said.message)}"
         raise self._failure("request_rejected", message, said.category, http_status=answer.status)
@@ -84,7 +85,7 @@ class _Canceling:
         answer = self._send("read")
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return None
-        body, _ = providers.read_json(answer.content)
+        body, _ = read_json(answer.content)
         seen = _Seen(self._provider.answers.reading(body, False, answer.headers), answer)
         return seen if seen.reading.state else None
 

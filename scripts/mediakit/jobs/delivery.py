@@ -17,6 +17,7 @@ from ..base.retry import Backoff
 from ..console import Console
 from ..http import addresses
 from ..http.answers import Answer
+from ..http.documents import read_json
 from ..http.exchange import Exchange
 from ..ledger import entries
 from ..media import download, names, save
@@ -260,7 +261,7 @@ class Delivery:
         if found is None:
             return self._pause_asking(asking, end)
         asking.was_answered = True
-        body = providers.read_json(content.content)[0] if isinstance(content, Answer) else None
+        body = read_json(content.content)[0] if isinstance(content, Answer) else None
         if end.reading is not None:
             end = self._end = replace(end, reading=replace(end.reading, body=body))
         self._outputs = found
@@ -334,7 +335,7 @@ class Delivery:
         """The outputs in an answer to a read; None in anything else."""
         if not isinstance(content, Answer) or not 200 <= content.status < 300:
             return None
-        return self._driver.outputs(providers.read_json(content.content)[0])
+        return self._driver.outputs(read_json(content.content)[0])
 
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""

@@ -14,10 +14,10 @@ from ..base.record import replace
 from ..console import Console
 from ..http import documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
+from ..http.documents import read_json
 from ..http.exchange import Exchange
 from ..http.receiving import LARGEST_ANSWER, salvaged
 from ..ledger import entries
-from ..services import providers
 from ..services.answers import Reading, Verdict
 from ..services.site import JobRef
 from .connection import Connection
@@ -329,7 +329,7 @@ class Driver:
         self._done = None
         step = self._provider.job.result
         is_sure = done.state is not None and not done.is_guessed
-        body, problem = providers.read_json(answer.content)
+        body, problem = read_json(answer.content)
         self.trace_id = self._provider.refusals.trace_id(body, answer.headers) or self.trace_id
         self._bill(body, answer.headers)
         if 200 <= answer.status < 300 and not problem:
@@ -398,7 +398,7 @@ class Driver:
         if event.data.strip() == "[DONE]":
             return self.machine.stream_ended(now, "eof")
         content = event.data.encode("utf-8", "replace")
-        body, problem = providers.read_json(content)
+        body, problem = read_json(content)
         bodies_of_it = [body] if not problem else documents.documents(content, False)
         if not bodies_of_it and event.data:
             return self.machine.stream_said(now, event.name, None, self._console.plain(event.data, 100))

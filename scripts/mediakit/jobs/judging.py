@@ -6,9 +6,12 @@ Judge   of one action
 from __future__ import annotations
 
 from ..base import codes, errors
+from ..base.pointer import point
 from ..console import Console
 from ..http.answers import Answer, Lost
-from ..services import actions, keys, providers
+from ..http.documents import read_json
+from ..services import actions, keys
+from ..services.answers import outputs_at
 from .connection import Connection
 
 _SHORTEST_KEY = 8
@@ -36,7 +39,7 @@ class Judge:
         """`(message, seconds to wait)` of a failure that may be over soon; message is None for anything else."""
         if isinstance(answer, Lost):
             return answer.message, None
-        body, words = providers.read_json(answer.content)
+        body, words = read_json(answer.content)
         if 200 <= answer.status < 300:
             return (self._console.plain(words), None) if words else (None, None)
         found = self._provider.refusals.verdict(answer.status, body, words, answer.headers)
@@ -49,7 +52,7 @@ class Judge:
         """`(answer, body)` of a success; raises Failure for everything else."""
         if isinstance(answer, Lost):
             raise self._lost(answer)
-        body, words = providers.read_json(answer.content)
+        body, words = read_json(answer.content)
         self._protect_key(body)
         if not (200 <= answer.status < 300 and self._provider.refusals.says_success(body, self._action.success)):
             raise self._refused(answer, body, words)
@@ -64,9 +67,9 @@ class Judge:
         unknown = "outcome_unknown" if self.pays else "transient"
         if words:
             return "no_answer", f"the service answered with {self._console.plain(words)}", unknown
-        if action.valid and providers.point(body, action.valid) is False:
+        if action.valid and point(body, action.valid) is False:
             return "api_key_refused", "the service does not take this key", "auth"
-        if action.outputs and not providers.outputs_at(body, action.outputs, action.output_type):
+        if action.outputs and not outputs_at(body, action.outputs, action.output_type):
             return "no_answer", "the answer holds no result", "outcome_unknown"
         if action.issues_key and not self.key_in(body):
             return "no_answer", "the answer holds no key", "unknown"
@@ -74,7 +77,7 @@ class Judge:
 
     def key_in(self, body) -> str | None:
         """The new key in an answer; None where it holds none."""
-        found = providers.point(body, self._action.issues_key) if self._action.issues_key else None
+        found = point(body, self._action.issues_key) if self._action.issues_key else None
         is_key = isinstance(found, str) and len(found) >= _SHORTEST_KEY and keys.is_usable(found)
         return found if is_key else None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..base.record import record
 from ..http.answers import Answer
+from ..http.documents import read_json
 from ..http.exchange import Exchange
 from ..ledger import entries
-from ..services import providers
 from ..services.job_list import SAME_JOB_WITHIN
 from ..services.site import Site
 from .lifecycle.reconciling import RECONCILE_TIMEOUT
@@ -61,7 +61,7 @@ class Looking:
         """None while another page is awaited."""
         provider, writer = self._site.provider, self._writer
         is_read = isinstance(listed, Answer) and 200 <= listed.status < 300
-        body = providers.read_json(listed.content)[0] if is_read else None
+        body = read_json(listed.content)[0] if is_read else None
         since = (writer.entry.created_at if writer.entry else self._asked_at) - _CLOCKS_APART
         found = provider.job_list.matches(body, self._start.sought or {}, since, self._start.model)
         if found is None:

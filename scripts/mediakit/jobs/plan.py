@@ -14,6 +14,7 @@ from ..base import amounts, errors
 from ..console import Console
 from ..http import bodies
 from ..http.answers import Lost
+from ..http.documents import read_json
 from ..media import inputs
 from ..services import providers
 from . import price
@@ -133,7 +134,7 @@ def _service_plan(console: Console, asked: CheckedRequest, connection: Connectio
     if isinstance(answer, Lost):
         console.warning("no_service_plan", f"{provider.title} could not be asked for its own plan: {answer.message}")
         return None
-    body, words = providers.read_json(answer.content)
+    body, words = read_json(answer.content)
     if 200 <= answer.status < 300:
         return body
     found = provider.refusals.verdict(answer.status, body, words, answer.headers)

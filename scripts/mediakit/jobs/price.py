@@ -17,8 +17,9 @@ from ..base import amounts, errors
 from ..base.record import record
 from ..base.text import is_number
 from ..http.answers import Answer, Lost
+from ..http.documents import read_json
 from ..ledger import spending
-from ..services import catalogue, costs, providers
+from ..services import catalogue, costs
 from .connection import Connection
 from .request import CheckedRequest
 
@@ -97,7 +98,7 @@ def planned_price(connection: Connection, asked: CheckedRequest, deadline: float
     answer = service_plan(connection, asked, {}, deadline)
     if isinstance(answer, Lost) or not 200 <= answer.status < 300:
         return None
-    cost = connection.provider.bills.planned(providers.read_json(answer.content)[0])
+    cost = connection.provider.bills.planned(read_json(answer.content)[0])
     return amounts.Price(cost, "service") if cost else None
 
 

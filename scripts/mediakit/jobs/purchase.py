@@ -19,6 +19,7 @@ import time
 
 from ..base import amounts, canonical, errors, times
 from ..base.record import record, replace
+from ..http.documents import read_json
 from ..ledger import entries, fallbacks, store
 from ..ledger import spending as caps_and_prices
 from ..services import catalogue, providers
@@ -381,7 +382,7 @@ def _kept_result(provider: providers.Provider, file: str, model: str | None) -> 
     answer = kept.result(file)
     if answer is None:
         return None
-    body, _ = providers.read_json(answer.content)
+    body, _ = read_json(answer.content)
     of_text = "stt" in catalogue.entry(provider.speaks, model).get("tasks", ["stt"])
     return provider.answers.reading_again(answer.content, body, answer.headers["Content-Type"], of_text)
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from ..base.record import record, replace
 from ..http import documents
 from ..http.answers import Answer
-from ..services import providers, trust
+from ..http.documents import read_json
+from ..services import trust
 from ..services.answers import Reading, can_be_file
 from .connection import Connection
 from .start import Start
@@ -54,7 +55,7 @@ class Reader:
         self._submission = start.submission
 
     def create(self, answer: Answer) -> Said:
-        body, problem = providers.read_json(answer.content)
+        body, problem = read_json(answer.content)
         reading = self._provider.answers.reading(body, True, answer.headers)
         if not 200 <= answer.status < 300:
             return Said(reading, problem, body)
@@ -74,7 +75,7 @@ class Reader:
         return Said(result, "", body, is_result=True) if result else Said(reading, problem, body)
 
     def read(self, answer: Answer, generation_id: str | None) -> Said:
-        body, problem = providers.read_json(answer.content)
+        body, problem = read_json(answer.content)
         reading = self._provider.answers.reading(body, False, answer.headers)
         if reading.status is None:
             reading = self._told_of(generation_id, answer) or reading

@@ -21,6 +21,7 @@ from ..http import addresses
 from ..media import inputs
 from ..services import catalogue, keys, payloads, program, providers
 from ..services.descriptor import ANY_ROUTE, Route
+from ..services.trust import is_model, usable_id
 from .connection import ConnectionFlags, address, origin_at, provider_of
 from .lifecycle.policy import WaitPolicy
 
@@ -253,7 +254,7 @@ def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitP
     content = create.content
     fields = content.payload or {}
     model = _model(create, provider, fields)
-    if not providers.is_model(model):
+    if not is_model(model):
         raise errors.bad_argument("--model", "expected a model such as owner/name")
     _check_task(create, provider, model)
     # Nobody reads a stream that is not waited for.
@@ -344,7 +345,7 @@ def _login(flags: ConnectionFlags, provider: providers.Provider):
 
 def generation_id(given: str | None) -> str:
     """The id of --generation-id; raises Failure 2 for one that no service could have given."""
-    found = providers.usable_id(given or "")
+    found = usable_id(given or "")
     if found is None:
         raise errors.bad_argument("--generation-id", "expected the id of a job, as `submitted` told it")
     return found

@@ -19,9 +19,9 @@ from ..base.text import plain
 from ..console import Console
 from ..http import addresses
 from ..http.answers import Lost
+from ..http.documents import read_json
 from ..ledger import store
 from ..media import download, inputs
-from ..services import providers
 from ..services.site import JobRef
 from .connection import Connection, ConnectionFlags, connect_again
 from .context import Context
@@ -131,7 +131,7 @@ class Sources:
         answer = connection.ask(connection.site.of_job(step, job), patience, method=method)
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return []
-        body = providers.read_json(answer.content)[0]
+        body = read_json(answer.content)[0]
         if connection.provider.answers.reading(body).state in ("queued", "running"):
             raise failure(
                 attachment, "input_gone", "that job is not finished yet", "validation", True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..base.record import record
 from ..base.text import is_flat, to_line
 from ..console import Console
-from ..services import providers
+from ..http.documents import read_json
 from .connection import Connection
 
 READ_TIMEOUT = 20.0
@@ -36,7 +36,7 @@ def standing(console: Console, connection: Connection, place: str) -> tuple[Stan
     answer = connection.ask(place, READ_TIMEOUT)
     if isinstance(answer, Lost):
         return Standing(None, None, None, answer.message, None), None
-    body, words = providers.read_json(answer.content)
+    body, words = read_json(answer.content)
     trace_id = provider.refusals.trace_id(body)
     if 200 <= answer.status < 300 and not words and provider.refusals.says_success(body):
         if provider.refusals.accepts_key(body):

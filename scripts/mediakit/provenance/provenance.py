@@ -25,6 +25,7 @@ from ..console import Console
 from ..console.inputs import cannot_read
 from ..media import formats, inputs, save
 from ..services import providers
+from ..services.trust import is_model
 from . import metadata, signatures, terminal_picture
 
 FORMAT = "ai-media/provenance"
@@ -312,7 +313,7 @@ def recorded(source: str) -> dict:
     if record.get("speaks") not in (None, *providers.spoken_by(record["provider"])):
         raise errors.bad_argument("--from", "expected a contract that the service has in it")
     model = record.get("model")
-    if model is not None and not (len(model) <= _LONGEST_MODEL and providers.is_model(model)):
+    if model is not None and not (len(model) <= _LONGEST_MODEL and is_model(model)):
         raise errors.bad_argument("--from", "expected a model such as owner/name in it")
     return record
 

@@ -17,6 +17,7 @@ from ..base.pointer import point
 from ..base.text import plain
 from ..console import inputs
 from . import providers
+from .trust import usable_id
 
 # path             below the base URL, or below the origin, with its query
 # body             what is sent as JSON; None for nothing
@@ -214,7 +215,7 @@ class Action:
 
         path = self._path
         for name, _, value in self._placed("path", given):
-            if providers.usable_id(value) is None:
+            if usable_id(value) is None:
                 raise errors.bad_argument("--param", f"{name}: expected an id or a name")
             path = path.replace(f"{{{name}}}", quote(value.strip(), safe=""))
         query = {name: _in_query(value) for name, _, value in self._placed("query", given)}

@@ -18,7 +18,6 @@ from ..base import errors
 from ..base.pointer import first, point
 from ..base.record import record
 from ..base.text import is_number
-from ..http.documents import read_json as read_json  # every answer is read by it
 from . import trust
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import

@@ -171,10 +171,11 @@ def _saved_login(where: dict) -> str | None:
     named = next(filter(None, (paths.expand(os.environ.get(name, "")) for name in variables)), None)
     below = (where["path"], *where.get("other_paths", ()))
     places = [named] if named else [os.path.join(paths.configuration_folder(), path) for path in below]
-    from . import providers
+    from ..base.pointer import point
+    from ..http.documents import read_json
 
     for text in filter(None, map(paths.small_file, places)):
-        found = providers.point(providers.read_json(text.encode())[0], where["key"])
+        found = point(read_json(text.encode())[0], where["key"])
         if isinstance(found, str) and found.strip():
             return found
     return None

@@ -21,14 +21,15 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ..base import atomic, errors, paths
 from ..base.inbox import Inbox
-from ..base.pointer import tokens
+from ..base.pointer import point, tokens
 from ..base.text import is_number, plain
 from ..http import addresses
 from ..http.answers import Answer, Lost
+from ..http.documents import read_json
 from ..http.wire import Wire, answer_of
 from . import catalogue, descriptor, keys, providers
-from .providers import point
 from .site import Site
+from .trust import is_model
 
 _TIMEOUT = 30.0
 _LONGEST_LIST = 60.0
@@ -153,7 +154,7 @@ def _rows(listing: descriptor.Listing, body, place: _Place) -> list:
 
 def _entry(row, rules: dict) -> dict | None:
     model = _model_of(row, rules)
-    if not isinstance(model, str) or not providers.is_model(model):
+    if not isinstance(model, str) or not is_model(model):
         return None
     words = point(row, rules["category"]) if "category" in rules else None
     words = words if isinstance(words, list) else [words]
@@ -199,7 +200,7 @@ def refresh_contract(console, service: str, model: str, base_url: str | None = N
     if rules is None:
         _stated(service, "models", "no catalogue that {} publishes is known")
         raise errors.bad_argument("--refresh", f"{service} publishes no contract of a single model")
-    if not providers.is_model(model):
+    if not is_model(model):
         raise errors.bad_argument("--model", "expected a model such as owner/name")
     place = _place(console, service, base_url, trusted, "url" not in rules)
     found, source = _contract(place, rules, model, _TIMEOUT)
@@ -214,7 +215,7 @@ def offer_contract(provider: providers.Provider, model: str | None, base_url: st
     rules = _contract_rules(provider.name, model) if model else None
     if rules is None or not model or not base_url or ("contract", provider.name, model) in _tried:
         return None
-    if not providers.is_model(model):
+    if not is_model(model):
         return None
     _tried.add(("contract", provider.name, model))
     if catalogue.kept_contract(provider.name, model) is not None:
@@ -315,7 +316,7 @@ def offer_price(place_of: Any, model: str | None) -> None:
     """
     provider = place_of.provider
     rules = provider.says("price")
-    if rules is None or not model or not providers.is_model(model) or ("price", provider.name, model) in _tried:
+    if rules is None or not model or not is_model(model) or ("price", provider.name, model) in _tried:
         return
     if provider.embedded or catalogue.kept_price(provider.name, model) is not None:
         return
@@ -336,7 +337,7 @@ def offer_price(place_of: Any, model: str | None) -> None:
 
 
 def _price(rules: dict, answer: Answer, model: str) -> dict | None:
-    body, _ = providers.read_json(answer.content)
+    body, _ = read_json(answer.content)
     rows = point(body, rules["each"]) if "each" in rules else [body]
     for row in rows if isinstance(rows, list) else ():
         amount, per = point(row, rules["amount"]), point(row, rules.get("per", "/\0"))
@@ -394,7 +395,7 @@ def _body_of(answer: Answer | Lost, place: _Place):
     service = place.provider.name
     if isinstance(answer, Lost):
         raise _unreachable(service, answer.message)
-    body, words = providers.read_json(answer.content)
+    body, words = read_json(answer.content)
     if 200 <= answer.status < 300 and body is not None:
         return body
     if answer.status in (401, 403):

@@ -17,15 +17,16 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ..base import errors, redactor
+from ..base.pointer import point
 from ..base.record import asdict
 from ..base.text import is_number
 from ..base.workers import in_a_thread
 from ..http import addresses, process
 from ..http.answers import Answer, Lost
+from ..http.documents import read_json
 from ..http.exchange import Exchange
 from . import providers
 from .keys import Key
-from .providers import point
 
 # How long, in seconds, a question about the program itself may take.
 QUESTION_TIMEOUT = 20.0
@@ -143,7 +144,7 @@ class Program:
         except OSError:
             return None, None
         ended = asked.finish(b"", limit)
-        return providers.read_json(ended.output)[0], ended
+        return read_json(ended.output)[0], ended
 
     def _shown(self, value):
         """What it printed as it may be seen: without its own login, and what looks like one."""
@@ -167,7 +168,7 @@ class Program:
 
     def understand(self, ended: process.Ended, spends: bool) -> Answer | Lost:
         """What a create (`spends`) or a read has come to: an answer where there is proof of one, else lost."""
-        body, problem = providers.read_json(ended.output)
+        body, problem = read_json(ended.output)
         if body is not None:
             kept = self._own.value(redactor.without_logins(body))
             ended = ended._replace(output=json.dumps(kept).encode()) if kept != body else ended
@@ -189,7 +190,7 @@ class Program:
         """Why it has not answered: how it ended, what that means, and its own words."""
         codes = self.description.get("exit_codes", {})
         how = ended.stopped or codes.get(str(ended.exit_code)) or f"it ended with exit code {ended.exit_code}"
-        body, _ = providers.read_json(ended.output)
+        body, _ = read_json(ended.output)
         said = self._said(body) or ended.errors.decode("utf-8", "replace").strip()
         return f"{self.name}: {how}" + (f" ({self._shown(said)[:_LONGEST_WORDS]})" if said else "")
 

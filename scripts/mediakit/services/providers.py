@@ -13,16 +13,7 @@ from __future__ import annotations
 import os
 
 from ..base import documents, errors
-from ..base.pointer import first, point
-from ..http.documents import read_json
-from .answers import TERMINAL_STATES, Reading, Verdict, is_media_url, outputs_at
 from .provider import Provider
-from .trust import is_model, usable_id
-
-__all__ = [
-    "ASSETS", "TASKS", "TERMINAL_STATES", "Provider", "Reading", "Verdict", "amount", "canonical", "caps", "first",
-    "is_media_url", "is_model", "load", "names", "one_named", "outputs_at", "point", "read_json", "spoken_by", "usable_id",
-]  # fmt: skip
 
 ASSETS = os.path.join(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")), "assets")
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from ...base.inbox import Inbox, Message
 from ...base.record import record, replace
 from ...http.answers import Answer
+from ...http.documents import read_json
 from ...http.exchange import Exchange
-from ...services import providers
 from ..lifecycle.reconciling import RECONCILE_TIMEOUT
 from .task import Service, Task
 
@@ -178,7 +178,7 @@ class Reads:
         is_list = False
         if isinstance(answer, Answer) and 200 <= answer.status < 300:
             is_list = True
-            running = service.context.connection.provider.job_list.unfinished(providers.read_json(answer.content)[0])
+            running = service.context.connection.provider.job_list.unfinished(read_json(answer.content)[0])
         due, alone = self._due.pop(service, {}), self._alone.setdefault(service, {})
         found = 0
         for task in service.running:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ...base import errors
 from ...base.record import field, record
-from ...services.providers import Reading
+from ...services.answers import Reading
 
 
 @record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...base.record import record
-from ...services.providers import Reading
+from ...services.answers import Reading
 
 
 @record

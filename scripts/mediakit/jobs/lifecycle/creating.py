@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...base import errors
 from ...base.retry import Backoff
-from ...services.providers import TERMINAL_STATES
+from ...services.answers import TERMINAL_STATES
 from . import failures, outcomes
 from .actions import Create, Leave, Say
 from .answers import JobAnswer

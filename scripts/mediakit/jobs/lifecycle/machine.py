@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from ...base import errors
-from ...services.providers import Reading
+from ...services.answers import Reading
 from . import outcomes
 from .answers import JobAnswer
 from .creating import Creating

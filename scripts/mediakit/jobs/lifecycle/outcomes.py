@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...base import errors
-from ...services.providers import TERMINAL_STATES, Reading
+from ...services.answers import TERMINAL_STATES, Reading
 from .actions import End, Leave, Say
 from .status import JobStatus
 

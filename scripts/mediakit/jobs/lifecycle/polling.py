@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...base.retry import Backoff
-from ...services.providers import TERMINAL_STATES
+from ...services.answers import TERMINAL_STATES
 from . import failures, outcomes
 from .actions import Leave, Poll, Say
 from .answers import JobAnswer

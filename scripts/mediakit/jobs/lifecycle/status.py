@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...base.retry import HEARTBEAT, Throttle
-from ...services.providers import Reading
+from ...services.answers import Reading
 from .actions import Say
 from .policy import ServiceRules, WaitPolicy
 

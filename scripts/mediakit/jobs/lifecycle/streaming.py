@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...services.providers import TERMINAL_STATES, Reading
+from ...services.answers import TERMINAL_STATES, Reading
 from . import outcomes
 from .actions import Leave, Say
 from .failures import detail, unknown_outcome
