@@ -229,7 +229,7 @@ class Saver:
 
     def _all(self) -> SavingEnded:
         os.makedirs(self._staging.folder, exist_ok=True)
-        staging.remove_stale(self._staging.folder)
+        staging.remove_stale_once(self._staging.folder)
         if not self._outputs:
             return SavingEnded(NO_RESULT, nothing_there=True)
         troubles, number = [], 0

@@ -4,6 +4,7 @@
     digest_of     the sha256 and size of a file
     remove        a file that may be gone already
     remove_stale  what killed processes have left
+    remove_stale_once  the same, the first time that a process asks for a folder
 
 A file is private and hidden until it is whole and checked; then it gets its name by a rename that replaces
 nothing. Several processes may save into one folder at once, and none fails for what another does there.
@@ -11,6 +12,7 @@ nothing. Several processes may save into one folder at once, and none fails for 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
@@ -112,6 +114,12 @@ def remove_stale(folder: str) -> None:
         for entry in entries:
             if entry.name.startswith(atomic.PREFIX) and entry.name.endswith(atomic.SUFFIX) and _is_stale(entry):
                 remove(entry.path)
+
+
+@functools.lru_cache(maxsize=64)
+def remove_stale_once(folder: str) -> None:
+    """A batch asks for each of its jobs, and its folder grows with every one: looked through each time, so would the cost."""
+    remove_stale(folder)
 
 
 def _is_stale(entry: os.DirEntry) -> bool:
