@@ -237,11 +237,11 @@ def _only_create(document):
 
 def _of_model(given):
     from mediakit.contracts import ContractError
-    from mediakit.services import catalogue, payloads
+    from mediakit.services import catalogue, model_contract
 
     service = _service(given)
     catalogue.find(service, given.model)
-    found = payloads.contract_of_model(service, given.model)
+    found = model_contract.of_model(service, given.model)
     if found is None:
         raise ContractError("model_not_found", "{} is listed, but no contract of it is known".format(given.model))
     return found

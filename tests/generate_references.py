@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import generate_types  # noqa: E402
 from mediakit.base import codes  # noqa: E402
 from mediakit.base.pointer import point  # noqa: E402
-from mediakit.services import payloads, providers  # noqa: E402
+from mediakit.services import model_contract, providers  # noqa: E402
 
 CONTRACTS = ROOT / "assets" / "contracts"
 DESCRIPTOR_SCHEMA = ROOT / "assets" / "schemas" / "provider.schema.json"
@@ -166,9 +166,9 @@ def render_task(task: str, catalogues: list[dict]) -> list[str]:
 
 
 def render_default(service: str, model: dict, task: str) -> list[str]:
-    found = payloads.contract_of_model(service, model["model"], task)
+    found = model_contract.of_model(service, model["model"], task)
     route = providers.load(service).paths.route(model["model"], task)
-    rows = payloads.rows_at(found.fields(), route.fields) if found else []
+    rows = model_contract.rows_at(found.fields(), route.fields) if found else []
     fields = [f"`{row['name']}`" for row in rows if row.get("takes_file")]
     if not fields and route.file is not None:
         fields = ["as `image`, `video` or `audio`"]

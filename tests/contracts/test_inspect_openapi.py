@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from conftest import SCRIPTS, read_events
-from mediakit.services import catalogue, payloads
+from mediakit.services import catalogue, model_contract
 
 SCRIPT = SCRIPTS / "inspect_openapi.py"
 
@@ -253,14 +253,14 @@ def test_models_are_found_by_need(written):
 @pytest.mark.parametrize("service", catalogue.services())
 def test_every_model_that_runs_has_a_template_that_passes_its_own_check(service):
     for entry in catalogue.models(service):
-        found = payloads.contract_of_model(service, entry["model"])
+        found = model_contract.of_model(service, entry["model"])
         if found is not None:
             template, _, valid = found.template_and_validity()
             assert valid and found.check(template).ok, entry["model"]
 
 
 def test_a_model_named_in_the_body_has_its_own_parameters():
-    found = {row["name"]: row for row in payloads.contract_of_model("image-skill", "fal.flux-dev").fields()}
+    found = {row["name"]: row for row in model_contract.of_model("image-skill", "fal.flux-dev").fields()}
     assert [row["name"] for row in found["model_parameters"]["fields"]] == ["image_size", "seed"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import posts
 from mediakit import contracts
 from mediakit.base import errors
-from mediakit.services import catalogue, payloads, providers
+from mediakit.services import catalogue, checking, model_contract, payloads, providers
 
 KLING = ("--model", "kling-ai/v3/video", "--prompt", "rain")  # complete and closed
 PARTIAL = ("--model", "kling-ai/o3/video", "--prompt", "rain")
@@ -176,7 +176,7 @@ MEANT = [
 def test_of_several_fields_for_a_kind_the_one_that_opens_the_work_is_meant(model, kind, field):
     provider = providers.load("skills-video")
     content = payloads.Content(prompt="x", inputs=((kind, URL),))
-    contract = payloads.contract_of(provider, model)
+    contract = model_contract.of(provider, model)
     built = payloads.build(content, provider, contract, model, provider.paths.route(model))
     assert built.payload in ({"prompt": "x", field: URL}, {"prompt": "x", field: [URL]})
 
@@ -191,7 +191,7 @@ DOUBTFUL = [
 
 @pytest.mark.parametrize("service, model, body, field", DOUBTFUL)
 def test_a_field_that_one_source_requires_and_another_leaves_out_is_a_warning(service, model, body, field):
-    contract = payloads.contract_of(providers.load(service), model)
+    contract = model_contract.of(providers.load(service), model)
     checked = contract.check(body)
     assert checked.ok and field in [warning["path"] for warning in checked.warnings]
     assert not next(row for row in contract.fields() if row["name"] == field)["required"]
@@ -211,26 +211,26 @@ SLIPS = [
 @pytest.mark.parametrize("model, field, meant", SLIPS)
 def test_an_incomplete_contract_knows_the_slips_in_the_names_that_its_siblings_have(model, field, meant):
     provider = providers.load("modellix")
-    contract, route = payloads.contract_of(provider, model), provider.paths.route(model)
+    contract, route = model_contract.of(provider, model), provider.paths.route(model)
     body = {"prompt": "x", "image": [URL], field: "1"} if "edit" in model else {"prompt": "x", field: "1"}
     if meant is None:
-        assert payloads.check(provider, model, contract, body, route)[0][0] == "contract_incomplete"
+        assert checking.check(provider, model, contract, body, route)[0][0] == "contract_incomplete"
         return
     with pytest.raises(errors.Failure) as raised:
-        payloads.check(provider, model, contract, body, route)
+        checking.check(provider, model, contract, body, route)
     assert [problem["nearest"] for problem in raised.value.fields["problems"]] == [meant]
 
 
 def test_a_model_that_is_off_sale_is_told_and_the_default_models_are_on_sale(monkeypatch):
     provider = providers.load("modellix")
     off = next(entry for entry in catalogue.models("modellix") if "off_sale" in entry)
-    assert payloads.check_model(provider, off["model"])[0][0] == "model_off_sale"
+    assert checking.check_model(provider, off["model"])[0][0] == "model_off_sale"
     for model in provider.defaults.values():
-        assert payloads.check_model(provider, model) == []
+        assert checking.check_model(provider, model) == []
     # What the service's own list says today comes first.
     listed = {"model": off["model"], "tasks": [], "runs": True}
     monkeypatch.setitem(catalogue._now, ("modellix", "models"), {"seen": "", "source": "", "models": [listed]})
-    assert payloads.check_model(provider, off["model"]) == []
+    assert checking.check_model(provider, off["model"]) == []
 
 
 MISFITS = [
@@ -276,7 +276,7 @@ def filled(value, path=""):
 
 
 def body_for(model: str, task: str) -> dict:
-    contract = payloads.contract_of(providers.load("skills-video"), model)
+    contract = model_contract.of(providers.load("skills-video"), model)
     body = filled(contract.template()[0])
     kind = {"i": "image", "v": "video"}.get(task[0])
     if kind and not any(URL in str(value) for value in body.values()):
@@ -287,7 +287,7 @@ def body_for(model: str, task: str) -> dict:
 
 @pytest.mark.parametrize("model, task, media", TASKS_OF_MODELS)
 def test_a_filled_template_of_every_task_of_every_model_fits_its_contract(model, task, media):
-    contract = payloads.contract_of(providers.load("skills-video"), model)
+    contract = model_contract.of(providers.load("skills-video"), model)
     assert contract.check(body_for(model, task)).problems == []
 
 

@@ -8,7 +8,7 @@ from mediakit.base import errors
 from mediakit.jobs import request
 from mediakit.jobs.connection import ConnectionFlags
 from mediakit.jobs.lifecycle.policy import WaitPolicy
-from mediakit.services import catalogue, payloads, providers
+from mediakit.services import catalogue, file_fields, model_contract, providers
 from mediakit.services.payloads import Content
 
 PICTURE = "https://media.example/a.png"
@@ -65,7 +65,7 @@ def test_a_model_that_is_only_listed_is_told_as_that(service, model):
     assert [code for code, _ in asked.warnings] == ["contract_missing"]
 
 
-@pytest.mark.parametrize("kind", payloads.KINDS)
+@pytest.mark.parametrize("kind", file_fields.KINDS)
 @pytest.mark.parametrize(("service", "model"), [*{service: (service, model) for service, model in BARE}.values()])
 @pytest.mark.parametrize("listed", [True, False])
 def test_a_kind_of_file_never_becomes_a_field_of_a_model_without_a_contract(service, model, kind, listed):
@@ -77,7 +77,7 @@ def test_a_kind_of_file_never_becomes_a_field_of_a_model_without_a_contract(serv
 def test_what_only_answers_hold_is_no_field_of_a_request():
     """A slip of the pen is told by the names of fields; what looks like one of an answer's is none."""
     for service in catalogue.services():
-        names = payloads.names_of_service(providers.load(service))
+        names = model_contract.names_of_fields(providers.load(service))
         assert not {"status", "message", "code"} & set(names), service
     model = next(model for service, model in BARE if service == "skills-video")
     asked = check("skills-video", Content(prompt="a", parameters={"permanent": True}), model=model)
@@ -85,7 +85,7 @@ def test_what_only_answers_hold_is_no_field_of_a_request():
 
 
 def test_a_default_of_false_is_told():
-    rows = payloads.contract_of_model("modellix", "alibaba/wan2.6-i2v-flash").fields()
+    rows = model_contract.of_model("modellix", "alibaba/wan2.6-i2v-flash").fields()
     assert next(row for row in rows if row["name"] == "audio")["default"] is False
 
 
@@ -93,7 +93,7 @@ def test_a_default_of_false_is_told():
 def test_no_service_makes_a_field_of_a_kind_for_a_model_that_it_does_not_list(service):
     """Where the service itself, and not the model, says where files go, it is known for new models too."""
     for task in providers.TASKS:
-        for kind in payloads.KINDS:
+        for kind in file_fields.KINDS:
             content = Content(prompt="a", inputs=((kind, PICTURE),))
             try:
                 asked = check(service, content, model="nobody/made-this-9", task=task)
@@ -117,7 +117,7 @@ FED = [
     for entry in catalogue.models(service)
     for task, kind in BEGINS_WITH.items()
     if task in entry["tasks"] and entry["contract"] != "none"
-    and any(row.get("takes_file") == kind for row in payloads.contract_of_model(service, entry["model"], task).fields())
+    and any(row.get("takes_file") == kind for row in model_contract.of_model(service, entry["model"], task).fields())
 ]  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def test_words_that_are_missing_are_what_is_told():
 def test_a_kind_that_several_fields_take_lists_them():
     rows = [{"name": name, "takes_file": "image", "required": False} for name in ("one_image", "other_image")]
     with pytest.raises(errors.Failure, match="several fields take image: one_image, other_image"):
-        payloads._only_field_of_kind("image", rows)
+        file_fields.only_field_of_kind("image", rows)
 
 
 JOB = "job:job_0123456789abcdef"

@@ -31,7 +31,7 @@ from fake_service import FakeService, answer, dripping, reset
 from mediakit.base import errors
 from mediakit.http import bodies
 from mediakit.sandbox import Sandbox, forms
-from mediakit.services import catalogue, payloads, providers
+from mediakit.services import catalogue, model_contract, payloads, providers
 
 SERVICES = ("skills-video", "modellix", "image-skill")
 KEYS = {"SKILLS_VIDEO_API_KEY": KEY, "MODELLIX_API_KEY": KEY, "IMAGE_SKILL_TOKEN": KEY}
@@ -256,7 +256,7 @@ def kind_of(task: str) -> str:
 
 def field_for(service: str, model: str, kind: str) -> str | None:
     """The first field of a model's contract that takes a kind."""
-    contract = payloads.contract_of_model(service, model)
+    contract = model_contract.of_model(service, model)
     rows = contract.fields() if contract else []
     return next((row["name"] for row in rows if row.get("takes_file") == kind), None)
 
@@ -296,7 +296,7 @@ def last_input(server) -> dict:
 
 def rest_of(service: str, model: str, field: str) -> list[str]:
     """What else a model's contract needs."""
-    contract = payloads.contract_of_model(service, model)
+    contract = model_contract.of_model(service, model)
     template = contract.template()[0] if contract else {}
     rows = {row["name"]: row for row in contract.fields()}
     needed = [name for name in template if rows.get(name, {}).get("required") and name not in (field, "model")]

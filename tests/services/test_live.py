@@ -16,7 +16,7 @@ from mediakit.base import errors
 from mediakit.jobs import request
 from mediakit.jobs.connection import ConnectionFlags
 from mediakit.jobs.lifecycle.policy import WaitPolicy
-from mediakit.services import catalogue, keys, listing, live, payloads, providers
+from mediakit.services import catalogue, keys, listing, live, model_contract, payloads, providers
 
 MODELLIX = {
     "models": [
@@ -139,7 +139,7 @@ def test_a_refreshed_contract_is_kept(at_home):
     at_home.answers["/models/google/nano-banana-2/api_schema"] = (200, SCHEMA)
     live.refresh_contract(Told(), "modellix", "google/nano-banana-2")
     catalogue._now.clear()
-    found = payloads.contract_of_model("modellix", "google/nano-banana-2")
+    found = model_contract.of_model("modellix", "google/nano-banana-2")
     assert [row["name"] for row in found.fields()] == ["prompt", "brand_new"]
 
 
@@ -182,11 +182,9 @@ def test_a_redirect_to_another_host_is_told_and_not_kept(at_home):
     console = Told()
     live.refresh_contract(console, "modellix", "google/nano-banana-2")
     assert console.warnings == ["document_elsewhere"]
-    assert "brand_new" in [
-        row["name"] for row in payloads.contract_of_model("modellix", "google/nano-banana-2").fields()
-    ]
+    assert "brand_new" in [row["name"] for row in model_contract.of_model("modellix", "google/nano-banana-2").fields()]
     catalogue._now.clear()
-    names = [row["name"] for row in payloads.contract_of_model("modellix", "google/nano-banana-2").fields()]
+    names = [row["name"] for row in model_contract.of_model("modellix", "google/nano-banana-2").fields()]
     assert "brand_new" not in names
 
 

@@ -15,7 +15,7 @@ from mediakit.base import amounts
 from mediakit.base.pointer import tokens
 from mediakit.ledger import database, store
 from mediakit.sandbox import media
-from mediakit.services import catalogue, payloads, providers
+from mediakit.services import catalogue, model_contract, providers
 
 SERVICES = providers.spoken_by("sandbox")
 IMAGE_SKILL = pytest.mark.parametrize("sandbox", ["image-skill"], indirect=True)
@@ -32,7 +32,7 @@ RUNS = [(service, task) for service in SERVICES for task in catalogue.defaults(s
 def asked_for(folder, service: str, task: str) -> list[str]:
     """What a command adds to a task: the words and the file that the default model takes."""
     own, model = providers.load(service), catalogue.defaults(service)[task]
-    route, contract = own.paths.route(model, task), payloads.contract_of_model(service, model, task)
+    route, contract = own.paths.route(model, task), model_contract.of_model(service, model, task)
     known = {row["name"]: row for row in contract.fields()} if contract else {}
     # Only what is wrong with a prompt that is there: other fields are wrong for being missing still.
     problems = contract.check({own.model_field or "": model, "prompt": "a"}).problems if contract else []

@@ -107,7 +107,9 @@ class Acting:
 
     def _claimed(self) -> entries.Writer:
         """The intent in the ledger; raises Failure 27 where a cap, or an earlier one, refuses."""
-        wanted = CheckedRequest(self._provider, self._action.name, self._asked.path, False, self._asked.body or {})
+        wanted = CheckedRequest(
+            self._asked.body or {}, {}, {}, self._provider, self._action.name, self._asked.path, False
+        )
         spending = replace(self._spending, no_store_payload=True)
         decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0].decision
         if decision.word == "unknown":

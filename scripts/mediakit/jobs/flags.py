@@ -70,10 +70,10 @@ def add_address_flags(group) -> None:
 
 def _field_names(given: argparse.Namespace) -> set[str]:
     """The fields of the named service's models; of all services' where none is named."""
-    from ..services import payloads
+    from ..services import model_contract
 
     names = [given.provider] if given.provider else providers.names()
-    return {field for name in names for field in payloads.names_of_service(providers.load(name))}
+    return {field for name in names for field in model_contract.names_of_fields(providers.load(name))}
 
 
 def add_spending_flags(parser) -> None:

@@ -15,11 +15,11 @@ import time
 
 from ..base import canonical, errors
 from ..base.pointer import point
-from ..base.record import field, record, replace
+from ..base.record import record, replace
 from ..base.text import plain
 from ..http import addresses
 from ..media import inputs
-from ..services import catalogue, keys, payloads, program, providers
+from ..services import catalogue, checking, keys, model_contract, payloads, program, providers, tasks
 from ..services.descriptor import ANY_ROUTE, Route
 from ..services.trust import is_model, usable_id
 from .connection import ConnectionFlags, address, origin_at, provider_of
@@ -47,19 +47,16 @@ class CreateRequest:
 
 
 @record
-class CheckedRequest:
-    """One request that can be sent as it is.
+class CheckedRequest(payloads.Built):
+    """One request that can be sent as it is: what it holds, where it goes, and what is known of it.
 
     model        None where an endpoint is none of a model
     path         where it is sent, below the base URL
     streams      whether a stream is asked for
-    payload      the fields to send, with a stand-in for each file
     warnings     what the contract cannot vouch for, as (code, message)
-    attachments  stand-in of the payload -> what it stands for
     is_checked   whether there was a contract to check against, however much of it is known
     route        the way to create that is taken
     task         what is made, where that is known
-    shapes       stand-in -> the object that a file is sent as
     rows         the fields of the contract, as contracts.Operation.fields gives them
     origin       connection.origin_at of where it is sent; what was billed elsewhere is no price of it
     """
@@ -68,20 +65,12 @@ class CheckedRequest:
     model: str | None
     path: str
     streams: bool
-    payload: dict
     warnings: tuple[tuple[str, str], ...] = ()
-    attachments: dict[str, inputs.Attachment] = field(default_factory=dict)
     is_checked: bool = False
     route: Route = ANY_ROUTE
     task: str | None = None
-    shapes: dict = field(default_factory=dict)
     rows: tuple[dict, ...] = ()
     origin: str = ""
-
-    @property
-    def shaped(self) -> dict:
-        """The payload with each file in the shape in which it is sent."""
-        return inputs.replaced(self.payload, self.shapes)
 
     @property
     def noted(self) -> dict:
@@ -161,12 +150,12 @@ def check(
     policy: WaitPolicy,
     copies: int = 1,
     asks: bool = False,
-    contract_of=payloads.contract_of,
+    contract_of=model_contract.of,
 ) -> CheckedRequest:
     """The CheckedRequest that a CreateRequest comes to; raises Failure, and then nothing was bought.
 
     asks         whether the service may be asked for the contract of a model that none is known of
-    contract_of  as payloads.contract_of; of somebody who checks many requests, one that remembers
+    contract_of  as model_contract.of; of somebody who checks many requests, one that remembers
     """
     if create.endpoint and create.model:
         raise errors.bad_argument("--sse-endpoint", "expected without --model: it names the model itself")
@@ -199,8 +188,9 @@ def check(
         if isinstance(attachment, inputs.File) and attachment.warning:
             warnings.append(("unknown_format", f"--input: {attachment.warning}"))
     return CheckedRequest(
-        provider, target.model, target.path, target.streams, built.payload, tuple(warnings), built.attachments,
-        content.validates and contract is not None, target.route, target.task, built.shapes,
+        built.payload, built.attachments, built.shapes,
+        provider, target.model, target.path, target.streams, tuple(warnings),
+        content.validates and contract is not None, target.route, target.task,
         tuple(contract.fields()) if contract else (), _origin(flags, provider),
     )  # fmt: skip
 
@@ -230,9 +220,9 @@ def _origin(flags: ConnectionFlags, provider: providers.Provider) -> str:
 
 def _checked(create: CreateRequest, provider: providers.Provider, target: _Target, contract, payload: dict) -> list:
     """The warnings about a request that may be sent; raises Failure for any other."""
-    not_listed = payloads.check_model(provider, target.model)
-    payloads.check_task(provider, target.model, contract, payload, create.task, target.route)
-    warnings = payloads.check(provider, target.model, contract, payload, target.route)
+    not_listed = checking.check_model(provider, target.model)
+    checking.check_task(provider, target.model, contract, payload, create.task, target.route)
+    warnings = checking.check(provider, target.model, contract, payload, target.route)
     return warnings if create.endpoint else [*not_listed, *warnings]  # an endpoint is known by its caller
 
 
@@ -260,7 +250,7 @@ def _of_model(create: CreateRequest, provider: providers.Provider, policy: WaitP
     # Nobody reads a stream that is not waited for.
     streams = provider.streams and policy.stream and policy.wait
     try:
-        task = create.task or payloads.task_of(provider, model, content)
+        task = create.task or tasks.of(provider, model, content)
         route = provider.paths.route(model, task, fields)
         return _Target(route, provider.paths.of_route(route, model, streams), model, streams, task)
     except ValueError as problem:

@@ -3,7 +3,11 @@
 actions     what can be done with an account, and the request of it (pure)
 listing     the models of the services as lists: for a task, by need, by field
 live        what a service itself says it offers
-payloads    the fields of a request: put together and checked
+checking    whether a request could work, before it is paid for
+payloads    the fields of a request, put together
+file_fields which of them a file goes to
+tasks       which task a request is of
+model_contract  what is known of a model's contract, and of the fields in it
 conventions the contracts of the services, with their habits
 program     a service's own command-line program in place of its HTTP interface
 catalogue   the models of the services, and where their contracts are

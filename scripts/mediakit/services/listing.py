@@ -92,9 +92,9 @@ def _fitting(service: str, wish: Wish) -> list[_Line]:
 
 
 def _contract_of(service: str, model: str):
-    from .payloads import contract_of_model
+    from . import model_contract
 
-    return contract_of_model(service, model)
+    return model_contract.of_model(service, model)
 
 
 def _own_words(entry: dict) -> str:
@@ -166,9 +166,11 @@ def _defaults(services: list[str], wish: Wish) -> dict:
 
 
 def _nearest_fields(services: list[str], field: str) -> list[str]:
-    from . import payloads
+    from . import model_contract
 
-    names = dict.fromkeys(name for service in services for name in payloads.names_of_service(providers.load(service)))
+    names = dict.fromkeys(
+        name for service in services for name in model_contract.names_of_fields(providers.load(service))
+    )
     return search.nearest(field, names, _NEAREST)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...base import errors
 from ...base.record import record, replace
-from ...services import payloads, providers
+from ...services import model_contract, payloads, providers
 from .. import request
 from ..connection import ConnectionFlags, provider_of
 from ..lifecycle.policy import WaitPolicy
@@ -72,7 +72,7 @@ class Requests:
         if at not in self._contracts:
             if len(self._contracts) >= _MOST_CONTRACTS:
                 self._contracts.clear()
-            self._contracts[at] = payloads.contract_of(provider, model, path, *task)
+            self._contracts[at] = model_contract.of(provider, model, path, *task)
         return self._contracts[at]
 
     def flags_of(self, line: Line) -> ConnectionFlags:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
 from ...base.pointer import point, put
-from ...services import catalogue, payloads
+from ...services import catalogue, model_contract
 from .. import media
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"
@@ -191,7 +191,7 @@ def models(service: str) -> dict[str, dict]:
 @functools.cache
 def contract(service: str, model: str, task: str | None = None):
     """The bundled contract of a model, as contracts.Operation; None where none is known."""
-    return payloads.contract_of_model(service, model, task)
+    return model_contract.of_model(service, model, task)
 
 
 def complaint(service: str, model: str, body: dict, strict: bool = False, task: str | None = None) -> str | None:
