@@ -58,7 +58,7 @@ def _status(text):
 
 
 def main(console, arguments):
-    from mediakit.base import errors
+    from mediakit.base import codes
     from mediakit.http.documents import read_json
     from mediakit.services import providers
 
@@ -70,7 +70,7 @@ def main(console, arguments):
     category = "unknown" if is_success else found.category
     return console.result(
         "classification",
-        errors.CATEGORY_EXIT_CODES[category],
+        codes.CATEGORY_EXIT_CODES[category],
         provider=provider.name,
         category=category,
         status=arguments.status,

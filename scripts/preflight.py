@@ -66,7 +66,7 @@ def build_parser():
 
 def main(console, given):
     from mediakit.console import dependencies
-    from mediakit.jobs import guide, keeping, readiness
+    from mediakit.jobs import guide, readiness
     from mediakit.jobs.connection import ConnectionFlags
     from mediakit.services import own, providers
 
@@ -77,9 +77,13 @@ def main(console, given):
     for why in filter(None, map(own.trouble, own.names())):  # one that cannot be used keeps no other from working
         console.warning("service_disabled", why)
     missing = dependencies.prefer("preflight.py")  # its guide checks the request as the main job would
-    if given.persist_key:
-        keeping.persist(console, where, named[0], tries=given.online, unseen=given.no_check)
-    forgotten = keeping.forget(named[0]) if given.forget_key else None
+    forgotten = None
+    if given.persist_key or given.forget_key:
+        from mediakit.jobs import keeping
+
+        if given.persist_key:
+            keeping.persist(console, where, named[0], tries=given.online, unseen=given.no_check)
+        forgotten = keeping.forget(named[0]) if given.forget_key else None
     online = given.online and not missing  # without its packages nothing can be asked
     services = [
         readiness.examine(console, where, provider, online=online, in_full=bool(named))

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 from conftest import KEY, PATIENCE, posts
-from mediakit.http import process
+from mediakit.base import programs
 from mediakit.sandbox import Sandbox, forms, media
 from mediakit.services import providers
 
@@ -70,7 +70,7 @@ class Client:
 
 @pytest.fixture
 def client(tmp_path, modellix):
-    path, why_not = process.locate(SERVICE.cli["program"], SERVICE.cli["variable"])
+    path, why_not = programs.locate(SERVICE.cli["program"], SERVICE.cli["variable"])
     if path is None:
         pytest.skip(f"not installed: {why_not}")
     (tmp_path / "own").mkdir()

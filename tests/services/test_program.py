@@ -17,7 +17,7 @@ from conftest import KEY, PATIENCE
 from fake_program import ANSWER, FakeProgram, is_running
 from fake_service import FakeService, answer
 from mediakit import console
-from mediakit.base import errors, redactor
+from mediakit.base import errors, programs, redactor
 from mediakit.base.inbox import Inbox
 from mediakit.base.pointer import point
 from mediakit.http import process
@@ -404,12 +404,12 @@ def test_nothing_is_run_from_the_working_directory_or_through_it(monkeypatch, pr
     stays = STRANGERS_ENTRIES[entry] and entry not in FINE
     path = entry.format(here=project / "project", outside=project / "outside")
     monkeypatch.setenv("PATH", os.pathsep.join([path, "/nowhere"]))
-    found, why = process.locate("modellix-cli", "MODELLIX_CLI")
+    found, why = programs.locate("modellix-cli", "MODELLIX_CLI")
     assert found is None and "MODELLIX_CLI" in why, "the way on is told"
     assert process.environment()["PATH"] == os.pathsep.join([path] * stays + ["/nowhere"])
     good = str(project / "outside" / "bin")
     monkeypatch.setenv("PATH", os.pathsep.join([path, good]))
-    assert process.locate("modellix-cli", "MODELLIX_CLI") == (os.path.join(good, "modellix-cli"), "PATH")
+    assert programs.locate("modellix-cli", "MODELLIX_CLI") == (os.path.join(good, "modellix-cli"), "PATH")
 
 
 def test_a_variable_names_any_program_by_its_absolute_path(monkeypatch, project):
@@ -417,21 +417,21 @@ def test_a_variable_names_any_program_by_its_absolute_path(monkeypatch, project)
     here = project / "project"
     for named in ("modellix-cli", "./modellix-cli", str(here), str(here / "missing")):
         monkeypatch.setenv("MODELLIX_CLI", named)
-        found, why = process.locate("modellix-cli", "MODELLIX_CLI")
+        found, why = programs.locate("modellix-cli", "MODELLIX_CLI")
         assert found is None and "MODELLIX_CLI" in why
     monkeypatch.setenv("MODELLIX_CLI", str(here / "modellix-cli"))
-    assert process.locate("modellix-cli", "MODELLIX_CLI") == (str(here / "modellix-cli"), "MODELLIX_CLI")
+    assert programs.locate("modellix-cli", "MODELLIX_CLI") == (str(here / "modellix-cli"), "MODELLIX_CLI")
 
 
 def test_a_program_that_every_user_could_have_put_there_is_not_run(monkeypatch, project):
     folder = project / "outside" / "bin"
     monkeypatch.setenv("PATH", str(folder))
-    fine = process.locate("modellix-cli", "MODELLIX_CLI")
+    fine = programs.locate("modellix-cli", "MODELLIX_CLI")
     assert fine[1] == "PATH"
     for path, mode, found in ((folder, 0o777, None), (folder, 0o1777, fine[0]), (folder / "modellix-cli", 0o777, None)):
         before = path.stat().st_mode
         path.chmod(mode)
-        assert process.locate("modellix-cli", "MODELLIX_CLI")[0] == found
+        assert programs.locate("modellix-cli", "MODELLIX_CLI")[0] == found
         path.chmod(before)
 
 
@@ -449,7 +449,7 @@ def test_a_file_that_may_not_be_run_is_no_program(monkeypatch, tmp_path):
     FakeProgram(tmp_path).path.chmod(0o644)
     monkeypatch.delenv("MODELLIX_CLI", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert process.locate("modellix-cli", "MODELLIX_CLI")[0] is None
+    assert programs.locate("modellix-cli", "MODELLIX_CLI")[0] is None
 
 
 # -- the choice ------------------------------------------------------------------------------------

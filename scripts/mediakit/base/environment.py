@@ -12,11 +12,6 @@ import sys
 
 from . import home, programs
 
-try:
-    from shlex import quote
-except ImportError:  # Python 2
-    from pipes import quote
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 REQUIREMENTS = os.path.join(ROOT, "requirements.txt")
 _ON_WINDOWS = os.name == "nt"
@@ -148,6 +143,15 @@ def _has(interpreter, module):
         return subprocess.call([interpreter, "-I", "-c", code, module]) == 0
     except OSError:
         return False
+
+
+def quote(word):
+    """A word as a POSIX shell reads it."""
+    try:
+        from shlex import quote
+    except ImportError:  # Python 2
+        from pipes import quote
+    return quote(word)
 
 
 def _in_one(steps):

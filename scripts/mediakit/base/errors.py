@@ -9,10 +9,10 @@ What a code means, and what to do about it, stands in the registry: base/codes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from .codes import CATEGORY_EXIT_CODES, ERRORS
-from .credit_words import says_credits_are_missing
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATUS_CATEGORIES = {
     **dict.fromkeys((400, 405, 409, 413, 415, 422), "validation"),
@@ -40,6 +40,8 @@ class Failure(Exception):
     """
 
     def __init__(self, code: str, message: str, category: str, **fields):
+        from .codes import CATEGORY_EXIT_CODES, ERRORS  # of no use to what goes well
+
         super().__init__(message)
         assert code in ERRORS and category in CATEGORY_EXIT_CODES, (code, category)
         self.code = code
@@ -49,6 +51,8 @@ class Failure(Exception):
 
     @property
     def exit_code(self) -> int:
+        from .codes import CATEGORY_EXIT_CODES
+
         return CATEGORY_EXIT_CODES[self.category]
 
 
@@ -95,6 +99,8 @@ def classify(
     The service's own code comes first, then what is stated (but for money that is gone), then words about
     missing credits in any answer, then the status.
     """
+    from .credit_words import says_credits_are_missing
+
     for ending, category in (code_categories or {}).items():
         if code.upper().endswith(ending.upper()):
             return category

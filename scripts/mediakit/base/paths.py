@@ -16,8 +16,6 @@ for_results            where results go that nobody has named a folder for
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import os
 import stat
@@ -147,6 +145,8 @@ def open_regular(path: str) -> IO[bytes]:
     """A regular file for reading; raises OSError, also for a pipe or a device, which is not waited for."""
     handle = _opened(path)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
+        import errno
+
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file")
     return os.fdopen(handle, "rb")
@@ -164,6 +164,8 @@ def open_to_read(path: str) -> IO[bytes]:
     try:
         found = os.fstat(handle).st_mode
         if stat.S_ISDIR(found):
+            import errno
+
             raise IsADirectoryError(errno.EISDIR, "it is a directory")
         if stat.S_ISFIFO(found) and os.name == "posix":
             _await_writer(handle)
@@ -176,6 +178,7 @@ def open_to_read(path: str) -> IO[bytes]:
 
 def _await_writer(handle: int) -> None:
     # `<(command)` of a shell is such a pipe, and its command may take a while before its first byte.
+    import errno
     import select
 
     if not select.select([handle], [], [], PIPE_PATIENCE)[0]:
@@ -273,6 +276,8 @@ def _working_directory() -> str | None:
 
 def _make_local(folder: str) -> bool:
     """Make .ai-media for this user alone, and keep it out of the repository; whether it can be written."""
+    import contextlib
+
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)

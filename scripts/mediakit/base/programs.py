@@ -1,6 +1,7 @@
 """Programs by name, as the PATH has them: never one that a stranger's folder could have put there.
 
 find      the absolute path of a program
+locate    the same: from a variable that names it, else from the PATH
 folders   the entries of the PATH that programs may be taken from
 
 In the syntax of Python 2.7: `environment` needs it where this Python is too old.
@@ -11,6 +12,8 @@ import stat
 
 from . import home
 
+# How `locate` ends its words where nothing is there, in contrast to what is there and must not be run.
+ABSENT = "is not installed, or not on the PATH"
 _MOST_LINKS = 40
 
 
@@ -32,6 +35,24 @@ def find(name, trusts_home=False, endings=None):
                 return path, ""
             why = why or found
     return None, why
+
+
+def locate(name, variable):
+    """`(absolute path, where it was named)` of a program, or `(None, why not)`.
+
+    variable  an environment variable that can hold its absolute path
+
+    A working directory is anybody's: nothing is run from it, or from below it, because a PATH says so.
+    """
+    named = home.expand(os.environ.get(variable, ""))
+    if named:
+        if os.path.isabs(named) and os.path.isfile(named) and os.access(named, os.X_OK):
+            return named, variable
+        return None, "%s is set, but not to the absolute path of a program" % variable
+    path, why = find(name)
+    if path is None:
+        return None, "%s; %s can name it" % (why, variable) if why else "%s %s" % (name, ABSENT)
+    return path, "PATH"
 
 
 def folders():

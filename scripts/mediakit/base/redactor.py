@@ -14,13 +14,15 @@ is_named        whether somebody has thought of a word
 
 from __future__ import annotations
 
-import binascii
 import os
 import re
-from collections.abc import Iterable, Iterator
 
 from .regex import regex
 from .text import lines_of
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 REDACTED = "[redacted]"
 
@@ -167,6 +169,8 @@ class Redactor:
 def _in_base64(secret: bytes) -> set[str]:
     """What a base64 text holds wherever it encodes the secret: one for each of the three places in a group of
     three bytes at which it can begin. The characters that a neighbour shares are left out."""
+    import binascii
+
     found = set()
     for before in range(3):
         bits = binascii.b2a_base64(b"\0" * before + secret, newline=False).decode().rstrip("=")

@@ -12,6 +12,11 @@ import os
 import sys
 import time
 
+try:
+    import _signal as signals  # type: ignore[import-not-found]  # `signal` wraps it in enumerations, which take time
+except ImportError:
+    import signal as signals
+
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 OLDEST = (3, 9)
 
@@ -31,10 +36,6 @@ def begin():
 
 def _catch_early():
     """A request to stop that comes before there is a console (console.signals) ends in a result all the same."""
-    try:
-        import _signal as signals  # type: ignore[import-not-found]  # `signal` wraps it in enumerations, which take time
-    except ImportError:
-        import signal as signals
 
     def arrived(number, frame):
         # Nothing can be imported here: whatever is half imported at this moment stays so.

@@ -6,12 +6,15 @@ Workers      so many threads at most; what comes while all are at work waits its
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    import queue
+    from collections.abc import Callable
 
 
 def in_a_thread(work: Callable[[], None]) -> None:
+    import threading
+
     threading.Thread(target=work, daemon=True).start()
 
 
@@ -20,6 +23,9 @@ class Workers:
     and stays."""
 
     def __init__(self, most: int):
+        import queue
+        import threading
+
         self._most = most
         self._work: queue.SimpleQueue = queue.SimpleQueue()
         self._lock = threading.Lock()

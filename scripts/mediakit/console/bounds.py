@@ -10,7 +10,6 @@ cleaned   a JSON value with its texts made fit to be shown, and not nested deepe
 from __future__ import annotations
 
 import json
-import math
 from collections import namedtuple
 
 from ..base.text import to_line
@@ -97,9 +96,10 @@ def _number(value):
     if isinstance(value, int) and value.bit_length() <= _LONGEST_NUMBER:
         return value
     try:
-        return float(value) if math.isfinite(value) else None
+        found = float(value)
     except OverflowError:
         return None
+    return found if abs(found) < float("inf") else None  # not where it is no number, which is below nothing
 
 
 def is_within(value, limit: int) -> bool:

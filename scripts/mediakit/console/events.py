@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections import namedtuple
-from collections.abc import Callable
 
-from ..base import codes, errors
+from ..base import errors
 from ..base.redactor import Redactor
-from ..base.retry import Throttle
 from ..base.text import plain, visible
 from ..base.times import rfc3339
-from . import bounds, people, signals
+from . import bounds, signals
 from .brief import brief, lean
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    from ..base.retry import Throttle
 
 # Built by our own code: a short key that happens to be a word in a path must not break them.
 _COMMANDS = frozenset(("next_command", "next_argv"))
@@ -134,8 +135,11 @@ class Console:
     def _tell(self, event: dict) -> None:
         self.clear_status()
         before, self._status = self._status, event.get("status", self._status)
-        instead = people.in_place(event, before) if self.is_for_people else None
+        instead = None
         if self._live:
+            from . import people
+
+            instead = people.in_place(event, before) if self.is_for_people else None
             for line in people.lines(event, before) if instead is None else instead:
                 self.say(line)
         if instead is None and not self._is_silent(event):
@@ -179,7 +183,10 @@ class Console:
             **failure.fields,
             **more,
         }
-        fields["guidance"] = fields.get("guidance") or [codes.ERRORS[failure.code].way_out]
+        if not fields.get("guidance"):
+            from ..base import codes
+
+            fields["guidance"] = [codes.ERRORS[failure.code].way_out]
         return self.result("error", failure.exit_code, **fields)
 
     def plain(self, text: str, limit: int = 300) -> str:
@@ -194,6 +201,8 @@ class Console:
         self.say(f"warning: {message}")
 
     def retry(self, what: str, attempt: int, retry_in_seconds: float, message: str) -> None:
+        from ..base.retry import Throttle
+
         throttle = self._throttles.setdefault(what, Throttle())
         if throttle.allows(message, time.monotonic()):
             told = {"attempt": attempt, "retry_in_seconds": retry_in_seconds, "message": message}

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 
-from ..base import codes, errors, paths
+from ..base import errors, paths
 from ..base.regex import regex
 from .events import Output
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # What reads like a name; a key has digits and capitals in between.
 _FLAG = regex(r"-[a-zA-Z]|--[a-z]{1,20}([A-Z][a-z]{1,15}){0,4}\d{0,2}([_-]([a-z]{1,20}\d{0,2}|\d{1,2})){0,5}")
+
+# argparse looks for translations of its words at each of them. Nobody has any, `Parser.error` reads them, and `locale`
+# takes long to import.
+argparse._ = str  # type: ignore[attr-defined]
 
 # In the order of Output.
 _OUTPUT = ("--brief", "--verbose", "--json")
@@ -35,12 +39,12 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description: str, examples: str, **options):
         super().__init__(
             description=description,
-            epilog=f"examples:\n{examples}\n\nexit codes:\n{codes.exit_code_table()}",
             # With a width of its own the formatter does not import what it would take to ask the terminal.
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
             allow_abbrev=False,
             **options,
         )
+        self._examples = examples
         self.add_argument("--version", action="store_true", help="write a version event and stop")
         self.add_argument("--state-dir", type=state_folder, metavar="DIR", help="keep the ledger and other state there")
         self.field_names: Callable[[argparse.Namespace], Iterable[str]] = lambda arguments: ()
@@ -61,6 +65,12 @@ class Parser(argparse.ArgumentParser):
         if found:
             raise errors.bad_argument(found[1], found[2])
         raise errors.bad_argument("arguments", message)
+
+    def format_help(self) -> str:
+        from ..base import codes
+
+        self.epilog = f"examples:\n{self._examples}\n\nexit codes:\n{codes.exit_code_table()}"
+        return super().format_help()
 
     def _print_message(self, message: str, file=None) -> None:
         # argparse passes over what cannot be written; a reader that is gone ends a script with 141.

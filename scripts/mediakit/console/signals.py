@@ -7,7 +7,8 @@ ignore  from now on
 from __future__ import annotations
 
 import os
-import signal
+
+from ..base.start import signals as signal
 
 
 def _signals() -> list[int]:

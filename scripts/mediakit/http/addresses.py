@@ -12,13 +12,19 @@ is_private_literal   whether a host is written as an address that is not public
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..base import errors
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from typing import overload
+    from urllib.parse import SplitResult
+
+
+def urlsplit(url: str) -> SplitResult:
+    from urllib.parse import urlsplit  # which takes long to import, and most starts look into no address
+
+    return urlsplit(url)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -39,6 +45,7 @@ def is_private_literal(host: str) -> bool:
     # Names are normalised before they are looked up (UTS 46): what looks like no digit or dot becomes one.
     # What is percent-encoded is decoded by some of those who look it up, such as a proxy.
     import unicodedata
+    from urllib.parse import unquote
 
     for _ in range(3):
         host = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").rstrip(".").lower()
@@ -122,6 +129,8 @@ def resolve_base_url(given: str | None, own: str | None, trusted: bool) -> str |
             raise ValueError("it must not hold a query or a fragment")
     except ValueError as problem:
         raise errors.bad_argument("--base-url", f"not a usable base URL: {problem}") from None
+    from urllib.parse import urlunsplit
+
     base = urlunsplit((origin[0], parts.netloc, _whole_path(parts.path.rstrip("/"), origin, own), "", ""))
     if is_loopback(origin[1]) or (own and origin == origin_of(own)):
         return base
@@ -194,6 +203,8 @@ def above(base_url: str, prefix: str) -> str:
     """The base URL for paths that are not below a service's prefix: without it, or else the bare origin."""
     if base_url.endswith(prefix):
         return base_url[: len(base_url) - len(prefix)]
+    from urllib.parse import urlunsplit
+
     parts = urlsplit(base_url)
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 

@@ -16,7 +16,6 @@ import json
 import re
 
 from ..base.regex import regex
-from . import sse
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -140,6 +139,8 @@ def _in_sequence(text: str, begun: bool) -> list:
 
 
 def _in_events(content: bytes, begun: bool) -> list:
+    from . import sse
+
     decoder = sse.Decoder()
     try:
         # Without the blank line that ends it, the last event never comes.

@@ -1,6 +1,5 @@
 """Runs another program within bounds. Knows paths, environments and pipes; not what the program is for.
 
-locate        the absolute path of a program: from a variable, else from the PATH
 environment   what a program gets of this process's environment
 Process       one program that runs: started once, read within bounds, stopped on demand
 Ended         what became of it
@@ -15,10 +14,8 @@ import threading
 from collections import namedtuple
 from collections.abc import Collection
 
-from ..base import paths, programs
+from ..base import programs
 
-# How `locate` ends its words where nothing is there, in contrast to what is there and must not be run.
-ABSENT = "is not installed, or not on the PATH"
 LARGEST_OUTPUT = 16 * 1024 * 1024
 LARGEST_ERRORS = 4096
 _CHUNK = 65536
@@ -44,28 +41,6 @@ _NEEDED = frozenset(
 # errors     the beginning of what it wrote to its standard error
 # stopped    why it was stopped, in words; None where it ended by itself
 Ended = namedtuple("Ended", "exit_code output errors stopped")
-
-
-def locate(name: str, variable: str) -> tuple[str | None, str]:
-    """`(absolute path, where it was named)` of a program, or `(None, why not)`.
-
-    variable  an environment variable that can hold its absolute path
-
-    A working directory is anybody's: nothing is run from it, or from below it, because a PATH says so.
-    """
-    named = paths.expand(os.environ.get(variable, ""))
-    if named:
-        if os.path.isabs(named) and _is_program(named):
-            return named, variable
-        return None, f"{variable} is set, but not to the absolute path of a program"
-    path, why = programs.find(name)
-    if path is None:
-        return None, f"{why}; {variable} can name it" if why else f"{name} {ABSENT}"
-    return path, "PATH"
-
-
-def _is_program(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def environment(names: Collection[str] = (), **more: str) -> dict[str, str]:

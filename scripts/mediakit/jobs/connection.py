@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
-from ..base import canonical, errors, paths
+from ..base import errors, paths, programs
 from ..base.record import record, replace
 from ..base.workers import in_a_thread
 from ..console import Console
-from ..http import addresses, process
+from ..http import addresses
 from ..services import keys, providers
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:  # what sends is loaded where something is sent
+    from collections.abc import Callable, Iterable
+
     from ..http.answers import Answer, Lost
     from ..http.wire import Wire
     from ..ledger import store
@@ -143,7 +143,7 @@ class Connection:
         if self.embedded:
             return self.origin
         scheme, host, port = addresses.origin_of(self.base_url)
-        return f"{scheme}://{host}:{port}{urlsplit(self.base_url).path}"
+        return f"{scheme}://{host}:{port}{addresses.urlsplit(self.base_url).path}"
 
     @property
     def authorisation(self) -> tuple[str, str] | None:
@@ -170,6 +170,8 @@ def origin_at(provider: providers.Provider, base_url: str | None) -> str:
     if base_url is None:
         default = providers.spoken_by(provider.name)[0]
         return "embedded" if provider.speaks == default else f"embedded {provider.speaks}"
+    from ..base import canonical
+
     return canonical.origin(base_url, provider.base_path)
 
 
@@ -289,7 +291,7 @@ def read_at(console: Console, connection: Connection, decision: store.Decision) 
 def look_for_program(provider: providers.Provider, base_url: str) -> tuple[program.Program | None, str]:
     """`program.look_for`; its room is loaded only where there is a program, which few machines have."""
     cli = provider.cli or {}
-    path, problem = process.locate(cli["program"], cli["variable"])
+    path, problem = programs.locate(cli["program"], cli["variable"])
     if path is None:
         return None, problem
     from ..services import program
@@ -318,7 +320,7 @@ def _program_of(
     if is_forced:
         guidance = [f"To install it: {provider.cli['install']}", "Or without it: --transport rest"]
         raise errors.bad_argument("--transport", console.plain(problem), *guidance)
-    if not problem.endswith(process.ABSENT):
+    if not problem.endswith(programs.ABSENT):
         console.warning("cli_unusable", console.plain(problem))
     return None
 
@@ -351,7 +353,7 @@ def _logins_of_program(provider: providers.Provider, flags: ConnectionFlags, thr
     if through and through.login_problem:
         return [f"{through.name}: {through.login_problem}"]
     cli = provider.cli if flags.base_url is not None and flags.transport == "auto" else None
-    if cli and process.locate(cli["program"], cli["variable"])[0]:
+    if cli and programs.locate(cli["program"], cli["variable"])[0]:
         return [f"At another address a login of {cli['program']} is used with --transport cli only"]
     return []
 

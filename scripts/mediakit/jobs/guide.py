@@ -8,10 +8,9 @@ The command works as it stands. It holds no prompt: that lies in a file of the u
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from ..base import atomic, errors, paths, redactor
+from ..base import errors, paths
 from ..base.record import record, replace
 from ..console import dependencies
 from ..console.commands import command_line
@@ -314,6 +313,8 @@ def _kept_prompt(prompt: str) -> str:
     """The path of a file with the prompt: a command line is written down in places that a prompt must not be in."""
     import hashlib
 
+    from ..base import atomic, redactor
+
     secrets = redactor.Redactor()
     secrets.protect_environment()
     if secrets.text(prompt) != prompt:
@@ -351,10 +352,12 @@ def _open_job(services: list[str]):
     for ledger in (_ledgers() if services else None) or ():
         from ..ledger import store
 
-        with contextlib.suppress(store.Unusable):
+        try:
             for entry in ledger.open_jobs():
                 if entry.service in services:
                     found.setdefault(ledger.outcome_of(entry), []).append(entry)
+        except store.Unusable:
+            pass
     return next(iter(found["accepted"] + found["unknown"]), None)
 
 

@@ -11,12 +11,12 @@ from ..base.text import is_number, plain
 from ..console import Console
 from ..http import addresses
 from ..services import keys, providers
-from . import standing
 from .connection import Connection, ConnectionFlags, address, look_for_program
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from ..services import program
+    from . import standing
 
 KEY_REQUIRED, KEY_REFUSED, UNREACHABLE = "key_required", "key_refused", "service_unreachable"
 _CREDIT_WORDS = ("credit", "balance", "remaining", "available", "total")
@@ -98,6 +98,8 @@ def _blocked(found: Readiness, stage: str, missing: str, **more) -> Readiness:
 
 def _asked(console: Console, connection: Connection, found: Readiness) -> Readiness:
     """Whether the service answers and takes the key, and what is left on the account, as far as it tells."""
+    from . import standing
+
     provider, place = connection.provider, standing.check_place(connection)
     if place is None:
         return found

@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections import namedtuple
-from copy import deepcopy
 
 from ..base import errors
 from ..base.pointer import point
 from ..base.text import plain
-from ..console import inputs
 from . import providers
 from .trust import usable_id
 
@@ -145,6 +143,8 @@ class Action:
     # -- reading what is given -----------------------------------------------------------------------
 
     def _read(self, pairs: list[str]) -> dict:
+        from ..console import inputs
+
         given = {}
         for pair in pairs:
             name, text = inputs.read_pair("--param", pair)
@@ -225,6 +225,8 @@ class Action:
         places = {field["in"] for field in self._fields.values()}
         if self.method != "POST" or not (self._fixed or "body" in places):
             return None
+        from copy import deepcopy
+
         body = deepcopy(self._fixed)
         for name, field, value in self._placed("body", given):
             _put(body, field.get("at", f"/{name}"), value)
@@ -246,6 +248,8 @@ def _shown_field(name: str, field: dict) -> dict:
 
 def _value(name: str, text: str, field: dict):
     """The value of one field; raises Failure 2 without repeating it."""
+    from ..console import inputs
+
     try:
         text.encode()
     except UnicodeEncodeError:  # bytes of an argument that are no UTF-8

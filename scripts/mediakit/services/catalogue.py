@@ -13,7 +13,6 @@ import re
 import time
 
 from ..base import documents, paths
-from ..http import addresses
 from . import providers
 from .providers import ASSETS
 
@@ -164,6 +163,8 @@ def _is_own(service: str, name: str, source: str) -> bool:
     """Whether a list or a price comes from the service itself: another's prices are not its own."""
     if name not in ("models", "prices"):
         return True
+    from ..http import addresses
+
     return addresses.origin_of(source) in map(addresses.origin_of, providers.load(service).origins.values())
 
 

@@ -13,16 +13,18 @@ with its repository, or is a link, gives a key only on the user's word.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sys
 from collections import namedtuple
-from collections.abc import Iterator
 
-from ..base import atomic, errors, paths, repository
+from ..base import errors, paths
 from ..base.regex import regex
 from ..base.text import lines_of
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # source says where it was found, in words for people; value is None for a login that stays where it is.
 Key = namedtuple("Key", "value source")
@@ -113,6 +115,8 @@ def _kept(wanted: dict, trusts_dotenv: bool) -> Iterator[tuple[str, str | None]]
 
 def _why_untrusted(path: str) -> str | None:
     """Why a file of the working directory may be a stranger's, in words; None where it is this user's own."""
+    from ..base import repository
+
     try:
         return paths.trouble(path) or ("it came with its repository" if repository.tracks(path) else None)
     except OSError:
@@ -326,6 +330,8 @@ def _without(variable: str, lines: list[str]) -> list[str]:
 
 def _lines_of(path: str) -> list[str]:
     """The lines of the store, none where there is none; raises OSError for what cannot be kept as it is."""
+    import errno
+
     why = paths.trouble(os.path.dirname(path), folder=True, may_be_link=True)
     if why is None:
         try:
@@ -345,4 +351,6 @@ def _lines_of(path: str) -> list[str]:
 
 
 def _write(path: str, lines: list[str]) -> None:
+    from ..base import atomic
+
     atomic.write(path, "".join(f"{line}\n" for line in lines).encode())

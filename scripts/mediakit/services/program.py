@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..base import errors, redactor
+from ..base import errors, programs, redactor
 from ..base.pointer import point
 from ..base.record import asdict
 from ..base.text import is_number
@@ -49,7 +49,7 @@ def look_for(provider: providers.Provider, base_url: str) -> tuple[Program | Non
     origin = base_url.removesuffix(provider.base_path)
     if urlsplit(origin).path or origin + provider.base_path != base_url:
         return None, f"{provider.cli['program']} takes no base URL but an origin and {provider.base_path}"
-    path, told = process.locate(provider.cli["program"], provider.cli["variable"])
+    path, told = programs.locate(provider.cli["program"], provider.cli["variable"])
     return (Program(provider, path, told, origin), "") if path else (None, told)
 
 

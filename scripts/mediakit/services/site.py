@@ -6,9 +6,6 @@ Site     a service at its own origins, or at another address in place of all of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
-
 from ..base import errors
 from ..base.pointer import first, point
 from ..base.record import field, record
@@ -16,6 +13,10 @@ from ..http.addresses import above, origin_of
 from . import descriptor, trust
 from .descriptor import Listing, Step
 from .provider import Provider
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The steps of a job whose address an answer can tell.
 TOLD_STEPS = ("read", "result", "cancel")
@@ -44,12 +45,16 @@ class Site:
     @property
     def is_own(self) -> bool:
         """Whether it is the service itself, so that its further origins are its own too."""
+        if self.base_url == self.provider.base_url:
+            return True
         own = self.provider.origin
         return own is not None and origin_of(self.base_url) == origin_of(own)
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The addresses that get the key: scheme, host and port of each."""
+        from urllib.parse import urlsplit, urlunsplit
+
         parts = urlsplit(self.base_url)
         here = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         return (here, *(self.provider.origins.values() if self.is_own else ()))
@@ -101,6 +106,8 @@ class Site:
         is_cursor = isinstance(cursor, (str, int)) and not isinstance(cursor, bool)
         if not is_cursor or not 0 < len(str(cursor)) <= _LONGEST_CURSOR:
             return None
+        from urllib.parse import urlencode
+
         return f"{at}{'&' if '?' in at else '?'}{urlencode({listing.next_query or 'cursor': cursor})}"
 
     def of_job(self, name: str, job: JobRef) -> str:
