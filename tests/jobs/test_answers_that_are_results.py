@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from real_files import wav
 
 PICTURE = base64.b64encode(PNG).decode()
 DATA_URL = f"data:image/png;base64,{PICTURE}"
+OUTPUT = {"data": {"type": "image", "images": [{"url": DATA_URL}]}}
 
 
 def text(words: str, media_type: str = "text/plain"):
@@ -38,7 +40,18 @@ RESULTS = {
     "base64 in lines": (text(base64.encodebytes(PNG).decode()), PNG),
     "base64 in JSON": (answer(200, {"data": [{"b64_json": PICTURE}]}), PNG),
     "base64 under a name of its own": (answer(200, {"ok": True, "result": {"bytes": PICTURE}}), PNG),
-    "an output without an id": (answer(200, {"data": {"type": "image", "images": [{"url": DATA_URL}]}}), PNG),
+    "an output without an id": (answer(200, OUTPUT), PNG),
+    "an output, twice": (answer(200, (json.dumps(OUTPUT) + "\n").encode() * 2), PNG),
+    "an output with the end of chunks behind it": (answer(200, json.dumps(OUTPUT).encode() + b"\r\n0\r\n\r\n"), PNG),
+    "an output behind a guard": (answer(200, b")]}',\n" + json.dumps(OUTPUT).encode()), PNG),
+    "a picture that is said to be compressed": (
+        answer(200, PNG, {"Content-Encoding": "gzip"}, media_type="image/png"),
+        PNG,
+    ),
+    "a picture with many headers": (
+        answer(200, PNG, {f"X-{number}": "a" for number in range(300)}, media_type="image/png"),
+        PNG,
+    ),
 }
 
 

@@ -25,6 +25,10 @@ _DRAIN = 1.0
 _BUFFER = 65536
 
 
+# Some hosts send more headers than Python reads; what is read of one is bounded all the same, by its lines.
+http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
+
+
 class _Incoming(io.RawIOBase):
     """The bytes of one answer as they come off the socket, by way of the exchange."""
 

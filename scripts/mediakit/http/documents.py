@@ -30,8 +30,8 @@ _MOST_DOCUMENTS = 1000
 _LARGEST_BEGUN = 1024 * 1024
 
 _EVENT = regex(r"(data|event|id|retry)?:|data\s*$", re.M)
-# What some services put before their JSON, so that no page can include it as a script.
-_GUARD = regex(r"\)\]\}',?|while\s*\(1\);|for\s*\(;;\);")
+# What some services put before their JSON, so that no page can include it as a script, or so that every page can.
+_GUARD = regex(r"\)\]\}',?|while\s*\(1\);|for\s*\(;;\);|(/\*\*/\s*)?[A-Za-z_$][\w$.]{0,99}\s*\((?=\s*[{\[])")
 
 
 def _finite(text: str) -> float | None:
@@ -109,7 +109,7 @@ def documents(content: bytes, begun: bool = True) -> list:
     text = text_of(content).strip(_BLANK)
     guard = _GUARD.match(text)
     if guard:
-        text = text[guard.end() :]
+        text = text[guard.end() :].lstrip(_BLANK)
     found = _in_events(content, begun) if _EVENT.match(text) else _in_sequence(text, begun)
     return [inner for value in found[:_MOST_DOCUMENTS] for inner in _inside(value, begun)]
 
@@ -214,7 +214,7 @@ def unwrapped(raw: bytes) -> tuple[int | None, list[tuple[str, str]], bytes] | N
     Interim answers (1xx) are passed over. Without a status line there is no status, and all of it is the body.
     """
     while raw:
-        first = re.match(rb"\s*HTTP[/0-9.]*[ \t]+([0-9]{3})\b[^\n]*\n", raw)
+        first = re.match(rb"\s*(?:HTTP[/0-9.]*|ICY)[ \t]+([0-9]{3})\b[^\n]*\n", raw)
         if first is None:
             return None, [], raw
         end = re.compile(rb"(\r?\n)?\r?\n").search(raw, first.end()) if raw[first.end() :][:1] in b"\r\n" else None

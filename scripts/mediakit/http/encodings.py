@@ -52,6 +52,11 @@ class Decoding:
         return next((layer.problem for layer in self._layers if layer.problem), self._problem)
 
     @property
+    def is_mislabelled(self) -> bool:
+        """Whether all that is wrong is the label: what came is what was sent, and whole."""
+        return self.problem == _NOT_PACKED and not self.is_cut
+
+    @property
     def is_cut(self) -> bool:
         return any(layer.is_cut for layer in self._layers)
 

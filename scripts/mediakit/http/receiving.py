@@ -32,10 +32,12 @@ class _Body:
     """The decoded pieces of one answer.
 
     damage  why it ended before its end, or what was wrong with it; "" where nothing was
+    is_mislabelled  whether that is only its label: it came whole
     """
 
     def __init__(self, exchange: Exchange, response):
         self.damage = ""
+        self.is_mislabelled = False
         self._exchange = exchange
         self._response = response
         self._decoding = Decoding(response.headers.get("Content-Encoding", ""), sniffs=True)
@@ -49,6 +51,7 @@ class _Body:
         except Exception as problem:
             self.damage = self._exchange.words(problem)
         yield from self._decoding.finish()
+        self.is_mislabelled = not self.damage and self._decoding.is_mislabelled
         self.damage = self.damage or self._decoding.problem
 
 
@@ -73,7 +76,10 @@ def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> 
             return _read_stream(exchange, body, first, pieces, trace)
     # What answers a paid request may be the result itself, whatever its size.
     content = _read_whole(exchange, body, first, pieces, holds_all=posted and 200 <= status < 300)
-    tell(exchange, _judged(exchange, Answer(status, response.headers, content, body.damage), posted), trace)
+    answer = Answer(status, response.headers, content, body.damage)
+    if posted and body.is_mislabelled and not documents.is_complete(content):
+        answer = replace(answer, damage="")  # a file: a label on it costs nothing
+    tell(exchange, _judged(exchange, answer, posted), trace)
 
 
 def _beginning(pieces: Iterator[bytes]) -> bytes:
@@ -155,6 +161,8 @@ def _judged(exchange: Exchange, answer: Answer, posted: bool) -> Answer | Lost:
         found = salvaged(exchange)
         if found is not None and documents.is_complete(found.content):
             return replace(answer, content=found.content, damage=answer.damage or "the answer's envelope is broken")
+        if found is not None and not answer.content:
+            answer = replace(answer, content=found.content)  # what came is kept, though nothing says what it is
     return Lost(answer.damage, exchange.sent, begun=answer) if answer.damage else answer
 
 

@@ -6,6 +6,7 @@ from ..base.pointer import point, tokens
 from ..base.record import replace
 from ..base.text import is_number
 from ..base.times import rfc3339
+from ..http import documents
 from . import answers
 from .answers import Reading
 from .descriptor import condition
@@ -65,6 +66,11 @@ class JobAnswers:
         """
         if body is not None and not self._refusals.says_success(body):
             return None
+        if body is None:  # no single value: the result can be the first of several, or have something behind it
+            values = [value for value in documents.documents(content, begun=False) if isinstance(value, dict)]
+            results = (self.reading_of_result(content, value, headers, of_text) for value in values)
+            if result := next(filter(None, results), None):
+                return result
         found = self.outputs(body) if isinstance(body, dict) else []
         found = found or answers.results_in(content, body, headers.get("Content-Type", ""), of_text)
         return Reading(None, "succeeded", "succeeded", body, headers=headers, outputs=found) if found else None
