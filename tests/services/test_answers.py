@@ -119,6 +119,8 @@ OUTPUTS = [
     ([{"each": "/f", "base64": "/b", "format": {"of": "body", "at": "/format", "else": "png"}}], {"f": [{"b": HELLO}]}, [{"url": f"data:image/png;base64,{HELLO}", "type": "image", "media_type": "image/png"}]),
     ([{"each": "/f", "base64": "/b"}], {"f": [{"b": ""}, {"b": 5}, {}]}, []),
     ([{"text": "/text"}], {"text": "hello"}, [{"url": f"data:text/plain;charset=utf-8;base64,{HELLO}", "type": "text", "media_type": "text/plain", "text": "hello"}]),
+    ([{"text": "/text"}], {"text": ["hel", "lo"]}, [{"url": f"data:text/plain;charset=utf-8;base64,{HELLO}", "type": "text", "media_type": "text/plain", "text": "hello"}]),
+    ([{"text": "/text"}], {"text": ["a", 1]}, []),
     ([{"each": "/f", "url": "/u", "with_key": True}], {"f": [{"u": "https://a/1"}]}, [{"url": "https://a/1", "with_key": True}]),
     ([{"each": ["/steps", "/parts"], "where": [{"at": "/kind", "is": ["out"]}, {"at": "/type", "is": ["video"]}], "url": "/u"}],
      {"steps": [{"kind": "in", "parts": [{"type": "video", "u": "https://a/0"}]}, {"kind": "out", "parts": [{"type": "text", "u": "https://a/t"}, {"type": "video", "u": "https://a/1"}]}, {"kind": "out"}]},

@@ -266,7 +266,7 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any, may_be_empty: boo
     media_type = facts.pop("media_type", None) or _of_format(facts.pop("format", None))
     said = {}
     if rule.text is not None:
-        text = point(entry, rule.text)
+        text = _whole(point(entry, rule.text))
         if not isinstance(text, str) or not (may_be_empty or text.strip()):
             return None
         url, media_type, said = _data_url("text/plain;charset=utf-8", text), "text/plain", {"text": text}
@@ -287,6 +287,12 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any, may_be_empty: boo
     found = {"url": url, "type": kind, "media_type": media_type, **facts, **said}
     found = {name: value for name, value in found.items() if _fits(name, value)}
     return {**found, "with_key": True} if rule.with_key else found
+
+
+def _whole(text: Any) -> Any:
+    """A text that was made piece by piece, put together."""
+    is_in_pieces = isinstance(text, list) and all(isinstance(piece, str) for piece in text)
+    return "".join(text) if is_in_pieces else text
 
 
 def _fact(fact: Fact, entry: Any, body: Any) -> Any:
