@@ -291,7 +291,7 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any, may_be_empty: boo
 
 def _whole(text: Any) -> Any:
     """A text that was made piece by piece, put together."""
-    is_in_pieces = isinstance(text, list) and all(isinstance(piece, str) for piece in text)
+    is_in_pieces = isinstance(text, list) and text and all(isinstance(piece, str) for piece in text)
     return "".join(text) if is_in_pieces else text
 
 
