@@ -27,7 +27,7 @@ LISTED = ("inspect_openapi.py", "--list-endpoints", "--provider")
 # what is written -> the command, bytes at most
 Written = namedtuple("Written", "command most")
 COMMANDS = {
-    "a plain run, its file saved": Written((*MADE, "--output-dir", "{out}"), 1510),
+    "a plain run, its file saved": Written((*MADE, "--output-dir", "{out}"), 1500),
     "the same with --brief": Written((*MADE, "--brief", "--output-dir", "{out}"), 500),
     "five copies": Written((*MADE, "--copies", "5", "--output-dir", "{out}"), 6000),
     "preflight": Written(("preflight.py", "--brief"), 1200),

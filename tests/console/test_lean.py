@@ -20,7 +20,7 @@ def test_with_files_saved_a_terminal_is_lean_and_with_verbose_it_is_not(scripts)
     lean = scripts.run(*MADE, "--output-dir", "out").result
     (asset,) = lean["assets"]
     assert list(asset) == ["path", "media_type", "bytes"] and "response" not in lean and "next_command" not in lean
-    assert lean["job"] and [list(output) for output in lean["outputs"]] == [["url", "type"]]
+    assert "job" not in lean and [list(output) for output in lean["outputs"]] == [["url", "type"]]
     whole = scripts.run(*MADE, "--output-dir", "out", "--verbose").result
     assert {"sha256", "width", "provenance"} <= set(whole["assets"][0]) and whole["response"]
 

@@ -843,6 +843,7 @@ def test_memory_stays_flat_for_a_result_of_60_megabytes(scripts, tmp_path, way):
     "template, name",
     {
         names.DEFAULT: "a-service-model-20261121T063251Z-1",
+        names.OF_PRACTICE: "a-service",
         "{date}-{n}.{ext}": "2026-11-21-1",
         "{task}-{n}": "1",
         "{task}{job}": "job_0123456789abcdef",

@@ -37,13 +37,13 @@ def _asset(fields: dict) -> dict:
 
 
 def _terminal(fields: dict) -> dict:
-    """Where all files are saved, each was told in full by its `asset`, and what the service's last answer says about
-    them is of no use any more."""
+    """Where all files are saved, each was told in full by its `asset`, the job's key by `start`, and what the service's
+    last answer says about them is of no use any more."""
     if not fields["ok"] or not fields.get("assets") or fields["exit_code"]:
         return fields
     assets = [_some(asset, _OF_AN_ASSET) for asset in fields["assets"]]
     outputs = [_some(output, _OF_AN_OUTPUT) for output in fields["outputs"]]
-    left_out = {"response", "response_omitted", *_twins(fields)}
+    left_out = {"job", "response", "response_omitted", *_twins(fields)}
     kept = {name: value for name, value in fields.items() if name not in left_out}
     return {**kept, "assets": assets, "outputs": outputs}
 

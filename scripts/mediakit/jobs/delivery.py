@@ -295,8 +295,9 @@ class Delivery:
         if saving.allows_private:
             words = "--allow-private-network: a result's link can reach into this machine's own network"
             self._context.console.warning("private_network_allowed", words)
+        is_practice = self._provider.embedded and saving.template == names.DEFAULT
         name = names.FileName(
-            saving.template,
+            names.OF_PRACTICE if is_practice else saving.template,
             time.time(),
             service=self._provider.name,
             model=self._start.model or "job",

@@ -16,6 +16,8 @@ import unicodedata
 from ..base.regex import regex
 
 DEFAULT = "{service}-{model}-{time}-{n}"
+# What the sandbox draws is practice: no model's work, and nothing that one keeps for its day.
+OF_PRACTICE = "{service}-{n}"
 # Where many jobs of one model end in the same second.
 OF_LINES = "{line}-{service}-{model}-{n}"
 PLACEHOLDERS = ("service", "model", "task", "job", "line", "time", "date", "n")
@@ -62,7 +64,8 @@ class FileName:
 
     def of(self, number: int) -> str:
         """The name of the file of the output of this number, from 1, without an ending."""
-        words = {**self._words, "n": str(number)}
+        is_plain = number == 1 and self._template == OF_PRACTICE
+        words = {**self._words, "n": "" if is_plain else str(number)}
         name = re.sub("{([a-z]+)}", lambda found: words.get(found[1], ""), self._template)
         return safe(name)
 
