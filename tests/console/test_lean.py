@@ -25,6 +25,15 @@ def test_with_files_saved_a_terminal_is_lean_and_with_verbose_it_is_not(scripts)
     assert {"sha256", "width", "provenance"} <= set(whole["assets"][0]) and whole["response"]
 
 
+def test_a_file_that_came_within_the_answer_is_not_told_again(scripts):
+    saved = scripts.run(*MADE, "--as", "openai", "--output-dir", "out")
+    url = f"data:{saved.result['assets'][0]['media_type']};base64,…"
+    assert saved.result["outputs"] == [{"url": url, "url_omitted": True, "type": "image"}]
+    assert len(saved.stdout) <= 1500
+    (left,) = scripts.run(*MADE, "--as", "openai", "--intent", "b").result["outputs"]
+    assert (left["url"], left["url_omitted"]) == (url, True)
+
+
 @pytest.mark.parametrize("service, own", [("modellix", {"raw", "resources"}), ("image-skill", set())])
 def test_a_services_own_names_for_the_same_go_with_it(scripts, service, own):
     made = (*MADE, "--as", service)

@@ -3,6 +3,7 @@
 line      an event as a line that fits: texts end with `…` and `NAME_omitted: true` stands beside them; of lists and
           objects the first members are there, and `NAME_omitted: N` (inside an object: `omitted: N`) tells how many
           are not
+head_of   what is shown of a `data:` URL whose content tells a reader nothing
 CUT       how a text ends that was cut before it came here, until it is shown; is_cut, with_cuts: so that it is told
 cleaned   a JSON value with its texts made fit to be shown, and not nested deeper than readers can follow
 """
@@ -67,6 +68,11 @@ def line(event: dict, limit: int) -> str:
         if _fits(text := to_line(_measured(event, measure)), limit):
             return text
     return _last_resort(_measured(event, _MEASURES[-1]), limit)
+
+
+def head_of(url: str) -> str | None:
+    """A `data:` URL up to its content; None for any other text."""
+    return url[:_LONGEST_NAME].partition(",")[0] + ",…" if url[:5].lower() == "data:" else None
 
 
 def is_cut(value) -> bool:
@@ -136,7 +142,9 @@ def _measured(event: dict, measure: _Measure) -> dict:
 def _cut(value, measure: _Measure):
     """`(value, omitted)`: what is left of it; True for a text that was cut, or the number of members that are missing."""
     if isinstance(value, str):
-        return (value, None) if len(value) <= measure.text else (value[: measure.text - 1] + "…", True)
+        if len(value) <= measure.text:
+            return value, None
+        return head_of(value) or value[: measure.text - 1] + "…", True
     if isinstance(value, dict):
         found = {}
         for name in list(value)[: measure.members]:

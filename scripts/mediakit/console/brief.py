@@ -6,6 +6,8 @@ brief   a result as the one line of --brief
 
 from __future__ import annotations
 
+from .bounds import head_of
+
 _OF_AN_OUTPUT = ("url", "type", "duration", "expires_at")
 _OF_AN_ASSET = ("path", "media_type", "bytes", "unverified")
 _OF_A_RESULT = (
@@ -42,10 +44,16 @@ def _terminal(fields: dict) -> dict:
     if not fields["ok"] or not fields.get("assets") or fields["exit_code"]:
         return fields
     assets = [_some(asset, _OF_AN_ASSET) for asset in fields["assets"]]
-    outputs = [_some(output, _OF_AN_OUTPUT) for output in fields["outputs"]]
+    outputs = [_without_content(_some(output, _OF_AN_OUTPUT)) for output in fields["outputs"]]
     left_out = {"job", "response", "response_omitted", *_twins(fields)}
     kept = {name: value for name, value in fields.items() if name not in left_out}
     return {**kept, "assets": assets, "outputs": outputs}
+
+
+def _without_content(output: dict) -> dict:
+    """An output whose URL is the file itself, which is on disk now."""
+    head = head_of(output.get("url") or "")
+    return {**output, "url": head, "url_omitted": True} if head else output
 
 
 def _some(members: dict, names) -> dict:
