@@ -51,6 +51,7 @@ ALL = {
     "python-dotenv": ("1.0.0", "dotenv"),
     "PyYAML": ("6.0", "yaml"),
     "Pillow": ("10.1.0", "PIL"),
+    "jsonschema": ("4.18.0", None),
 }
 
 
@@ -89,6 +90,32 @@ def test_a_package_that_tells_no_version_is_taken_as_it_is(tmp_path):
     (tmp_path / "first/urllib3").mkdir(parents=True)
     (tmp_path / "first/urllib3/__init__.py").touch()
     assert packages.problems([str(tmp_path / "first"), *path]) == []
+
+
+# what happens to the folders of the path -> whether the packages are looked at again
+CHANGES = {
+    "nothing": (lambda site: None, False),
+    "an upgrade": (lambda site: (site / "urllib3-2.6.0.dist-info").rename(site / "urllib3-2.6.1.dist-info"), True),
+    "a package is gone": (lambda site: (site / "dotenv").rename(site.parent / "dotenv"), True),
+    "a folder more": (lambda site: sys.path.append(str(site.parent)), True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_that_no_package_is_missing_is_remembered_until_something_changes(tmp_path, monkeypatch, change):
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "path", everything(tmp_path / "site"))
+    happens, is_seen = CHANGES[change]
+    assert packages.missing() == packages.missing() == []
+    monkeypatch.setattr(packages, "problems", lambda: ["looked again"])
+    happens(tmp_path / "site")
+    assert packages.missing() == (["looked again"] if is_seen else [])
+
+
+def test_what_is_missing_is_never_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("AI_MEDIA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "path", everything(tmp_path / "site", urllib3="2.0"))
+    assert [one.package for one in packages.missing()] == [one.package for one in packages.missing()] == ["urllib3"]
 
 
 # script -> arguments of a run that would ask a service

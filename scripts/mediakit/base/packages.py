@@ -1,6 +1,7 @@
 """Which packages are missing or too old, found out without importing one.
 
 problems   what stands between this Python, or another's packages, and requirements.txt
+missing    the same of this Python's own path, remembered while nothing is wrong and nothing changes
 
 What is installed is read from the names of the folders that installers leave beside the packages
 (NAME-VERSION.dist-info, .egg-info), and what a package needs itself from its metadata: importing
@@ -13,6 +14,7 @@ import os
 import re
 import sys
 
+from . import home
 from .environment import REQUIREMENTS
 from .record import record
 
@@ -30,6 +32,46 @@ class Problem:
     package: str
     found: str | None
     required: str | None
+
+
+def missing() -> list[Problem]:
+    """`problems` of this Python's own path.
+
+    That there are none is remembered, since every script asks: for the same folders on the path, none of which has
+    got, lost or renamed anything since, and the same requirements.
+    """
+    folder = home.private_folder("bytecode")
+    if folder is None:
+        return problems()
+    kept = os.path.join(folder, f"packages.{sys.implementation.cache_tag}")
+    now = _state_of([REQUIREMENTS, *sys.path])
+    try:
+        with open(kept, encoding="utf-8", errors="surrogateescape") as file:
+            if file.read() == now:
+                return []
+    except OSError:
+        pass
+    found = problems()
+    if not found:
+        from . import atomic
+
+        try:
+            atomic.write(kept, now.encode("utf-8", "surrogateescape"))
+        except OSError:
+            pass  # it is looked for again the next time
+    return found
+
+
+def _state_of(paths: list[str]) -> str:
+    """What a look at files and folders tells of whether something in them is another."""
+    lines = [sys.version]
+    for path in paths:
+        try:
+            found = os.stat(path)
+            lines.append(f"{path} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}")
+        except (OSError, ValueError):
+            lines.append(path)
+    return "\n".join(lines)
 
 
 def problems(folders: list[str] | None = None) -> list[Problem]:

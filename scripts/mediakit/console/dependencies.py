@@ -45,7 +45,7 @@ def problem() -> errors.Failure | None:
 @functools.lru_cache(maxsize=None)
 def _missing() -> list[packages.Problem]:
     """What this Python lacks; it does not change while a script runs."""
-    return packages.problems()
+    return packages.missing()
 
 
 def broken(problem: ImportError) -> errors.Failure:

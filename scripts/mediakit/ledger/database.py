@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
 import os
+import re
 import sqlite3
-import threading
 import time
+from _thread import RLock  # threading's; that takes as long to import as eight rooms
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from urllib.parse import quote
 
 from ..base import atomic, errors, paths
 from . import locks, rows
+
+try:
+    from _blake2 import blake2b  # hashlib's, without OpenSSL, which a list of jobs has no other use for
+except ImportError:
+    from hashlib import blake2b
 
 FILE = paths.LEDGER
 LOCK_PATIENCE = 15.0
@@ -201,7 +205,7 @@ class Database:
         self.is_read_only = read_only
         self._may_wait = may_wait
         self._is_impatient = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._copied: str | None = None
         if not read_only and locks.is_on_network(folder):
             raise Unusable("network", f"{folder} is on a network file system, where locks cannot be relied on")
@@ -424,14 +428,22 @@ class Database:
 
 def _connected(path: str, query: str = "mode=rwc") -> sqlite3.Connection:
     place = os.fsencode(os.path.abspath(path)).replace(os.fsencode(os.sep), b"/")
-    uri = f"file://{'' if place.startswith(b'/') else '/'}{quote(place, safe='/:')}?{query}"
+    uri = f"file://{'' if place.startswith(b'/') else '/'}{_quoted(place)}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
     connection.create_function("sealed", -1, _sealed, deterministic=True)
     return connection
 
 
+def _quoted(place: bytes) -> str:
+    if re.fullmatch(rb"[A-Za-z0-9_.~/:-]*", place):
+        return place.decode()
+    from urllib.parse import quote  # which takes long to import, and hardly a path needs it
+
+    return quote(place, safe="/:")
+
+
 def _sealed(*values) -> str:
-    return hashlib.blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _version_of(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,6 @@ process lives. `planned` without such an owner was not sent, `sending` without o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from ..base import amounts, errors, times
 from ..base.record import fields
 from . import database, locks, rows
-from .database import Unusable, _translated
+from .database import Unusable, _translated, blake2b
 from .rows import Decision, Entry, Order, as_json
 
 __all__ = ["Decision", "Entry", "Ledger", "Order", "Unusable", "as_json"]
@@ -603,7 +602,7 @@ class Ledger:
             with self._transaction():
                 self._rows("INSERT OR IGNORE INTO setting VALUES ('salt', ?)", os.urandom(32).hex())
             salt = self._salt()
-        return hashlib.blake2b(key.encode(), key=salt or os.urandom(32)).hexdigest()[:32]
+        return blake2b(key.encode(), key=salt or os.urandom(32)).hexdigest()[:32]
 
     def _salt(self) -> bytes | None:
         found = self._rows("SELECT value FROM setting WHERE name = 'salt'")
