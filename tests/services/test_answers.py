@@ -158,7 +158,7 @@ def test_nobodys_speech_is_a_text_without_a_word(rules, body, number):
 def test_an_address_is_made_from_an_id_by_whoever_knows_where_the_service_is():
     rules = descriptor.output_rules({"outputs": [{"path": "/videos/{id}/content", "with_key": True}]})
     assert answers.outputs(rules, {}) == []
-    made = answers.outputs(rules, {}, lambda path: "https://api.example.com" + path.replace("{id}", "7"))
+    made = answers.outputs(rules, {}, lambda path, _: "https://api.example.com" + path.replace("{id}", "7"))
     assert made == [{"url": "https://api.example.com/videos/7/content", "with_key": True}]
 
 

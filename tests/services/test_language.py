@@ -18,9 +18,11 @@ import pytest
 from batch_runs import Told
 from conftest import validator
 from fake_service import PNG
-from mediakit.base import errors, paths, start
+from mediakit.base import amounts, errors, paths, start
 from mediakit.console import events
-from mediakit.services import examine, own
+from mediakit.ledger import fallbacks
+from mediakit.services import examine, examples, forms, own, providers
+from mediakit.services.provider import Provider
 
 KEY = "key-of-studio"
 PNG64 = base64.b64encode(PNG).decode()
@@ -185,6 +187,40 @@ WAYS = {
         {"create": [{**LEAST["create"][0], "answers": "media"}], **NO_JOB},
         {"POST /v1/make": (200, FILE, PNG)},
     ),
+    **{
+        f"an address below the {where}": (
+            {"outputs": [{"each": "/files", "url": "/url", "relative_to": where}]},
+            {"GET /v1/jobs/j1": {"status": "done", "files": [{"url": told}]}, f"GET {at}": (200, FILE, PNG)},
+        )
+        for where, told, at in (
+            ("origin", "/files/1.png", "/files/1.png"), ("origin", "1.png?a=b", "/1.png?a=b"),
+            ("base", "files/1.png", "/v1/files/1.png"), ("answer", "1.png", "/v1/jobs/1.png"),
+        )
+    },
+    "the same, only had with the key, in an array without objects": (
+        {"outputs": [{"each": "/files", "relative_to": "base", "with_key": True}]},
+        {
+            "GET /v1/jobs/j1": {"status": "done", "files": ["./f/1.png"]},
+            "GET /v1/f/1.png": lambda studio: (200, FILE, PNG) if studio.asked[-1].headers.get("x-key") == KEY else (401, {}, {}),
+        },
+    ),
+    "a whole address where one could be told without its beginning": (
+        {"outputs": [{"each": "/files", "url": "/url", "relative_to": "base"}]}, {},
+    ),
+    "one value in place of a list, of a state and of an entry": (
+        {
+            "states": [{"state": "succeeded", "at": "/done", "is": True}, {"state": "running", "at": "/done", "is": False}],
+            "outputs": [{"each": ["/steps", "/files"], "item": [{"at": "/kind", "is": "out"}, None], "url": "/url", "data_uri": True}],
+        },
+        {"GET /v1/jobs/j1": {"done": True, "steps": [
+            {"kind": "in", "files": [{"url": "{origin}/nothing"}]}, {"kind": "out", "files": DONE["files"]},
+        ]}},
+    ),
+    "an answer of more than the usual size": (
+        {"job": {**LEAST["job"], "read": {"path": "/jobs/{id}", "max_bytes": 32 << 20}}},
+        {"GET /v1/jobs/j1": {**DONE, "log": ["a" * 1000] * 17_000}},
+    ),
+    "nothing of errors or sources": ({"errors": None, "sources": None}, {}),
     "another word for finished, the results apart": (
         {"job": TWO_STEPS},
         {"GET /v1/jobs/j1/state": SYNONYM, "GET /v1/jobs/j1": {"files": DONE["files"]}},
@@ -225,6 +261,106 @@ def test_another_word_for_finished_ends_nothing_by_itself(create, answer, code, 
         ended, told = create(studio, {"job": TWO_STEPS}, "--poll-timeout", "1")
         assert ended == code, told
         assert warned in [None, *(event["code"] for event in told if event["event"] == "warning")]
+
+
+# What no address is made of: it would lead elsewhere, or nowhere.
+NO_ADDRESS = (
+    "//elsewhere.example/1.png",
+    "\\\\elsewhere.example/1.png",
+    "/\\elsewhere.example/1.png",
+    "javascript:alert(1)",
+    "a b.png",
+    "",
+)
+
+
+@pytest.mark.parametrize("told", NO_ADDRESS)
+def test_an_address_without_its_beginning_leads_nowhere_else(create, told):
+    outputs = [{"each": "/files", "url": "/url", "relative_to": "base", "with_key": True}]
+    with Studio({"GET /v1/jobs/j1": {"status": "done", "files": [{"url": told}]}}) as studio:
+        code, said = create(studio, {"outputs": outputs}, "--download-timeout", "1")
+        assert code != 0 and {one.path for one in studio.asked} <= {"/v1/make", "/v1/jobs/j1"}, said
+
+
+# the rules of `cost`, what the create and the read tell -> what the job has cost
+BILLS = [
+    ({"at": "/price", "of": "read"}, {}, {"price": 2}, 2),
+    ({"at": "/price", "of": "read"}, {"price": 3}, {}, 3),  # told in the create's answer counts too
+    ({"at": "/price", "of": "create"}, {}, {"price": 2}, None),
+    ({"at": "/price", "of": "create"}, {"price": 3}, {"price": 2}, 3),
+    ({"at": "/price"}, {}, {"price": "2.0"}, 2),
+    ({"header": "X-Cost", "of": "result"}, {}, {}, None),
+    ({"header": "X-Cost", "of": "read"}, {}, {}, 7),
+]
+
+
+@pytest.mark.parametrize("rule, created, read, cost", BILLS, ids=str)
+def test_a_cost_is_taken_from_the_answer_that_tells_it(create, rule, created, read, cost):
+    answers = {"POST /v1/make": {"id": "j1", **created}, "GET /v1/jobs/j1": (200, {"X-Cost": "7"}, {**DONE, **read})}
+    with Studio(answers) as studio:
+        code, said = create(studio, {"cost": [{**rule, "unit": "credits"}]})
+        assert code == 0, said[-1]
+        (entry,) = fallbacks.open_to_look(Told("jobs.py")).own.newest(5)
+        assert (entry.cost and entry.cost / amounts.MICRO) == cost
+
+
+def test_progress_may_stand_in_a_header_and_an_error_may_have_a_link():
+    changes = {"progress": {"header": "X-Done"}, "position": {"header": "X-Before"}}
+    provider = Provider(
+        {**LEAST, **changes, "errors": {"message": ["/message"], "link": "/more"}, "id": "s", "origins": {}}
+    )
+    seen = provider.answers.reading({"status": "working"}, headers={"X-Done": "0.5", "X-Before": "3"})
+    assert (seen.progress, seen.position) == (0.5, 3)
+    assert (
+        provider.refusals.error({"message": "no", "more": "https://docs.example/e#1"})[1]
+        == "no (https://docs.example/e#1)"
+    )
+    assert provider.refusals.error({"message": "no", "more": "https://docs.example/; rm -rf ~"})[1] == "no"
+
+
+# what is written, below the root -> what it stands for
+SAME = [
+    ({"defaults": {"background": "a/b"}}, {"defaults": {"rmbg": "a/b"}}),
+    ({"create": [{"path": "/a", "tasks": ["upscale", "background"]}]}, {"create": [{"path": "/a", "tasks": ["upscale", "rmbg"]}]}),
+    ({"job": {"id": {"at": "/id", "namespaces": {"w": 3}}}}, {"job": {"id": {"at": "/id"}, "namespaces": {"w": 3}}}),
+    ({"inputs": {"begin": {"path": "/a"}, "send": {"told": "/u"}, "reference": "/r", "like": "r:[a-z]{1,9}"}},
+     {"inputs": {"begin": {"path": "/a"}, "send": {"told": "/u", "hosts": ["api.studio.example", "up.studio.example"]},
+                 "reference": {"at": "/r", "like": "r:[a-z]{1,9}"}}}),
+    ({"catalogue": {"price": {"path": "/p", "amount": "/a"}}}, {"price": {"path": "/p", "amount": "/a"}}),
+    ({"idempotency": {"field": "key"}}, {"idempotency": {"field": "key", "codes": [], "without_answer": False, "seconds": 0.0}}),
+    ({"examples": {"background": {"files": ["{media}"]}, "older": {"upscale background": {"files": ["{media}"]}}}},
+     {"examples": {"rmbg": {"files": ["{media}"]}, "older": {"upscale rmbg": {"files": ["{media}"]}}}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written, meant", SAME, ids=str)
+def test_what_can_be_written_in_two_ways_is_one(written, meant):
+    origins = {"api": "https://api.studio.example", "up": "https://up.studio.example:443"}
+    whole = {**LEAST, "id": "studio", "origins": origins}
+    assert forms.normal({**whole, **written}) == {**whole, **meant}
+    assert examine.flaws(json.dumps({**whole, "defaults": {}, "job": LEAST["job"], **_filled(written)}).encode()) == []
+
+
+def _filled(written: dict) -> dict:
+    """What is written, and what it needs beside it to be whole."""
+    job = (
+        {**LEAST["job"], **written["job"], "id": {**LEAST["job"]["id"], **written["job"]["id"]}}
+        if "job" in written
+        else {}
+    )
+    return {**written, **({"job": job} if job else {})}
+
+
+def test_an_example_stands_under_a_path_the_end_of_one_or_words_for_tasks():
+    create = [
+        {"path": "/models/{model}:make", "tasks": ["t2i"], "answers": "done"},
+        {"path": "/speak", "tasks": ["tts"], "answers": "done"},
+    ]
+    told = {"create": create, "examples": {":make": {"a": 1}, "/speak": {"b": 1}, "stt sts": {"c": 1}}}
+    assert examples.normal(told)["done"] == [
+        {"tasks": ["t2i"], "body": {"a": 1}}, {"tasks": ["tts"], "body": {"b": 1}}, {"tasks": ["stt", "sts"], "body": {"c": 1}},
+    ]  # fmt: skip
+    assert frozenset(providers.TASKS) == examples.TASKS
 
 
 # -- a create whose answer is lost ---------------------------------------------------------------------------
@@ -299,6 +435,24 @@ def test_a_price_that_a_service_states_counts_under_a_cap(create, unit, flags, c
     with Studio({"GET /v1/prices?m=studio%2Fflash%2Flarge": told, "GET /v1/jobs/j1": DONE}) as studio:
         ended, said = create(studio, {"price": PRICES}, "--max-spend", cap, *flags)
         assert (ended, bool(studio.sent("POST", "/v1/make"))) == (code, code == 0), said[-1]
+
+
+ESTIMATE = {
+    "path": "/guess", "amount": "/total", "currency": "/c",
+    "body": {"kind": "past", "models": {"{model}": {"calls": 1}}},
+}  # fmt: skip
+
+
+def test_an_estimate_is_told_and_is_no_price_under_a_cap(create):
+    with Studio({"POST /v1/guess": {"total": 0.02, "c": "USD"}, "GET /v1/jobs/j1": DONE}) as studio:
+        plan = create(studio, {"estimate": ESTIMATE}, "--dry-run")[1][-1]
+        assert plan["price"] == {"amount": 0.02, "unit": "usd", "source": "estimate"}
+        assert json.loads(studio.sent("POST", "/v1/guess")[0].body)["models"] == {
+            LEAST["defaults"]["t2i"]: {"calls": 1}
+        }
+        for flags in ((), ("--dry-run",)):
+            assert create(studio, {"estimate": ESTIMATE}, "--max-spend", "1usd", *flags)[0] == 27
+        assert not studio.sent("POST", "/v1/make")
 
 
 # -- in the sandbox ------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from .faults import Canceled, Forbidden, is_final, reason
 _CHUNKS_AHEAD = 32
 # Bytes of an answer kept raw, in case they cannot be read as HTTP.
 LARGEST_RECORD = 256 * 1024
+# Of an answer, besides the files as base64 in it, which are held apart.
+LARGEST_ANSWER = 16 * 1024 * 1024
 
 
 class Exchange:
@@ -24,6 +26,7 @@ class Exchange:
     target       the request target as it is to stand in the request, byte for byte; None for what the URL makes of it
     seconds      for all of it; None for no limit here
 
+    largest      how many bytes an answer can have, besides what is held apart
     sent         whether a byte of it was passed to the socket
     withhold     keep it from being sent; False if it is too late
     leave        stop reading; what arrives later is not reported
@@ -37,6 +40,7 @@ class Exchange:
         self.proxy: str | None = None
         self.certificates: str | None = None
         self.record = bytearray()
+        self.largest = LARGEST_ANSWER
         self._on_sending = on_sending
         self._inbox = inbox
         self._allows_peer = allows_peer

@@ -14,10 +14,9 @@ from ..base.regex import regex
 from . import documents
 from .answers import Answer, Lost, StreamEnded, StreamOpened
 from .encodings import Decoding
-from .exchange import Exchange
+from .exchange import LARGEST_ANSWER, Exchange
 from .held import Slimming, SlimmingLines
 
-LARGEST_ANSWER = 16 * 1024 * 1024
 _CHUNK = 65536
 # A data: URL of a file begins as a line of an event stream does.
 _DATA_URL = regex(rb"(?i)data:[a-z]+/[a-z0-9.+-]+[;,]")
@@ -131,9 +130,9 @@ def _read_whole(
     slimming.feed(first)
     content = slimming.content
     while True:
-        if len(content) > LARGEST_ANSWER:
-            body.damage = f"an answer of more than {LARGEST_ANSWER} bytes"
-            return bytes(content[:LARGEST_ANSWER])
+        if len(content) > exchange.largest:
+            body.damage = f"an answer of more than {exchange.largest} bytes"
+            return bytes(content[: exchange.largest])
         if content and len(content) <= _LARGEST_LOOKED_AT and _could_be_over(exchange, content):
             exchange.hurry(_SILENCE)
         piece = next(pieces, b"")

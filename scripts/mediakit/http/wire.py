@@ -88,9 +88,12 @@ class Wire:
         """Read once."""
         return self._start("GET", path, {"Accept": "application/json"}, None, timeout, False)
 
-    def read(self, method: str, path: str, timeout: float) -> Exchange:
-        """The same by the method with which the service is read, a POST without a body at some."""
-        return self.get(path, timeout) if method == "GET" else self.send(method, path, timeout)
+    def read(self, method: str, path: str, timeout: float, largest: int | None = None) -> Exchange:
+        """The same by the method with which the service is read, a POST without a body at some.
+
+        largest  bytes of the answer besides what is held apart; None for the usual bound
+        """
+        return self._start(method, path, {"Accept": "application/json"}, None, timeout, False, largest=largest)
 
     def delete(self, path: str, timeout: float) -> Exchange:
         """Ask once for something to be deleted."""
@@ -117,13 +120,14 @@ class Wire:
             raise untrusted("the service", "it names an address that is not its own, and that would get the key")
         return path
 
-    def _start(self, method, path, headers, content, timeout, stream, on_sending=None) -> Exchange:
+    def _start(self, method, path, headers, content, timeout, stream, on_sending=None, largest=None) -> Exchange:
         url = self._url(path)
         load()
         seconds = timeout + _SPARE if method == "GET" else None
         is_local = is_loopback(origin_of(url)[1])
         allows_peer = _is_loopback_peer if is_local else self._allows_peer
         exchange = Exchange(self._inbox, allows_peer, on_sending, seconds=seconds)
+        exchange.largest = largest or exchange.largest
         headers = {**self._headers, **headers}
         self._begin(lambda: self._run(exchange, method, url, headers, content, timeout, stream, is_local))
         return exchange

@@ -98,7 +98,8 @@ class _Canceling:
 
     def _note(self, seen: _Seen) -> None:
         reading, headers = seen.reading, seen.answer.headers
-        self._writer.billed(self._provider.bills.cost(reading.body, headers), self._provider.bills.usage(reading.body))
+        cost = self._provider.bills.cost(reading.body, headers, ("read",))
+        self._writer.billed(cost, self._provider.bills.usage(reading.body))
         self._writer.note("accepted", self._job.id, reading.status, reading.state)
 
     def _tell(self, seen: _Seen | None) -> int:
@@ -111,7 +112,7 @@ class _Canceling:
         is_canceled = state == "canceled"
         if is_canceled:
             self._writer.ended(0, delivered=True)
-        cost = self._provider.bills.cost(seen.reading.body, seen.answer.headers) if seen else None
+        cost = self._provider.bills.cost(seen.reading.body, seen.answer.headers, ("read",)) if seen else None
         words = "canceled" if is_canceled else "asked for; the service may still finish the job"
         way_on = {} if is_canceled else command_line("jobs.py", "resume", self._found.entry.key)
         return self._console.result(

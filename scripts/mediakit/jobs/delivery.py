@@ -166,7 +166,8 @@ class Delivery:
     def begin(self, end: End) -> int | None:
         reading = end.reading
         body, headers = (reading.body, reading.headers) if reading else (None, None)
-        self._writer.billed(self._provider.bills.cost(body, headers), self._provider.bills.usage(body))
+        cost = self._provider.bills.cost(body, headers, self._driver.told_by)
+        self._writer.billed(cost, self._provider.bills.usage(body))
         told = reading.outputs if reading else None
         self._outputs = self._driver.outputs(body) if told is None else told
         if not end.fields["ok"]:
@@ -328,7 +329,7 @@ class Delivery:
 
     def _ask_anew(self) -> None:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
-        if not self._driver.job.generation_id and self._files:
+        if self._files and not (self._driver.job.generation_id and self._provider.renews_outputs):
             return self._files.renewed(None)
         self._renewal = self._driver.ask("result" if self._provider.job.result else "read")
 
@@ -349,7 +350,8 @@ class Delivery:
 
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
-        entry, cost, provider = self._writer.entry, self._provider.bills.cost(body), self._provider
+        entry, provider = self._writer.entry, self._provider
+        cost = provider.bills.cost(body, None, self._driver.told_by)
         payload = self._start.noted
         if payload is None and entry and entry.payload:
             payload = json.loads(entry.payload)

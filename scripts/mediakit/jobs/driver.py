@@ -15,8 +15,8 @@ from ..console import Console
 from ..http import documents, sse
 from ..http.answers import Answer, Lost, StreamChunk, StreamEnded, StreamOpened
 from ..http.documents import read_json
-from ..http.exchange import Exchange
-from ..http.receiving import LARGEST_ANSWER, salvaged
+from ..http.exchange import LARGEST_ANSWER, Exchange
+from ..http.receiving import salvaged
 from ..ledger import entries
 from ..services.answers import Reading, Verdict
 from ..services.site import JobRef
@@ -91,6 +91,7 @@ class Driver:
         self._last_call = 0.0, 0.0
         self._look_again_at = 0.0
         self._has_warned = False
+        self.told_by: tuple[str, ...] = ()  # what the last answer was: create, read or result
 
     @property
     def wake_at(self) -> float:
@@ -153,8 +154,8 @@ class Driver:
 
     def ask(self, step: str) -> Exchange:
         """Begin the question of a step about this job."""
-        method, seconds = getattr(self._provider.job, step).method, self.job.policy.poll_request_timeout
-        return self.wire.read(method, self.place_of(step), seconds)
+        rules, seconds = getattr(self._provider.job, step), self.job.policy.poll_request_timeout
+        return self.wire.read(rules.method, self.place_of(step), seconds, rules.max_bytes)
 
     def outputs(self, body) -> list[dict]:
         """The results that an answer about this job tells of."""
@@ -271,7 +272,7 @@ class Driver:
         self.advice = found.advice
         retry_after = found.retry_after if answer.retry_after is None else answer.retry_after
         for told in documents.documents(answer.content) if said.problem else [body]:
-            self._bill(told, answer.headers)
+            self._bill(told, answer.headers, "create" if self._creating is not None else "read")
         self._warn_guessed(reading)
         return JobAnswer(answer.status, reading, found.category, message, retry_after), found
 
@@ -331,7 +332,7 @@ class Driver:
         is_sure = done.state is not None and not done.is_guessed
         body, problem = read_json(answer.content)
         self.trace_id = self._provider.refusals.trace_id(body, answer.headers) or self.trace_id
-        self._bill(body, answer.headers)
+        self._bill(body, answer.headers, "result")
         if 200 <= answer.status < 300 and not problem:
             if not is_sure and not self.outputs(body):
                 return self.machine.poll_answered(now, JobAnswer(200, done))
@@ -348,9 +349,10 @@ class Driver:
             return self.machine.poll_answered(now, JobAnswer(200, done))
         return self.machine.poll_lost(now, f"the result is not there yet: HTTP {answer.status}")
 
-    def _bill(self, body, headers=None) -> None:
-        """Note what the job costs: a service may say so in one answer only, whichever it is."""
-        self._writer.billed(self._provider.bills.cost(body, headers), self._provider.bills.usage(body))
+    def _bill(self, body, headers=None, *of: str) -> None:
+        """Note what the job costs, as the answer `of` it tells; an event of a stream can tell what any answer does."""
+        self.told_by = of
+        self._writer.billed(self._provider.bills.cost(body, headers, of), self._provider.bills.usage(body))
         if self._creating is not None:
             self._writer.bounded(self._provider.bills.ceiling(body, headers))
 

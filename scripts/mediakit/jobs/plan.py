@@ -51,6 +51,7 @@ def show(
         why = "its files are brought only to buy" if asked.attachments else "there is no key"
         console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
     cost = under_caps(amounts.Price(planned, "service") if planned else None)
+    told_price = cost or _estimate(console, asked, flags, policy)
     base_url = address(flags, provider)
     sent = {**asked.shaped, **guards}
     is_form = asked.is_form
@@ -67,7 +68,7 @@ def show(
         },
         validation={"checked": asked.is_checked, "warnings": [told for _, told in asked.warnings]},
         copies=spending.copies,
-        price={**cost.amount.shown, "source": cost.source} if cost else None,
+        price={**told_price.amount.shown, "source": told_price.source} if told_price else None,
         service_plan=body,
         trace_id=provider.refusals.trace_id(body),
         effect="no_spend",
@@ -125,6 +126,23 @@ def _is_told_to_buyers(console: Console, asked: CheckedRequest, flags: Connectio
     if connection:
         price.ask_price(connection, asked)
     return connection is None
+
+
+def _estimate(
+    console: Console, asked: CheckedRequest, flags: ConnectionFlags, policy: WaitPolicy
+) -> amounts.Price | None:
+    """What creates of this model have cost so far, as the service reckons: told, and never enough for a cap."""
+    provider, model = asked.provider, asked.model
+    connection = (
+        connect_to_ask(console, flags, provider, policy.deadline) if model and provider.says("estimate") else None
+    )
+    if connection is None or not model:
+        return None
+    from ..services import catalogue, live
+
+    live.offer_price(connection, model, "estimate")
+    found = catalogue.kept_price(provider.speaks, model, "estimates")
+    return amounts.Price(amounts.Amount.of(found["amount"], found["unit"]), "estimate") if found else None
 
 
 def _service_plan(console: Console, asked: CheckedRequest, connection: Connection, guards: dict, deadline: float):

@@ -25,7 +25,7 @@ from ..http.wire import answer_of
 from ..ledger import store
 from ..media import download, inputs, links
 from ..services import descriptor, trust
-from ..services.descriptor import Condition, Upload, Way
+from ..services.descriptor import Condition, Upload, Way, values
 from .connection import Connection
 from .context import Context
 from .sources import ANSWER_TIMEOUT, LONGEST_REFERENCE, failure, tell_retry
@@ -240,7 +240,7 @@ class Uploader:
         own = point(sent.body, ready["file"])
         if not isinstance(own, str) or not trust.is_id(own, ready["like"]):
             raise failure(file, "upload_failed", "the service does not say how to ask for the file", "unknown", True)
-        is_ready, has_failed = (Condition((ready["at"],), tuple(ready.get(name, ()))) for name in ("is", "failed"))
+        is_ready, has_failed = (Condition((ready["at"],), values(ready.get(name, []))) for name in ("is", "failed"))
         give_up_at = time.monotonic() + LONGEST_READYING
         step = descriptor.step(ready)
         assert step is not None, "one is made of what is there"

@@ -26,6 +26,7 @@ paths       where its requests go, below its base URL (pure)
 described   what its descriptor says, read once
 answers     what answers say by rules, whichever service's they are (pure)
 descriptor  the rules of a descriptor, read into frozen values (pure)
+forms       other forms in which it may say the same (pure)
 own         the services that this user has added
 examine     what is wrong with a descriptor, and what it leaves out
 draft       a descriptor drafted from an OpenAPI document

@@ -24,6 +24,8 @@ TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
+    Made = Callable[[str, str | None], str | None]
+
     from .descriptor import Condition, CostRule, ErrorRules, Fact, JobRules, OutputRule, StateRule, Word
 
 TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
@@ -173,13 +175,14 @@ def _word(text: str) -> str:
 # -- outputs -------------------------------------------------------------------------------------------
 
 
-def outputs(rules: tuple[OutputRule, ...], body: Any, made: Callable[[str], str | None] | None = None) -> list[dict]:
+def outputs(rules: tuple[OutputRule, ...], body: Any, made: Made | None = None) -> list[dict]:
     """`{url, type, media_type, width, height, duration}` for each result, without what is unknown.
 
     What the answer itself holds has a data URL, and a text also `text`; `with_key` is true where a file is only
     had with the key.
 
-    made  an output's path -> its address, None where it has none; without it none is made
+    made  (a path, None) or (an address without its beginning, what that is) -> the address, None where it has none;
+          without it none is made of a path, and the other is at a host that nobody knows
     """
     for rule in rules:
         found = [output for output in _found(rule, body, made) if output]
@@ -209,13 +212,26 @@ def outputs_at(body, places: list[dict], kind: str | None) -> list[dict]:
     return []
 
 
-def _found(rule: OutputRule, body: Any, made: Callable[[str], str | None] | None) -> Iterator[dict | None]:
+def _found(rule: OutputRule, body: Any, made: Made | None) -> Iterator[dict | None]:
     if rule.path is not None:
-        return (_output(rule, made(rule.path), None, body) for _ in range(made is not None))
+        return (_output(rule, made(rule.path, None), None, body) for _ in range(made is not None))
     if rule.walk is not None:
         return (_output(rule, _link(rule, entry), entry, body) for entry in _walked(rule, point(body, rule.walk)))
     entries = [body] if rule.each is None else _entries(rule, body)
-    return (_output(rule, _link(rule, entry), entry, body) for entry in entries[:_LARGEST_WALK])
+    return (
+        _output(rule, _with_beginning(rule, _link(rule, entry), made), entry, body) for entry in entries[:_LARGEST_WALK]
+    )
+
+
+def _with_beginning(rule: OutputRule, url: Any, made: Made | None) -> Any:
+    """An address with its beginning, where the descriptor says what that is."""
+    if rule.relative_to is None or not isinstance(url, str) or is_media_url(url):
+        return url
+    url = url.strip()
+    # A path, or what stands below one: no scheme, no other host, nothing that a reader of addresses could skip.
+    if not re.fullmatch(r"(?![/\\]{2})[!-\[\]-~]{1,2048}", url) or re.match(r"[^/?#]*:", url):
+        return None
+    return made(url, rule.relative_to) if made else f"https://unknown.invalid/{url}"
 
 
 def _entries(rule: OutputRule, body: Any) -> list:
@@ -425,15 +441,16 @@ def _file_in_text(text: str) -> dict | None:
 def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, ...] = ()):
     """What the first rule that finds a number makes of an answer, as an amounts.Amount; None for none.
 
-    of  the answers whose rules count; empty for all
+    of  what the answer is: create, read, result; empty where that is not known. What a create is answered can tell
+        what any later answer does
     """
     for rule in rules:
-        if of and rule.of not in of:
+        if of and "create" not in of and rule.of is not None and rule.of not in of:
             continue
         if rule.unless is not None and holds(rule.unless, body):
             continue
         found = point(body, rule.at) if rule.at is not None else (headers or {}).get(rule.header or "")
-        found = _written_number(found) if isinstance(found, str) else found
+        found = written_number(found) if isinstance(found, str) else found
         if is_number(found) and found >= 0:
             from ..base import amounts  # exact numbers take long to import, and most scripts bill nothing
 
@@ -442,7 +459,7 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
     return None
 
 
-def _written_number(text: str) -> float | None:
+def written_number(text: str) -> float | None:
     """A number that is written as a text: every header's, and in some services' bodies too."""
     return float(text) if re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", text, re.ASCII) else None
 
@@ -473,7 +490,9 @@ def words(rules: ErrorRules, body: Any, headers=None) -> tuple[str, str]:
     issues = _issues(rules.issues, body)
     if issues and not any(issue in message for issue in issues):
         message = ": ".join(part for part in (message, "; ".join(issues)) if part)
-    return code, message
+    link = point(body, rules.link) if rules.link else None
+    is_link = isinstance(link, str) and re.fullmatch(r"https://[\w.-]+(/[\w./#?=&%+-]{0,200})?", link, re.ASCII)
+    return code, f"{message} ({link})" if is_link and message and link not in message else message
 
 
 def _issues(where: dict, body: Any) -> list[str]:

@@ -29,9 +29,12 @@ class Bills:
         """What the service says the job has cost, in its own shape."""
         return first(body, self._described.says("usage", ()))
 
-    def cost(self, body, headers=None):
-        """What the service says the job has cost, as an amounts.Amount; None where it does not say."""
-        return answers.amount(tuple(one for one in self._described.cost_rules if not one.is_ceiling), body, headers)
+    def cost(self, body, headers=None, of: tuple[str, ...] = ()):
+        """What the service says the job has cost, as an amounts.Amount; None where it does not say.
+
+        of  what the answer is: create, read, result; empty where that is not known
+        """
+        return answers.amount(tuple(one for one in self._described.cost_rules if not one.is_ceiling), body, headers, of)
 
     def ceiling(self, body, headers=None):
         """The most that the job can cost, as the answer to its create says; None where it does not say."""

@@ -133,15 +133,15 @@ def kept_models(service: str) -> dict | None:
     return found if found and isinstance(found.get("models"), list) else None
 
 
-def kept_prices(service: str) -> dict | None:
-    """Model -> its price, as live.offer_price kept them."""
-    found = kept(service, "prices")
+def kept_prices(service: str, name: str = "prices") -> dict | None:
+    """Model -> its price, as live.offer_price kept them; `name` is prices or estimates."""
+    found = kept(service, name)
     return found["prices"] if found and isinstance(found.get("prices"), dict) else None
 
 
-def kept_price(service: str, model: str) -> dict | None:
-    """The price that the service itself stated for a model within the last day."""
-    return (kept_prices(service) or {}).get(model)
+def kept_price(service: str, model: str, name: str = "prices") -> dict | None:
+    """The price, or the estimate, that the service itself stated for a model within the last day."""
+    return (kept_prices(service, name) or {}).get(model)
 
 
 def kept(service: str, name: str) -> dict | None:
@@ -161,7 +161,7 @@ def kept(service: str, name: str) -> dict | None:
 
 def _is_own(service: str, name: str, source: str) -> bool:
     """Whether a list or a price comes from the service itself: another's prices are not its own."""
-    if name not in ("models", "prices"):
+    if name not in ("models", "prices", "estimates"):
         return True
     from ..http import addresses
 

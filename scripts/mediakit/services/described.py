@@ -26,6 +26,7 @@ class Described:
     key        how it is authorised; None for a service without a key
     cli        how its own command-line program is run; None for a service without one
     longest_work  seconds that a create may take which is answered with the result itself; 0 where none is said
+    renews_outputs  whether a read gives fresh links to results whose links have expired
     """
 
     def __init__(self, data: dict, speaks: str | None = None):
@@ -57,6 +58,7 @@ class Described:
         self.result_lifetime: float | None = data.get("result_lifetime")
         self.final_statuses = frozenset(data.get("final_statuses", ()))
         self.result_at: str | None = data.get("result")
+        self.renews_outputs: bool = data.get("outputs_renewed_by_read", True)
 
     def says(self, name: str, default: Any = None) -> Any:
         """What the descriptor itself says under a key, as JSON; all of it under the empty name."""
@@ -102,7 +104,7 @@ class Described:
 
     @cached_property
     def error_rules(self) -> rules.ErrorRules:
-        return self._rules.error_rules(self._data.get("errors", {}))
+        return self._rules.error_rules(self._data.get("errors", self._data.get("failure", {})))
 
     @cached_property
     def failure_rules(self) -> rules.ErrorRules:
@@ -163,7 +165,7 @@ class Described:
     @property
     def default_origin(self) -> str | None:
         """The name of the origin that paths without another one belong to."""
-        return self._data.get("default_origin") or next(iter(self.origins), None)
+        return next(iter(self.origins), None)
 
     @property
     def origin(self) -> str | None:

@@ -70,6 +70,7 @@ class Step:
     only_in      states in which it may be asked for; empty for any
     over_http    statuses that say that the job was over already
     costs        in words: what a job costs that was ended by it
+    max_bytes    how large the answer may be; None for as large as any
     """
 
     path: str
@@ -82,6 +83,7 @@ class Step:
     only_in: tuple[str, ...] = ()
     over_http: tuple[int, ...] = ()
     costs: str | None = None
+    max_bytes: int | None = None
 
 
 @record
@@ -154,6 +156,7 @@ class OutputRule:
     url, base64, text   pointers within an entry; all None: the entry is the address itself
     path      an address made from the job's id, in place of one that is told
     where     conditions on the entries, one a level of `each`; None for none
+    relative_to  base, origin or answer: where an address begins that is told without its beginning; None: it is none
     with_key  whether the file is only had with the key
     facts     type, media_type, format, width, height, duration -> where it stands
     """
@@ -165,6 +168,7 @@ class OutputRule:
     text: str | None = None
     path: str | None = None
     where: tuple[Condition | None, ...] = ()
+    relative_to: str | None = None
     with_key: bool = False
     facts: dict = _NOTHING
 
@@ -173,7 +177,7 @@ class OutputRule:
 class CostRule:
     """What a job costs: a number at a pointer or in a header.
 
-    of          create, read or result: the answer that tells it
+    of          create, read or result: the answer that tells it; None for any
     unit        what is counted; each: how many of `unit` one of it is
     is_ceiling  the most that it can cost, replaced by what it has cost
     unless      an answer of which this holds charges nothing
@@ -182,7 +186,7 @@ class CostRule:
     unit: str
     at: str | None = None
     header: str | None = None
-    of: str = "read"
+    of: str | None = None
     each: float = 1
     is_ceiling: bool = False
     unless: Condition | None = None
@@ -202,6 +206,7 @@ class ErrorRules:
     """What an answer that is no success says.
 
     issues   a list of single errors: {each, path, message}
+    link     pointer to an address with more about it
     """
 
     code: tuple[Word, ...] = ()
@@ -211,6 +216,7 @@ class ErrorRules:
     status_categories: dict = _NOTHING
     outcomes: dict = _NOTHING
     recovery: dict = _NOTHING
+    link: str | None = None
 
 
 @record
@@ -307,6 +313,7 @@ def step(data: dict | None) -> Step | None:
         only_in=tuple(data.get("only_in", ())),
         over_http=tuple(data.get("over_http", ())),
         costs=data.get("costs"),
+        max_bytes=data.get("max_bytes"),
     )
 
 
@@ -315,7 +322,7 @@ def listing(data: dict | None) -> Listing | None:
     if data is None:
         return None
     following = data.get("next", {})
-    own = ("origin", "path", "path_from_root", "method", "each", "keys_of", "next", "search", "holds")
+    own = ("origin", "path", "path_from_root", "method", "every", "each", "keys_of", "next", "search", "holds")
     return Listing(
         step=step(data),  # type: ignore[arg-type]
         each=_several(data.get("each", "")),
@@ -346,7 +353,12 @@ def job(data: dict) -> JobRules:
 
 def condition(data: dict) -> Condition:
     """A condition on a value."""
-    return Condition(_several(data["at"]), tuple(data["is"]) if "is" in data else None)
+    return Condition(_several(data["at"]), values(data["is"]) if "is" in data else None)
+
+
+def values(found: Any) -> tuple:
+    """One value or several, as they are written in `is`."""
+    return tuple(found) if isinstance(found, list) else (found,)
 
 
 def state_rules(data: dict) -> tuple[StateRule, ...]:
@@ -378,6 +390,7 @@ def _output_rule(data: dict) -> OutputRule:
         text=data.get("text"),
         path=data.get("path"),
         where=tuple(one and condition(one) for one in conditions),
+        relative_to=data.get("relative_to"),
         with_key=data.get("with_key", False),
         facts={name: _fact(data[name]) for name in _FACTS if name in data},
     )
@@ -393,7 +406,7 @@ def cost_rules(data: list) -> tuple[CostRule, ...]:
     """The rules of `cost`, in order."""
     return tuple(
         CostRule(
-            rule["unit"], rule.get("at"), rule.get("header"), rule.get("of", "read"), rule.get("each", 1),
+            rule["unit"], rule.get("at"), rule.get("header"), rule.get("of"), rule.get("each", 1),
             rule.get("is") == "most", condition(rule["unless"]) if "unless" in rule else None,
         )
         for rule in data
@@ -417,6 +430,7 @@ def error_rules(data: dict) -> ErrorRules:
         status_categories=data.get("status_categories", {}),
         outcomes=data.get("outcomes", {}),
         recovery=data.get("recovery", {}),
+        link=data.get("link"),
     )
 
 

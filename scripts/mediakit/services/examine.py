@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..base import documents
 from ..base.pointer import escaped
-from . import examples, trust
+from . import examples, forms, trust
 from .answers import words as words_of
 from .descriptor import error_rules
 from .provider import Provider
@@ -39,6 +39,8 @@ _WORDS = {
 _LACKS = {
     "/examples": "the sandbox cannot play it, and nothing here tests that its answers are read rightly",
     "/cost": "what a job has cost is not told",
+    "/sources": "nobody can see what its statements rest on",
+    "/errors": "of a refusal only what `failure` finds is told, else the whole answer",
     "/job/list": "a create whose answer is lost is not found again: it stays unknown until you look yourself",
     "/job/cancel": "jobs.py cancel cannot end its jobs",
     "/inputs": "no file can be sent; --input takes addresses only",
@@ -48,6 +50,10 @@ _LACKS = {
     "/failure": "of a job that failed only the words of `errors` are looked for",
     "/links/dashboard_url": "nobody is told where to look for a job",
 }
+
+
+# key of the descriptor -> what it is worth although it is there
+_UNUSED = {"/job/stream": "known, and not used: a job is read, and its events are not listened to"}
 
 
 class Flaw(NamedTuple):
@@ -78,6 +84,7 @@ def flaws(content: bytes) -> list[Flaw]:
         return [Flaw("", 1, "expected a JSON object")]
     found = list(_unfilled(data, ())) or list(_against_schema(data))
     if not found:
+        data = forms.normal(data)
         found = list(_against_others(data)) or list(_against_trust(data))
     if not found:
         found = list(_against_examples(Provider(data)))
@@ -91,11 +98,12 @@ def lacks(data: dict) -> list[dict]:
     """`{key, costs}` of each part that a good descriptor leaves out, and that somebody will miss."""
     from ..base.pointer import point
 
+    unused = [{"key": key, "costs": words} for key, words in _UNUSED.items() if point(data, key) is not None]
     return [
         {"key": key, "costs": words}
         for key, words in _LACKS.items()
         if point(data, key) is None and not (key.startswith("/key/") and data.get("key") == "none")
-    ]
+    ] + unused
 
 
 def others() -> Others:
@@ -333,7 +341,11 @@ def _misread(provider: Provider, name: str, body: Any, is_file: bool) -> str | N
         if state != name and (name, state) != ("queued", "running") and not is_unsaid:
             return f"`states` reads it as {state or 'none of the states'}"
     has_results = name in ("done", "older") or name == ("result" if provider.job.result else "succeeded")
-    if has_results and not is_file and not provider.answers.outputs(body, lambda path: f"https://media.example{path}"):
+    if (
+        has_results
+        and not is_file
+        and not provider.answers.outputs(body, lambda path, _: f"https://media.example/{path}")
+    ):
         return "`outputs` finds no result in it"
     return None
 

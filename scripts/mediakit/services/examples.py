@@ -20,6 +20,7 @@ _HEAD = regex(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
 # What holds one answer a name.
 BY_NAME = ("refused", "actions")
 _ANSWER = frozenset(("http", "headers", "body", "file", "tasks"))
+TASKS = frozenset("t2i i2i t2v i2v v2v tts stt sts t2a i2m upscale rmbg".split())
 _TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
 _PLACEHOLDER = regex(r"\{(\w+(?::[\w-]+)?)\}")
 _NONE = object()
@@ -31,18 +32,18 @@ def normal(data: Mapping[str, Any]) -> dict:
     "refused" holds one a status, "actions" one an action.
 
     Written, an answer can also be its body alone, an object of task words -> body (`*` for the rest), and have its
-    status and headers beside it in NAME_http and NAME_headers. Under a create's path stands what answers it.
+    status and headers beside it in NAME_http and NAME_headers. Under a create's path, the end of one, or words for
+    tasks stands what answers it.
     """
     found = data.get("examples", {})
     result: dict[str, Any] = {}
     for name, example in found.items():
         if name in BY_NAME:
             result[name] = {word: _answer(one) for word, one in example.items()}
-        elif name.startswith("/"):
-            tasks = [
-                task for route in data.get("create", ()) if route["path"] == name for task in route.get("tasks", ())
-            ]
-            result.setdefault("done", []).extend({**one, **_some(tasks=tasks)} for one in _answers(example))
+        elif name[0] in "/:" or TASKS.issuperset(name.split()):
+            routes = [route for route in data.get("create", ()) if name[0] in "/:" and route["path"].endswith(name)]
+            tasks = [task for route in routes for task in route.get("tasks", ())] or name.split() * (not routes)
+            result.setdefault("done", []).extend({**_some(tasks=tasks), **one} for one in _answers(example))
         elif not name.endswith(("_http", "_headers")):
             beside = _some(http=found.get(name + "_http"), headers=found.get(name + "_headers"))
             result.setdefault(name, []).extend({**beside, **one} for one in _answers(example))

@@ -25,13 +25,15 @@ class FileFields:
 
     rows   the fields of its contract; empty where none is known
     entry  what the catalogue has of the model
+    is_all whether the descriptor is all that anybody says of the service
     """
 
-    def __init__(self, route: Route, rows: list[dict], entry: dict):
+    def __init__(self, route: Route, rows: list[dict], entry: dict, is_all: bool):
         self._route = route
         self._rows = rows
         self._fields = rows_at(rows, route.fields)
         self._entry = entry
+        self._is_all = is_all
 
     def of(self, name: str) -> tuple[str, dict]:
         """`(where it goes, the contract's row of it)` of the field that `--input NAME=` means."""
@@ -61,10 +63,10 @@ class FileFields:
         is_heard = named == "audio" and kind == "video" and {"stt", "sts"} & set(self._route.tasks)
         if named not in (None, "file", kind) and not is_heard:
             return False
-        # Among a model's own fields it is a guess where neither the model nor a contract of it is known.
+        # Among a model's own fields it is a guess where the service's models are known, and this one is not.
         own = f"{self._route.fields}/"
         is_own = at.startswith(own) and (own != "/" or "{model}" in self._route.path)
-        return not is_own or bool(self._rows or self._entry)
+        return not is_own or bool(self._rows or self._entry or self._is_all)
 
 
 def _is_list(row: dict) -> bool:

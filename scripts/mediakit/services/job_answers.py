@@ -44,13 +44,21 @@ class JobAnswers:
         found = answers.reading(
             self._described.job, self._described.state_rules, body, lambda: bool(self.outputs(body)), is_result
         )
-        progress, position = (point(body, self._described.says(name, "/\0")) for name in ("progress", "position"))
+        progress, position = (self._number(name, body, headers) for name in ("progress", "position"))
         return replace(
             found,
             headers=headers,
             progress=float(progress) if is_number(progress) and 0 <= progress <= 1 else None,
             position=position if is_number(position) and isinstance(position, int) and position >= 0 else None,
         )
+
+    def _number(self, name: str, body, headers):
+        """What stands where the descriptor has `name`; in a header it is written as a text."""
+        where = self._described.says(name, "/\0")
+        if isinstance(where, str):
+            return point(body, where)
+        found = answers.written_number(str((headers or {}).get(where["header"], "")))
+        return int(found) if found is not None and name == "position" else found
 
     def reading_of_file(self, content: bytes, headers) -> Reading:
         """What an answer to a create says that is the result itself, and no JSON."""
@@ -71,8 +79,9 @@ class JobAnswers:
             results = (self.reading_of_result(content, value, headers, of_text) for value in values)
             if result := next(filter(None, results), None):
                 return result
-        found = self.outputs(body) if isinstance(body, dict) else []
-        found = found or answers.results_in(content, body, headers.get("Content-Type", ""), of_text)
+        if isinstance(body, dict) and self.outputs(body):
+            return Reading(None, "succeeded", "succeeded", body, headers=headers)
+        found = answers.results_in(content, body, headers.get("Content-Type", ""), of_text)
         return Reading(None, "succeeded", "succeeded", body, headers=headers, outputs=found) if found else None
 
     def reading_again(self, content: bytes, body, media_type: str, of_text: bool) -> Reading | None:
@@ -102,7 +111,7 @@ class JobAnswers:
         gone = self._described.says("gone")
         return gone is not None and answers.holds(condition(gone), body)
 
-    def outputs(self, body, made: Callable[[str], str | None] | None = None) -> list[dict]:
+    def outputs(self, body, made: Callable[[str, str | None], str | None] | None = None) -> list[dict]:
         """`{url, type, media_type, width, height, duration, expires_at}` for each result, without what is unknown.
 
         made  as in answers.outputs; who knows the job has Site.outputs

@@ -3,7 +3,7 @@
     refresh_models     fetch the list of a service's models, or what it finds for words, and keep it
     refresh_contract   fetch the contract that a service publishes of one model, and keep it
     offer_contract     the same for a model that no bundled contract is of, where it can be had
-    offer_price        the price that a service states for a model, where it can be had
+    offer_price        the price that a service states for a model, or its estimate, where it can be had
 
 Where a service publishes what is said under `models`, `contract` and `price` in its descriptor. What comes from
 there is data: it is bounded, and a name in it never becomes a path. What comes from another host is told as such,
@@ -258,9 +258,10 @@ def _contract(place: _Place, rules: dict, model: str, seconds: float) -> tuple[d
         if isinstance(answer, Answer) and answer.status == 404:
             raise ContractError("document_not_found", f"{place.provider.title} knows no model {model[:80]}")
         found = _body_of(answer, place)
+    version = point(found, rules["version"]) if "version" in rules else None
     found = point(found, rules["at"]) if "at" in rules else found
     if "input" in rules:
-        found = _around_input(place.provider, rules["input"], found, model)
+        found = _around_input(place.provider, rules, found, model, version)
     document = contracts.from_data(found)  # raises for what is no contract
     if not any(listed.method == "POST" for listed in document.operations()):
         raise _unreachable(place.provider.name, "what it publishes of that model has no POST")
@@ -281,10 +282,11 @@ def _published(place: _Place, template: str, model: str) -> tuple[Any, str]:
     return reading.parse(content, "The contract"), came_from
 
 
-def _around_input(provider: providers.Provider, at: str, found, model: str) -> dict:
+def _around_input(provider: providers.Provider, rules: dict, found, model: str, version) -> dict:
     """A document with one create, whose body holds the model's own input where the service's creates have it."""
     from ..contracts import ContractError
 
+    at, of_output = rules["input"], rules.get("output")
     if not isinstance(point(found, at), dict):
         raise ContractError(
             "document_not_openapi", "what the service publishes of that model has no schema of its input"
@@ -298,42 +300,54 @@ def _around_input(provider: providers.Provider, at: str, found, model: str) -> d
         schema["properties"][name] = {"type": "string"}
         schema["required"].append(name)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    told = {"content": {"application/json": {"schema": {"$ref": f"#{of_output}"}}}}
+    answers = {"200": {"description": "the output", **told}} if isinstance(point(found, of_output or ""), dict) else {}
     return {
         "openapi": "3.1.0",
-        "info": {"title": model, "version": "live"},
+        "info": {"title": model, "version": version if isinstance(version, str) else "live"},
         "components": found.get("components", {}),
-        "paths": {"/create": {"post": {"operationId": "create", "requestBody": body, "responses": {}}}},
+        "paths": {"/create": {"post": {"operationId": "create", "requestBody": body, "responses": answers}}},
     }
 
 
 # -- prices --------------------------------------------------------------------------------------------
 
 
-def offer_price(place_of: Any, model: str | None) -> None:
+def offer_price(place_of: Any, model: str | None, name: str = "price") -> None:
     """Fetch and keep the price that a service states for a model, where it states one; nothing where it cannot be had.
 
     place_of  a Connection: provider, base_url, key
+    name      price, or estimate
     """
-    provider = place_of.provider
-    rules = provider.says("price")
-    if rules is None or not model or not is_model(model) or ("price", provider.name, model) in _tried:
+    provider, kind = place_of.provider, f"{name}s"
+    rules = provider.says(name)
+    if rules is None or not model or not is_model(model) or (name, provider.name, model) in _tried:
         return
-    if provider.embedded or catalogue.kept_price(provider.name, model) is not None:
+    if provider.embedded or catalogue.kept_price(provider.name, model, kind) is not None:
         return
-    _tried.add(("price", provider.name, model))
+    _tried.add((name, provider.name, model))
     place = _Place(provider, place_of.base_url, place_of.key)
     step = descriptor.step(rules)
     assert step is not None
     path = provider.paths.filled(step.path.replace("{model}", quote(model, safe="")), model)
     url = place.site.url(step, path)
-    answer = place.ask(url, PATIENCE)
+    answer = place.ask(url, PATIENCE, _with_model(rules["body"], model) if "body" in rules else None)
     price = None if isinstance(answer, Lost) or answer.status >= 300 else _price(rules, answer, model)
     if price is None:
         return
-    kept = {**(catalogue.kept(provider.name, "prices") or {"prices": {}}), **_now(), "source": url}
+    kept = {**(catalogue.kept(provider.name, kind) or {"prices": {}}), **_now(), "source": url}
     kept["prices"] = {**kept["prices"], model: {**price, **_now(), "source": url}}
-    if not place.site.is_own or not _try_to_keep(provider.name, "prices", kept):
-        catalogue.use_now(provider.name, "prices", kept)
+    if not place.site.is_own or not _try_to_keep(provider.name, kind, kept):
+        catalogue.use_now(provider.name, kind, kept)
+
+
+def _with_model(value: Any, model: str) -> Any:
+    """A body with {model} filled in, in names too."""
+    if isinstance(value, dict):
+        return {name.replace("{model}", model): _with_model(item, model) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_model(item, model) for item in value]
+    return value.replace("{model}", model) if isinstance(value, str) else value
 
 
 def _price(rules: dict, answer: Answer, model: str) -> dict | None:

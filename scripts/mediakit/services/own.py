@@ -135,7 +135,9 @@ def _checked(path: str, sha256: str, version: str) -> dict:
         flaws = examine.flaws(content)
         if flaws:
             raise _unusable(name, f"{path}, line {flaws[0].line}: {flaws[0].message}")
-    found: dict[str, Any] = json.loads(content)
+    from . import forms
+
+    found: dict[str, Any] = forms.normal(json.loads(content))
     return found
 
 

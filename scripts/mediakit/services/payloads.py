@@ -111,7 +111,8 @@ class _Builder:
         self._model = model
         self._route = route
         self._rows = contract.fields() if contract else []
-        self._file_fields = file_fields.FileFields(route, self._rows, catalogue.entry(provider.speaks, model))
+        entry, is_all = catalogue.entry(provider.speaks, model), not catalogue.has_contracts(provider.speaks)
+        self._file_fields = file_fields.FileFields(route, self._rows, entry, is_all)
 
     def name_model(self) -> None:
         at = self._route.model

@@ -259,7 +259,7 @@ class ProgramWire:
         self._must_fit("read", "id", generation_id)
         return self._start(self._program.argv("read", id=generation_id), b"", timeout)
 
-    def read(self, method: str, path: str, timeout: float) -> Exchange:
+    def read(self, method: str, path: str, timeout: float, largest: int | None = None) -> Exchange:
         """The same: how it asks is the program's own affair."""
         return self.get(path, timeout)
 

@@ -76,13 +76,23 @@ class Site:
     def outputs(self, body, job: JobRef | None) -> list[dict]:
         """JobAnswers.outputs, those included whose address is made from a job's id and told by nobody."""
 
-        def made(path: str) -> str | None:
+        def made(path: str, relative_to: str | None = None) -> str | None:
+            if relative_to:
+                from urllib.parse import urljoin
+
+                return urljoin(self._beginning(relative_to, job), path)
             try:
                 return self.url(Step(path), self.provider.paths.filled(path, job.model, job.id)) if job else None
             except ValueError:
                 return None  # it needs the model too, and that is not known
 
         return self.provider.answers.outputs(body, made)
+
+    def _beginning(self, relative_to: str, job: JobRef | None) -> str:
+        """What an address without its beginning follows: `answer` is that of a read, and the base of a create."""
+        if relative_to == "answer" and job and self.provider.job.read:
+            return self.of_job("result" if self.provider.job.result else "read", job)
+        return (above(self.base_url, self.provider.base_path) if relative_to == "origin" else self.base_url) + "/"
 
     def of_account(self, name: str) -> str | None:
         """The address of `key_check` or `balance`; None for one that the descriptor does not have."""

@@ -6,6 +6,7 @@ by_examples  any service, from the examples of its descriptor
 asked        what a create asks for
 files        the files that a service is sent
 menu         the list of models
+unsaid       answers that no example has
 filling      what stands for the placeholders of those examples
 streaming    a create that is answered by an event stream
 common       what all share: faults, and what a model says about a body

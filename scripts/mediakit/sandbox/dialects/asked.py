@@ -112,7 +112,11 @@ class Reader:
         return max((amount for amount in told if isinstance(amount, (int, float))), default=0)
 
     def _entry(self, model) -> dict:
-        return catalogue.entry(self._provider.name, model) if isinstance(model, str) else {}
+        """What is known of a model; where no catalogue has it, for which tasks it is the default."""
+        if not isinstance(model, str):
+            return {}
+        tasks = [task for task, default in self._provider.defaults.items() if default == model]
+        return catalogue.entry(self._provider.name, model) or ({"tasks": tasks} if tasks else {})
 
 
 def path_pattern(template: str, like: str | None = None) -> str:

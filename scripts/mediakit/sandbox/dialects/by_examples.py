@@ -145,10 +145,7 @@ class Dialect:
             self._files.begin(sandbox, http, content, known.step)
             return True
         if known.name == "ready":
-            record = sandbox.store.record("file", found["file"].rpartition("/")[2])
-            if record:
-                self.tell(http, "ready", self.told.words_of_file(http, record))
-            return record is not None
+            return self._files.ready(sandbox, http, found["file"])
         if known.name == "list":
             self._list(sandbox, http, known.step)
             return True
@@ -278,7 +275,26 @@ class Dialect:
             is_over = fault in ("job-failed", "job-canceled") and "failed" in self.provider.examples
             name = "failed" if is_over else name
         words = self.told.words_of(http, job, "queued")
-        return self.tell(http, name, words, fault, change=self.change_of_created(http, job, path, fault, is_replay))
+        is_file = asked.how == "media" and name == "done" and not self.told.is_for(name, words["task"])
+        change, own = self._with_id(job), self.change_of_created(http, job, path, fault, is_replay)
+        return self.tell(
+            http,
+            name,
+            words,
+            fault,
+            lambda body: (change(body), own and own(body)),
+            {"file": True} if is_file else None,
+        )
+
+    def _with_id(self, job):
+        """Puts the id of a job where an example has another one in its place, made of {hex} perhaps."""
+
+        def change(body):
+            for at in self.provider.job.ids[:1]:
+                if isinstance(point(body, at), str):
+                    put(body, at, job.id)
+
+        return change
 
     def route_of(self, path: str, sent: dict):
         """`(route, model)` of a create; `(None, None)` where none has that path."""
@@ -356,9 +372,9 @@ class Dialect:
         jobs = [job for job in sandbox.store.newest(1000) if all(job.model == asked.get(name) for name in of_model)]
         rows = ((job, self._state(sandbox, job)) for job in jobs)
         rows = common.page_of((one for one in rows if not held or one[1] in held), asked)
-        entry = self.provider.examples.get("listed", [{}])[0].get("body")
+        told, entry = self.told.listed()
         items = [examples.filled(entry, self.told.words_of(http, job, state)) for job, state in rows]
-        self.tell(http, "list", {**self.told.words(http), "items": items})
+        self.tell(http, "list", {**self.told.words(http), "items": items}, told=told)
 
     def _event(self, sandbox, http, job, name: str):
         """What a stream tells of a job."""

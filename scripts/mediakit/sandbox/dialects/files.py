@@ -10,6 +10,7 @@ import re
 import secrets
 
 from .. import forms
+from . import unsaid
 
 
 class Files:
@@ -25,7 +26,7 @@ class Files:
         if way.send:
             told = {**_asked_by(way.begin.body, http.json_of(content) or {}), **_of_headers(way.begin.headers, http)}
             sandbox.store.keep("begun", file_id, told)
-            return self._dialect.tell(http, "begun", words.words_of_upload(http, file_id, told.get("name")))
+            return self._tell(http, "begun", words.words_of_upload(http, file_id, told.get("name")), way)
         part = way.begin.part
         file = forms.file_of(http.headers.get("Content-Type", ""), content, part) if part else None
         if file is None and not part:
@@ -35,7 +36,7 @@ class Files:
             file = _told_in_body(told)
         if file is None:
             return self._dialect.error(http, 400)
-        return self._dialect.tell(http, "uploaded", words.words_of_file(http, _kept(sandbox, file_id, file)))
+        return self._tell(http, "uploaded", words.words_of_file(http, _kept(sandbox, file_id, file)), way)
 
     def take(self, sandbox, http, content: bytes, file_id: str) -> None:
         """Answer the request that brings a file to where a begun upload was told."""
@@ -50,7 +51,22 @@ class Files:
         name, media_type = (begun.body.get(word) for word in ("name", "media_type"))
         file = file._replace(name=name or file.name, media_type=media_type or file.media_type)
         record = _kept(sandbox, file_id, file)
-        return self._dialect.tell(http, "sent", self._dialect.told.words_of_file(http, record))
+        return self._tell(http, "sent", self._dialect.told.words_of_file(http, record), way)
+
+    def ready(self, sandbox, http, found: str) -> bool:
+        """Answer a question whether a file can be used; whether it is about one that was brought."""
+        way = next(way for way in self._ways if way.ready)
+        is_said = "ready" in self._dialect.provider.examples
+        newest = sandbox.store.records("file", 1)
+        record = sandbox.store.record("file", found.rpartition("/")[2]) if is_said else next(iter(newest), None)
+        if record:
+            self._tell(http, "ready", self._dialect.told.words_of_file(http, record), way)
+        return record is not None
+
+    def _tell(self, http, name: str, words: dict, way) -> None:
+        """Answer as the example says; by the rules of the way where there is none."""
+        told = None if name in self._dialect.provider.examples else unsaid.usual(name, way)
+        self._dialect.tell(http, name, words, told=told)
 
     def of_form(self, sandbox, http, parts: list, types: dict[str, str]) -> dict:
         """The fields of a form. A file is kept, and its field becomes its URL.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import io
 import json
 import secrets
 import time
 
-from ...base.pointer import point
+from ...base.pointer import point, put
 from ...base.regex import regex
 from ...base.times import rfc3339
 from ...services import examples
@@ -36,6 +37,19 @@ class Filling:
         """The answer of that name, the first that is for the task."""
         found = self._provider.examples.get(name) or [{"body": {}}]
         return next((one for one in found if not one.get("tasks") or task in one["tasks"]), found[-1])
+
+    def listed(self) -> tuple[dict, object]:
+        """`(the example of the list of jobs with {items} in it, the body of one entry)`.
+
+        Where no example is of an entry, the first one in that of the list is.
+        """
+        told, where = self.example("list", None), self._provider.job.listing.each
+        entries = next(((at, found) for at in where if isinstance(found := point(told.get("body"), at), list)), None)
+        if "listed" in self._provider.examples or not entries or not entries[1]:
+            return told, self.example("listed", None).get("body")
+        whole = {"body": copy.deepcopy(told["body"])}
+        put(whole, "/body" + entries[0], "{items}")
+        return {**told, **whole}, entries[1][0]
 
     def is_for(self, name: str, task: str | None) -> bool:
         """Whether an answer of that name is for this very task."""
