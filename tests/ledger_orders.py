@@ -18,7 +18,7 @@ def order(
 
 
 def buy(ledger, *orders, **choices):
-    return ledger.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
+    return ledger.claims.claim(list(orders) or [order()], choices.pop("caps", []), **choices)
 
 
 def words(decisions) -> list[str]:

@@ -152,7 +152,7 @@ def test_a_replayed_answer_is_counted_once(scripts):
         assert "same_id" in [event.get("code") for event in second.events]
         (total,) = jobs(scripts, "spend").result["totals"]
         assert (total["measured"], total["jobs"]) == (0.04, 1)
-        assert Ledger(str(scripts.folder / "state"), read_only=True).spent("usd", False) == 40_000
+        assert Ledger(str(scripts.folder / "state"), read_only=True).caps.spent("usd", False) == 40_000
 
 
 def test_what_another_ledger_bought_under_the_key_is_marked_as_replayed(scripts):

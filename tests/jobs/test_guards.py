@@ -107,7 +107,7 @@ def writers(folder, copies: int = 2) -> list[entries.Writer]:
         )
         for copy in range(1, copies + 1)
     ]
-    found = [entries.Writer(Console("test"), ledger, one.entry) for one in ledger.claim(orders, [])]
+    found = [entries.Writer(Console("test"), ledger, one.entry) for one in ledger.claims.claim(orders, [])]
     for writer in found:
         writer.before_sending()
     return found

@@ -193,7 +193,7 @@ def test_a_bought_job_is_delivered_in_the_ledger_once_its_files_are_there(tmp_pa
         '{"prompt": "x"}',
         None,
     )
-    entry = ledger.claim([order], [])[0].entry
+    entry = ledger.claims.claim([order], [])[0].entry
     with FakeService(media=[answer(418), answer(200, PNG, media_type="image/png")]) as service:
         done = job("COMPLETED", f"{service.origin}/media/1.png")
         service._scripts["create"] = [answer(200, done)]

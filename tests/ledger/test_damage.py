@@ -17,7 +17,7 @@ from conftest import SCRIPTS, Run, posts
 from ledger_orders import buy, order, words
 from mediakit.base import paths
 from mediakit.ledger import database, store
-from mediakit.ledger.database import Unusable
+from mediakit.ledger.unusable import Unusable
 from sandbox_job import flags
 
 DAMAGES = int(os.environ.get("AI_MEDIA_DAMAGES", "80"))
@@ -167,10 +167,10 @@ def test_of_the_first_versions_a_file_without_its_log_is_refused(tmp_path):
     """They kept what was new in a log beside it; a process that was killed left everything there."""
     program = (
         "import os, sqlite3, sys\n"
-        "from mediakit.ledger import database\n"
+        "from mediakit.ledger import schema\n"
         "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "connection.execute('PRAGMA journal_mode=WAL')\n"
-        "connection.executescript(f'BEGIN; {database.MIGRATIONS[0]} PRAGMA user_version=1; COMMIT;')\n"
+        "connection.executescript(f'BEGIN; {schema.MIGRATIONS[0]} PRAGMA user_version=1; COMMIT;')\n"
         "os._exit(0)\n"
     )
     path = tmp_path / database.FILE

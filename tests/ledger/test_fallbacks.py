@@ -10,7 +10,7 @@ import sqlite3
 import pytest
 
 from conftest import Run, posts
-from mediakit.ledger import database, store
+from mediakit.ledger import database, schema, store
 from read_only import read_only
 from sandbox_job import flags
 
@@ -225,10 +225,10 @@ def planted(world: World) -> str:
 
 def edit(world: World, *statements: str) -> None:
     connection = sqlite3.connect(world.project / ".ai-media" / database.FILE)
-    connection.create_function("sealed", -1, database._sealed)
+    connection.create_function("sealed", -1, schema.sealed)
     for statement in statements:
         connection.execute(statement)
-    connection.execute(database.RESEAL_ALL)
+    connection.execute(schema.RESEAL_ALL)
     connection.commit()
     connection.close()
 

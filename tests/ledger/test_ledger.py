@@ -82,7 +82,7 @@ def test_a_clock_that_is_set_makes_nothing_of_a_purchase_that_was_delivered_befo
     ledger.delivered(first.entry.key, 0)
     wall = time.time
     monkeypatch.setattr(time, "time", lambda: wall() + jump)
-    assert words(ledger.look([order()], before)) == ["resume"]
+    assert words(ledger.claims.look([order()], before)) == ["resume"]
     assert words(buy(ledger, began=times.now())) == ["buy"]
 
 
@@ -119,7 +119,7 @@ def test_retry_unknown_replaces_the_intent_and_its_cost_stays_counted(ledger):
     the_owner_dies(ledger, first)
     second = buy(ledger, order(price=amounts.Price(CREDITS, "estimate")), retry_unknown=True)[0]
     assert second.word == "buy"
-    assert ledger.spent("credits", False) == 2 * CREDITS.micro
+    assert ledger.caps.spent("credits", False) == 2 * CREDITS.micro
     ledger.record(second.entry.key, "d", outcome="accepted", generation_id="g", delivered_at=5.0)
     assert words(buy(ledger)) == ["buy"]
 
@@ -167,7 +167,7 @@ def test_what_is_forgotten_is_gone_but_for_its_cost(ledger):
     ledger.forget(first.entry.key)
     found = ledger.find(first.entry.key)
     assert (found.payload, found.command, found.closed) == (None, "", "forgotten")
-    assert ledger.newest(10) == [] and ledger.spent("credits", False) == CREDITS.micro
+    assert ledger.newest(10) == [] and ledger.caps.spent("credits", False) == CREDITS.micro
     assert words(buy(ledger)) == ["buy"]
 
 
@@ -185,7 +185,7 @@ def test_fifty_processes_that_claim_at_once_buy_once(tmp_path):
         "import sys; sys.path[:0] = sys.argv[1:4]\n"
         "import ledger_orders; from mediakit.ledger import store\n"
         "ledger = store.Ledger(sys.argv[4])\n"
-        "decision = ledger.claim([ledger_orders.order()], [])[0]\n"
+        "decision = ledger.claims.claim([ledger_orders.order()], [])[0]\n"
         "print(decision.word, flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -245,7 +245,7 @@ def test_what_was_refused_or_not_sent_counts_nothing_and_practice_counts_apart(l
     for prompt, outcome in (("a", "rejected"), ("b", "not_sent")):
         ledger.record(buy(ledger, order(prompt, price=price))[0].entry.key, outcome, outcome=outcome)
     buy(ledger, order("c", price=price, practice=1))
-    assert ledger.spent("credits", False) == 0 and ledger.spent("credits", True) == CREDITS.micro
+    assert ledger.caps.spent("credits", False) == 0 and ledger.caps.spent("credits", True) == CREDITS.micro
 
 
 def test_a_resume_needs_no_room_under_a_cap(ledger):
@@ -385,16 +385,16 @@ def test_what_was_claimed_without_a_price_is_held_to_the_caps_once_it_has_one(le
     found = None if price is None else usd(price)
     arguments = (decisions, found, caps, False, lambda *_: 0)
     if code is None:
-        ledger.reprice(*arguments)
+        ledger.claims.reprice(*arguments)
         assert [ledger.find(one.entry.key).reserved for one in decisions] == [found.amount.micro] * 2
-        ledger.reprice(*arguments)  # what it has reserved itself is no reason against it
-        assert ledger.spent("usd", False) == (spent + 2 * price) * amounts.MICRO
+        ledger.claims.reprice(*arguments)  # what it has reserved itself is no reason against it
+        assert ledger.caps.spent("usd", False) == (spent + 2 * price) * amounts.MICRO
         return
     with pytest.raises(errors.Failure) as raised:
-        ledger.reprice(*arguments)
+        ledger.claims.reprice(*arguments)
     assert (raised.value.code, raised.value.exit_code) == (code, 27)
-    ledger.withdraw(decisions, "no")
-    assert ledger.spent("usd", False) == spent * amounts.MICRO
+    ledger.claims.withdraw(decisions, "no")
+    assert ledger.caps.spent("usd", False) == spent * amounts.MICRO
     assert words(buy(ledger, order())) == ["buy"]
 
 
@@ -404,7 +404,7 @@ def test_absurd_bills_are_counted_and_no_damage(ledger, bill):
         bought = buy(ledger, order(str(number), price=usd(bill)))[0]
         amount = answers.amount((CostRule("usd", at="/cost"),), {"cost": bill}).times(100)
         ledger.record(bought.entry.key, "billed", outcome="accepted", cost=amount.micro, cost_unit=amount.unit)
-    assert ledger.spent("usd", False) >= 10 * 9.9e11 * amounts.MICRO
+    assert ledger.caps.spent("usd", False) >= 10 * 9.9e11 * amounts.MICRO
     assert sum(row[6] for row in ledger.totals()) >= 10 * 9.9e11 * amounts.MICRO
     again = store.Ledger(ledger.folder)
     assert len(again.bills("service", "o", "m")) == len(again.open_jobs()) == 10

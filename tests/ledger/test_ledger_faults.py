@@ -27,7 +27,7 @@ def state(scripts):
 def test_a_locked_ledger_is_waited_for(scripts, sandbox, state):
     ledger = store.Ledger(str(state))
     process = None
-    with ledger._transaction():
+    with ledger._table.transaction():
         process = scripts.start(*flags(sandbox))
         threading.Event().wait(5)  # the lock's duration is what is tested
         assert posts(sandbox) == 0

@@ -168,13 +168,13 @@ def test_an_interim_outcome_is_not_written_as_a_final_one(ledger, outcome):
     writer = entries.Writer(Console("test"), ledger, bought.entry)
     writer.before_sending()
     writer.note(outcome, None, None, None, final=False)
-    assert words(buy(ledger)) == ["wait"] and ledger.spent("credits", False) == price.amount.micro
+    assert words(buy(ledger)) == ["wait"] and ledger.caps.spent("credits", False) == price.amount.micro
     with pytest.raises(errors.Failure):
         buy(ledger, order("other", price=price), caps=amounts.parse_caps("x", "20credits"))
     writer.before_sending()
     writer.note(outcome, None, None, None, final=True)
     writer.release()
-    assert ledger.find(writer.key).outcome == outcome and ledger.spent("credits", False) == 0
+    assert ledger.find(writer.key).outcome == outcome and ledger.caps.spent("credits", False) == 0
 
 
 # -- a result without an id ------------------------------------------------------------------------------

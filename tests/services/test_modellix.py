@@ -59,7 +59,9 @@ def order(model: str, prompt: str) -> store.Order:
 @pytest.mark.parametrize("other, rivals", [(MODEL, True), ("google/nano-banana-2", False)])
 def test_with_two_lost_jobs_of_one_model_nobody_can_tell_whose_a_row_is(tmp_path, other, rivals):
     ledger = store.Ledger(str(tmp_path / "state"))
-    first, _ = (ledger.claim([order(model, prompt)], [])[0].entry for model, prompt in ((MODEL, "a"), (other, "b")))
+    first, _ = (
+        ledger.claims.claim([order(model, prompt)], [])[0].entry for model, prompt in ((MODEL, "a"), (other, "b"))
+    )
     assert ledger.has_rival(first, SAME_JOB_WITHIN) is rivals
     assert ledger.has_rival(first) is False  # by its input it could be told
 

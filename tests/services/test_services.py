@@ -13,7 +13,7 @@ from conftest import KEY, SCRIPTS, at_sandbox, posts, validator
 from fake_service import PNG, FakeService, answer, job
 from mediakit.base import amounts
 from mediakit.base.pointer import tokens
-from mediakit.ledger import database, store
+from mediakit.ledger import database, schema, store
 from mediakit.sandbox import media
 from mediakit.services import catalogue, model_contract, providers
 
@@ -390,7 +390,7 @@ def test_a_cap_in_credits_counts_in_the_unit_of_the_service():
 def test_a_ledger_of_the_first_version_is_carried_over(tmp_path):
     path = tmp_path / database.FILE
     with sqlite3.connect(path) as connection:
-        connection.executescript(f"PRAGMA journal_mode=WAL; {database.MIGRATIONS[0]} PRAGMA user_version=1;")
+        connection.executescript(f"PRAGMA journal_mode=WAL; {schema.MIGRATIONS[0]} PRAGMA user_version=1;")
         connection.execute(
             "INSERT INTO job (key, purchase, fingerprint, request, service, origin, practice, account, copy, command, "
             "created_at, updated_at, outcome, generation_id) VALUES "

@@ -62,7 +62,7 @@ def remembered(connection: Connection, ledger: store.Ledger | None, identity: st
     if ledger is None or way is None:
         return None
     try:
-        return ledger.uploaded(*_place(connection, ledger), identity, time.time() - way.keep_seconds)
+        return ledger.uploads.name_of(*_place(connection, ledger), identity, time.time() - way.keep_seconds)
     except store.Unusable:
         return None
 
@@ -118,7 +118,7 @@ class Uploader:
             return
         try:
             for identity in identities:
-                self._context.ledger.note_upload(*_place(self._connection, self._context.ledger), identity, name)
+                self._context.ledger.uploads.note(*_place(self._connection, self._context.ledger), identity, name)
         except store.Unusable:
             pass  # then the next command brings it once more
 

@@ -155,6 +155,6 @@ def forget(ledger: store.Ledger | None, names: list[str]) -> None:
         return
     try:
         for name in names:
-            ledger.forget_upload(name)
+            ledger.uploads.forget(name)
     except store.Unusable:
         pass  # they are forgotten anyway when their time is over

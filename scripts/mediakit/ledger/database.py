@@ -1,17 +1,13 @@
 """The file of a ledger: opened only after it was checked, written only by transactions that last.
 
 Database   one SQLite file of ours
-Unusable   it cannot be trusted, read or written
-MIGRATIONS how it became what it is
 
 Every commit is whole in the main file (a rollback journal, every write synchronous): a copy of that one
-file is a ledger. Each row carries a seal over what it says, so that a damage is found and not believed.
+file is a ledger.
 """
 
 from __future__ import annotations
 
-import errno
-import functools
 import os
 import re
 import sqlite3
@@ -20,13 +16,9 @@ from _thread import RLock  # threading's; that takes as long to import as eight 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from ..base import atomic, errors, paths
-from . import locks, rows
-
-try:
-    from _blake2 import blake2b  # hashlib's, without OpenSSL, which a list of jobs has no other use for
-except ImportError:
-    from hashlib import blake2b
+from ..base import atomic, paths
+from . import locks, schema
+from .unusable import Unusable, translated
 
 FILE = paths.LEDGER
 LOCK_PATIENCE = 15.0
@@ -39,152 +31,6 @@ _OPERATIONS_BETWEEN_LOOKS = 20_000
 _COPY_TRIES = 5
 _LAST_WITH_LOG = 3
 _BESIDE = ("-journal", "-wal", "-shm")
-
-_SENT_SEAL = "sealed(payload, sent_with)"
-_SEAL = f"sealed({', '.join([*rows.SEALED, 'delivered_at IS NOT NULL'])})"
-
-# Each script leads from the version of its index to the next; they are only ever appended.
-MIGRATIONS = (
-    """
-    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    CREATE TABLE job (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        key TEXT NOT NULL UNIQUE,
-        purchase TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        request TEXT NOT NULL,
-        service TEXT NOT NULL,
-        origin TEXT NOT NULL,
-        practice INTEGER NOT NULL,
-        account TEXT NOT NULL,
-        model TEXT,
-        base_url TEXT,
-        output_dir TEXT,
-        intent TEXT,
-        copy INTEGER NOT NULL,
-        command TEXT NOT NULL,
-        payload TEXT,
-        created_at REAL NOT NULL,
-        updated_at REAL NOT NULL,
-        outcome TEXT NOT NULL,
-        generation_id TEXT,
-        accepted_at REAL,
-        status TEXT,
-        state TEXT,
-        reserved INTEGER,
-        reserved_unit TEXT,
-        reserved_by TEXT,
-        cost INTEGER,
-        cost_unit TEXT,
-        usage TEXT,
-        paths TEXT,
-        exit_code INTEGER,
-        delivered_at REAL,
-        closed TEXT
-    );
-    CREATE INDEX job_fingerprint ON job (fingerprint);
-    CREATE INDEX job_request ON job (request);
-    CREATE INDEX job_model ON job (service, model);
-    CREATE UNIQUE INDEX job_id ON job (service, account, generation_id) WHERE generation_id IS NOT NULL;
-    CREATE TABLE change (key TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL);
-    CREATE INDEX change_key ON change (key);
-    """,
-    # What is sent beside the payload, and whose contract an embedded service spoke.
-    """
-    ALTER TABLE job ADD COLUMN sent_with TEXT;
-    ALTER TABLE job ADD COLUMN speaks TEXT;
-    """,
-    # What was saved, to know it again; and the inputs that a service has, and under which name.
-    """
-    ALTER TABLE job ADD COLUMN assets TEXT;
-    CREATE TABLE upload (
-        service TEXT NOT NULL, origin TEXT NOT NULL, account TEXT NOT NULL, identity TEXT NOT NULL,
-        reference TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, origin, account, identity)
-    );
-    """,
-    # An id is one job's at one address only, and even there a service can give it twice.
-    """
-    DROP INDEX job_id;
-    CREATE INDEX job_id ON job (service, origin, generation_id) WHERE generation_id IS NOT NULL;
-    ALTER TABLE job ADD COLUMN twin TEXT;
-    ALTER TABLE job ADD COLUMN read_at REAL;
-    ALTER TABLE job ADD COLUMN delivered_tick REAL;
-    ALTER TABLE job ADD COLUMN delivered_boot TEXT;
-    ALTER TABLE job ADD COLUMN seal TEXT;
-    ALTER TABLE job ADD COLUMN sent_seal TEXT;
-    """,
-    # The addresses that the service told for a job; each is checked again whenever it is used.
-    """
-    ALTER TABLE job ADD COLUMN told TEXT;
-    """,
-)
-RESEAL_ALL = f"UPDATE job SET seal = {_SEAL}, sent_seal = {_SENT_SEAL}"
-_ODD = (
-    *(f"({name} IS NOT NULL AND (typeof({name}) <> 'integer' OR {name} < 0))" for name in ("cost", "reserved")),
-    f"outcome NOT IN ({', '.join(repr(outcome) for outcome in sorted(rows.OUTCOMES))})",
-    "typeof(created_at) NOT IN ('real', 'integer')",
-)
-# A row that this program did not write, or not so; what is read of a row is checked further as rows.entry_of does.
-IS_BROKEN = f"(seal IS NOT {_SEAL} OR {' OR '.join(_ODD)})"
-IS_AS_SENT = f"sent_seal IS {_SENT_SEAL}"
-
-
-def _seals(given: dict[str, str], absent: Callable[[str], str]) -> list[str]:
-    """What the two seals of a row come to: `given` has an expression for each column that is written."""
-    names = [given.get(name) or absent(name) for name in rows.SEALED]
-    delivered = given.get("delivered_at") or absent("delivered_at")
-    sent = [given.get(name) or absent(name) for name in ("payload", "sent_with")]
-    return [f"sealed({', '.join([*names, f'{delivered} IS NOT NULL'])})", f"sealed({', '.join(sent)})"]
-
-
-@functools.cache
-def insertion(columns: tuple[str, ...]) -> str:
-    """The statement that adds a row with these columns, sealed; each value is named as its column."""
-    given = {name: f":{name}" for name in columns}
-    values = [*given.values(), *_seals(given, lambda name: "NULL")]
-    return f"INSERT INTO job ({', '.join([*given, 'seal', 'sent_seal'])}) VALUES ({', '.join(values)})"
-
-
-@functools.cache
-def update(columns: tuple[str, ...]) -> str:
-    """The statement that changes these columns of the row `:key_`, and its seal; a row that is broken stays so."""
-    given = {name: f":{name}" for name in columns}
-    seal, sent_seal = _seals(given, str)
-    changes = {**given, "seal": seal}
-    if not given.keys().isdisjoint(("payload", "sent_with")):
-        changes["sent_seal"] = sent_seal
-    told = ", ".join(f"{name} = {value}" for name, value in changes.items())
-    return f"UPDATE job SET {told} WHERE key = :key_ AND NOT {IS_BROKEN}"
-
-
-_MEND = {
-    "corrupt": "Move the file away and keep it; before buying again, look in the service's dashboard for open jobs.",
-    "network": "Set AI_MEDIA_HOME to a folder on a local disk.",
-    "foreign": "Take it away, or close it to others (chmod 700), or name another folder with --state-dir.",
-    "newer": "Use the newer version, or set AI_MEDIA_HOME to another folder.",
-    "full": "Free some space, then run the same again. Nothing was sent.",
-    "busy": "Another program holds the file locked: end it, then run the same again. Nothing was sent.",
-    "replaced": "Run the same again: it looks into the file that is there now. Nothing was sent.",
-}
-
-
-class Unusable(errors.Ending):
-    """The ledger cannot be used. `kind`: absent, read_only, foreign, corrupt, network, newer, full, busy, replaced."""
-
-    def __init__(self, kind: str, message: str):
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-
-    def failure(self) -> errors.Failure:
-        return errors.Failure(
-            "ledger_unusable",
-            f"the ledger cannot be used: {self.message}",
-            "guard",
-            outcome="not_sent",
-            retryable=self.kind in ("busy", "full", "replaced"),
-            guidance=[_MEND.get(self.kind, "Set AI_MEDIA_HOME to another folder.")],
-        )
 
 
 def _waits_as_usual(waited: float) -> bool:
@@ -209,7 +55,7 @@ class Database:
         self._copied: str | None = None
         if not read_only and locks.is_on_network(folder):
             raise Unusable("network", f"{folder} is on a network file system, where locks cannot be relied on")
-        with _translated(self.path):
+        with translated(self.path):
             self._check_files()
             if not read_only:
                 os.makedirs(self.owners, mode=0o700, exist_ok=True)
@@ -248,7 +94,7 @@ class Database:
             fresh = _connected(staging)
             try:
                 self._set_up(fresh)
-                _migrate(fresh, 0)
+                schema.migrate(fresh, 0)
             finally:
                 fresh.close()
             atomic.replace(staging, self.path)
@@ -263,9 +109,9 @@ class Database:
         try:
             self._set_up(connection)
             self._leave_log(connection, has_log)
-            if self._check(connection) < len(MIGRATIONS):
+            if self._check(connection) < len(schema.MIGRATIONS):
                 with locks.locked_file(os.path.join(self.owners, "schema.lock")):
-                    _migrate(connection, _version_of(connection))
+                    schema.migrate(connection, schema.version_of(connection))
             return connection
         except BaseException:
             connection.close()
@@ -288,12 +134,12 @@ class Database:
             connection = _connected(self.path, "mode=ro")
             with suppress(sqlite3.OperationalError):
                 self._set_up(connection)
-                if self._check(connection) == len(MIGRATIONS):
+                if self._check(connection) == len(schema.MIGRATIONS):
                     return connection
             connection.close()
         connection = _connected(self._copy(), "mode=rw")
         self._set_up(connection)
-        _migrate(connection, self._check(connection))
+        schema.migrate(connection, self._check(connection))
         return connection
 
     def _copy(self) -> str:
@@ -328,11 +174,11 @@ class Database:
     def _check(self, connection: sqlite3.Connection) -> int:
         """The version, once it, the schema and the pages are as this program writes them."""
         version = self._ask(connection, "PRAGMA user_version")
-        if version > len(MIGRATIONS):
+        if version > len(schema.MIGRATIONS):
             raise Unusable("newer", f"{self.path} was written by a newer version of this program")
         if version <= 0:
             raise Unusable("corrupt", f"{self.path} is no ledger, or what stood in it is lost")
-        if self._patiently(connection, _SCHEMA, (), _schema_of) != _schema(version):
+        if self._patiently(connection, schema.SCHEMA, (), schema.schema_of) != schema.of_version(version):
             raise Unusable("corrupt", f"{self.path} does not have the tables of a ledger, or has more than those")
         began = time.monotonic()
         connection.set_progress_handler(lambda: time.monotonic() - began > _LONGEST_CHECK, _OPERATIONS_BETWEEN_LOOKS)
@@ -363,7 +209,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """What is done within is done together, and lasts once this ends."""
-        with self._lock, _translated(self.path):
+        with self._lock, translated(self.path):
             if self.is_read_only:
                 raise Unusable("read_only", f"{self.path} cannot be written")
             self.check_is_there()
@@ -377,12 +223,12 @@ class Database:
                 raise
 
     def rows(self, query: str, values: Sequence = ()) -> list[tuple]:
-        with self._lock, _translated(self.path):
+        with self._lock, translated(self.path):
             return self._patiently(self._connection, query, values, lambda cursor: cursor.fetchall())
 
     def change(self, statement: str, values: Mapping) -> int:
         """How many rows it has changed."""
-        with self._lock, _translated(self.path):
+        with self._lock, translated(self.path):
             return self._patiently(self._connection, statement, values, lambda cursor: cursor.rowcount)
 
     @property
@@ -430,7 +276,7 @@ def _connected(path: str, query: str = "mode=rwc") -> sqlite3.Connection:
     place = os.fsencode(os.path.abspath(path)).replace(os.fsencode(os.sep), b"/")
     uri = f"file://{'' if place.startswith(b'/') else '/'}{_quoted(place)}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
-    connection.create_function("sealed", -1, _sealed, deterministic=True)
+    connection.create_function("sealed", -1, schema.sealed, deterministic=True)
     return connection
 
 
@@ -440,62 +286,3 @@ def _quoted(place: bytes) -> str:
     from urllib.parse import quote  # which takes long to import, and hardly a path needs it
 
     return quote(place, safe="/:")
-
-
-def _sealed(*values) -> str:
-    return blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _version_of(connection: sqlite3.Connection) -> int:
-    return connection.execute("PRAGMA user_version").fetchone()[0]
-
-
-def _migrate(connection: sqlite3.Connection, version: int) -> None:
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        seal = f"{RESEAL_ALL};" if number == len(MIGRATIONS) else ""
-        connection.executescript(f"BEGIN IMMEDIATE; {script} {seal} PRAGMA user_version={number}; COMMIT;")
-
-
-_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-
-
-def _schema_of(cursor: sqlite3.Cursor) -> list[tuple]:
-    return sorted((*row[:3], " ".join((row[3] or "").split())) for row in cursor.fetchall())
-
-
-@functools.cache
-def _schema(version: int) -> list[tuple]:
-    """What a ledger of a version consists of, no table, index, view or trigger more."""
-    with sqlite3.connect(":memory:", isolation_level=None) as connection:
-        connection.create_function("sealed", -1, _sealed, deterministic=True)
-        for script in MIGRATIONS[:version]:
-            connection.executescript(script)
-        return _schema_of(connection.execute(_SCHEMA))
-
-
-# A part of SQLite's own message -> kind of Unusable; the first that fits.
-_PROBLEMS = (
-    ("locked", "busy"),
-    ("full", "full"),
-    ("disk i/o", "full"),
-    ("readonly", "read_only"),
-    ("unable to open", "absent"),
-)
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """SQLite's and the system's errors as Unusable."""
-    try:
-        yield
-    except (sqlite3.Error, OverflowError, UnicodeError) as problem:
-        words = str(problem).lower()
-        kind = next((kind for part, kind in _PROBLEMS if part in words), "corrupt")
-        raise Unusable(kind, f"{path}: {problem}") from problem
-    except OSError as problem:
-        kinds = {
-            **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "full"),
-            errno.EAGAIN: "busy",
-            errno.ELOOP: "foreign",
-        }
-        raise Unusable(kinds.get(problem.errno or 0, "absent"), f"{path}: {problem.strerror}") from problem

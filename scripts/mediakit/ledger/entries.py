@@ -17,7 +17,7 @@ from ..base.times import rfc3339
 from ..console import Console
 from ..console.commands import command_line
 from . import rows, store
-from .database import Unusable
+from .unusable import Unusable
 
 
 def under_way(entry: rows.Entry) -> errors.Failure:
@@ -102,7 +102,7 @@ def withdraw(decisions: list[rows.Decision], why: str) -> None:
     for decision in decisions:
         if decision.ledger:
             with suppress(Unusable):  # then nobody holds it any more, which comes to the same
-                decision.ledger.withdraw([decision], why)
+                decision.ledger.claims.withdraw([decision], why)
 
 
 # Enough to tell of a file once more without fetching it.

@@ -17,8 +17,8 @@ from ..base import amounts, errors, paths
 from ..base.retry import Backoff
 from ..console import Console
 from . import database, entries, store
-from .database import Unusable
 from .rows import Decision, Entry, Order
+from .unusable import Unusable
 
 # How long a command waits for another process to be told an id, beyond the time for its POST.
 PATIENCE = 30.0
@@ -72,7 +72,7 @@ class Ledgers:
         """What one claim buys costs so much each, as was found out since. Raises Failure 27 where a cap refuses."""
         ledger = decisions[0].ledger
         if ledger is not None:  # what is bought together is in one ledger
-            ledger.reprice(decisions, price, caps, accept_unknown_cost, self._spent_beside(ledger.folder))
+            ledger.claims.reprice(decisions, price, caps, accept_unknown_cost, self._spent_beside(ledger.folder))
 
     def _claimed(self, orders: list[Order], caps: list, allow_duplicate: bool, choices: dict) -> list[Decision]:
         looks = not allow_duplicate
@@ -84,7 +84,7 @@ class Ledgers:
             if caps:
                 raise _no_ledger("a cap on spending is set, and without a ledger nothing can be counted")
             return [Decision("buy", None)] * len(orders)
-        decisions = self.own.claim(
+        decisions = self.own.claims.claim(
             orders,
             caps,
             allow_duplicate=allow_duplicate,
@@ -96,7 +96,7 @@ class Ledgers:
             # sees the first one's claim here; where both see each other, both step back and try again.
             rivals = [decision for _, decision in self._open_elsewhere(orders, choices)]
             if rivals:
-                self.own.withdraw(decisions, "another ledger has the same")
+                self.own.claims.withdraw(decisions, "another ledger has the same")
                 return [Decision("wait", rivals[0].entry, rivals[0].ledger)]
         return decisions
 
@@ -109,7 +109,7 @@ class Ledgers:
         if self.own is None:
             raise _no_ledger("a cap on spending is set, and without a ledger nothing can be counted")
         beside = self._spent_beside(self.own.folder)
-        self.own.check_caps(prices, practice, caps, accept_unknown_cost, beside)
+        self.own.caps.check(prices, practice, caps, accept_unknown_cost, beside)
 
     def _elsewhere(self, orders: list[Order], caps: list, choices: dict) -> list[Decision] | None:
         """The decisions about what another ledger has open already; None where none has."""
@@ -125,13 +125,13 @@ class Ledgers:
             if problem.kind in ("read_only", "absent"):
                 raise entries.held_elsewhere(decision.entry, state.folder) from None
             raise
-        return there.claim(orders, caps, spent_elsewhere=self._spent_beside(there.folder), **choices)
+        return there.claims.claim(orders, caps, spent_elsewhere=self._spent_beside(there.folder), **choices)
 
     def _open_elsewhere(self, orders: list[Order], choices: dict) -> list[tuple[paths.State, Decision]]:
         """What is open of these orders in other ledgers, with the folder of each."""
         found = []
         for state, ledger in self._others():
-            for decision in ledger.look(orders, choices.get("began")):
+            for decision in ledger.claims.look(orders, choices.get("began")):
                 replaced = decision and decision.word == "unknown" and choices.get("retry_unknown")
                 if decision and not (replaced and not _can_be_written(ledger)):
                     found.append((state, decision))
@@ -141,9 +141,9 @@ class Ledgers:
         """What ledgers other than the one in `folder` know to be spent."""
 
         def spent(unit: str, practice: bool, window: float | None) -> int:
-            sums = [ledger.spent(unit, practice, window) for state, ledger in self._others(but=folder)]
+            sums = [ledger.caps.spent(unit, practice, window) for state, ledger in self._others(but=folder)]
             if self.own and self.own.folder != folder:
-                sums.append(self.own.spent(unit, practice, window))
+                sums.append(self.own.caps.spent(unit, practice, window))
             return sum(sums)
 
         return spent
