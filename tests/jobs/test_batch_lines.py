@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tracemalloc
 
 import pytest
 
 from batch_runs import drawn
 from conftest import at_sandbox, posts
-from mediakit.base import errors
-from mediakit.jobs.batch import chains, lines, source
+from mediakit.base import errors, spool
+from mediakit.jobs.batch import chains, lines, results, source, task
 from mediakit.services.payloads import Content
 
 GOOD = '{"task": "t2i", "prompt": "a"}'
@@ -34,7 +36,7 @@ WRONG = {
     "a reference that is no input": (['{"id": "x", "task": "t2i", "prompt": "a"}', *(
         json.dumps({"task": "i2v", "prompt": "line:x is no reference, nor is line:y", **more}) for more in (
             {"params": {"first_frame_url": "line:x"}}, {"params": {"first_frame_url": "job:job_0123456789abcdef"}},
-            {"payload": {"prompt": "a", "first_frame_url": "line:x"}}, {"inputs": {"image": "line:x"}}))],
+            {"payload": {"first_frame_url": "line:x"}}, {"inputs": {"image": "line:x"}}))],
         ["line 2: first_frame_url", "line 3", "line 4: first_frame_url"]),
     "its own output": (['{"id": "x", "task": "i2v", "prompt": "a", "inputs": {"image": "line:x"}}'], ["line 1: inputs"]),
     "what the contract refuses": ([GOOD, '{"task": "t2i", "prompt": "a", "params": {"sise": 1}}'], ["line 2: sise"]),
@@ -96,15 +98,15 @@ def test_a_line_never_says_whom_the_service_is_to_call(batch, sandbox, place):
 
 def test_a_csv_says_the_same_as_lines():
     text = 'id,prompt,seed,params.size,inputs.image,payload,output_name\nx,"a, b",3,2K,line:y,,"{line}"\n\ny,c,,,,"{""a"":1}",\n'
-    found, problems = lines.from_csv(text)
+    found, problems = lines.from_csv(io.StringIO(text, newline=""))
     assert not problems and [lines.as_object(line) for line in found] == [
         {"id": "x", "prompt": "a, b", "params": {"seed": 3, "size": "2K"}, "output_name": "{line}",
          "inputs": {"image": "line:y"}},
         {"id": "y", "prompt": "c", "payload": {"a": 1}},
     ]  # fmt: skip
-    for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 2), ("", 1), ("payload\n{\n", 1),
+    for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 1), ("", 1), ("payload\n{\n", 1),
                         ("prompt,\na,\nb,c\n", 2)):  # fmt: skip
-        found, problems = lines.from_csv(bad)
+        found, problems = lines.from_csv(io.StringIO(bad, newline=""))
         assert [problem.line for problem in problems] == [number] and len(found) < number, bad
 
 
@@ -128,14 +130,14 @@ CSV_FILES = {
 @pytest.mark.parametrize("case", CSV_FILES)
 def test_a_csv_of_any_program_is_read(case):
     text, first = CSV_FILES[case]
-    found, problems = lines.from_csv(text)
+    found, problems = lines.from_csv(io.StringIO(text, newline=""))
     told = lines.as_object(found[0])
     assert not problems and {**told, "id": first.get("id")} == first
 
 
 @pytest.mark.parametrize("text", ['[{"prompt": "a"}]', '[\n{"prompt": "a"},\n{"prompt": "b"}\n]\n'])
 def test_one_list_of_all_is_one_problem_with_its_way_out(text):
-    found, problems = lines.from_jsonl(text)
+    found, problems = lines.from_jsonl(io.StringIO(text))
     assert not found and [(problem.line, "jq -c" in problem.message) for problem in problems] == [(1, True)]
 
 
@@ -153,7 +155,7 @@ def test_a_matrix_is_every_combination_and_its_lines_can_be_run_as_they_are(batc
     }
     assert {**first, "provider": "sandbox"} == {name: told[0][name] for name in (*first, "provider")}
     assert [line["params"]["n"] for line in told] == [2, 1] * 4
-    again, problems = lines.from_jsonl("\n".join(json.dumps(event) for event in ran.events))
+    again, problems = lines.from_jsonl(io.StringIO("\n".join(json.dumps(event) for event in ran.events)))
     assert not problems and [line.id for line in again] == [str(number) for number in range(1, 9)]
     direct = batch(None, *at_sandbox(sandbox), *matrix, "--max-jobs", "8", file=None)
     assert (direct.code, len(direct.lines), posts(sandbox)) == (0, 8, 8), direct.result
@@ -178,21 +180,21 @@ def test_shards_are_a_partition_that_cuts_no_chain_and_does_not_hang_on_the_orde
         json.dumps({"id": f"n{n}", "prompt": "a", **({"inputs": {"image": f"line:n{n - 1}"}} if n % 5 else {})})
         for n in range(400)
     )
-    whole, _ = lines.from_jsonl(text)
+    whole, _ = lines.from_jsonl(io.StringIO(text))
     parts = [chains.shard(whole, index, 4) for index in range(1, 5)]
     assert sorted(line.number for part in parts for line in part) == [line.number for line in whole]
     assert all(60 <= len(part) <= 140 and not chains.problems(part) for part in parts)
     names = {line.id for line in parts[0]}
-    grown, _ = lines.from_jsonl(text + '\n{"id": "new", "prompt": "b"}')
+    grown, _ = lines.from_jsonl(io.StringIO(text + '\n{"id": "new", "prompt": "b"}'))
     assert {line.id for line in chains.shard(grown, 1, 4)} - {"new"} == names
 
 
 def test_a_long_chain_and_a_wide_one_are_checked_without_recursion():
     ids = [f"n{n}" for n in range(5000)]
     whole = [lines.Line(n, name, inputs=(("image", f"line:n{n - 1}"),) if n else ()) for n, name in enumerate(ids)]
-    assert not chains.problems(whole) and len(chains.shard(whole, 1, 1)) == 5000
+    assert not chains.problems(lines.Lines(whole)) and len(chains.shard(lines.Lines(whole), 1, 2)) in (0, 5000)
     whole[0] = lines.Line(0, "n0", inputs=(("image", "line:n4999"),))
-    assert len(chains.problems(whole)) == 5000
+    assert len(chains.problems(lines.Lines(whole))) == 5000
 
 
 def test_the_plan_counts_and_prices_and_sends_nothing(batch, sandbox):
@@ -203,3 +205,28 @@ def test_the_plan_counts_and_prices_and_sends_nothing(batch, sandbox):
     assert batch(drawn("a fault:job-fast"), *flags).code == 0
     planned = batch(drawn("a", "b", "c"), *flags, "--dry-run")  # one job has told the price of the others
     assert planned.result["cost"] == [{"amount": 36, "unit": "credits", "source": "estimate"}]
+
+
+def test_a_line_that_waits_or_is_done_takes_next_to_no_memory(tmp_path, monkeypatch):
+    """Lines of 1.1 KB, each with a task, and as many results."""
+    count = 2000
+    monkeypatch.setattr(spool, "_SMALL", 64 * 1024)
+    text = io.StringIO(
+        "".join(json.dumps({"task": "t2i", "prompt": f"{n} " + "x" * 1000}) + "\n" for n in range(count))
+    )
+    tracemalloc.start()
+    try:
+        found, problems = lines.from_jsonl(text)
+        assert not problems
+        service = object()
+        tasks = [task.Task(found, index, service) for index in range(count)]
+        whole = results.Results(str(tmp_path), found.ids)
+        for one in tasks:
+            assert one.line.number == one.place + 1
+            whole.note(one.place, {"id": one.id, "files": [f"{tmp_path}/{one.id}.png"], "cost": "x" * 300})
+        whole.write()
+        held = tracemalloc.get_traced_memory()[0] / count
+    finally:
+        tracemalloc.stop()
+    assert held < 600, f"{held=}"
+    assert (tmp_path / "results.jsonl").read_text("utf-8").count("\n") == count == len(whole.files())

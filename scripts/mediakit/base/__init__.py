@@ -13,7 +13,7 @@ paths       where this user's state and settings live
 regex       regular expressions that are compiled when they are first used (pure)
 record      small values that never change
 redactor    takes secrets out of what is shown or stored
-spool       a file without a name, for what is too large to hold in memory
+spool       files without a name, for what is too large to hold in memory
 atomic      a file that is written whole or not at all
 private     a file that others cannot read, for what is appended to it
 text        text and JSON on their way out: one line, valid, safe on a terminal (pure)

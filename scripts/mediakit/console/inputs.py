@@ -1,6 +1,7 @@
 """What a flag names or holds: files, standard input, JSON. Every failure is a bad argument.
 
 read_text, read_json, read_object   the value
+open_text                           a text that is read bit by bit
 read_pair, read_json_or_text        NAME=VALUE, and what such a VALUE is
 one_standard_input                  only one flag can read it
 cannot_read                         the Failure for a file
@@ -8,6 +9,7 @@ cannot_read                         the Failure for a file
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -15,7 +17,13 @@ import sys
 from ..base import documents, errors, paths
 from ..base.text import plain
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from typing import TextIO
+
 _LARGEST_INPUT = 64 * 1024 * 1024
+# PowerShell writes UTF-16 with a byte order mark, and so do some editors on Windows.
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text(flag: str, path: str) -> str:
@@ -32,10 +40,33 @@ def read_text(flag: str, path: str) -> str:
     if len(content) > _LARGEST_INPUT:
         raise errors.bad_argument(flag, f"expected at most {_LARGEST_INPUT} bytes")
     try:
-        # PowerShell writes UTF-16 with a byte order mark, and so do some editors on Windows.
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return content.decode("utf-16" if content[:2] in _WIDE else "utf-8-sig")
     except UnicodeDecodeError:
         raise errors.bad_argument(flag, "expected text in UTF-8") from None
+
+
+def open_text(flag: str, path: str, newline: str | None) -> TextIO:
+    """The text of the file that a flag names, `-` for standard input, to be read again from its start as well; raises
+    Failure 2. A byte that is no UTF-8 is a lone surrogate in it.
+
+    newline  as for open()
+    """
+    from ..base import spool
+
+    try:
+        if path == "-":
+            copy = spool.copied(sys.stdin.buffer, _LARGEST_INPUT)
+        else:
+            path = paths.expand(path)
+            with paths.open_to_read(path) as file:
+                copy = spool.copied(file, _LARGEST_INPUT)
+    except (OSError, ValueError, AttributeError) as problem:
+        raise cannot_read(flag, path, problem) from None
+    except OverflowError:
+        raise errors.bad_argument(flag, f"expected at most {_LARGEST_INPUT} bytes") from None
+    encoding, errors_as = ("utf-16", "replace") if copy.read(2) in _WIDE else ("utf-8-sig", "surrogateescape")
+    copy.seek(0)
+    return io.TextIOWrapper(copy, encoding, errors_as, newline)
 
 
 def cannot_read(flag: str, path: str, problem: Exception) -> errors.Failure:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import heapq
 import json
 import os
 import re
 import stat
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from urllib.parse import quote
@@ -98,9 +100,7 @@ def _sealed(page: bytes) -> bytes:
 
 def _collect(folder: str, most: int) -> tuple[list[dict], int]:
     """The entries of the page, newest first, and how many files are left out."""
-    with os.scandir(folder) as found:
-        files = {entry.name: seen for entry in found if (seen := _stat(entry))}
-    files, omitted = _newest(files, most)
+    files, omitted = _newest(folder, most)
     records, lost = _records(folder, files)
     media = [name for name in files if name in records or _is_media(name)]
     entries = []
@@ -114,16 +114,29 @@ def _collect(folder: str, most: int) -> tuple[list[dict], int]:
     return entries, omitted + lost + len(media) - len(entries)
 
 
-def _newest(files: dict, most: int) -> tuple[dict, int]:
-    """The newest media with their records, and how many are left out: of thousands not all are read."""
-    media = sorted((name for name in files if _is_media(name)), key=lambda name: files[name].st_mtime)
-    left_out = {*media[: max(len(media) - most, 0)]}
-    kept = {
-        name: seen
-        for name, seen in files.items()
-        if name not in left_out and not (name.endswith(provenance.ENDING) and _file_of(name) in left_out)
-    }
-    return kept, len(left_out)
+def _newest(folder: str, most: int) -> tuple[dict[str, os.stat_result], int]:
+    """The newest media with their records and everything else, and how many media are left out: of thousands not all
+    are read, nor held in memory."""
+    newest: list[tuple[float, str]] = []
+    omitted = 0
+    for name, seen in _seen(folder):
+        if _is_media(name):
+            (heapq.heappushpop if len(newest) >= most else heapq.heappush)(newest, (seen.st_mtime, name))
+            omitted += 1
+    shown = {name for _, name in newest}
+
+    def is_left_out(name: str) -> bool:
+        of = _file_of(name) if name.endswith(provenance.ENDING) else name
+        return _is_media(of) and of not in shown and os.path.lexists(os.path.join(folder, of))
+
+    return {name: seen for name, seen in _seen(folder) if not is_left_out(name)}, omitted - len(newest)
+
+
+def _seen(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as found:
+        for entry in found:
+            if seen := _stat(entry):
+                yield entry.name, seen
 
 
 def _again(folder: str, source: str) -> dict:

@@ -199,9 +199,7 @@ class Buying:
         waiting = [*held, *self._ready[service]]
         self._ready[service].clear()
         for task in waiting:
-            words = (
-                f"the outcome of line {halted_by.line.id} is unknown: nothing more is bought there before it is settled"
-            )
+            words = f"the outcome of line {halted_by.id} is unknown: nothing more is bought there before it is settled"
             failure = errors.Failure(
                 "held_back",
                 words,

@@ -25,7 +25,7 @@ from ..context import Context
 from ..lifecycle.policy import WaitPolicy
 from ..price import Spending
 from . import chains, lines, plan
-from .lines import Line, Problem
+from .lines import Lines, Problem
 from .outcomes import Outcomes
 from .pace import Limits, Pace
 from .part import Telling
@@ -103,7 +103,7 @@ def run(console: Console, wanted: Wanted) -> int:
     purchases = Purchases(requests, ledgers, wanted.source.name, spending, cap)
     planned = plan.made(tasks, purchases)
     plan.check(console, planned, batch.max_jobs, purchases.has_caps, spending.accept_unknown_cost)
-    results = Results(os.path.abspath(wanted.saving.folder or os.curdir), [line.id for line in wanted.source.lines])
+    results = Results(os.path.abspath(wanted.saving.folder or os.curdir), wanted.source.lines.ids)
     outcomes = Outcomes(console, results, Telling(batch.summary_only), tasks)
     scheduler = Scheduler(
         console,
@@ -119,12 +119,12 @@ def run(console: Console, wanted: Wanted) -> int:
 # -- before anything is sent ---------------------------------------------------------------------------
 
 
-def _checked(source: Source, requests: Requests, batch: BatchFlags, policy: WaitPolicy) -> list[Line]:
+def _checked(source: Source, requests: Requests, batch: BatchFlags, policy: WaitPolicy) -> Lines:
     """The lines of this shard, once all lines are known to be good; raises Failure 22 with all problems at once."""
     problems = [*source.problems, *chains.misplaced(source.lines)]
     circles = chains.problems(source.lines)
     problems += [one for one in circles if not source.problems or "circle" in one.message]
-    if not policy.wait and any(line.parents for line in source.lines):
+    if not policy.wait and any(source.lines.parents):
         raise errors.bad_argument("--no-wait", "expected without: lines wait for the outputs of other lines")
     for line in source.lines:
         try:
@@ -155,12 +155,12 @@ def _invalid(problems: list[Problem]) -> errors.Failure:
     )
 
 
-def _shown(console: Console, wanted: Wanted, requests: Requests, chosen: list[Line]) -> int:
+def _shown(console: Console, wanted: Wanted, requests: Requests, chosen: Lines) -> int:
     """Tell what would be bought, and send nothing."""
     from . import foreseen
 
     batch, spending, cap = wanted.batch, wanted.spending, _share(wanted.batch)
-    _check_places(wanted, list(dict.fromkeys(map(requests.flags_of, chosen))))
+    _check_places(wanted, [*dict.fromkeys(map(requests.flags_of, chosen))])
     ledgers, is_capped = None, Purchases(requests, None, "", spending, cap).has_caps
     try:
         ledgers = fallbacks.open_to_look(console)
@@ -185,12 +185,11 @@ def _share(batch: BatchFlags) -> amounts.Amount | None:
     return amounts.Amount(batch.max_spend.micro // batch.shard[1], batch.max_spend.unit)
 
 
-def _tasks(
-    console: Console, wanted: Wanted, requests: Requests, chosen: list[Line]
-) -> tuple[list[Task], fallbacks.Ledgers]:
+def _tasks(console: Console, wanted: Wanted, requests: Requests, chosen: Lines) -> tuple[list[Task], fallbacks.Ledgers]:
     """A task for each line, with its service, and the ledgers; raises Failure for a missing key, say."""
-    flags_of = {line.id: requests.flags_of(line) for line in chosen}
-    places = list(dict.fromkeys(flags_of.values()))
+    numbers: dict[ConnectionFlags, int] = {}
+    which = [numbers.setdefault(requests.flags_of(line), len(numbers)) for line in chosen]
+    places = [*numbers]
     _check_places(wanted, places)
     connections = {
         flags: connect(console, flags, provider_of(flags, flags.provider or ""), wanted.policy.deadline)
@@ -202,19 +201,24 @@ def _tasks(
     embedded = all(connection.embedded for connection in connections.values())
     if not all(connection.provider.embedded for connection in connections.values()):
         console.about.pop("practice", None)
-    has_chains = any(line.parents for line in chosen)
+    has_chains = any(chosen.parents)
     required = wanted.spending.require_ledger or has_chains  # an output is found by its job in the ledger
     ledgers = fallbacks.open_ledgers(console, required, embedded, wanted.policy.deadline)
-    services = {}
-    for flags, connection in connections.items():
+    services = []
+    for connection in connections.values():
         context = Context(console, connection, ledgers.own, wanted.policy, wanted.saving, ledgers)
-        services[flags] = Service(context, Pace(_limits(connection.provider, wanted.batch, len(chosen))))
-    tasks = {line.id: Task(line, services[flags_of[line.id]]) for line in chosen}
-    for task in tasks.values():
-        task.parents = [tasks[name] for name in task.line.parents]
-        for parent in task.parents:
-            parent.children.append(task)
-    return list(tasks.values()), ledgers
+        services.append(Service(context, Pace(_limits(connection.provider, wanted.batch, len(chosen)))))
+    tasks = [Task(chosen, index, services[number]) for index, number in enumerate(which)]
+    if has_chains:
+        by_id = {task.id: task for task in tasks}
+        children: dict[Task, list[Task]] = {}
+        for task, parents in zip(tasks, chosen.parents):
+            task.parents = tuple(by_id[name] for name in parents)
+            for parent in task.parents:
+                children.setdefault(parent, []).append(task)
+        for parent, those in children.items():
+            parent.children = tuple(those)
+    return tasks, ledgers
 
 
 def _check_places(wanted: Wanted, places: list[ConnectionFlags]) -> None:

@@ -10,14 +10,14 @@ from ...console import Console
 from ...ledger import store
 from ..request import CheckedRequest
 from . import plan
-from .lines import Line
+from .lines import Lines
 from .purchases import NEW, Purchases
 from .requests import Requests
 
 
 def shown(
     console: Console,
-    chosen: list[Line],
+    chosen: Lines,
     requests: Requests,
     purchases: Purchases,
     *,
@@ -27,11 +27,11 @@ def shown(
 ) -> int:
     """Returns the exit code. That --max-jobs was not given is no refusal yet: the number to give is told."""
     counts: dict = {}
-    to_buy: list[tuple[CheckedRequest, amounts.Price | None]] = []
+    to_buy = plan.Alike()
     for line, known in zip(chosen, purchases.foreseen(chosen)):
         if known.word == NEW:
             asked = requests.check(line)
-            to_buy.append((asked, purchases.price(asked)))
+            to_buy.add(asked, purchases.price(asked))
         else:
             name = plan.WORDS[known.word]
             counts[name] = counts.get(name, 0) + 1
@@ -45,25 +45,23 @@ def shown(
     return console.result("plan", 0, **plan.told(to_buy, counts), message=message)
 
 
-def _check_caps(
-    purchases: Purchases, to_buy: list[tuple[CheckedRequest, amounts.Price | None]], accepts_unknown: bool
-) -> None:
+def _check_caps(purchases: Purchases, to_buy: plan.Alike, accepts_unknown: bool) -> None:
     """Raise the Failure 27 with which a cap would stop the run, before or in the middle of it."""
-    if not to_buy or not purchases.has_caps:
+    if not len(to_buy) or not purchases.has_caps:
         return
     # One that plans is asked for the price of each.
-    unknown = sum(price is None and asked.provider.plan is None for asked, price in to_buy)
+    unknown = sum(prices.count(None) for asked, prices in to_buy if asked.provider.plan is None)
     plan.check_unknown(unknown, len(to_buy), accepts_unknown)
-    services: dict[str, list[tuple[CheckedRequest, amounts.Price | None]]] = {}
-    for asked, price in to_buy:
-        services.setdefault(asked.provider.name, []).append((asked, price))
+    services: dict[str, list[tuple[CheckedRequest, list]]] = {}
+    for asked, prices in to_buy:
+        services.setdefault(asked.provider.name, []).append((asked, prices))
     wanted: dict[bool, list[amounts.Price]] = {}
     for group in services.values():
         asked = group[0][0]
         # What is bought at one service before counts when another one's is.
-        prices = wanted.setdefault(asked.provider.embedded, [])
-        prices += [price for _, price in group if price is not None]
+        known = wanted.setdefault(asked.provider.embedded, [])
+        known += [price for _, prices in group for price in prices if price is not None]
         try:
-            purchases.check_caps(asked, prices)  # in another unit than a cap's it is as unknown
+            purchases.check_caps(asked, known)  # in another unit than a cap's it is as unknown
         except store.Unusable as problem:
             raise problem.failure() from None

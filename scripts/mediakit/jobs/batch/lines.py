@@ -1,8 +1,9 @@
-"""The lines of a batch, and the forms that they come in. Pure.
+"""The lines of a batch, and the forms that they come in.
 
 Line        one line, checked for its form
+Lines       all of them, of which few are in memory
 Problem     what is wrong with one
-from_jsonl, from_csv   (lines, problems) of a text
+from_jsonl, from_csv   (Lines, problems) of a text that can be read again from its start
 matrix      every combination of prompts, models and values, as lines
 as_object   a line as the JSON object that says the same
 """
@@ -10,25 +11,29 @@ as_object   a line as the JSON object that says the same
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import json
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TextIO
 
 from ...base import documents
 from ...base.record import field, record, replace
 from ...base.regex import regex
-from ...base.text import plain
+from ...base.spool import Records
+from ...base.text import can_be_sent, plain
 from ...media import names
 
 LONGEST_ID = 200
 MOST_LINES = 100_000
 _LARGEST_CELL = 16 * 1024 * 1024
-_FROM_LINE = "line:"
+FROM_LINE = "line:"
 _RANGE = regex(r"(-?\d{1,9})\.\.(-?\d{1,9})")
 # What --expand-only writes beside a line's own fields.
 _OF_EVENTS = ("event", "time", "line")
+_SHARED = ("provider", "model", "task")
 
 
 @record
@@ -49,15 +54,64 @@ class Line:
     @property
     def parents(self) -> list[str]:
         """The ids of the lines whose outputs it takes."""
-        found = [source[len(_FROM_LINE) :] for _, source in self.inputs if source.startswith(_FROM_LINE)]
+        found = [source[len(FROM_LINE) :] for _, source in self.inputs if source.startswith(FROM_LINE)]
         return list(dict.fromkeys(found))
 
     def inputs_with(self, jobs: dict[str, str]) -> tuple[tuple[str, str], ...]:
         """Its inputs with the job of a line in place of the line; `jobs` has the keys by the lines' ids."""
         return tuple(
-            (name, f"job:{jobs[source[len(_FROM_LINE) :]]}" if source.startswith(_FROM_LINE) else source)
+            (name, f"job:{jobs[source[len(FROM_LINE) :]]}" if source.startswith(FROM_LINE) else source)
             for name, source in self.inputs
         )
+
+
+_FIELDS = Line._fields  # type: ignore[attr-defined]
+
+
+class Lines:
+    """Lines in their order. Of each its id and what it waits for is in memory; the rest is read whenever it is asked for.
+
+    ids      of all
+    parents  of each the ids of the lines whose outputs it takes
+    places   where each stood among all lines, from 0
+    add      one more
+    only     those at some places
+    """
+
+    def __init__(self, lines: Iterable[Line] = ()):
+        self.ids: list[str] = []
+        self.parents: list[tuple[str, ...]] = []
+        self.places = array("q")
+        self._records = Records()
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        self.ids.append(line.id)
+        self.parents.append(tuple(line.parents))
+        values = [getattr(line, name) for name in _FIELDS]
+        self.places.append(self._records.add(json.dumps(values, separators=(",", ":")).encode()))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Line:
+        line = Line(*json.loads(self._records[self.places[index]]))
+        # Thousands of lines name the same few.
+        shared = {name: sys.intern(value) for name in _SHARED if (value := getattr(line, name)) is not None}
+        return replace(line, inputs=tuple(map(tuple, line.inputs)), **shared)
+
+    def __iter__(self) -> Iterator[Line]:
+        return map(self.__getitem__, range(len(self)))
+
+    def only(self, places: Iterable[int]) -> Lines:
+        some = Lines()
+        some._records = self._records
+        for place in places:
+            some.ids.append(self.ids[place])
+            some.parents.append(self.parents[place])
+            some.places.append(self.places[place])
+        return some
 
 
 @record
@@ -85,22 +139,32 @@ class _Wrong(Exception):
 # -- JSON lines ----------------------------------------------------------------------------------------
 
 
-def from_jsonl(text: str) -> tuple[list[Line], list[Problem]]:
+def from_jsonl(text: TextIO) -> tuple[Lines, list[Problem]]:
     """One JSON object a line; empty lines do not count as lines of the batch, but in their numbers."""
     if _is_one_list(text):
-        return [], [Problem(1, "expected an object a line, not one list of all; `jq -c '.[]'` makes lines of a list")]
-    return _collected((number, raw, _object) for number, raw in enumerate(text.split("\n"), 1) if raw.strip())
+        words = "expected an object a line, not one list of all; `jq -c '.[]'` makes lines of a list"
+        return Lines(), [Problem(1, words)]
+    return _collected((number, raw, _object) for number, raw in enumerate(text, 1) if raw.strip())
 
 
-def _is_one_list(text: str) -> bool:
+def _is_one_list(text: TextIO) -> bool:
     """Whether a file is a list of objects, as whoever has not read of lines would write it."""
-    if not text.lstrip().startswith("["):
+    if not _first_line(text).startswith("["):
         return False
     try:
-        found = documents.written(text)
+        found = documents.written(text.read())
     except (ValueError, RecursionError):
         return False
+    finally:
+        text.seek(0)
     return isinstance(found, list) and bool(found) and all(isinstance(one, dict) for one in found)
+
+
+def _first_line(text: TextIO) -> str:
+    """What the first line that is not empty begins with; the text is at its start again."""
+    first = next((line for line in text if line.strip()), "")
+    text.seek(0)
+    return first.lstrip()
 
 
 def _object(raw: str) -> dict | None:
@@ -122,27 +186,40 @@ def _object(raw: str) -> dict | None:
 # -- CSV -----------------------------------------------------------------------------------------------
 
 
-def from_csv(text: str) -> tuple[list[Line], list[Problem]]:
+def from_csv(text: TextIO) -> tuple[Lines, list[Problem]]:
     """A head of names, then a line each. A name that is no field of a line is one of the request; `params.NAME` and
     `inputs.NAME` say which for any name. An empty cell says nothing."""
     csv.field_size_limit(_LARGEST_CELL)  # of this process, which reads no other
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
+    first = _first_line(text)
+    rows = csv.reader(text, strict=True, delimiter=next((sign for sign in ",;\t" if sign in first), ","))
     try:
         head = [_named(name.strip()) for name in next(rows, [])]
-        found = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+        twice = sorted({name for name in head if name and head.count(name) > 1})
+        if not any(head) or twice:
+            given = (
+                f"{plain(twice[0], 60)} is given twice" if twice else "expected a head with the names of the columns"
+            )
+            return Lines(), [Problem(1, given)]
     except csv.Error as problem:
-        return [], [Problem(rows.line_num, f"expected CSV: {problem}")]
-    twice = sorted({name for name in head if name and head.count(name) > 1})
-    if not any(head) or twice:
-        words = f"{plain(twice[0], 60)} is given twice" if twice else "expected a head with the names of the columns"
-        return [], [Problem(1, words)]
-    return _collected((number, row, lambda cells: _of_cells(head, cells)) for number, row in found)
+        return Lines(), [Problem(1, f"expected CSV: {problem}")]
+    return _collected(_rows(rows, lambda cells: _of_cells(head, cells)))
 
 
-def _delimiter(text: str) -> str:
-    """What stands between the cells: where commas are for decimals, programs write semicolons."""
-    head = text.lstrip().partition("\n")[0]
-    return next((sign for sign in ",;\t" if sign in head), ",")
+def _rows(rows, read: Callable) -> Iterator[tuple[int, list[str], Callable]]:
+    for number in itertools.count(1):
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            yield number, [str(problem)], _broken
+            return
+        if any(cell.strip() for cell in row):
+            yield number, row, read
+
+
+def _broken(words: list[str]) -> dict:
+    raise _Wrong(None, f"expected CSV: {words[0]}")
 
 
 def _named(name: str) -> str:
@@ -193,15 +270,13 @@ def _json_or_text(text: str):
 # -- matrix --------------------------------------------------------------------------------------------
 
 
-def matrix(prompts: list[str], models: list[str], parameters: dict) -> list[Line]:
+def matrix(prompts: list[str], models: list[str], parameters: dict) -> Iterator[Line]:
     """A line for each prompt with each model with each value of the parameters that are ranges (`1..8`)."""
     spread = {name: values for name, value in parameters.items() if (values := _range(value))}
     choices: list[Any] = [*models] or [None]
     combined = itertools.product(prompts, choices, *spread.values())
-    return [
-        Line(number, str(number), prompt=prompt, model=model, params=dict(zip(spread, values)))
-        for number, (prompt, model, *values) in enumerate(combined, 1)
-    ]
+    for number, (prompt, model, *values) in enumerate(combined, 1):
+        yield Line(number, str(number), prompt=prompt, model=model, params=dict(zip(spread, values)))
 
 
 def size_of(prompts: list[str], models: list[str], parameters: dict) -> int:
@@ -236,13 +311,15 @@ def as_object(line: Line) -> dict:
 # -- one line ------------------------------------------------------------------------------------------
 
 
-def _collected(found) -> tuple[list[Line], list[Problem]]:
+def _collected(found: Iterable[tuple[int, Any, Callable]]) -> tuple[Lines, list[Problem]]:
     """The lines of `(number, raw, (raw) -> object or None)`, and what is wrong with the others."""
-    lines: list[Line] = []
+    lines = Lines()
     problems: list[Problem] = []
     numbers: dict[str, int] = {}
     for number, raw, read in found:
         try:
+            if not all(map(can_be_sent, [raw] if isinstance(raw, str) else raw)):
+                raise _Wrong(None, "expected text in UTF-8")
             value = read(raw)
             if value is None:
                 continue
@@ -250,7 +327,7 @@ def _collected(found) -> tuple[list[Line], list[Problem]]:
             if line.id in numbers:
                 raise _Wrong("id", f"the same as in line {numbers[line.id]}; expected one of its own")
             numbers[line.id] = number
-            lines.append(line)
+            lines.add(line)
         except _Wrong as wrong:
             problems.append(Problem(number, wrong.words, field=wrong.name))
     return lines, problems

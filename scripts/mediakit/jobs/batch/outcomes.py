@@ -39,7 +39,6 @@ class Outcomes:
         self._tasks = tasks
         self._skipped = 0
         self._spent: dict[str, int] = {}
-        self._files: dict[str, list[str]] = {}
         self._began_at = time.monotonic()
         self._done: dict[str, int] = {"done": 0, "failed": 0, "now": 0}
         self._running = 0
@@ -79,7 +78,7 @@ class Outcomes:
         self._note(task, code, entry, cost, files, more)
 
     def skipped(self, task: Task, parent: Task, part: Part) -> None:
-        words = f"it takes the output of line {parent.line.id}, which has none"
+        words = f"it takes the output of line {parent.id}, which has none"
         failure = errors.Failure(
             "parent_failed",
             self._console.plain(words),
@@ -103,12 +102,11 @@ class Outcomes:
         more: dict,
     ) -> None:
         task.exit_code = exit_code
-        self._files[task.line.id] = files
         self._done["done"] += 1
         self._done["failed"] += exit_code not in (0, 11, 130, 143)
         provider = task.service.context.connection.provider
         told = {
-            "id": task.line.id,
+            "id": task.id,
             "line": task.line.number,
             "ok": exit_code == 0,
             "exit_code": exit_code,
@@ -120,7 +118,7 @@ class Outcomes:
             "files": files,
             "cost": cost.shown if cost else None,
         }
-        self._results.note(task.line.id, {name: value for name, value in told.items() if value is not None})
+        self._results.note(task.place, {name: value for name, value in told.items() if value is not None})
 
     @staticmethod
     def _cost_now(task: Task) -> amounts.Amount | None:
@@ -191,7 +189,7 @@ class Outcomes:
             "skipped": self._skipped or None,
             "spent": [amount.shown for amount in self.spent],
             "results": self._results.path if is_written else None,
-            "files": [path for task in self._tasks for path in self._files.get(task.line.id, ())],
+            "files": self._results.files(),
         }
         return code, fields
 

@@ -5,9 +5,12 @@ made     the Plan of the tasks, by what the ledger knows of them
 check    raises Failure for a plan that may not be carried out; then nothing was sent
 check_count, check_unknown  two parts of it
 told     the fields of the `plan` event
+Alike    the requests that it is told of
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from ...base import amounts, errors
 from ...console import Console
@@ -164,17 +167,39 @@ def _check_balance(console: Console, service: Service, costs: Costs) -> None:
         console.warning("balance_low", f"{words} {all_of_it}, as far as earlier jobs tell")
 
 
-def told(requests: list[tuple[CheckedRequest, amounts.Price | None]], counts: dict) -> dict:
+class Alike:
+    """Requests that are to be bought: of those that are told in the same words one is kept, with the prices of all.
+
+    add    one more, and its price
+    `len`  is how many there are; iterated, it is (one of them, the prices of all that are like it)
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple, tuple[CheckedRequest, list[amounts.Price | None]]] = {}
+
+    def add(self, asked: CheckedRequest, price: amounts.Price | None) -> None:
+        alike = asked.provider.name, asked.model, asked.is_checked, asked.warnings
+        self._groups.setdefault(alike, (asked, []))[1].append(price)
+
+    def __len__(self) -> int:
+        return sum(len(prices) for _, prices in self)
+
+    def __iter__(self) -> Iterator[tuple[CheckedRequest, list[amounts.Price | None]]]:
+        return iter(self._groups.values())
+
+
+def told(requests: Alike, counts: dict) -> dict:
     """The fields of the `plan` of a batch that is not run."""
     costs = Costs()
     groups: dict[tuple, dict] = {}
     warnings: dict[str, None] = {}
-    for asked, price in requests:
-        costs.add(price)
+    for asked, prices in requests:
+        for price in prices:
+            costs.add(price)
         group = groups.setdefault(
             (asked.provider.name, asked.model), {"provider": asked.provider.name, "model": asked.model, "jobs": 0}
         )
-        group["jobs"] += 1
+        group["jobs"] += len(prices)
         warnings.update(dict.fromkeys(words for _, words in asked.warnings))
     checked = all(asked.is_checked for asked, _ in requests)
     return {

@@ -14,7 +14,7 @@ from ...ledger import fallbacks, store
 from .. import price, purchase
 from ..price import Spending
 from ..request import CheckedRequest
-from .lines import Line
+from .lines import Lines
 from .requests import Requests
 from .task import Task
 
@@ -76,7 +76,7 @@ class Purchases:
     def wanted(self, task: Task) -> Wanted:
         """Raises Failure, for a line whose inputs have changed since it was checked, say."""
         asked = self._requests.check(task.line, self._jobs(task))
-        spending = replace(self._spending, intent=self._prefix + task.line.id)
+        spending = replace(self._spending, intent=self._prefix + task.id)
         beside = price.sent_with(spending, asked)
         context = task.service.context
         order = purchase.orders_of(context, asked, spending, [beside], task.price or self.price(asked))[0]
@@ -101,11 +101,11 @@ class Purchases:
 
     @staticmethod
     def _jobs(task: Task) -> dict[str, str]:
-        return {parent.line.id: parent.entry.key for parent in task.parents if parent.entry}
+        return {parent.id: parent.entry.key for parent in task.parents if parent.entry}
 
     def done_with(self, task: Task) -> None:
         """What the line asks for is not needed any more."""
-        self._requests.forget(task.line)
+        self._requests.forget(task.id)
 
     def price(self, asked: CheckedRequest) -> amounts.Price | None:
         """What it costs, as far as that is stated or earlier jobs tell."""
@@ -141,7 +141,7 @@ class Purchases:
                 raise problem.failure() from None
         return [self._known([one for name in task.fingerprints for one in found.get(name, ())]) for task in tasks]
 
-    def foreseen(self, lines: list[Line]) -> list[Known]:
+    def foreseen(self, lines: Lines) -> Iterator[Known]:
         """As `look`, but without a connection: a line is known by the batch, its id and what it asks for."""
         found: dict[tuple[str | None, str], list[tuple[store.Entry, store.Ledger]]] = {}
         if self._ledgers is not None and not self._spending.allow_duplicate:
@@ -151,17 +151,17 @@ class Purchases:
                         found.setdefault((entry.intent, entry.request), []).append((entry, ledger))
             except store.Unusable as problem:
                 raise problem.failure() from None
-        if not found:
-            return [Known(NEW)] * len(lines)
         keys = {
             (entry.intent or "")[len(self._prefix) :]: entry.key
             for one in found.values()
             for entry, _ in one
             if entry.delivered_at is not None
         }
-        asked = (self._requests.check(line, _with(keys, line.parents)) for line in lines)
-        intents = (self._prefix + line.id for line in lines)
-        return [self._known(found.get((name, purchase.request_of(one)), [])) for name, one in zip(intents, asked)]
+        for line in lines if found else ():
+            asked = self._requests.check(line, _with(keys, line.parents))
+            yield self._known(found.get((self._prefix + line.id, purchase.request_of(asked)), []))
+        if not found:
+            yield from [Known(NEW)] * len(lines)
 
     def check_caps(self, asked: CheckedRequest, prices: list[amounts.Price]) -> None:
         """Raise Failure 27 where so much may not be spent now at the service of `asked`; or store.Unusable."""

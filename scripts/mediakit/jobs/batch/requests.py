@@ -22,7 +22,7 @@ _ANY_JOB = "job_" + "0" * 16
 _MOST_PROBLEMS = 20
 _MOST_CONTRACTS = 50
 # So many requests are kept between their check and their purchase; others are checked once more.
-_MOST_KEPT = 2000
+_MOST_KEPT = 1000
 
 
 @record
@@ -63,9 +63,9 @@ class Requests:
             self._checked[line.id] = asked
         return asked
 
-    def forget(self, line: Line) -> None:
+    def forget(self, line_id: str) -> None:
         """A line's request is not asked for again."""
-        self._checked.pop(line.id, None)
+        self._checked.pop(line_id, None)
 
     def _contract_of(self, provider: providers.Provider, model: str | None, path: str | None = None, *task):
         at = provider.name, provider.speaks, model, path, *task

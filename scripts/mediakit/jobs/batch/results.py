@@ -10,9 +10,12 @@ import json
 import os
 import stat
 import time
+from array import array
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ...base import atomic
+from ...base.spool import Records
 from ...base.text import to_line
 from ...ledger import locks
 
@@ -22,13 +25,15 @@ _LOCK = ".results.lock"
 _SHARE = 0.05
 _AGAIN = 15.0
 _LARGEST_READ = 256 * 1024 * 1024
+_NOTHING = -1
 
 
 class Results:
     """folder  where it is; it is made if it is not there
     order   the ids of all lines of the input
 
-    note       the result of a line
+    note       the result of the line at a place among them, from 0
+    files      the files of all results that were noted, in the order of the input
     write_due  write what is new, unless that would take too much of the time
     write      write what is new; raises OSError, as write_due does
     """
@@ -37,15 +42,21 @@ class Results:
         self.path = os.path.join(folder, NAME)
         self._folder = folder
         self._order = order
-        self._own: dict[str, str] = {}
-        self._others: dict[str, str] = {}
+        self._records = Records()
+        # The record of each line: what this process has noted, and what another one wrote.
+        self._own = array("q", [_NOTHING]) * len(order)
+        self._others = array("q", [_NOTHING]) * len(order)
         self._seen: tuple | None = None
         self._is_stale = False
         self._next_at = 0.0
 
-    def note(self, line_id: str, result: dict) -> None:
-        self._own[line_id] = to_line(result)
+    def note(self, place: int, result: dict) -> None:
+        self._own[place] = self._records.add(to_line(result).encode() + b"\n")
         self._is_stale = True
+
+    def files(self) -> list[str]:
+        own = (json.loads(self._records[number]) for number in self._own if number != _NOTHING)
+        return [path for result in own for path in result["files"]]
 
     def write_due(self, now: float) -> None:
         if self._is_stale and now >= self._next_at:
@@ -65,13 +76,18 @@ class Results:
         os.makedirs(self._folder, exist_ok=True)
         with self._alone():
             if self._stamp() != self._seen:
-                self._others = {**self._others, **self._read()}
-            lines = (self._own.get(line_id) or self._others.get(line_id) for line_id in self._order)
-            atomic.write(self.path, "".join(f"{line}\n" for line in lines if line).encode(), mode=0o644)
+                self._read()
+            atomic.write(self.path, self._lines(), mode=0o644)
             self._seen = self._stamp()
         self._is_stale = False
         now = time.monotonic()
         self._next_at = now + (now - began) / _SHARE
+
+    def _lines(self) -> Iterator[bytes]:
+        for own, other in zip(self._own, self._others):
+            number = own if own != _NOTHING else other
+            if number != _NOTHING:
+                yield self._records[number]
 
     @contextmanager
     def _alone(self):
@@ -94,18 +110,22 @@ class Results:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
 
-    def _read(self) -> dict[str, str]:
-        """The lines of the file, by the ids of the input's lines."""
-        known, found = set(self._order), {}
-        with suppress(OSError, UnicodeDecodeError):
+    def _read(self) -> None:
+        """Take in the lines of the file."""
+        with suppress(OSError):
             there = os.lstat(self.path)  # somebody else's pipe or link may lie there
             if not stat.S_ISREG(there.st_mode) or there.st_size > _LARGEST_READ:
-                return {}
-            with open(self.path, encoding="utf-8") as file:
+                return
+            places = {name: place for place, name in enumerate(self._order)}
+            with open(self.path, "rb") as file:
                 for line in file:
                     with suppress(ValueError, RecursionError):
                         value = json.loads(line)
                         name = value.get("id") if isinstance(value, dict) else None
-                        if isinstance(name, str) and name in known:
-                            found[name] = line.rstrip("\n")
-        return found
+                        if isinstance(name, str) and name in places:
+                            self._take_in(places[name], line.rstrip(b"\r\n") + b"\n")
+
+    def _take_in(self, place: int, line: bytes) -> None:
+        known = self._others[place]
+        if self._own[place] == _NOTHING and (known == _NOTHING or self._records[known] != line):
+            self._others[place] = self._records.add(line)

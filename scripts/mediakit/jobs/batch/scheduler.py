@@ -219,8 +219,11 @@ class Scheduler:
         assert entry is not None, "something is known"
         if known.word == UNKNOWN:
             task.service.unsettled.add(task)
-        context = self._context(task, entry.key)
-        self._resuming.append((task, lambda: way(replace(context, ledger=known.ledger), entry)))
+
+        def make() -> Job:  # with a context of its own only now: thousands may wait for a free place
+            return way(replace(self._context(task, entry.key), ledger=known.ledger), entry)
+
+        self._resuming.append((task, make))
 
     def _look_elsewhere(self, now: float) -> None:
         """The lines that another process is at: delivered by now, or left by it."""
@@ -268,7 +271,7 @@ class Scheduler:
         """The console of a line, made when it is first needed."""
         if task.part is None:
             task.part = Part(
-                self._console, self._outcomes.telling, task.line.id, key, lambda fields: self._retries(task, fields)
+                self._console, self._outcomes.telling, task.id, key, lambda fields: self._retries(task, fields)
             )
         return task.part
 

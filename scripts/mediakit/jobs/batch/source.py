@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from typing import TextIO
 
 from ...base import errors, paths
 from ...base.record import record, replace
-from ...base.text import lines_of
+from ...base.text import can_be_sent
 from ...console import inputs
 from ...services.payloads import Content
 from . import lines
-from .lines import Line, Problem
+from .lines import Line, Lines, Problem
 
 _FORMS = {"jsonl": "JOBS", "csv": "--csv", "prompts": "--prompts"}
+# Where their lines end, as for open(): prompts at every end that any system writes, cells where csv says.
+_ENDS = {"jsonl": "\n", "csv": "", "prompts": None}
 
 
 @record
@@ -31,7 +35,7 @@ class Source:
     again   the words that run the same again; None where they would tell what was asked for
     """
 
-    lines: list[Line]
+    lines: Lines
     problems: list[Problem]
     name: str
     folder: str
@@ -51,14 +55,15 @@ def read(given: dict[str, str | None], models: str | None, content: Content, int
     ((form, path),) = named
     if models is not None and form != "prompts":
         raise errors.bad_argument("--models", "expected with --prompts: they make a matrix")
-    text = inputs.read_text(_FORMS[form], path)
+    text = inputs.open_text(_FORMS[form], path, _ENDS[form])
     place = None if path == "-" else os.path.abspath(paths.expand(path))
     stem = os.path.splitext(os.path.basename(place))[0] if place else "batch"
-    if form == "prompts":
-        found, content = _matrix(text, models, content)
-        problems: list[Problem] = []
-    else:
-        found, problems = (lines.from_csv if form == "csv" else lines.from_jsonl)(text)
+    with text:
+        if form == "prompts":
+            found, content = _matrix(text, models, content)
+            problems: list[Problem] = []
+        else:
+            found, problems = (lines.from_csv if form == "csv" else lines.from_jsonl)(text)
     source = Source(found, problems, intent or _name_of(form, place), f"{stem}-results", place)
     return source, content
 
@@ -68,23 +73,31 @@ def _name_of(form: str, place: str | None) -> str:
     return hashlib.sha256(f"{form} {where}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _matrix(text: str, models: str | None, content: Content) -> tuple[list[Line], Content]:
-    prompts = [line.strip() for line in lines_of(text) if line.strip()]
+def _matrix(text: TextIO, models: str | None, content: Content) -> tuple[Lines, Content]:
+    numbered = [(number, line.strip()) for number, line in enumerate(text, 1) if line.strip()]
+    for number, prompt in numbered:
+        if not can_be_sent(prompt):
+            raise errors.bad_argument("--prompts", f"expected text in UTF-8; line {number} is not")
+    prompts = [prompt for _, prompt in numbered]
     named = [model.strip() for model in models.split(",")] if models is not None else []
     if not all(named) or len(set(named)) < len(named):
         raise errors.bad_argument("--models", "expected models with a comma between them, each once")
     if lines.size_of(prompts, named, content.parameters) > lines.MOST_LINES:
         raise errors.bad_argument("--param", f"expected a matrix of at most {lines.MOST_LINES} lines")
-    found = lines.matrix(prompts, named, content.parameters)
-    spread = {name for line in found[:1] for name in line.params}
+    found = Lines(lines.matrix(prompts, named, content.parameters))
+    spread = {*found[0].params} if len(found) else set()
     rest = {name: value for name, value in content.parameters.items() if name not in spread}
     return found, replace(content, parameters=rest)
 
 
 def completed(source: Source, content: Content, provider: str | None, model: str | None, task: str | None) -> Source:
     """The Source of a matrix whose lines say what the flags say, so that they can be run without them."""
-    found = [
-        replace(
+    return replace(source, lines=Lines(_completed(source.lines, content, provider, model, task)))
+
+
+def _completed(found: Lines, content: Content, provider, model, task) -> Iterator[Line]:
+    for line in found:
+        yield replace(
             line,
             provider=provider,
             model=line.model or model,
@@ -93,6 +106,3 @@ def completed(source: Source, content: Content, provider: str | None, model: str
             inputs=content.inputs,
             payload=content.payload,
         )
-        for line in source.lines
-    ]
-    return replace(source, lines=found)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from ...base import amounts
 from ...base.inbox import Inbox
-from ...base.record import record
+from ...base.record import record, replace
 from ...ledger import store
 from .. import uploads
 from ..context import Context
 from ..job import Job
 from ..purchase import Claim
 from ..request import CheckedRequest
-from .lines import Line
+from .lines import Line, Lines
 from .pace import Pace
 from .part import Part
 
@@ -27,6 +27,9 @@ CLAIMED = "claimed"  # its intent is in the ledger; nothing was sent
 RUNNING = "running"
 ELSEWHERE = "elsewhere"  # another process is at it
 DONE = "done"
+
+# Columns of a parent's entry that its children ask nothing of.
+_UNNEEDED = dict.fromkeys(("payload", "usage", "paths", "assets", "sent_with", "told"))
 
 
 class Service:
@@ -56,6 +59,8 @@ class Service:
 class Task:
     """One line.
 
+    place    where it stands among all lines, from 0
+    line     what it says, which is read anew while nothing is done with it
     parents  the lines whose outputs it takes; `missing` of them are not delivered yet
     price    as it was known when its fingerprints were made
     fingerprints  of its purchase; none while its parents have no jobs
@@ -69,10 +74,20 @@ class Task:
     exit_code    how it ended
     """
 
-    def __init__(self, line: Line, service: Service):
-        self.line = line
+    # Thousands wait in memory, and stay there once they are done.
+    __slots__ = (
+        "_index", "_line", "_lines", "asked", "asking", "began_at", "children", "claim", "entry", "exit_code",
+        "fingerprints", "id", "is_bought", "is_put_back", "is_told_to_stop", "job", "ledger", "missing",
+        "parents", "part", "place", "price", "sent", "service", "state", "tried_from",
+    )  # fmt: skip
+
+    def __init__(self, lines: Lines, index: int, service: Service):
+        self.id = lines.ids[index]
+        self.place = lines.places[index]
+        self._lines, self._index = lines, index
+        self._line: Line | None = None
         self.service = service
-        self.state = WAITING if line.parents else READY
+        self.state = WAITING if lines.parents[index] else READY
         self.entry: store.Entry | None = None
         self.ledger: store.Ledger | None = None
         self.claim: Claim | None = None
@@ -82,9 +97,9 @@ class Task:
         self.part: Part | None = None
         self.fingerprints: tuple[str, ...] = ()
         self.price: amounts.Price | None = None
-        self.parents: list[Task] = []
-        self.children: list[Task] = []
-        self.missing = len(line.parents)
+        self.parents: tuple[Task, ...] = ()
+        self.children: tuple[Task, ...] = ()
+        self.missing = len(lines.parents[index])
         self.asking = 0
         self.exit_code: int | None = None
         self.began_at: float | None = None
@@ -93,12 +108,21 @@ class Task:
         self.is_put_back = False
         self.tried_from: float | None = None
 
+    @property
+    def line(self) -> Line:
+        if self._line is not None:
+            return self._line
+        line = self._lines[self._index]
+        if self.state in (CLAIMED, RUNNING):
+            self._line = line
+        return line
+
     def let_go(self) -> None:
         """It has its result, which was noted: of thousands of lines only what others need of them is kept."""
-        self.claim = self.asked = self.sent = self.part = self.ledger = None
+        self.claim = self.asked = self.sent = self.part = self.ledger = self._line = None
         self.fingerprints = ()
-        if not self.children:
-            self.entry = None
+        if self.entry is not None:
+            self.entry = replace(self.entry, **_UNNEEDED) if self.children else None
 
     @property
     def kind(self) -> tuple:
