@@ -155,6 +155,23 @@ def test_a_person_with_several_jobs_reads_of_each(scripts):
     code, told, _ = at_terminal(scripts, *MADE, "--copies", "2")
     assert code == 0 and sum(line.startswith("saved: ") for line in lines(told)) == 2
     assert "2 of 2 jobs succeeded" in lines(told) and '{"event"' not in told
+    begun = [line for line in lines(told) if line.startswith("sandbox ") or "IN_" in line]
+    assert begun == ["sandbox bytedance/seedream-4.5 (practice)"], told
+
+
+def test_a_person_reads_of_a_file_within_the_answer_what_it_is(scripts):
+    _, told, _ = at_terminal(scripts, *MADE[:-2], "--as", "openai")
+    assert [len(line) < 50 for line in lines(told) if line.startswith("result: data:image/png;base64,")] == [True]
+
+
+def test_a_person_reads_why_a_line_of_a_batch_failed(scripts, tmp_path):
+    (tmp_path / "jobs.jsonl").write_text('{"prompt": "a fault:job-failed"}\n', encoding="utf-8")
+    words = ("create_batch.py", str(tmp_path / "jobs.jsonl"), *MADE[1:5], "--output-dir", "out")
+    code, told, _ = at_terminal(scripts, *words)
+    failed = [line for line in lines(told) if line.startswith("line 1: ")]
+    assert code == 10 and len(failed) == 1 and "terminal" not in failed[0], told
+    _, told, _ = at_terminal(scripts, *words, "--dry-run")
+    assert "0 jobs would be sent; 1 are done already" in lines(told), told
 
 
 def test_what_a_service_says_moves_no_cursor(scripts):

@@ -140,10 +140,15 @@ class Console:
             from . import people
 
             instead = people.in_place(event, before) if self.is_for_people else None
-            for line in people.lines(event, before) if instead is None else instead:
+            lines = people.lines(event, before) if instead is None else instead
+            for line in () if self._is_of_many(event) else lines:
                 self.say(line)
         if instead is None and not self._is_silent(event):
             self._write(event)
+
+    def _is_of_many(self, event: dict) -> bool:
+        """Whether it is left out of what a person reads, who looks at several jobs."""
+        return False
 
     @property
     def _limit(self) -> int:

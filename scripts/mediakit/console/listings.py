@@ -95,7 +95,8 @@ def _plan(event: dict) -> list[str]:
     told = [f"would send: {request['method']} {request['url']}"] if request else []
     told += _members(request["body"]) if isinstance(request.get("body"), dict) else []
     if "jobs" in event:
-        told.append(f"{event['jobs']} jobs would be sent")
+        done = f"; {event['delivered']} are done already" if event.get("delivered") else ""
+        told.append(f"{event['jobs']} jobs would be sent{done}")
     if not (event.get("validation") or {}).get("checked", True):
         told.append("not checked: no contract of it is known here")
     told += [f"price: {_amount(one)}" for one in _as_list(event.get("price") or event.get("cost")) if _amount(one)]

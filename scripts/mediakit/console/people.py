@@ -6,6 +6,8 @@ in_place   the lines that a person reads in place of the JSON; None where that i
 
 from __future__ import annotations
 
+from .bounds import head_of
+
 # Told by the live line, or by `say`.
 _SILENT = frozenset(("sse_open", "sse_stream_ended", "fallback_polling_start", "uploaded", "warning"))
 _MOST_URLS = 4
@@ -58,7 +60,7 @@ def _terminal(event: dict, _) -> list[str]:
     if error:
         words += f": {error.get('message') or error.get('code')}"
     urls = [] if event.get("assets") else [output["url"] for output in event["outputs"][:_MOST_URLS]]
-    return [words, *(f"result: {url}" for url in urls)]
+    return [words, *(f"result: {head_of(url) or url}" for url in urls)]
 
 
 def _error(event: dict, _) -> list[str]:
@@ -71,7 +73,7 @@ def _preflight(event: dict, _) -> list[str]:
     told = [f"ready: {', '.join(ready) or 'no service'}", f"{event['stage'].replace('_', ' ')}{missing}"]
     keys = [name for one in event["providers"] if not one.get("key_found", True) for name in one["missing"]]
     if not ready and len(keys) > 1:
-        told.append(f"any one of these keys will do: {', '.join(keys)}")
+        told.append(f"any one of these keys will do: {', '.join(keys)}; to try it without, add --provider sandbox")
     return told
 
 

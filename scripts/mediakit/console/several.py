@@ -32,6 +32,7 @@ class Begun:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._told: set[tuple] = set()
+        self._of_person: set[str] = set()
 
     def add(self, start: dict) -> bool:
         """Whether this `start` tells something that none before it did, other than its own key."""
@@ -40,6 +41,13 @@ class Begun:
             is_new = told not in self._told
             self._told.add(told)
         return is_new
+
+    def is_first(self, line: str) -> bool:
+        """Whether a person has not read this yet."""
+        with self.lock:
+            is_first = line not in self._of_person
+            self._of_person.add(line)
+        return is_first
 
 
 class Part(Console):
@@ -73,6 +81,12 @@ class Part(Console):
             return True
         self._told_at = time.monotonic()
         return False
+
+    def _is_of_many(self, event: dict) -> bool:
+        """A person reads what all jobs have in common once, then how each of them begins and ends."""
+        if event["event"] == "start":
+            return not self._begun.is_first(f"{event.get('provider')} {event.get('model')}")
+        return event["event"] in _PROGRESS
 
     def result(self, event: str, exit_code: int, **fields) -> int:
         self._tell(self._result(event, {**fields, "exit_code": exit_code}))

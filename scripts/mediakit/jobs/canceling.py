@@ -32,6 +32,8 @@ def cancel(console: Console, found: Found, flags: ConnectionFlags) -> int:
     entry, ledger = found.entry, found.ledger
     provider = providers.load(entry.service, entry.speaks)
     step = provider.job.cancel
+    if entry.state in TERMINAL_STATES:
+        raise _over(found, entry.state)
     if step is None:
         raise _refused(
             found, "cannot_cancel",
@@ -40,8 +42,6 @@ def cancel(console: Console, found: Found, flags: ConnectionFlags) -> int:
         )  # fmt: skip
     if not entry.generation_id:
         raise _refused(found, "job_over", "this job has no id: there is nothing that the service could cancel", [])
-    if entry.state in TERMINAL_STATES:
-        raise _over(found, entry.state)
     connection = connect_again(console, flags, ledger, entry)
     return _Canceling(console, found, connection, step).run()
 

@@ -67,7 +67,8 @@ class Part(several.Part):
         if self._retries(self.result_event[1]):
             return exit_code
         if exit_code:
-            self._whole.tell_person(f"line {self._line}: {fields.get('message') or event} (exit code {exit_code})")
+            why = fields.get("message") or (fields.get("error") or {}).get("message") or event
+            self._whole.tell_person(f"line {self._line}: {why} (exit code {exit_code})")
         return exit_code if self._tells_nothing else super().result(event, exit_code, **fields)
 
     def _is_silent(self, event: dict) -> bool:
