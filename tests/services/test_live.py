@@ -433,6 +433,22 @@ PRICES = [
 ]  # fmt: skip
 
 
+# what a list here has, what the service states -> the one that counts: a range's end is of a dearer result
+KNOWN_AND_STATED = [
+    ({"amount": 0.6, "least": 0.2, "per": "second"}, {"amount": 0.4, "per": "second"}, "known"),
+    ({"amount": 0.6, "least": 0.2, "per": "second"}, {"amount": 0.7, "per": "second"}, "stated"),
+    ({"amount": 0.6, "least": 0.2, "per": "second"}, {"amount": 0.4, "per": "video"}, "stated"),
+    ({"amount": 0.6, "per": "second"}, {"amount": 0.4, "per": "second"}, "stated"),
+]
+
+
+@pytest.mark.parametrize("known, stated, counts", KNOWN_AND_STATED)
+def test_a_stated_price_counts_before_a_known_one_but_for_the_dear_end_of_a_range(known, stated, counts):
+    known, stated = {**known, "unit": "usd"}, {**stated, "unit": "usd"}
+    found = catalogue._priced({"model": "a/b", "price": known}, {"a/b": stated})
+    assert found["price"] == {"known": known, "stated": stated}[counts]
+
+
 @pytest.mark.parametrize("answer, told", PRICES)
 def test_a_price_that_the_service_states_is_kept_with_its_date(own_home, answer, told):
     model = "fal-ai/flux/schnell"

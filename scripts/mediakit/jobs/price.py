@@ -74,8 +74,8 @@ def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price |
 
 
 def ask_price(connection: Connection, asked: CheckedRequest) -> None:
-    """Let the service state the model's price where it does so by itself, and none is known here."""
-    if connection.provider.says("price") is None or "price" in catalogue.entry(asked.provider.speaks, asked.model):
+    """Let the service state the model's price where it does so by itself: one that is known here may be an old one."""
+    if connection.provider.says("price") is None:
         return
     from ..services import live
 

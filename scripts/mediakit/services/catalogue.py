@@ -83,7 +83,14 @@ def models(service: str) -> list[dict]:
 
 def _priced(entry: dict, prices: dict) -> dict:
     price = prices.get(entry["model"])
-    return {**entry, "price": price} if isinstance(price, dict) else entry
+    is_stated = isinstance(price, dict) and not _is_dearer(entry.get("price", {}), price)
+    return {**entry, "price": price} if is_stated else entry
+
+
+def _is_dearer(known: dict, stated: dict) -> bool:
+    """Whether a range that is known here goes beyond what the service states, which is of its plainest result."""
+    is_same = all(known.get(name) == stated.get(name) for name in ("unit", "per"))
+    return is_same and "least" in known and known["amount"] > stated["amount"]
 
 
 def _updated(entry: dict, listed: dict | None, kept: dict) -> dict:
