@@ -43,6 +43,9 @@ WHOLE = {
 }
 CUT = {
     "behind the id": b'{"id":"gen_1",',
+    "behind a line end in a text": b'{"prompt":"a\nb\x01","id":"gen_1","status":"IN_QU',
+    "by a comma too many": b'{"id":"gen_1","status":"IN_QUEUE",}',
+    "by a comma too many in an array": b'{"id":"gen_1","x":[1,],"status":"IN_QUEUE"}',
     "inside the status": b'{"id":"gen_1","status":"IN_QU',
     "at the id's end": b'{"id":"gen_1"',
     "inside a number": b'{"id":"gen_1","n":12',

@@ -44,8 +44,9 @@ def _whole(text: str) -> int | None:
     return int(text) if len(text) <= _LONGEST_NUMBER else None
 
 
-# What is no JSON number, or none that this program could write again, counts as null.
-_JSON = json.JSONDecoder(parse_constant=lambda word: None, parse_float=_finite, parse_int=_whole)
+# What is no JSON number, or none that this program could write again, counts as null. Services repeat what they were
+# asked with its line ends as they are: no reason to lose the id beside it.
+_JSON = json.JSONDecoder(parse_constant=lambda word: None, parse_float=_finite, parse_int=_whole, strict=False)
 
 
 def text_of(content: bytes) -> str:
@@ -160,7 +161,7 @@ def _begun(text: str):
     """
     closers: list[str] = []
     safe, at = None, 0
-    is_value, is_number = False, False
+    is_value, is_number, last = False, False, ""
     while len(closers) <= _DEEPEST and (part := _PART.match(text, at)):
         word, at = part[0], part.end()
         if word.isspace():
@@ -170,8 +171,9 @@ def _begun(text: str):
         is_number = is_value and word[0] in "-0123456789"
         if word in "{[":
             closers.append("}" if word == "{" else "]")
-        elif word in "}]" and (not closers or closers.pop() != word):
+        elif word in "}]" and (last == "," or not closers or closers.pop() != word):
             break
+        last = word
         if word in "}]" or (is_value and word[0] in '"tfn'):
             safe = at, "".join(reversed(closers))
         # In an object only what follows a colon is a value.
