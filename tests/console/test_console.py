@@ -78,6 +78,7 @@ BAD_ARGUMENTS = {
     "parameter without a value": ("create_and_wait.py", [*CREATE, "--param", SECRET], ""),
     "parameter twice": ("create_and_wait.py", [*CREATE, "--param", "a=1", "--param", "a=2"], ""),
     "prompt and parameter": ("create_and_wait.py", [*CREATE, "--prompt", "a", "--param", "prompt=b"], ""),
+    "prompt and a payload's": ("create_and_wait.py", [*CREATE, "--prompt", "a", "--payload", '{"prompt": "b"}'], ""),
     "endpoint and model": ("create_and_wait.py", [*CREATE, "--model", "a/b", "--prompt", "x"], ""),
     "stream never with a stream": ("create_and_wait.py", [*CREATE, "--stream", "never", "--prompt", "x"], ""),
     "unknown provider": ("create_and_wait.py", ["--provider", SECRET, "--model", "a/b", "--prompt", "x"], ""),
@@ -315,6 +316,37 @@ def test_a_second_signal_ends_at_once(scripts):
             process.send_signal(signal.SIGINT)
             select.select([], [], [], 0.05)
         assert interrupted(process, signal.SIGINT)["outcome"] == "unknown"
+
+
+TOLD_TWICE = """
+import os, signal, sys
+sys.path.insert(0, sys.argv.pop())
+from mediakit.base import errors
+from mediakit.console import flags, run
+
+def stop(number):
+    os.kill(os.getpid(), number)
+
+def main(console, given):
+    def again():
+        stop(signal.SIGINT)
+        return {}
+    console.about_job = again
+    if given.json:
+        raise errors.bad_argument("--json", "expected without")
+    stop(signal.SIGTERM)
+
+run("x.py", lambda: flags.Parser("", ""), main)
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("arguments, code", [((), 143), (("--json",), 130)], ids=["a signal", "an error"])
+def test_a_signal_while_another_end_is_told_of_is_no_bug(scripts, arguments, code):
+    command = [sys.executable, "-c", TOLD_TWICE, *arguments, str(SCRIPTS)]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=scripts.environment())
+    run = Run(done.returncode, done.stdout, done.stderr)
+    assert (run.code, run.result["event"], run.names) == (code, "interrupted", ["interrupted"]), run.stderr
 
 
 @POSIX

@@ -28,6 +28,8 @@ def run(script: str, parser, main, needs_packages=None) -> None:
     except ClosedPipe:
         _discard_stdout()
         code = 141
+    except errors.Interrupted as interruption:  # while another end was being told of
+        code = _told_at_last(console, interruption)
     except BaseException as problem:  # telling of it has failed too: once more, with nothing that could be at fault
         code = 1 if console.ended else _told_plainly(script, problem)
     _leave(code)
@@ -39,6 +41,19 @@ def _told_plainly(script: str, problem: BaseException) -> int:
     except ClosedPipe:
         _discard_stdout()
         return 141
+
+
+def _told_at_last(console: Console, interruption: errors.Interrupted) -> int:
+    try:
+        return _interrupted(console, interruption.signal_number)
+    except ClosedPipe:
+        _discard_stdout()
+        return 141
+
+
+def _interrupted(console: Console, signal_number: int) -> int:
+    signals.ignore()  # once more would only cut this short
+    return console.result("interrupted", 128 + signal_number, **{"outcome": "not_sent", **console.under_way()})
 
 
 def _guarded(console: Console, parser, main, needs_packages) -> int:
@@ -64,11 +79,9 @@ def _guarded(console: Console, parser, main, needs_packages) -> int:
     except errors.Failure as failure:
         return console.failure(failure)
     except errors.Interrupted as interruption:
-        return console.result(
-            "interrupted", 128 + interruption.signal_number, **{"outcome": "not_sent", **console.under_way()}
-        )
+        return _interrupted(console, interruption.signal_number)
     except KeyboardInterrupt:  # before the signals were caught
-        return console.result("interrupted", 130, **{"outcome": "not_sent", **console.under_way()})
+        return _interrupted(console, signals.signal.SIGINT)
     except ClosedPipe:
         raise
     except BaseException as problem:
