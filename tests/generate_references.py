@@ -52,7 +52,7 @@ WARNINGS_PAGE = "warnings.md"
 EVENT_SCHEMA = ROOT / "assets" / "schemas" / "event.schema.json"
 # What a descriptor says about itself or about this program, and no service could leave unknown.
 NOT_OF_A_SERVICE = frozenset(
-    "id name embedded speaks origins base_path sources guidance homepage create states outputs examples".split()
+    "id name embedded speaks origins base_path sources guidance homepage create states outputs examples catalogue".split()
 )
 DAY = 86400
 

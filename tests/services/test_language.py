@@ -8,25 +8,30 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import os
 import sys
 import threading
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from batch_runs import Told
-from conftest import validator
+from conftest import ROOT, validator
 from fake_service import PNG
 from mediakit.base import amounts, errors, paths, start
 from mediakit.console import events
 from mediakit.ledger import fallbacks
+from mediakit.sandbox.dialects.asked import MADE
 from mediakit.services import examine, examples, forms, own, providers
 from mediakit.services.provider import Provider
+from real_files import wav
 
 KEY = "key-of-studio"
 PNG64 = base64.b64encode(PNG).decode()
 FILE = {"Content-Type": "image/png"}
+MP4 = ROOT / "assets" / "sandbox.mp4"
 LEAST = {
     "name": "Studio",
     "sources": ["a test"],
@@ -116,15 +121,16 @@ def create(tmp_path, monkeypatch):
     script = importlib.import_module("create_and_wait")
     sys.path[:], sys.dont_write_bytecode = before
 
-    def run(service: Studio, changes: dict, *flags: str):
-        name = f"studio-{service.server_port}"
+    def run(service: Studio, changes: dict, *flags: str, prompt: tuple[str, ...] = ("--prompt", "a")):
+        name = changes.get("id", f"studio-{service.server_port}")
         origins = {"api": service.origin, "queue": service.origin}
-        data = {key: value for key, value in {**LEAST, "id": name, "origins": origins, **changes}.items() if value}
+        least = {} if "id" in changes else {**LEAST, "id": name, "origins": origins}
+        data = {key: value for key, value in {**least, **changes}.items() if value}
         content = json.dumps(data).encode()
         assert examine.flaws(content) == []
         own.add(name, content)
         console = Told("create_and_wait.py")
-        words = ["--provider", name, "--task", "t2i", "--prompt", "a", "--output-dir", "out", *flags]
+        words = ["--provider", name, "--task", "t2i", *prompt, "--output-dir", "out", *flags]
         parser = script.build_parser()
         console.output = parser.output(words)
         paths.choose_state(None)
@@ -474,3 +480,42 @@ def test_the_sandbox_serves_what_examples_play(create, said):
     with Studio({}) as studio:
         code, told = create(studio, changes, "--provider", "sandbox", "--as", f"studio-{studio.server_port}")
         assert code == 0 and told[-1]["assets"] and studio.asked == [], told
+
+
+# -- descriptors from elsewhere ------------------------------------------------------------------------------
+
+DATA = os.environ.get("AI_MEDIA_TEST_DATA")
+DRAFTS = sorted((Path(DATA) / "services").glob("*.json")) if DATA else []
+# task -> the file that it begins with
+BEGINS_WITH = {
+    **dict.fromkeys(("i2i", "i2v", "i2m", "upscale", "rmbg"), "image"),
+    "v2v": "video",
+    **dict.fromkeys(("stt", "sts"), "audio"),
+}
+
+
+def renamed(path: Path) -> dict:
+    """A draft as somebody would add it beside the bundled service: with another id, and a variable of its own."""
+    data = json.loads(path.read_text())
+    key = {name: item for name, item in data["key"].items() if name not in ("other_variables", "joined")}
+    return {**data, "id": f"my-{data['id']}", "key": {**key, "variable": "STUDIO_KEY"}, "optional_headers": {}}
+
+
+@pytest.mark.skipif(not DRAFTS, reason="AI_MEDIA_TEST_DATA names no drafts")
+@pytest.mark.parametrize("path", DRAFTS, ids=lambda path: path.stem)
+def test_a_draft_is_taken_as_it_is_and_every_task_of_it_runs(create, path):
+    data = renamed(path)
+    files = {"image": ("a.png", PNG), "audio": ("a.wav", wav()()), "video": ("a.mp4", MP4.read_bytes())}
+    for name, content in files.values():
+        Path(name).write_bytes(content)
+    with Studio({}) as studio:
+        for task in forms.normal(data)["defaults"]:
+            kind = BEGINS_WITH.get(task)
+            file = ("--input", f"{kind}={files[kind][0]}") if kind else ()
+            words = () if task in ("stt", "sts", "upscale", "rmbg") else ("--prompt", "a")
+            where = ("--provider", "sandbox", "--as", data["id"], "--task", task)
+            code, told = create(studio, data, *where, *file, prompt=words)
+            made = [asset["media_type"].partition("/")[0] for asset in told[-1].get("assets", ())]
+            usual = MADE.get(task, kind)
+            assert (code, made) == (0, ["model" if usual == "3d" else usual]), (task, told[-1])
+        assert studio.asked == []
