@@ -25,7 +25,7 @@ from mediakit.base import amounts
 from mediakit.base.inbox import Inbox
 from mediakit.console import Console
 from mediakit.http.exchange import Exchange
-from mediakit.http.wire import Wire, answer_of
+from mediakit.http.wire import Host, Wire, answer_of
 from mediakit.ledger import entries, store
 
 # -- what is delivered -----------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_an_answer_that_does_not_come_in_time_is_lost_and_was_sent():
 
     with FakeService(read=silent) as service:
         inbox = Inbox()
-        exchange = Wire(service.base_url, None, inbox).get("/generation/x", 20.0)
+        exchange = Wire(Host(service.base_url), inbox).get("/generation/x", 20.0)
         service.wait_for("GET")
         began_at = time.monotonic()
         lost = answer_of(exchange, inbox, 0.1)

@@ -55,7 +55,9 @@ def table():
 def saved(service, folder, outputs, saving: save.Saving | None = None, **options):
     """`([AssetSaved], [Noticed], SavingEnded)` of one Saver."""
     inbox = Inbox()
-    saver = save.Saver(str(folder), names.FileName("stem-{n}", 0.0), service.base_url, inbox, saving, **options)
+    saving = saving or save.Saving()
+    name = names.FileName("stem-{n}", 0.0)
+    saver = save.Saver(save.SaveRequest(str(folder), name, service.base_url, saving, **options), inbox)
     saver.start(outputs)
     seen = []
     while not (seen and isinstance(seen[-1], save.SavingEnded)):

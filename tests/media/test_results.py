@@ -896,7 +896,7 @@ def saved(service, folder, outputs, **options) -> list:
     """What a Saver reports, in order, the last one its SavingEnded."""
     inbox = Inbox()
     name = names.FileName("stem-{n}", 0.0)
-    save.Saver(str(folder), name, service.base_url, inbox, **options).start(outputs)
+    save.Saver(save.SaveRequest(str(folder), name, service.base_url, **options), inbox).start(outputs)
     seen = [inbox.take(PATIENCE).content]
     while isinstance(seen[-1], save.AssetSaved):
         seen.append(inbox.take(PATIENCE).content)

@@ -2,7 +2,8 @@
 
 ask        one read, waited for
 answer_of  what comes of a request that is under way
-Wire       one service: `post` and `get` run in threads and report to an inbox
+Host       one service, as it is asked
+Wire       one host: `post` and `get` run in threads and report to an inbox
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 
 from ..base.inbox import Inbox
-from ..base.record import replace
+from ..base.record import field, record, replace
 from ..base.workers import in_a_thread
 from . import bodies, documents
 from .addresses import is_loopback, origin_of, untrusted
@@ -28,44 +29,47 @@ _SPARE = 5.0
 _LAST_CALL = 2.0
 
 
-class Wire:
+@record
+class Host:
     """One service at one address, or at several that get the same key.
 
     base_url     from resolve_base_url
     key          `(header, value)` that authorises, or None
-    inbox        where what arrives is put
-    trace        a callable (dict) for every request and answer, or None
     headers      what every request carries besides
     origins      further origins that may be asked, by a whole URL in place of a path
     allows_peer  (address) -> whether a connected address may be talked to; None for any
-    begin        (work) -> begin a piece of work in another thread
-    source       what a result is said to come from; None where that is the job's own affair
+    """
+
+    base_url: str
+    key: tuple[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    origins: Iterable[str] = ()
+    allows_peer: Callable[[str], bool] | None = None
+
+
+class Wire:
+    """Sends to one host.
+
+    inbox   where what arrives is put
+    trace   a callable (dict) for every request and answer, or None
+    begin   (work) -> begin a piece of work in another thread
+    source  what a result is said to come from; None where that is the job's own affair
     """
 
     source: str | None = None
 
-    def __init__(
-        self,
-        base_url: str,
-        key: tuple[str, str] | None,
-        inbox,
-        trace=None,
-        headers: Mapping[str, str] | None = None,
-        origins: Iterable[str] = (),
-        allows_peer: Callable[[str], bool] | None = None,
-        begin: Callable[[Callable[[], None]], None] = in_a_thread,
-    ):
+    def __init__(self, host: Host, inbox, trace=None, begin: Callable[[Callable[[], None]], None] = in_a_thread):
         # A package that is missing must be told before anything is sent, and not by a thread.
         for package in ("requests", "urllib3"):
             if find_spec(package) is None:
                 raise ModuleNotFoundError(name=package)
-        self.base_url = base_url
-        self._key = key
+        self.base_url = host.base_url
+        self._key = host.key
         self._inbox = inbox
         self._trace = trace or (lambda record: None)
-        self._headers = dict(headers or {})
-        self._origins = {origin_of(one) for one in (base_url, *origins)}
-        self._allows_peer = allows_peer
+        self._headers = dict(host.headers)
+        self._origins = {origin_of(one) for one in (host.base_url, *host.origins)}
+        self._allows_peer = host.allows_peer
         self._begin = begin
 
     def post(self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None) -> Exchange:
@@ -182,11 +186,11 @@ def _is_loopback_peer(address: str) -> bool:
 def ask(base_url: str, key: tuple[str, str] | None, path: str, seconds: float, body=None, trace=None) -> Answer | Lost:
     """Read once and wait for it, `seconds` at most.
 
-    key, trace  as in Wire
+    key, trace  as in Host and Wire
     body        of a question that a service takes as a POST; never of anything that costs
     """
     inbox = Inbox()
-    wire = Wire(base_url, key, inbox, trace)
+    wire = Wire(Host(base_url, key), inbox, trace)
     exchange = wire.get(path, seconds) if body is None else wire.post(path, body, seconds, False)
     return answer_of(exchange, inbox, seconds)
 

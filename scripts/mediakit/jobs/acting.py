@@ -236,7 +236,7 @@ class Acting:
     def _save(self, folder: str) -> tuple[list[dict], str | None]:
         """The files that are on disk, and what went wrong in words."""
         name = names.FileName(names.DEFAULT, time.time(), service=self._provider.name, model=self._action.name)
-        saver = save.Saver(folder, name, self._context.connection.loopback_base, self._inbox)
+        saver = save.Saver(save.SaveRequest(folder, name, self._context.connection.loopback_base), self._inbox)
         # There is no job that could be asked for a fresh address.
         files = Files(self._console, saver, lambda: saver.renew(None))
         files.start(self._outputs or [])

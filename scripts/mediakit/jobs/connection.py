@@ -86,20 +86,18 @@ class Connection:
         return self._http(inbox, in_a_thread)
 
     def _http(self, inbox, begin) -> Wire:
-        from ..http.wire import Wire
+        from ..http.wire import Host, Wire
 
-        return Wire(
-            self.base_url, self.authorisation, inbox, self._recorder(), self.headers, self.site.origins, begin=begin
-        )
+        host = Host(self.base_url, self.authorisation, self.headers, self.site.origins)
+        return Wire(host, inbox, self._recorder(), begin)
 
     def elsewhere(self, url: str, inbox) -> Wire:
         """What brings a file to an address that the service told: without the key, and not into a private network."""
         from ..http.peers import is_public_peer
-        from ..http.wire import Wire
+        from ..http.wire import Host, Wire
 
-        allows_peer = None if self.loopback_base else is_public_peer
-
-        return Wire(url, None, inbox, self._recorder(), allows_peer=allows_peer)
+        host = Host(url, allows_peer=None if self.loopback_base else is_public_peer)
+        return Wire(host, inbox, self._recorder())
 
     @property
     def site(self) -> Site:

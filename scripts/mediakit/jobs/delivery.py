@@ -306,10 +306,10 @@ class Delivery:
             job=self._writer.key,
             line=saving.line,
         )
-        return save.Saver(
-            folder, name, connection.loopback_base, self._inbox, saving, keeper.finishing, self._saved_before(),
-            self._credential(), self._context.saves,
-        )  # fmt: skip
+        request = save.SaveRequest(
+            folder, name, connection.loopback_base, saving, keeper.finishing, self._credential(), self._saved_before()
+        )
+        return save.Saver(request, self._inbox, self._context.saves)
 
     def _credential(self) -> download.Credential | None:
         """The key, for files that the service gives nobody else."""

@@ -18,6 +18,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 
 from ..base import errors
 from ..base.inbox import Message
@@ -142,8 +143,9 @@ class _Trouble:
     is_kept: bool = False
 
 
-class Saver:
-    """Fetches the outputs of one job, in order, and without any credentials but where the descriptor asks for one.
+@record
+class SaveRequest:
+    """What is known of a job's results before the first one is fetched.
 
     folder         where the files go; it is made if it is not there
     name           what they are called
@@ -154,32 +156,34 @@ class Saver:
                    file once its content was checked, before it gets its name: what it leaves in the
                    file is what `asset` tells the size and sha256 of
     credential     what an output that says `with_key` is fetched with; every other one is fetched without
-    begin          (work) -> begin a piece of work in another thread
     earlier        assets that an earlier command has saved of the same job: what is still there is not
                    fetched again; of one that is only `recorded`, no second copy is kept
     """
 
-    def __init__(
-        self,
-        folder: str,
-        name: names.FileName,
-        loopback_base: str | None,
-        inbox,
-        saving: Saving | None = None,
-        finishing=None,
-        earlier: list[dict] | None = None,
-        credential: Credential | None = None,
-        begin=in_a_thread,
-    ):
-        self._name = name
-        self._saving = saving or Saving()
-        self._reach = Reach(loopback_base, self._saving.allows_private)
+    folder: str
+    name: names.FileName
+    loopback_base: str | None
+    saving: Saving = field(default_factory=Saving)
+    finishing: Callable[[str, str, int, dict], None] | None = None
+    credential: Credential | None = None
+    earlier: list[dict] = field(default_factory=list)
+
+
+class Saver:
+    """Fetches the outputs of one job, in order, and without any credentials but where the descriptor asks for one.
+
+    inbox  where what becomes of them is put
+    begin  (work) -> begin a piece of work in another thread
+    """
+
+    def __init__(self, request: SaveRequest, inbox, begin=in_a_thread):
+        self._request = request
+        self._saving = request.saving
+        self._reach = Reach(request.loopback_base, request.saving.allows_private)
         self._inbox = inbox
-        self._finishing = finishing
-        self._credential = credential
         self._begin = begin
-        self._earlier = {asset["number"]: asset for asset in earlier or [] if "number" in asset}
-        self._staging = staging.Staging(folder)
+        self._earlier = {asset["number"]: asset for asset in request.earlier if "number" in asset}
+        self._staging = staging.Staging(request.folder)
         self._outputs: list[dict] = []
         self._saved: list[AssetSaved] = []
         self._differing: list[tuple[str, str]] = []
@@ -269,7 +273,7 @@ class Saver:
     def _save(self, output: dict, number: int) -> _Trouble | None:
         download = self._download = Download(
             output["url"], self._saving.budget, self._reach, self._tell_retry, self._room, self._links.patient_until,
-            self._credential if output.get("with_key") else None,
+            self._request.credential if output.get("with_key") else None,
         )  # fmt: skip
         handle, private = self._staging.make()
         try:
@@ -282,8 +286,8 @@ class Saver:
                 return _Trouble(number, verdict.problem, is_kept=True) if verdict.problem else None
             if verdict.problem:
                 asset.update(unverified=True, warning=verdict.problem)
-            elif self._finishing:
-                self._finishing(private, verdict.media_type, number, output)
+            elif self._request.finishing:
+                self._request.finishing(private, verdict.media_type, number, output)
                 asset["sha256"], asset["bytes"] = staging.digest_of(private)
             staging.publish(private)
             asset = {name: value for name, value in asset.items() if value is not None}
@@ -325,7 +329,7 @@ class Saver:
             path = found
             self._report(AssetSaved({"path": path, "number": number, **asset}, output, received=received))
 
-        self._staging.place(private, _candidates(self._name.of(number), verdict.ending, mark), tell)
+        self._staging.place(private, _candidates(self._request.name.of(number), verdict.ending, mark), tell)
         if not is_doubted:
             return None
         return _Trouble(number, f"{verdict.problem}; it is kept as {os.path.basename(path)}", is_kept=True)
@@ -357,7 +361,7 @@ class Saver:
 
     def _fits(self, asset: dict, number: int) -> bool:
         folder, name = os.path.split(asset.get("path", ""))
-        return folder == os.path.abspath(self._staging.folder) and self._name.fits(name, number)
+        return folder == os.path.abspath(self._staging.folder) and self._request.name.fits(name, number)
 
     def _accepted(self, asset: dict, number: int) -> dict:
         """The same file under a name of its own; raises OSError."""

@@ -26,7 +26,7 @@ from ..base.text import is_number, plain
 from ..http import addresses
 from ..http.answers import Answer, Lost
 from ..http.documents import read_json
-from ..http.wire import Wire, answer_of
+from ..http.wire import Host, Wire, answer_of
 from . import catalogue, descriptor, keys, providers
 from .site import Site
 from .trust import is_model
@@ -66,8 +66,7 @@ class _Place(NamedTuple):
         if self.key and wanted:
             authorisation = (wanted["header"], wanted.get("prefix", "") + self.key.value)
         inbox = Inbox()
-        headers = self.provider.headers
-        wire = Wire(self.base_url, authorisation, inbox, None, headers, self.site.origins)
+        wire = Wire(Host(self.base_url, authorisation, self.provider.headers, self.site.origins), inbox)
         exchange = wire.get(url, seconds) if body is None else wire.post(url, body, seconds, False)
         return answer_of(exchange, inbox, seconds)
 
