@@ -140,6 +140,33 @@ def test_a_file_of_its_kind_finds_its_field_at_every_model_that_names_one(servic
     assert wrong == []
 
 
+# What is made from words alone.
+FROM_WORDS = ("t2i", "t2v", "tts", "t2a")
+
+
+@pytest.mark.parametrize("service", catalogue.services())
+def test_words_find_their_field_at_every_model_that_is_made_from_words(service):
+    """Whatever it is called there; what else a model needs is told as missing."""
+    wrong = []
+    for entry in catalogue.models(service):
+        for task in FROM_WORDS:
+            if task not in entry["tasks"] or entry["contract"] == "none":
+                continue
+            try:
+                asked = check(service, Content(prompt="a tin boat"), model=entry["model"], task=task)
+                wrong += [] if "a tin boat" in str(asked.payload) else [(entry["model"], task, "lost")]
+            except errors.Failure as failure:
+                problems = failure.fields.get("problems", [{"message": failure.message}])
+                missing = ("prompt", "text", "text_prompt", "gen_text")
+                others = [
+                    one
+                    for one in problems
+                    if one["message"] != "is required" or one["path"].rpartition(".")[2] in missing
+                ]
+                wrong += [(entry["model"], task, one) for one in others]
+    assert wrong == []
+
+
 def test_words_that_are_missing_are_what_is_told():
     """Where the place of the prompt is fixed, a file would stand in it otherwise."""
     failure = refused("gemini", Content(inputs=(("image", PICTURE),)), model="gemini-omni-1.2-flash", task="i2v")
