@@ -1,28 +1,44 @@
-"""Connections that tell what leaves them, and that read what is not quite HTTP.
+"""Connections that tell what leaves them, and that read what is not quite HTTP; and requests that go over them.
 
-Only sessions.py imports this room, and only once something is to be sent: requests takes long to import.
+Only sessions.py imports this room, and only once something is to be sent: urllib3 takes long to import.
+
+send     one request; a plain one goes over a connection of our own, every other one through `proxied`
+Reply    what came of it, its body unread
 """
 
 from __future__ import annotations
 
+import errno
+import functools
 import http.client
 import io
+import os
+import ssl
+import threading
+import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import select_proxy
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
+from ..base.regex import regex
 from . import settings
-from .faults import SetUp
-from .sessions import under_way
+from .sessions import Request, under_way
 
 # Most interim answers (1xx) to skip before the final one.
 _MOST_INTERIM = 100
 # Seconds of silence that end an answer which cannot be read as HTTP.
 _DRAIN = 1.0
 _BUFFER = 65536
+# A URL that stands in a request as it is written: nothing of it is to be encoded, decoded or resolved first.
+_PLAIN = regex(
+    r"(https?)://([a-z0-9][a-z0-9._-]*)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+    r"((?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)*)((?:\?[A-Za-z0-9/._~:@!$&'()*+,;=-]*)?)"
+)
+# Connections that wait for another read: so many at most, and so long. Servers close theirs after some five seconds
+# to a few minutes; one that was closed is seen before it is used.
+_MOST_IDLE, _LONGEST_IDLE = 32, 30.0
 
 
 # Some hosts send more headers than Python reads; what is read of one is bounded all the same, by its lines.
@@ -107,6 +123,9 @@ def _watched(connection_class):
                 super().connect()
             finally:
                 self._connecting = False
+            self.told_reached()
+
+        def told_reached(self):
             exchange = under_way()
             if exchange:
                 exchange.reached(self.sock, is_proxy=exchange.proxy is not None)
@@ -131,73 +150,165 @@ def _watched(connection_class):
     return Watched
 
 
-def _pools(http_pool, https_pool) -> dict:
-    """Pools of watched connections, by scheme, in place of two of urllib3's."""
-    return {
-        scheme: type("Pool", (pool,), {"ConnectionCls": _watched(pool.ConnectionCls)})
-        for scheme, pool in (("http", http_pool), ("https", https_pool))
-    }
+_CLASSES = {"http": _watched(HTTPConnection), "https": _watched(HTTPSConnection)}
 
 
-class _Adapter(HTTPAdapter):
-    certificates = settings.Certificates()
+class _Idle:
+    """Connections that may carry another read, by where they lead: the youngest first."""
 
-    def init_poolmanager(self, *args, **options):
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _pools(HTTPConnectionPool, HTTPSConnectionPool)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: list[tuple[tuple, float, HTTPConnection]] = []
 
-    def proxy_manager_for(self, proxy, **options):
-        manager = super().proxy_manager_for(proxy, **options)
-        if proxy.lower().startswith("socks"):
-            from urllib3.contrib.socks import SOCKSHTTPConnectionPool, SOCKSHTTPSConnectionPool
+    def take(self, where: tuple) -> HTTPConnection | None:
+        while True:
+            with self._lock:
+                at = next((at for at in reversed(range(len(self._found))) if self._found[at][0] == where), None)
+                if at is None:
+                    return None
+                _, since, connection = self._found.pop(at)
+            if time.monotonic() - since < _LONGEST_IDLE and connection.is_connected:
+                return connection
+            connection.close()
 
-            manager.pool_classes_by_scheme = _pools(SOCKSHTTPConnectionPool, SOCKSHTTPSConnectionPool)
-        else:
-            manager.pool_classes_by_scheme = _pools(HTTPConnectionPool, HTTPSConnectionPool)
-        return manager
-
-    def get_connection_with_tls_context(self, *args, **options):
-        pool = super().get_connection_with_tls_context(*args, **options)
-        # What is sent over any other connection could not be told from what never left.
-        if not getattr(pool.ConnectionCls, "is_watched", False):
-            raise SetUp("requests are sent in a way that cannot be watched")
-        return pool
-
-    def cert_verify(self, pool, url, verify, cert):
-        super().cert_verify(pool, url, verify, cert)
-        if self.certificates.folders and url.lower().startswith("https:"):
-            pool.ca_cert_dir = self.certificates.folders
+    def put(self, where: tuple, connection: HTTPConnection) -> None:
+        with self._lock:
+            self._found.append((where, time.monotonic(), connection))
+            late = self._found.pop(0)[2] if len(self._found) > _MOST_IDLE else None
+        if late is not None:
+            late.close()
 
 
-class Session(requests.Session):
-    """A session of watched connections.
+_idle = _Idle()
+
+
+class Reply:
+    """An answer whose head has come. A context manager, which closes it.
+
+    status_code, headers (case-insensitive), url
+    raw    its body, as urllib3 has it
+
+    close  it is not read any more; `whole`: it was read to its end, and nothing was wrong with it
+    """
+
+    def __init__(self, raw, url: str, connection: HTTPConnection | None = None, where: tuple = ()):
+        self.raw = raw
+        self.status_code: int = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self.url = url
+        self._connection = connection
+        self._where = where
+
+    def close(self, whole: bool = False) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return self.raw.close()
+        exchange = under_way()
+        is_over = whole and self.raw.closed and connection.sock is not None
+        self.raw.close()
+        if is_over and (exchange is None or exchange.lets_go()):
+            return _idle.put(self._where, connection)
+        return connection.close()
+
+    def __enter__(self) -> Reply:
+        return self
+
+    def __exit__(self, *problem) -> None:
+        self.close()
+
+
+def send(asked: Request, loopback: bool) -> Reply:
+    """Send a request and wait for the head of its answer. Raises what urllib3, requests, ssl or a socket raises.
 
     loopback  whether it is for this machine, where a proxy of the environment is not asked
     """
+    plain = _PLAIN.fullmatch(asked.url)
+    if plain is None or (not loopback and settings.may_have_proxy() and _proxied().proxy_of(asked.url)):
+        return _sent_otherwise(asked, loopback)
+    scheme, host, port, path, query = plain.groups()
+    certificates = settings.Certificates.of_environment() if scheme == "https" else None
+    exchange = under_way()
+    if exchange:
+        exchange.proxy, exchange.certificates = None, certificates and certificates.setting
+    where = (scheme, host, port, certificates)
+    # What was paid for goes over a connection of its own: on one that was used the hook in it proves nothing.
+    kept = _idle.take(where) if asked.method == "GET" and asked.body is None else None
+    if kept is not None:
+        try:
+            kept.told_reached()
+            return Reply(_answered(kept, asked, (path or "/") + query), asked.url, kept, where)
+        except BaseException as problem:
+            kept.close()
+            # Its server has closed it while the request was on its way: a read may be sent again (RFC 9110, 9.2.2).
+            if not isinstance(problem, ConnectionError) or (exchange and (exchange.left or exchange.record)):
+                raise
+    more = {"ssl_context": _context(certificates, _stamps(certificates))} if certificates else {}
+    fresh = _CLASSES[scheme](host, port=int(port) if port else None, timeout=asked.timeout[0], **more)
+    try:
+        fresh.connect()
+        return Reply(_answered(fresh, asked, (path or "/") + query), asked.url, fresh, where)
+    except BaseException:
+        fresh.close()
+        raise
 
-    def __init__(self, loopback: bool):
-        super().__init__()
-        self._loopback = loopback
-        self.trust_env = not loopback  # no proxy is looked for either, which takes long
-        self._adapter = _Adapter()
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, self._adapter)
 
-    def merge_environment_settings(self, url, proxies, stream, verify, cert):
-        merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        if self._loopback:
-            merged["proxies"] = {}
-        exchange = under_way()
-        proxy = select_proxy(url, merged["proxies"])
-        setting = settings.proxy_setting(proxy, urlsplit(url).scheme) if proxy else None
-        certificates = settings.Certificates()
-        if url.lower().startswith("https:"):
-            self._adapter.certificates = certificates = settings.Certificates.of_environment()
-            merged["verify"] = certificates.verify
-        if exchange:
-            exchange.proxy, exchange.certificates = setting, certificates.setting
-        return merged
+def _answered(connection: HTTPConnection, asked: Request, target: str):
+    """urllib3's response, its body unread."""
+    connection.timeout = asked.timeout[0]
+    body = asked.body
+    length = {} if body is None and asked.method in ("GET", "HEAD") else {"Content-Length": str(len(body or b""))}
+    try:
+        connection.request(
+            asked.method, target, body, {**asked.headers, **length}, preload_content=False, decode_content=False
+        )
+    except OSError as problem:
+        # A server may answer, and close, before it has read everything: what it says counts.
+        if problem.errno not in (errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE):
+            raise
+    connection.timeout = asked.timeout[1]
+    return connection.getresponse()
 
-    def get_redirect_target(self, response):
-        # Asked for one, requests reads the whole body of the redirect, even if it never ends.
-        return None
+
+def _proxied():
+    from . import proxied
+
+    return proxied
+
+
+def _sent_otherwise(asked: Request, loopback: bool) -> Reply:
+    session = _proxied().Session(_watched, loopback)
+    response = session.request(
+        asked.method,
+        asked.url,
+        # Proxies and certificates of the environment count; ~/.netrc does not: with `auth` given it is not read, and
+        # so cannot replace the key.
+        auth=lambda request: request,
+        headers=dict(asked.headers),
+        data=asked.body,
+        timeout=asked.timeout,
+        allow_redirects=False,
+        stream=True,
+    )
+    return Reply(response.raw, response.url)
+
+
+def _stamps(certificates: settings.Certificates) -> tuple:
+    """What differs once the certificates were changed on disk."""
+    places = [certificates.verify, *(certificates.folders or "").split(os.pathsep)]
+    return tuple(os.stat(place).st_mtime_ns for place in places if isinstance(place, str) and os.path.exists(place))
+
+
+@functools.lru_cache(maxsize=8)
+def _context(certificates: settings.Certificates, stamps: tuple) -> ssl.SSLContext:
+    """What checks a server's certificate: made once, since to read all that are trusted takes longer than a request."""
+    if certificates.verify is True:
+        import certifi
+
+        place = certifi.where()
+    else:
+        place = str(certificates.verify)
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    is_folder = os.path.isdir(place)
+    folders = certificates.folders or (place if is_folder else None)
+    context.load_verify_locations(None if is_folder else place, folders)
+    return context

@@ -75,13 +75,19 @@ class Exchange:
 
     def leave(self) -> None:
         self.withhold()
-        self._left = True
-        connected = self._socket
-        if connected is not None:
-            try:
-                connected.shutdown(socket.SHUT_RD)  # close() would wait for the thread that reads
-            except (OSError, ValueError, AttributeError):
-                pass  # it is closed already: either way nothing is read any more
+        with self._lock:
+            self._left = True
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RD)  # close() would wait for the thread that reads
+                except (OSError, ValueError, AttributeError):
+                    pass  # it is closed already: either way nothing is read any more
+
+    def lets_go(self) -> bool:
+        """Its connection may carry another request: whether it was not left, and so never touches it again."""
+        with self._lock:
+            self._socket = None
+            return not self._left
 
     def taken(self) -> None:
         """The reader of the inbox is done with one chunk."""

@@ -64,14 +64,8 @@ class Fetcher:
 
     def _get(self, url: str):
         sessions.watching(Exchange(None, self._reach.check(url), seconds=LONGEST))
-        return sessions.watched_session(addresses.is_loopback(urlsplit(url).hostname)).get(
-            url,
-            auth=lambda request: request,  # keeps a ~/.netrc out
-            headers={"Accept-Encoding": "gzip"},
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-        )
+        asked = sessions.Request("GET", url, {"Accept-Encoding": "gzip"}, None, (TIMEOUT, TIMEOUT))
+        return sessions.send(asked, addresses.is_loopback(urlsplit(url).hostname))
 
 
 def elsewhere(named: str, final: str) -> str | None:

@@ -41,6 +41,11 @@ class _Body:
         self._response = response
         self._decoding = Decoding(response.headers.get("Content-Encoding", ""), sniffs=True)
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether more of it is waited for; not where as much came as was announced."""
+        return self._response.raw.length_remaining != 0
+
     def __iter__(self) -> Iterator[bytes]:
         try:
             while raw := self._response.raw.read1(_CHUNK, decode_content=False):
@@ -54,8 +59,8 @@ class _Body:
         self.damage = self.damage or self._decoding.problem
 
 
-def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> None:
-    """Read an answer whose head has come.
+def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> bool:
+    """Read an answer whose head has come; whether it came whole, so that its connection may carry another request.
 
     stream  whether an event stream was asked for
     posted  whether it answers a POST: one that accepts may come as events though none were asked for
@@ -72,13 +77,15 @@ def receive(exchange: Exchange, response, stream: bool, posted: bool, trace) -> 
         if _is_stream(first, declared, stream):
             if not (declared and stream):
                 exchange.report(StreamOpened(status))
-            return _read_stream(exchange, body, first, pieces, trace)
+            _read_stream(exchange, body, first, pieces, trace)
+            return False
     # What answers a paid request may be the result itself, whatever its size.
     content = _read_whole(exchange, body, first, pieces, holds_all=posted and 200 <= status < 300)
     answer = Answer(status, response.headers, content, body.damage)
     if posted and body.is_mislabelled and not documents.is_complete(content):
         answer = replace(answer, damage="")  # a file: a label on it costs nothing
     tell(exchange, _judged(exchange, answer, posted), trace)
+    return not body.damage
 
 
 def _beginning(pieces: Iterator[bytes]) -> bytes:
@@ -133,7 +140,7 @@ def _read_whole(
         if len(content) > exchange.largest:
             body.damage = f"an answer of more than {exchange.largest} bytes"
             return bytes(content[: exchange.largest])
-        if content and len(content) <= _LARGEST_LOOKED_AT and _could_be_over(exchange, content):
+        if content and body.may_go_on and len(content) <= _LARGEST_LOOKED_AT and _could_be_over(exchange, content):
             exchange.hurry(_SILENCE)
         piece = next(pieces, b"")
         if not piece:

@@ -1,13 +1,42 @@
-"""Which exchange the connections of a thread report to, and where sessions of such connections come from."""
+"""Which exchange the connections of a thread report to, and how a request goes over such a connection.
+
+Request   what is sent
+send      send it; the head of its answer
+merged    headers together
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from .. import __version__
+from ..base.record import record, replace
+from . import bodies
 
 _under_way = threading.local()
 _importing = threading.Lock()
+# What every request says unless it says otherwise.
+_HEADERS = {
+    "User-Agent": f"ai-media/{__version__}",
+    "Accept-Encoding": "identity",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
+
+
+@record
+class Request:
+    """url      whole, http or https
+    body     None for none
+    timeout  seconds (to connect, between pieces of the answer)
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | bodies.Body | None
+    timeout: tuple[float, float]
 
 
 def watching(exchange) -> None:
@@ -28,21 +57,28 @@ def load() -> None:
     # Threads that import the same packages at once can be handed modules that are not complete yet.
     with _importing:
         try:
-            from . import connections  # noqa: F401
+            # What only some requests need must be found to be unusable now, and not once something was bought.
+            from . import connections, proxied  # noqa: F401
         except ImportError:
             raise
         except (Exception, SystemExit) as problem:
             raise ImportError(f"{type(problem).__name__}: {problem}", name="requests") from problem
 
 
-def watched_session(loopback: bool):
-    """A fresh requests session whose connections are watched; never reused for a paid POST.
+def send(asked: Request, loopback: bool):
+    """Send a request over a connection that is watched; returns a connections.Reply.
 
     loopback  whether it is for this machine, where a proxy of the environment is not asked
+
+    A GET may go over a connection that was used before, everything else has one of its own.
     """
     load()
-    from .connections import Session
+    from . import connections
 
-    session = Session(loopback)
-    session.headers["User-Agent"] = f"ai-media/{__version__}"
-    return session
+    return connections.send(replace(asked, headers=merged(_HEADERS, asked.headers)), loopback)
+
+
+def merged(*headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers together, whose names are the same in any case; of one that is there twice the last."""
+    found = {name.lower(): (name, value) for some in headers for name, value in some.items()}
+    return dict(found.values())

@@ -1,5 +1,6 @@
 """What the environment says about the way out: proxies and CA certificates. Faults are named before anything is sent.
 
+may_have_proxy   whether a proxy may be set at all
 proxy_setting    which variable names the proxy of a URL; raises SetUp where it cannot be used
 Certificates     which CA certificates count, and which variable says so; raises SetUp where they cannot be read
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -17,6 +19,13 @@ from .faults import SetUp
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 # The usual CA bundle takes a quarter of a mebibyte.
 _LARGEST_BUNDLE = 16 * 1024 * 1024
+
+
+def may_have_proxy() -> bool:
+    """Whether a proxy may be set at all, for some URL: to ask for which takes longer, and loads much."""
+    if sys.platform in ("darwin", "win32"):  # whose systems have settings of their own
+        return True
+    return any(name[-6:].lower() == "_proxy" and value for name, value in os.environ.items())
 
 
 def proxy_setting(proxy: str, scheme: str) -> str:

@@ -21,7 +21,7 @@ from .addresses import is_loopback, origin_of, untrusted
 from .answers import Answer, Lost
 from .exchange import Exchange
 from .receiving import receive, salvaged, tell
-from .sessions import load, watched_session, watching
+from .sessions import Request, load, merged, send, watching
 
 LONGEST_CONNECT = 20.0
 _SPARE = 5.0
@@ -138,32 +138,22 @@ class Wire:
 
     def _run(self, exchange, method, url, headers, content, timeout, stream, is_local) -> None:
         watching(exchange)
-        response = None
+        response, is_whole = None, False
         try:
-            session = watched_session(is_local)
             shown = content.shown if isinstance(content, bodies.Body) else content
             self._trace({"request": {"method": method, "url": url, "headers": headers, "body": shown}})
-            response = session.request(
-                method,
-                url,
-                # Proxies and certificates of the environment count; ~/.netrc does not: with `auth`
-                # given it is not read, and so cannot replace the key.
-                auth=self._authorise,
-                headers={**headers, "Accept-Encoding": "identity"},
-                data=content,
-                # The machine's clock decides what is too long; the socket's is there for a machine that is gone.
-                timeout=(min(timeout, LONGEST_CONNECT), timeout + _SPARE),
-                allow_redirects=False,
-                stream=True,
-            )
-            receive(exchange, response, stream, method == "POST", self._trace)
+            headers = merged(headers, dict([self._key] if self._key else []))
+            # The machine's clock decides what is too long; the socket's is there for a machine that is gone.
+            seconds = min(timeout, LONGEST_CONNECT), timeout + _SPARE
+            response = send(Request(method, url, headers, content, seconds), is_local)
+            is_whole = receive(exchange, response, stream, method == "POST", self._trace)
         except Exception as problem:
             self._report_lost(exchange, exchange.lost(problem))
         finally:
-            watching(None)
             exchange.ended()
             if response is not None:
-                response.close()
+                response.close(is_whole)
+            watching(None)
 
     def _report_lost(self, exchange: Exchange, lost: Lost) -> None:
         """No answer could be read: what came all the same may hold it."""
@@ -171,11 +161,6 @@ class Wire:
         if isinstance(found, Answer) and documents.is_complete(found.content):
             return tell(exchange, replace(found, damage=lost.message), self._trace)
         tell(exchange, replace(lost, begun=found and replace(found, damage=lost.message)), self._trace)
-
-    def _authorise(self, request):
-        if self._key:
-            request.headers[self._key[0]] = self._key[1]
-        return request
 
 
 def _is_loopback_peer(address: str) -> bool:

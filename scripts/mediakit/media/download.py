@@ -31,7 +31,7 @@ from ..http.encodings import Decoding
 from ..http.exchange import Exchange
 from ..http.faults import is_final, reason
 from ..http.peers import is_private_peer, is_public_peer
-from ..http.sessions import watched_session, watching
+from ..http.sessions import Request, send, watching
 from ..http.wire import LONGEST_CONNECT
 from . import links
 from .links import Link
@@ -257,13 +257,15 @@ class Download:
 
     def _follow(self, link: Link) -> None:
         for hop in range(MOST_REDIRECTS + 1):
-            response = self._get(link, self._key_for(link) if hop == 0 else {})
+            response, is_whole = self._get(link, self._key_for(link) if hop == 0 else {}), False
             try:
                 location = response.headers.get("Location")
                 if response.status_code not in errors.FOLLOWED_STATUSES or not location:
-                    return self._take(response, link)
+                    self._take(response, link)
+                    is_whole = True
+                    return
             finally:
-                response.close()
+                response.close(is_whole)
             link = self._next(link, location)
         raise Unsaved(f"more than {MOST_REDIRECTS} redirects")
 
@@ -289,14 +291,8 @@ class Download:
         watching(exchange)
         try:
             # What a library sees it writes anew: the target stands in the request as the service spelled it.
-            return watched_session(is_own).get(
-                link.site,
-                auth=lambda request: request,  # so that ~/.netrc adds nothing
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", **self._range(link), **(key or {})},
-                timeout=(LONGEST_CONNECT, _SILENCE),
-                allow_redirects=False,
-                stream=True,
-            )
+            headers = {**self._range(link), **(key or {})}
+            return send(Request("GET", link.site, headers, None, (LONGEST_CONNECT, _SILENCE)), is_own)
         except Exception as problem:
             raise self._cut_or_unsaved(problem) from None
 
