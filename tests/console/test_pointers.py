@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 MADE = ("create_and_wait.py", "--provider", "sandbox", "--task")
@@ -31,6 +33,8 @@ FIELDS = [
     ((*MADE, "t2i", "--prompt", "x", "--aspect_ratio", "16:9"), "--param aspect_ratio=VALUE, a file as --input"),
     ((*MADE, "t2i", "--prompt", "x", "--aspect-ratio=16:9"), "--param aspect_ratio=VALUE, a file as --input"),
     ((*MADE, "t2i", "--prompt", "x", "--aspectRatio", "16:9"), "--param aspect_ratio=VALUE, a file as --input"),
+    ((*MADE, "t2i", "--as", "replicate", "--prompt", "x", "--topK", "16:9"), "--param top_k=VALUE, a file as --input"),
+    ((*MADE, "i2i", "--as", "openai", "--prompt", "x", "--image[]", "16:9"), "--input image[]=PATH"),
     ((*IN_CREDITS, "--pack_id", "starter-500"), "--param pack_id=VALUE"),
 ]
 
@@ -40,3 +44,24 @@ def test_a_field_taken_for_a_flag_is_led_to_param(scripts, words, told):
     run = scripts.run(*words)
     assert run.code == 2 and told in run.result["message"], run.result
     assert "16:9" not in run.result["message"] and "starter-500" not in run.result["message"]
+
+
+def test_every_field_of_every_service_is_led_to_param_in_every_spelling():
+    import create_and_wait
+    from mediakit.base import errors
+    from mediakit.services import model_contract, providers
+
+    parser = create_and_wait.build_parser()
+    lost = []
+    for service in providers.names():
+        for field in model_contract.names_of_fields(providers.load(service)):
+            snake = re.sub("(?<=[a-z])([A-Z])", lambda found: "_" + found[1].lower(), field)
+            camel = re.sub("_([a-z])", lambda found: found[1].upper(), field)
+            for flag in {f"--{word}" for word in (field, snake, snake.replace("_", "-"), camel)}:
+                if flag in parser._option_string_actions:
+                    continue  # a flag of this script has that name
+                with pytest.raises(errors.Failure) as failure:
+                    parser.parse(["--provider", service, "--prompt", "x", flag, "7"])
+                if "--param " not in failure.value.message:
+                    lost.append((service, flag, failure.value.message))
+    assert not lost

@@ -92,27 +92,32 @@ class Parser(argparse.ArgumentParser):
         # A short flag can have its value attached, a long one after an equals sign. What does not look like the name
         # of a flag may be a secret.
         flags = [word.split("=")[0] if word.startswith("--") else word[:2] for word in words if word[:1] == "-"]
-        named = [flag for flag in flags if _FLAG.fullmatch(flag)]
+        fields = {_letters(name): name for name in self.field_names(given)}
+        named = [flag for flag in flags if _FLAG.fullmatch(flag) or _letters(flag) in fields]
         more = f", nor are {', '.join(named[1:])}" if named[1:] else ""
         told = f"not a flag of this script{more}" if flags else "a value without a flag"
         return errors.bad_argument(
             named[0] if named else "arguments",
-            told + (self._meant(named[0], given) if named else ""),
+            told + (self._meant(named[0], fields) if named else ""),
             "What stands after it is not repeated here: it may be a secret.",
             "Run the script with --help for its flags and examples.",
             "A key is never taken from an argument: set the environment variable or use --key-stdin.",
         )
 
-    def _meant(self, flag: str, given: argparse.Namespace) -> str:
+    def _meant(self, flag: str, fields: dict[str, str]) -> str:
         from difflib import get_close_matches
 
-        fields = {name.replace("_", "").lower(): name for name in self.field_names(given)}
-        field = fields.get(flag.replace("-", "").replace("_", "").lower())
+        field = fields.get(_letters(flag))
         if field:
             file = f", a file as --input {field}=PATH" if "--input" in self._option_string_actions else ""
             return f"; a field is given as --param {field}=VALUE{file}"
         near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.75)
         return f"; did you mean {near[0]}?" if near else ""
+
+
+def _letters(name: str) -> str:
+    """What the spellings of a field have in common."""
+    return name.replace("-", "").replace("_", "").lower()
 
 
 def one_of(*choices: str):

@@ -73,6 +73,8 @@ def _field_names(given: argparse.Namespace) -> set[str]:
     from ..services import model_contract
 
     names = [given.provider] if given.provider else providers.names()
+    if given.provider and given.speaks and providers.load(given.provider).embedded:
+        names = [given.speaks]
     return {field for name in names for field in model_contract.names_of_fields(providers.load(name))}
 
 
