@@ -10,7 +10,7 @@ import pytest
 from conftest import PATIENCE
 from mediakit.base.inbox import Inbox
 from mediakit.http.answers import Answer, Lost
-from mediakit.http.wire import Wire, answer_of
+from mediakit.http.wire import Host, Wire, answer_of
 
 BODY = b'{"status":"running"}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -71,7 +71,7 @@ def told(server: Server, *methods: str) -> list[Answer | Lost]:
     found = []
     for method in methods:
         inbox = Inbox()
-        wire = Wire(server.url, None, inbox)
+        wire = Wire(Host(server.url), inbox)
         asked = wire.post("/jobs", {}, PATIENCE, False) if method == "POST" else wire.get("/jobs/1", PATIENCE)
         found.append(answer_of(asked, inbox, PATIENCE))
         asked.leave()  # as a driver does it with every request, however it ended
