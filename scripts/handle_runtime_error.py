@@ -58,7 +58,7 @@ def _status(text):
 
 
 def main(console, arguments):
-    from mediakit.base import codes
+    from mediakit.base import errors
     from mediakit.http.documents import read_json
     from mediakit.services import providers
 
@@ -70,7 +70,7 @@ def main(console, arguments):
     category = "unknown" if is_success else found.category
     return console.result(
         "classification",
-        codes.CATEGORY_EXIT_CODES[category],
+        errors.CATEGORY_EXIT_CODES[category],
         provider=provider.name,
         category=category,
         status=arguments.status,
@@ -99,13 +99,14 @@ def _only_service():
 
 def _body(arguments):
     from mediakit.base import errors
-    from mediakit.console import inputs
 
     if arguments.status is None:
         raise errors.bad_argument("--status", "expected the HTTP status of the answer")
     if arguments.body is not None and arguments.body_file is not None:
         raise errors.bad_argument("--body-file", "expected without --body")
     if arguments.body_file is not None:
+        from mediakit.console import inputs
+
         return inputs.read_text("--body-file", arguments.body_file)
     return arguments.body or " "
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import generate_types  # noqa: E402
-from mediakit.base import codes  # noqa: E402
+from mediakit.base import codes, errors  # noqa: E402
 from mediakit.base.pointer import point  # noqa: E402
 from mediakit.services import model_contract, providers  # noqa: E402
 
@@ -130,7 +130,7 @@ def render_event_schema() -> str:
         "exit_code": list(codes.EXIT_CODES),
         "error_code": list(codes.ERRORS),
         "warning_code": list(codes.WARNINGS),
-        "category": list(codes.CATEGORY_EXIT_CODES),
+        "category": list(errors.CATEGORY_EXIT_CODES),
         "outcome": [*codes.OUTCOMES, "under_way"],
     }
     for name, values in listed.items():

@@ -99,7 +99,7 @@ def test_every_code_that_is_listed_is_raised(code):
 @pytest.mark.parametrize("code", codes.ERRORS)
 def test_every_error_has_an_exit_code_a_meaning_and_a_way_out(code):
     category, meaning, way_out = codes.ERRORS[code]
-    assert (category == codes.BY_ANSWER or codes.CATEGORY_EXIT_CODES[category] in codes.EXIT_CODES) and meaning
+    assert (category == codes.BY_ANSWER or errors.CATEGORY_EXIT_CODES[category] in codes.EXIT_CODES) and meaning
     assert way_out and "|" not in meaning + way_out
 
 
@@ -119,4 +119,4 @@ def test_the_pages_name_no_code_that_is_not_listed():
     known = {*codes.ERRORS, *codes.WARNINGS}
     for page in (ROOT / "references").glob("*.md"):
         told = re.findall(r"(?:error|warning|code) `([a-z]+(?:_[a-z]+)+)`", page.read_text(encoding="utf-8"), re.I)
-        assert set(told) <= known | set(codes.CATEGORY_EXIT_CODES), page.name
+        assert set(told) <= known | set(errors.CATEGORY_EXIT_CODES), page.name

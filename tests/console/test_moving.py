@@ -68,13 +68,13 @@ def fields(there: str = "", gone: str = ""):
 
 
 def category(name: str, code: int):
-    return lambda: codes.CATEGORY_EXIT_CODES[name] == code
+    return lambda: errors.CATEGORY_EXIT_CODES[name] == code
 
 
 def status(*statuses: int, code: int, service: str = "skills-video"):
     def check() -> bool:
         found = (providers.load(service).refusals.category(one, {})[0] for one in statuses)
-        return all(codes.CATEGORY_EXIT_CODES[name] == code for name in found)
+        return all(errors.CATEGORY_EXIT_CODES[name] == code for name in found)
 
     return check
 
@@ -82,7 +82,7 @@ def status(*statuses: int, code: int, service: str = "skills-video"):
 def told(exit_code: str, code: int):
     """What Luxin's own exit code, which its answers carry, comes to."""
     header = {"x-image-skill-exit-code": exit_code}
-    return lambda: codes.CATEGORY_EXIT_CODES[providers.load("luxin").refusals.category(400, {}, "", header)[0]] == code
+    return lambda: errors.CATEGORY_EXIT_CODES[providers.load("luxin").refusals.category(400, {}, "", header)[0]] == code
 
 
 def outcome(code: str, meant: str):

@@ -343,7 +343,7 @@ def test_the_words_for_a_source_hold_no_path(tmp_path, monkeypatch):
     assert keys.find(wanted) is None
     if os.name != "nt":
         assert keys.persist(wanted["variable"], KEY) == paths.settings_file()
-        assert keys.find(wanted) == (KEY, "the user's own store")
+        assert keys.find(wanted) == keys.Key(KEY, "the user's own store")
     with pytest.raises(errors.Failure) as refused:
         keys.find(wanted, "two words")
     assert "secret_folder" not in refused.value.message and "two words" not in refused.value.message

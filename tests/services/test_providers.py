@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conftest import ROOT
-from mediakit.base import codes
+from mediakit.base import errors
 from mediakit.base.pointer import point
 from mediakit.http.documents import read_json
 from mediakit.services import catalogue, providers
@@ -131,7 +131,7 @@ def test_no_answer_is_too_strange_to_be_read(body):
     SERVICE.answers.reading(body)
     SERVICE.bills.usage(body)
     SERVICE.answers.outputs(body)
-    assert SERVICE.refusals.category(400, body)[0] in codes.CATEGORY_EXIT_CODES
+    assert SERVICE.refusals.category(400, body)[0] in errors.CATEGORY_EXIT_CODES
 
 
 @given(st.binary(max_size=200))

@@ -1,7 +1,6 @@
 """The registry: exit codes, error codes and warning codes, each with its meaning and its way out. Pure.
 
 EXIT_CODES           code -> Exit
-CATEGORY_EXIT_CODES  category of an error -> exit code
 ERRORS               what `error` of an `error` event, and `error.code` of a `terminal`, can be -> Error
 WARNINGS             what `code` of a `warning` event can be -> Warn
 OUTCOMES             what can have become of a paid request
@@ -16,7 +15,7 @@ from collections import namedtuple
 
 # way_out is what to do about it, one line; empty where there is nothing to do.
 Exit = namedtuple("Exit", "meaning way_out")
-# category is a key of CATEGORY_EXIT_CODES, or BY_ANSWER.
+# category is a key of errors.CATEGORY_EXIT_CODES, or BY_ANSWER.
 Error = namedtuple("Error", "category meaning way_out")
 # concern is what is at stake: money, files, inputs, network, service, settings.
 Warn = namedtuple("Warn", "concern meaning way_out")
@@ -51,22 +50,6 @@ EXIT_CODES = {
     130: Exit("interrupted by SIGINT", "run `next_command` where there is one"),
     141: Exit("nobody reads stdout any more", "`jobs.py list` shows what was under way"),
     143: Exit("interrupted by SIGTERM", "run `next_command` where there is one"),
-}
-
-# The categories that a service's error can fall into, and those of our own.
-CATEGORY_EXIT_CODES = {
-    "internal": 1,
-    "bad_arguments": 2,
-    "outcome_unknown": 12,
-    "insufficient_credits": 20,
-    "auth": 21,
-    "validation": 22,
-    "not_found": 23,
-    "transient": 24,
-    "unknown": 25,
-    "saving": 26,
-    "guard": 27,
-    "dependency": 28,
 }
 
 OUTCOMES = ("not_sent", "rejected", "accepted", "unknown")

@@ -14,6 +14,22 @@ TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The categories that a service's error can fall into, and those of our own -> exit code.
+CATEGORY_EXIT_CODES = {
+    "internal": 1,
+    "bad_arguments": 2,
+    "outcome_unknown": 12,
+    "insufficient_credits": 20,
+    "auth": 21,
+    "validation": 22,
+    "not_found": 23,
+    "transient": 24,
+    "unknown": 25,
+    "saving": 26,
+    "guard": 27,
+    "dependency": 28,
+}
+
 STATUS_CATEGORIES = {
     **dict.fromkeys((400, 405, 409, 413, 415, 422), "validation"),
     **dict.fromkeys((401, 403), "auth"),
@@ -40,7 +56,7 @@ class Failure(Exception):
     """
 
     def __init__(self, code: str, message: str, category: str, **fields):
-        from .codes import CATEGORY_EXIT_CODES, ERRORS  # of no use to what goes well
+        from .codes import ERRORS  # of no use to what goes well
 
         super().__init__(message)
         assert code in ERRORS and category in CATEGORY_EXIT_CODES, (code, category)
@@ -51,8 +67,6 @@ class Failure(Exception):
 
     @property
     def exit_code(self) -> int:
-        from .codes import CATEGORY_EXIT_CODES
-
         return CATEGORY_EXIT_CODES[self.category]
 
 

@@ -20,9 +20,9 @@ import functools
 import os
 import stat
 import sys
-from collections import namedtuple
 
 from .home import NAME, absolute, expand, named_state, open_to_others, platform_state, trouble
+from .record import record, replace
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -48,15 +48,18 @@ PIPE_PATIENCE = 20.0
 _chosen: str | None = None
 
 
-# No dataclass: every script starts here, and `dataclasses` takes longer to import than all of ours together.
-class State(namedtuple("State", "folder warning is_local refused", defaults=(None, False, False))):
+@record
+class State:
     """folder    where state is kept, a path; None where it cannot be
     warning   what the user has to know about it, in words; None for nothing
     is_local  whether it lies in a working directory, which could have come from anybody
     refused   whether the folder is there, and is not this user's alone: then nothing is bought
     """
 
-    __slots__ = ()
+    folder: str | None
+    warning: str | None = None
+    is_local: bool = False
+    refused: bool = False
 
 
 def is_skills_own(path: str) -> bool:
@@ -90,7 +93,7 @@ def state() -> State:
     found = _checked("the user's state folder", own) if _make_private(own) else _local_state()
     if not os.environ.get("AI_MEDIA_HOME") or found.warning:
         return found
-    return found._replace(warning="AI_MEDIA_HOME is no absolute path, and is not used")
+    return replace(found, warning="AI_MEDIA_HOME is no absolute path, and is not used")
 
 
 def state_folder() -> tuple[str | None, str | None]:

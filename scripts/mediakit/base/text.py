@@ -6,6 +6,7 @@ plain    text from a service as one short line
 visible  text without characters that cannot be seen or that change its direction
 texts_in  the texts in a JSON value
 is_number  whether a JSON value is a number
+same  whether two JSON values are equal
 is_flat  whether a JSON value is nested at most so deep
 can_be_sent  whether it can be written as valid UTF-8
 """
@@ -103,6 +104,11 @@ def texts_in(value) -> Iterator[str]:
 def is_number(value) -> bool:
     """Whether a JSON value is a number, which true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def same(one, other) -> bool:
+    """Whether two JSON values are equal: in JSON true is not 1, though Python says so."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def is_flat(value, levels: int = 20) -> bool:

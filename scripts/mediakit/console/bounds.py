@@ -11,7 +11,6 @@ cleaned   a JSON value with its texts made fit to be shown, and not nested deepe
 from __future__ import annotations
 
 import json
-from collections import namedtuple
 
 from ..base.text import to_line
 
@@ -41,13 +40,9 @@ CUT = "\u2060…"
 _LONGEST_NUMBER = 256
 
 # How long a text and how many members may be; tried in this order.
-_Measure = namedtuple("_Measure", "text members")
-_MEASURES = tuple(
-    _Measure(*pair)
-    for pair in (
-        (65536, 4096), (16384, 2048), (4096, 1024), (2048, 512), (2048, 256), (1024, 128), (512, 64), (256, 32),
-        (200, 16), (160, 8), (120, 4), (80, 2), (60, 1),
-    )
+_MEASURES = (
+    (65536, 4096), (16384, 2048), (4096, 1024), (2048, 512), (2048, 256), (1024, 128), (512, 64), (256, 32),
+    (200, 16), (160, 8), (120, 4), (80, 2), (60, 1),
 )  # fmt: skip
 
 
@@ -128,7 +123,7 @@ def _without(event: dict, name: str) -> dict:
     return {**{key: value for key, value in event.items() if key != name}, f"{name}_omitted": True}
 
 
-def _measured(event: dict, measure: _Measure) -> dict:
+def _measured(event: dict, measure: tuple[int, int]) -> dict:
     """What is kept, as it is, and of everything else as much as the measure allows."""
     found = {}
     for name, value in event.items():
@@ -139,24 +134,25 @@ def _measured(event: dict, measure: _Measure) -> dict:
     return found
 
 
-def _cut(value, measure: _Measure):
+def _cut(value, measure: tuple[int, int]):
     """`(value, omitted)`: what is left of it; True for a text that was cut, or the number of members that are missing."""
+    longest, most = measure
     if isinstance(value, str):
-        if len(value) <= measure.text:
+        if len(value) <= longest:
             return value, None
-        return head_of(value) or value[: measure.text - 1] + "…", True
+        return head_of(value) or value[: longest - 1] + "…", True
     if isinstance(value, dict):
         found = {}
-        for name in list(value)[: measure.members]:
+        for name in list(value)[:most]:
             inner, omitted = _cut(value[name], measure)
             found[name[:_LONGEST_NAME]] = inner
             if omitted:
                 found[f"{name[:_LONGEST_NAME]}_omitted"] = omitted
-        if len(value) > measure.members:
-            found["omitted"] = len(value) - measure.members
+        if len(value) > most:
+            found["omitted"] = len(value) - most
         return found, None
     if isinstance(value, (list, tuple)):
-        cut = [_cut(inner, measure) for inner in value[: measure.members]]
+        cut = [_cut(inner, measure) for inner in value[:most]]
         missing = len(value) - len(cut)
         return [inner for inner, _ in cut], missing or any(omitted for _, omitted in cut) or None
     return value, None

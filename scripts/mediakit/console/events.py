@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import namedtuple
 
 from ..base import errors
+from ..base.record import record
 from ..base.redactor import Redactor
 from ..base.text import plain, visible
 from ..base.times import rfc3339
@@ -27,8 +27,14 @@ _OWN_FIELDS = _COMMANDS | {"path", "provenance", "script", "files"}
 _ROWS = ("job", "spent")
 _ABOUT = ("provider", "model", "job", "generation_id", "practice")
 
-# The flags of the same names: one line in place of all, everything, and never lines for people in place of JSON.
-Output = namedtuple("Output", "brief verbose json", defaults=(False, False, True))
+
+@record
+class Output:
+    """The flags of the same names: one line in place of all, everything, and never lines for people in place of JSON."""
+
+    brief: bool = False
+    verbose: bool = False
+    json: bool = True
 
 
 class ClosedPipe(Exception):
@@ -159,7 +165,11 @@ class Console:
     @property
     def is_for_people(self) -> bool:
         """Whether a person reads both streams, so that the lines on stderr say it all."""
-        return self._live and not any(self.output) and _is_terminal(sys.stdout)
+        return (
+            self._live
+            and not (self.output.brief or self.output.verbose or self.output.json)
+            and _is_terminal(sys.stdout)
+        )
 
     def _write(self, event: dict) -> None:
         if self.output.brief:

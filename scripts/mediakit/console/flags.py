@@ -79,7 +79,10 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: list[str]) -> argparse.Namespace:
         if argv[:1] == ["--version"]:  # also for a script that must have a word first
             return argparse.Namespace(version=True)
-        given, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
+        if self._get_positional_actions():
+            given, unknown = self.parse_known_intermixed_args(argv)  # words may stand between flags
+        else:  # the same, without a usage made for errors that it does not tell
+            given, unknown = self.parse_known_args(argv)
         if given.version:
             return given
         if given.brief and getattr(given, "verbose", False):

@@ -18,7 +18,8 @@ from ..http.documents import read_json
 from ..http.exchange import LARGEST_ANSWER, Exchange
 from ..http.receiving import salvaged
 from ..ledger import entries
-from ..services.answers import Reading, Verdict
+from ..services.answers import Reading
+from ..services.refusals import Verdict
 from ..services.site import JobRef
 from .connection import Connection
 from .kept import keep

@@ -279,10 +279,11 @@ class _Plan:
 
     def _signup(self) -> dict | None:
         """The action by which an agent gets a key by itself, with words of our own for what it has to say."""
-        from ..services import actions
+        for name, description in self._provider.actions.items():
+            if "issues_key" in description and description["key"] == "unneeded":
+                from ..services import actions
 
-        for action in actions.every(self._provider):
-            if action.issues_key and action.key == "unneeded":
+                action = actions.Action(name, description)
                 words = [self._provider.name, action.name, *self._place()[2:]]
                 for field in action.shown["fields"]:
                     words += ["--param", f"{field['name']}=ai-media"] if field["required"] else []

@@ -5,7 +5,7 @@ Judge   of one action
 
 from __future__ import annotations
 
-from ..base import codes, errors
+from ..base import errors
 from ..base.pointer import point
 from ..console import Console
 from ..http.answers import Answer, Lost
@@ -125,7 +125,7 @@ class Judge:
         )
 
     def _guidance(self, category: str) -> list[str]:
-        usual = self._provider.advice.on(category) if category in codes.CATEGORY_EXIT_CODES else []
+        usual = self._provider.advice.on(category) if category in errors.CATEGORY_EXIT_CODES else []
         if category == "outcome_unknown" and self._asked.idempotency_key:
             again = (
                 f"The same with --confirm and --param idempotency_key={self._asked.idempotency_key} is no second one."

@@ -15,7 +15,6 @@ from ..base import errors
 from ..base.pointer import point
 from ..base.text import plain
 from . import providers
-from .trust import usable_id
 
 # path             below the base URL, or below the origin, with its query
 # body             what is sent as JSON; None for nothing
@@ -212,6 +211,8 @@ class Action:
 
     def _path_of(self, given: dict) -> str:
         from urllib.parse import quote, urlencode
+
+        from .trust import usable_id
 
         path = self._path
         for name, _, value in self._placed("path", given):

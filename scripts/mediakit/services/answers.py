@@ -1,8 +1,7 @@
 """What answers say by the rules of a descriptor. Pure.
 
     Reading         what one answer says about a job
-    Verdict         what an answer that is no success says
-    reading, outputs, amount, words, verdict   by the rules of descriptor
+    reading, outputs, amount   by the rules of descriptor; what an answer says that is no success: refusals
 
 Where a thing stands in an answer is a JSON Pointer of the descriptor; nothing is ever found by
 searching an answer for likely-looking keys.
@@ -14,10 +13,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from ..base import errors
 from ..base.pointer import first, point
 from ..base.record import record
-from ..base.text import is_number
+from ..base.text import is_number, same
 from . import trust
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     Made = Callable[[str, str | None], str | None]
 
-    from .descriptor import Condition, CostRule, ErrorRules, Fact, JobRules, OutputRule, StateRule, Word
+    from .descriptor import Condition, CostRule, Fact, JobRules, OutputRule, StateRule
 
 TERMINAL_STATES = frozenset(("succeeded", "failed", "canceled"))
 # What services say beside the words that they document, when a job is done and its results are there.
@@ -35,14 +33,11 @@ FINISHED_WORDS = frozenset(
 )
 
 _LONGEST_WORD = 200
-_LONGEST_WORDS = 100_000
 _LARGEST_WALK = 10_000
 _LARGEST_BILL = 1e12
 _DEEPEST_FILE, _MOST_FILES = 12, 1000
 # Of a text that may be an address; enough for the blanks before one, its scheme and its host.
 _LONGEST_START = 1000
-_MOST_ISSUES = 20
-_ADVICE = {"--accept-unknown-cost": "Add --accept-unknown-cost to buy it although its price is not known beforehand."}
 
 
 @record
@@ -67,33 +62,6 @@ class Reading:
     is_guessed: bool = False
     headers: Any = None
     outputs: list[dict] | None = None
-
-
-@record
-class Verdict:
-    """What an answer that is no success says.
-
-    category   a category of codes.CATEGORY_EXIT_CODES
-    message    the service's own words
-    code       its error code, "" where it has none
-    outcome    what code or status prove of a paid request, where the descriptor says so
-    repeatable whether the same may be sent again under the same idempotency key
-    retry_after  seconds, None where the body names none
-    advice     what the service asks for, in our own words
-    """
-
-    category: str
-    message: str
-    code: str
-    outcome: str | None
-    repeatable: bool
-    retry_after: float | None
-    advice: list[str]
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal: in JSON true is not 1, though Python says so."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def is_media_url(value: Any) -> bool:
@@ -462,90 +430,3 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
 def written_number(text: str) -> float | None:
     """A number that is written as a text: every header's, and in some services' bodies too."""
     return float(text) if re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", text, re.ASCII) else None
-
-
-# -- words ---------------------------------------------------------------------------------------------
-
-
-def texts(places: tuple[Word, ...], body: Any, headers=None, is_code: bool = False) -> Iterator[str]:
-    """The words that stand at several places, in their order; a number can be a code."""
-    for place in places:
-        found = (headers or {}).get(place.header) if place.header is not None else point(body, place.at or "")
-        if is_code and is_number(found):
-            found = json.dumps(found)
-        if not isinstance(found, str) or not found.strip():
-            continue
-        if place.like is None:
-            yield found
-        else:
-            within = re.search(place.like, found[:_LONGEST_WORDS])
-            if within:
-                yield within[1]
-
-
-def words(rules: ErrorRules, body: Any, headers=None) -> tuple[str, str]:
-    """`(code, message)` of an error or a failed job; empty where it has none."""
-    code = next(texts(rules.code, body, headers, is_code=True), "")
-    message = next(texts(rules.message, body, headers), "")
-    issues = _issues(rules.issues, body)
-    if issues and not any(issue in message for issue in issues):
-        message = ": ".join(part for part in (message, "; ".join(issues)) if part)
-    link = point(body, rules.link) if rules.link else None
-    is_link = isinstance(link, str) and re.fullmatch(r"https://[\w.-]+(/[\w./#?=&%+-]{0,200})?", link, re.ASCII)
-    return code, f"{message} ({link})" if is_link and message and link not in message else message
-
-
-def _issues(where: dict, body: Any) -> list[str]:
-    listed = point(body, where["each"]) if where else None
-    found = []
-    for entry in listed[:_MOST_ISSUES] if isinstance(listed, list) else ():
-        message, path = point(entry, where["message"]), point(entry, where.get("path", "/\0"))
-        path = ".".join(map(str, path)) if isinstance(path, list) else path
-        if isinstance(message, str):
-            found.append(f"{path}: {message}" if isinstance(path, str) and path else message)
-    return found
-
-
-def verdict(
-    rules: ErrorRules, status_outcomes: dict, status: int, body: Any, said: str, headers=None, repeatable=None
-) -> Verdict:
-    """What an answer that is no success says.
-
-    said        words that stand in for a body that is no JSON
-    headers     a case-insensitive mapping
-    repeatable  (body, code) -> whether the same may be sent again
-    """
-    code, message = words(rules, body, headers)
-    message = message or said or _dumped(body)
-    codes = list(texts(rules.code, body, headers, is_code=True))
-    own_code = words(rules, body)[0]
-    stated = next((found for one in codes if (found := _category_of(one, rules.code_categories))), None)
-    category = stated or errors.classify(status, message, code, {}, rules.status_categories.get(str(status)))
-    recovery = rules.recovery
-    wait = point(body, recovery.get("retry_after", "/\0"))
-    flag = point(body, recovery.get("flag", "/\0"))
-    proven = next((rules.outcomes[one] for one in codes if one in rules.outcomes), None)
-    return Verdict(
-        category,
-        message,
-        code,
-        proven or (None if 200 <= status < 300 else status_outcomes.get(str(status))),
-        bool(repeatable and repeatable(body, own_code)),
-        float(wait) if is_number(wait) and 0 <= wait < 1e6 else None,
-        [_ADVICE[flag]] if flag in recovery.get("flags", ()) and flag in _ADVICE else [],
-    )
-
-
-def _category_of(code: str, categories: dict) -> str | None:
-    """A code's category: by its whole name, or by the ending that begins with an underscore."""
-    for name, category in categories.items():
-        if code.upper() == name.upper() or (name.startswith("_") and code.upper().endswith(name.upper())):
-            return category
-    return None
-
-
-def _dumped(body: Any) -> str:
-    try:
-        return json.dumps(body, ensure_ascii=False)[:_LONGEST_WORDS] if body else ""
-    except RecursionError:
-        return "an answer that is nested too deep"

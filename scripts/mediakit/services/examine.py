@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from ..base import documents
 from ..base.pointer import escaped
 from . import examples, forms, trust
-from .answers import words as words_of
 from .descriptor import error_rules
 from .provider import Provider
+from .refusals import words as words_of
 
 # What a draft holds where its document said nothing, with a word on what is wanted.
 TO_FILL_IN = "FILL IN"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..base.pointer import first, point
+from ..base.text import same
 from ..base.times import moment_of
 from . import trust
-from .answers import same
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import namedtuple
 
 from ..base import errors, paths
+from ..base.record import record
 from ..base.regex import regex
 from ..base.text import lines_of
 
@@ -26,8 +26,14 @@ TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# source says where it was found, in words for people; value is None for a login that stays where it is.
-Key = namedtuple("Key", "value source")
+
+@record
+class Key:
+    """source says where it was found, in words for people; value is None for a login that stays where it is."""
+
+    value: str | None
+    source: str
+
 
 DOTENV = ".env"
 _LARGEST_ENV_FILE = 65536
@@ -175,10 +181,10 @@ def _saved_login(where: dict) -> str | None:
     named = next(filter(None, (paths.expand(os.environ.get(name, "")) for name in variables)), None)
     below = (where["path"], *where.get("other_paths", ()))
     places = [named] if named else [os.path.join(paths.configuration_folder(), path) for path in below]
-    from ..base.pointer import point
-    from ..http.documents import read_json
-
     for text in filter(None, map(paths.small_file, places)):
+        from ..base.pointer import point
+        from ..http.documents import read_json
+
         found = point(read_json(text.encode())[0], where["key"])
         if isinstance(found, str) and found.strip():
             return found

@@ -10,7 +10,7 @@ from ..base import errors
 from ..base.pointer import first, point
 from ..base.record import field, record
 from ..http.addresses import above, origin_of
-from . import descriptor, trust
+from . import descriptor
 from .descriptor import Listing, Step
 from .provider import Provider
 
@@ -58,6 +58,12 @@ class Site:
         parts = urlsplit(self.base_url)
         here = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         return (here, *(self.provider.origins.values() if self.is_own else ()))
+
+    def _told(self, value) -> str | None:
+        """An address that an answer told; None for what is none, or is at none of the origins."""
+        from . import trust
+
+        return trust.told_address(value, self.origins)
 
     def url(self, step: Step, path: str) -> str:
         """The address of a step whose path is filled in."""
@@ -111,7 +117,7 @@ class Site:
         at  the address of the first page
         """
         if listing.next_told:
-            return trust.told_address(point(body, listing.next_told), self.origins)
+            return self._told(point(body, listing.next_told))
         cursor = point(body, listing.next_at) if listing.next_at else None
         is_cursor = isinstance(cursor, (str, int)) and not isinstance(cursor, bool)
         if not is_cursor or not 0 < len(str(cursor)) <= _LONGEST_CURSOR:
@@ -126,7 +132,7 @@ class Site:
         Raises Failure 2 for an id that may not stand in a path.
         """
         step: Step = getattr(self.provider.job, name)
-        told = trust.told_address(job.told.get(name), self.origins)
+        told = self._told(job.told.get(name))
         if told is not None:
             return told
         try:
@@ -140,7 +146,7 @@ class Site:
         for name in TOLD_STEPS:
             step: Step | None = getattr(self.provider.job, name)
             if step is not None and step.told:
-                address = trust.told_address(first(body, step.told), self.origins)
+                address = self._told(first(body, step.told))
                 if address is not None:
                     found[name] = address
         return found
@@ -149,4 +155,4 @@ class Site:
         """Whether an answer tells an address that would take the key to somebody else."""
         steps = (getattr(self.provider.job, name) for name in TOLD_STEPS)
         told = [first(body, step.told) for step in steps if step is not None and step.told]
-        return any(value is not None and trust.told_address(value, self.origins) is None for value in told)
+        return any(value is not None and self._told(value) is None for value in told)

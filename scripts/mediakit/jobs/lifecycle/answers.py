@@ -12,7 +12,7 @@ class JobAnswer:
 
     status       of HTTP
     reading      what it says about the job
-    category     of an error status: a category of codes.CATEGORY_EXIT_CODES
+    category     of an error status: a category of errors.CATEGORY_EXIT_CODES
     message      of an error: the service's own words, "" without
     retry_after  seconds that it asks to wait, None where it names none
 
