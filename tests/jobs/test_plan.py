@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from conftest import KEY, at_sandbox, posts
 from example_service import ExampleService
-from fake_service import COMPLETED, FakeService, answer, job
+from fake_service import COMPLETED, PNG, FakeService, answer, job
 from mediakit.services import providers
 
 GEN = ("--model", "runwayml/gen-4.5", "--prompt", "a tin boat")  # 0.05 USD a second
@@ -39,6 +41,42 @@ def test_a_dry_run_under_a_cap_ends_as_the_real_run_would(scripts, asked, standi
         assert (planned.code, planned.result.get("error"), service.connections) == (code, error, 0), planned.events
         real = scripts.run(*where, *asked, env=env)
         assert (real.code, real.result.get("error") if code else None) == (code, error), real.events
+
+
+PICTURE = {"data": [{"b64_json": base64.b64encode(PNG).decode()}]}
+# what the ledger knows of the same, flags -> exit code, error, what the plan tells of it, POSTs of the real run
+STANDING = [
+    ("open", (), 0, None, {"to_buy": 0, "to_resume": 1}, 0),
+    ("open", ("--max-spend", "0.1usd"), 0, None, {"to_buy": 0, "to_resume": 1}, 0),
+    ("open", ("--copies", "2"), 0, None, {"to_buy": 1, "to_resume": 1}, 1),
+    ("open", ("--copies", "2", "--max-spend", "0.1usd"), 27, "spend_cap", {}, 0),
+    ("open", ("--intent", "another", "--max-spend", "0.1usd"), 27, "spend_cap", {}, 0),
+    ("open", ("--allow-duplicate", "--max-spend", "0.1usd"), 27, "spend_cap", {}, 0),
+    ("open", ("--allow-duplicate",), 0, None, {}, 1),
+    ("delivered", (), 0, None, {}, 1),
+    ("unknown", (), 27, "duplicate_unknown", {}, 0),
+    ("unknown", ("--retry-unknown",), 0, None, {}, 1),
+    ("unknown", ("--allow-duplicate",), 0, None, {}, 1),
+]
+
+
+@pytest.mark.parametrize("before, flags, code, error, told, posts", STANDING, ids=range(len(STANDING)))
+def test_a_dry_run_says_what_the_run_would_go_on_with(scripts, before, flags, code, error, told, posts):
+    answers = [job() if before == "open" else job("COMPLETED"), job("COMPLETED", id="gen_2")]
+    what = ("--provider", "skills-video", *GEN, "--param", "duration=5", "--stream", "never")
+    if before == "unknown":
+        answers, what = [{}, PICTURE], ("--provider", "openai", "--task", "t2i", "--prompt", "a tin boat")
+    env = {"SKILLS_VIDEO_API_KEY": KEY, "OPENAI_API_KEY": KEY}
+    status = 503 if before == "unknown" else 200
+    with FakeService(create=[answer(status, answers[0]), answer(200, answers[1])], read=[COMPLETED] * 9) as service:
+        where = ("create_and_wait.py", "--base-url", service.base_url, *what)
+        first = scripts.run(*where, *(("--no-wait",) if before == "open" else ()), env=env)
+        assert (first.code, service.posts()) == (12 if before == "unknown" else 0, 1), first.events
+        planned = scripts.run(*where, *flags, "--dry-run", env=env)
+        assert (planned.code, planned.result.get("error"), service.posts()) == (code, error, 1), planned.events
+        assert {name: planned.result[name] for name in ("to_buy", "to_resume") if name in planned.result} == told
+        real = scripts.run(*where, *flags, env=env)
+        assert (real.result.get("error") if code else None) == error and service.posts() == 1 + posts, real.events
 
 
 # For a service that plans, and has a guard of its own: model, flags -> exit code, error

@@ -4,6 +4,7 @@ State           where state is kept, and what is to be known about that
 state           the State of this command; choose_state is --state-dir
 state_folder    its folder and its warning
 other_ledgers   further folders that may hold a ledger which counts
+has_ledger      whether any is there; nothing is made
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 __all__ = [
-    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results",
+    "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results", "has_ledger",
     "is_skills_own",
     "make_private_folder",
     "open_regular", "open_to_others", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
@@ -109,6 +110,12 @@ def state_flags() -> list[str]:
     if found.folder is None or _is_same(found.folder, platform_state()):
         return []
     return ["--state-dir", found.folder]
+
+
+def has_ledger() -> bool:
+    """Whether a ledger lies anywhere where one would count."""
+    places = [_chosen, named_state(), platform_state(), *_local_folders()]
+    return any(os.path.lexists(os.path.join(place, LEDGER)) for place in places if place)
 
 
 def other_ledgers() -> tuple[list[State], list[str]]:

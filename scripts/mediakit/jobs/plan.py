@@ -10,7 +10,8 @@ import json
 import shlex
 from collections.abc import Callable
 
-from ..base import amounts, errors
+from ..base import amounts, errors, paths
+from ..base.record import replace
 from ..console import Console
 from ..http import bodies
 from ..http.answers import Lost
@@ -23,14 +24,20 @@ from .lifecycle.policy import WaitPolicy
 from .price import Spending
 from .request import CheckedRequest
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from ..ledger.rows import Decision
+
 
 def show(
     console: Console, asked: CheckedRequest, flags: ConnectionFlags, spending: Spending, policy: WaitPolicy
 ) -> int:
     """Write the plan; returns the exit code. Raises Failure where the service's own plan says that it would refuse."""
     provider = asked.provider
-    # A service's own plan needs the files there.
-    asks = provider.plan and not asked.attachments
+    known = _standing(console, asked, spending)
+    spending = replace(spending, copies=spending.copies - len(known))
+    # A service's own plan needs the files there; it is asked where something would be bought.
+    asks = provider.plan and not asked.attachments and spending.copies
     connection = connect_to_ask(console, flags, provider, policy.deadline) if asks else None
     for code, message in asked.warnings:
         console.warning(code, message)
@@ -47,7 +54,7 @@ def show(
             under_caps(price.planned_price(connection, asked, policy.deadline))
         raise
     planned = provider.bills.planned(body)
-    if provider.plan and connection is None:
+    if provider.plan and connection is None and spending.copies:
         why = "its files are brought only to buy" if asked.attachments else "there is no key"
         console.warning("no_service_plan", f"{provider.title} was not asked for its own plan and price: {why}")
     cost = under_caps(amounts.Price(planned, "service") if planned else None)
@@ -67,14 +74,49 @@ def show(
             "body": inputs.shown(sent, asked.attachments),
         },
         validation={"checked": asked.is_checked, "warnings": [told for _, told in asked.warnings]},
-        copies=spending.copies,
+        copies=spending.copies + len(known),
+        **_told(known, spending.copies),
         price={**told_price.amount.shown, "source": told_price.source} if told_price else None,
         service_plan=body,
         trace_id=provider.refusals.trace_id(body),
         effect="no_spend",
         curl=_curl(provider, _url(asked, base_url), asked, sent, is_form) if base_url else None,
-        message="Nothing was bought. To buy it, run the same without --dry-run.",
+        message=_message(known, spending.copies),
     )
+
+
+def _standing(console: Console, asked: CheckedRequest, spending: Spending) -> list[Decision]:
+    """As purchase.standing; no ledger is made for it."""
+    if spending.allow_duplicate or not paths.has_ledger():
+        return []
+    from ..ledger import fallbacks, store
+    from . import purchase
+
+    try:
+        return purchase.standing(fallbacks.open_to_look(console), asked, spending)
+    except store.Unusable as problem:
+        raise problem.failure() from None
+
+
+# What a command would make of a job that is open -> its name in the plan, as in that of a batch.
+_NAMES = {"resume": "to_resume", "wait": "under_way", "unknown": "unknown"}
+
+
+def _told(known: list[Decision], to_buy: int) -> dict:
+    if not known:
+        return {}
+    words = [_NAMES[decision.word] for decision in known]
+    return {"to_buy": to_buy, **{word: words.count(word) for word in words}, "job": known[0].job.key}
+
+
+def _message(known: list[Decision], to_buy: int) -> str:
+    if not known:
+        return "Nothing was bought. To buy it, run the same without --dry-run."
+    from ..ledger import entries
+
+    goes_on = f"Nothing was bought. Without --dry-run the same goes on with {known[0].job.key}, which is open already"
+    more = f", and buys {to_buy} more" if to_buy else ""
+    return " ".join([f"{goes_on}{more}.", *entries.another()])
 
 
 def _url(asked: CheckedRequest, base_url: str | None) -> str:
@@ -102,7 +144,7 @@ def _under_caps(
     from . import purchase  # what a plan without a cap has no need of
 
     caps = purchase.caps_of(asked, spending)
-    if not caps:
+    if not caps or not spending.copies:
         return cost or price.price_of(None, asked)
     from ..ledger import fallbacks, store
 

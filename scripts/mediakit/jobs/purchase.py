@@ -1,6 +1,7 @@
 """From a checked request, or from an entry of the ledger, to a job that can be driven.
 
 orders_of   a request as the orders of the ledger, one for each copy
+standing    what the ledgers know already of the same
 claim       what the ledger makes of a request: a Claim for each copy
 ready       its files at the service, where something is bought
 claimed     the Job of a Claim
@@ -164,6 +165,34 @@ def orders_of(
         )
         for copy, sent_with in enumerate(beside, 1)
     ]
+
+
+def standing(ledgers: fallbacks.Ledgers, asked: CheckedRequest, spending: Spending) -> list[store.Decision]:
+    """What a claim of the same would go on with at this moment; raises the Failure 27 with which it would be refused.
+
+    An unknown outcome that the service can be asked about is told of: the answer may lead to the job.
+    """
+    if spending.allow_duplicate:
+        return []
+    request = request_of(asked)
+    orders = [
+        store.Order(
+            amounts.fingerprint(request, spending.intent, copy), request, asked.provider.name, asked.origin,
+            practice=int(asked.provider.embedded), model=asked.model, base_url=None, output_dir=None,
+            intent=spending.intent, copy=copy, command="", payload=None, price=None,
+        )
+        for copy in range(1, spending.copies + 1)
+    ]  # fmt: skip
+    found: dict[int, store.Decision] = {}
+    for ledger in ledgers.every():
+        for order, known in zip(orders, ledger.claims.look(orders)):
+            if known and not (known.word == "unknown" and spending.retry_unknown):
+                found.setdefault(order.copy, known)
+    can_be_asked = asked.provider.job_list.is_searchable or asked.provider.idempotency
+    for known in found.values():
+        if known.word == "unknown" and not can_be_asked:
+            raise entries.duplicate_unknown(known.job, asked.provider.advice.looking)
+    return list(found.values())
 
 
 def request_of(asked: CheckedRequest, origin: str | None = None) -> str:

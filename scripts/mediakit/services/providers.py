@@ -32,6 +32,8 @@ TASKS = {
     "upscale": "upscaling",
     "rmbg": "background removal",
 }
+# Letters of a currency's code (ISO 4217).
+_CURRENCY = 3
 # What runs inside this process; no descriptor is read to know it.
 _EMBEDDED = ("sandbox",)
 _is_embedded = _EMBEDDED.__contains__
@@ -122,9 +124,13 @@ def caps(name: str, text: str) -> list:
 
 
 def _counted(flag: str, limit):
+    # A currency that no service bills in is one all the same: what it costs in that is not known.
+    if len(limit.unit) == _CURRENCY:
+        return limit
     units = set().union(*(load(name).bills.units for name in names()))
     if limit.unit not in units:
-        raise errors.bad_argument(flag, f"expected a unit that a service counts in: {', '.join(sorted(units))}")
+        told = ", ".join(sorted(units))
+        raise errors.bad_argument(flag, f"expected a currency, or a unit that a service counts in: {told}")
     return limit
 
 
