@@ -46,4 +46,4 @@ def test_a_run_has_the_members_that_its_types_promise(scripts):
     for told in run.events:
         wanted = {name for name in members_of(told["event"]) if not name.endswith("?")}
         assert wanted <= set(told), (told["event"], wanted - set(told))
-    assert {"outputs", "state", "exit_code"} <= set(members_of("terminal"))
+    assert {"outputs", "state", "exit_code", "error?"} <= set(members_of("terminal"))
