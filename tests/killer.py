@@ -45,8 +45,8 @@ def around(owner, name: str) -> None:
     setattr(owner, name, watched)
 
 
-def watch_transactions(store) -> None:
-    whole = store.Ledger._transaction
+def watch_transactions(table) -> None:
+    whole = table.Table.transaction
 
     @contextmanager
     def watched(self):
@@ -56,7 +56,7 @@ def watch_transactions(store) -> None:
             point()  # written, not committed
         point()
 
-    store.Ledger._transaction = watched
+    table.Table.transaction = watched
 
 
 def main() -> None:
@@ -67,9 +67,9 @@ def main() -> None:
     from mediakit.base import atomic
     from mediakit.console import Console, script
     from mediakit.http.exchange import Exchange
-    from mediakit.ledger import store
+    from mediakit.ledger import table
 
-    watch_transactions(store)
+    watch_transactions(table)
     around(http.client.HTTPConnection, "send")
     around(Exchange, "before_sending")
     around(Exchange, "report")
