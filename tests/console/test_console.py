@@ -318,6 +318,26 @@ def test_a_second_signal_ends_at_once(scripts):
         assert interrupted(process, signal.SIGINT)["outcome"] == "unknown"
 
 
+# what is relative where the working directory is gone
+GONE = [
+    ("create_and_wait.py", "--provider", "sandbox", "--prompt", "a", "--output-dir", "out"),
+    ("create_and_wait.py", "--provider", "sandbox", "--prompt", "a", "--state-dir", "state"),
+    ("create_and_wait.py", "--provider", "sandbox", "--payload-file", "a.json"),
+    ("create_and_wait.py", "--provider", "sandbox", "--task", "i2i", "--prompt", "a", "--input", "image=a.png"),
+    ("create_batch.py", "a.jsonl"),
+    ("services.py", "add", "a.json"),
+]
+
+
+@POSIX
+@pytest.mark.parametrize("arguments", GONE, ids=lambda arguments: " ".join(arguments[-2:]))
+def test_a_path_in_a_folder_that_is_gone_is_a_bad_argument(scripts, arguments):
+    (scripts.folder / "gone").mkdir()
+    command = ["sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh"]
+    run = scripts.run(*arguments, prefix=command)
+    assert (run.code, run.result["event"]) == (2, "error"), run.events
+
+
 TOLD_TWICE = """
 import os, signal, sys
 sys.path.insert(0, sys.argv.pop())

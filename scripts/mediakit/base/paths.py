@@ -5,6 +5,7 @@ state           the State of this command; choose_state is --state-dir
 state_folder    its folder and its warning
 other_ledgers   further folders that may hold a ledger which counts
 has_ledger      whether any is there; nothing is made
+whole           a path that a flag holds, from the root
 settings_file   the user's own store of keys
 configuration_folder   where command-line programs keep their settings
 make_private_folder    a folder that only this user can read
@@ -33,7 +34,7 @@ __all__ = [
     "LEDGER", "LOCAL", "State", "choose_state", "configuration_folder", "expand", "for_results", "has_ledger",
     "is_skills_own",
     "make_private_folder",
-    "open_regular", "open_to_others", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble",
+    "open_regular", "open_to_others", "open_to_read", "other_ledgers", "settings_file", "small_file", "state", "state_flags", "state_folder", "trouble", "whole",
 ]  # fmt: skip
 
 # Above scripts/mediakit/base: installers wipe it and copy it anew, and may make it read-only.
@@ -78,10 +79,21 @@ def for_results(folder: str) -> str:
     return expand("~/ai-media-out") if is_own else folder
 
 
+def whole(path: str) -> str:
+    """A path with its `~` expanded, from the root; raises Failure 2 for a relative one in a folder that is gone."""
+    try:
+        return os.path.abspath(expand(path))
+    except FileNotFoundError:
+        from . import errors
+
+        words = "expected one that is there, or whole paths in the flags: it has been removed"
+        raise errors.bad_argument("the working directory", words) from None
+
+
 def choose_state(folder: str | None) -> None:
     """Keep this command's state in `folder`, as --state-dir asks."""
     global _chosen
-    _chosen = os.path.abspath(expand(folder)) if folder else None
+    _chosen = whole(folder) if folder else None
 
 
 def state() -> State:

@@ -189,7 +189,7 @@ def size(text: str) -> int:
 
 def state_folder(text: str) -> str:
     """An argparse type: a folder, there or not, writable or not."""
-    whole_path = os.path.abspath(paths.expand(text))
+    whole_path = paths.whole(text)
     if not text or not text.isprintable() or (os.path.lexists(whole_path) and not os.path.isdir(whole_path)):
         raise argparse.ArgumentTypeError("expected a folder, or a name for one that can be made")
     return whole_path
@@ -203,11 +203,11 @@ IN_SKILL = (
 def folder(text: str) -> str:
     """An argparse type: a folder that can be written, or that can be made; its `~` is expanded."""
     text = paths.expand(text)
-    there = os.path.abspath(text)
+    there = whole_path = paths.whole(text)
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
     # The ledger keeps the path, and a name of bytes that are no text cannot be kept.
-    is_text = not re.search("[\ud800-\udfff]", os.path.abspath(text))
+    is_text = not re.search("[\ud800-\udfff]", whole_path)
     if not (text and is_text and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
         raise argparse.ArgumentTypeError("expected a folder that can be written, or a name for one that can be made")
     if paths.is_skills_own(text):

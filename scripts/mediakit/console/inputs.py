@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 
 from ..base import documents, errors, paths
@@ -72,7 +71,7 @@ def open_text(flag: str, path: str, newline: str | None) -> TextIO:
 def cannot_read(flag: str, path: str, problem: Exception) -> errors.Failure:
     """The Failure for a file that a flag names, with where it was looked for."""
     words = getattr(problem, "strerror", None) or "it cannot be read"
-    return errors.bad_argument(flag, f"expected a file that can be read: {plain(os.path.abspath(path))}: {words}")
+    return errors.bad_argument(flag, f"expected a file that can be read: {plain(paths.whole(path))}: {words}")
 
 
 def read_object(flag: str, text: str) -> dict:

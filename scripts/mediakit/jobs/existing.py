@@ -65,7 +65,7 @@ def _go_on(
 def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: save.Saving) -> int | None:
     """Returns the exit code; None where not every result of the job lies there as it came. Raises OSError."""
     assets = json.loads(entry.assets) if entry.assets else []
-    folder = os.path.abspath(saving.folder or ".")
+    folder = paths.whole(saving.folder or ".")
     is_all_there = entry.state == "succeeded" and all(
         asset.get("of") == len(assets) and os.path.dirname(asset.get("path", "")) == folder and save.is_unchanged(asset)
         for asset in assets

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 
-from ..base import errors
+from ..base import errors, paths
 from ..console import Console
 from ..console.commands import command_line
 from ..services import catalogue, examine, own, providers
@@ -57,7 +56,7 @@ def add(console: Console, path: str, confirmed: bool) -> int:
     name = data["id"]
     told = {**_about(data), "sha256": own.digest(content), "lacks": examine.lacks(data)}
     if not confirmed:
-        again = command_line("services.py", "add", os.path.abspath(path), "--confirm", with_state=False)
+        again = command_line("services.py", "add", paths.whole(path), "--confirm", with_state=False)
         return console.result("service", 0, added=False, needs_approval=True, effect="no_spend", **told, **again)
     try:
         kept = own.add(name, content)
@@ -93,8 +92,6 @@ def _about(data: dict) -> dict:
 
 
 def _content(path: str) -> bytes:
-    from ..base import paths
-
     try:
         with paths.open_to_read(paths.expand(path)) as file:
             content = file.read(own.LARGEST + 1)

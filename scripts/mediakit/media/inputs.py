@@ -197,7 +197,7 @@ def file_at(
     """The file at a path, `-` for standard input, checked and hashed; raises Failure as `read` does."""
     if path == "-":
         return spooled(field, kind, _standard_input(field), "standard input", limits, rules, checks)
-    path = os.path.abspath(paths.expand(path))
+    path = paths.whole(path)
     with _opened(field, path) as handle:
         return _file(field, kind, handle, path, os.path.basename(path), limits, rules, checks)
 

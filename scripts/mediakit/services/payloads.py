@@ -146,11 +146,16 @@ class _Builder:
         at = next(iter(known or places))
         if point(self.payload, at) is not None and at[1:] in self._content.parameters:
             raise errors.bad_argument("--param", f"{at[1:]} is given by --prompt already")
-        # The words of a stranger's record are there to be replaced; those of a payload the user wrote as well.
-        before = None if self._content.of_others else point(self.payload, at)
-        if before not in (None, self._content.prompt):
+        before = point(self.payload, at)
+        if before not in (None, self._content.prompt) and not self._gives_way(before):
             raise errors.bad_argument("--prompt", f"expected without: {at[1:]} of the payload says other words")
         self._put("--prompt", at, self._content.prompt)
+
+    def _gives_way(self, words) -> bool:
+        """Whether words of the payload are there to be replaced: those of a stranger's record, and of a template."""
+        from ..contracts import is_placeholder
+
+        return self._content.of_others or is_placeholder(words)
 
     def add_constants(self) -> None:
         for name, value in self._route.defaults.items():

@@ -103,7 +103,7 @@ def run(console: Console, wanted: Wanted) -> int:
     purchases = Purchases(requests, ledgers, wanted.source.name, spending, cap)
     planned = plan.made(tasks, purchases)
     plan.check(console, planned, batch.max_jobs, purchases.has_caps, spending.accept_unknown_cost)
-    results = Results(os.path.abspath(wanted.saving.folder or os.curdir), wanted.source.lines.ids)
+    results = Results(paths.whole(wanted.saving.folder or os.curdir), wanted.source.lines.ids)
     outcomes = Outcomes(console, results, Telling(batch.summary_only), tasks)
     scheduler = Scheduler(
         console,

@@ -56,7 +56,7 @@ def read(given: dict[str, str | None], models: str | None, content: Content, int
     if models is not None and form != "prompts":
         raise errors.bad_argument("--models", "expected with --prompts: they make a matrix")
     text = inputs.open_text(_FORMS[form], path, _ENDS[form])
-    place = None if path == "-" else os.path.abspath(paths.expand(path))
+    place = None if path == "-" else paths.whole(path)
     stem = os.path.splitext(os.path.basename(place))[0] if place else "batch"
     with text:
         if form == "prompts":
