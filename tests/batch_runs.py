@@ -64,7 +64,7 @@ def runner(tmp_path, monkeypatch):
     def run(lines, *flags: str, file: str | None = "jobs.jsonl") -> Ran:
         if lines is not None:
             text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-            (tmp_path / "jobs.jsonl").write_text(text, "utf-8")
+            (tmp_path / "jobs.jsonl").write_text(text, "utf-8", errors="surrogateescape")
         console = Told()
         parser = script.build_parser()
         words = [*([file] if file else []), "--output-dir", str(tmp_path / "out"), *flags]

@@ -20,7 +20,12 @@ WRONG = {
     "no JSON": ([GOOD, "{", GOOD], ["line 2"]),
     "no object": (["[1]", "3", '"a"', "null"], ["line 1", "line 2", "line 3", "line 4"]),
     "a name twice in one object": (['{"prompt": "a", "prompt": "b"}'], ["line 1"]),
-    "no number of JSON": (['{"task": "t2i", "prompt": "a", "params": {"seed": NaN}}'], ["line 1"]),
+    "no number of JSON": (['{"task": "t2i", "prompt": "a", "params": {"seed": NaN}}', '{"payload": {"a": -1e999}}'],
+                          ["line 1", "line 2"]),
+    "no text of UTF-8": ([GOOD, '{"prompt": "a\udcff"}', GOOD], ["line 2"]),
+    "jobs that are not known": (['{"task": "i2v", "prompt": "a", "inputs": {"image": "job:job_0123456789abcdef"}}', GOOD,
+                                 '{"task": "i2v", "prompt": "a", "inputs": {"image": "job:job_0000000000000001"}}'],
+                                ["line 1: inputs", "line 3: inputs"]),
     "an id twice": (['{"id": "x", "task": "t2i", "prompt": "a"}', "", '{"id": "x", "task": "t2i", "prompt": "b"}'],
                     ["line 3: id"]),
     "an id that is a later line's number": (['{"id": 2, "task": "t2i", "prompt": "a"}', GOOD], ["line 2: id"]),
@@ -37,22 +42,24 @@ WRONG = {
         json.dumps({"task": "i2v", "prompt": "line:x is no reference, nor is line:y", **more}) for more in (
             {"params": {"first_frame_url": "line:x"}}, {"params": {"first_frame_url": "job:job_0123456789abcdef"}},
             {"payload": {"first_frame_url": "line:x"}}, {"inputs": {"image": "line:x"}}))],
-        ["line 2: first_frame_url", "line 3", "line 4: first_frame_url"]),
+        ["line 2: first_frame_url", "line 3: params", "line 4: first_frame_url"]),
     "its own output": (['{"id": "x", "task": "i2v", "prompt": "a", "inputs": {"image": "line:x"}}'], ["line 1: inputs"]),
     "what the contract refuses": ([GOOD, '{"task": "t2i", "prompt": "a", "params": {"sise": 1}}'], ["line 2: sise"]),
     "no such service, task, file": (['{"provider": "nobody", "prompt": "a"}', '{"task": "x2y", "prompt": "a"}',
                                      '{"task": "i2v", "prompt": "a", "inputs": {"image": "no.png"}}'],
-                                    ["line 1", "line 2", "line 3"]),
-    "nothing asked for": (['{"task": "t2i"}'], ["line 1"]),
+                                    ["line 1: provider", "line 2: task", "line 3: inputs"]),
+    "other words in the payload": (['{"task": "t2i", "prompt": "a", "payload": {"prompt": "b"}}'], ["line 1: prompt"]),
+    "nothing asked for": (['{"task": "t2i"}'], ["line 1: prompt"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_sent(batch, sandbox, case):
     told, expected = WRONG[case]
-    ran = batch(told, *at_sandbox(sandbox), "--max-jobs", "99")
-    assert (ran.code, ran.result["error"]) == (22, "lines_invalid"), ran.result
-    assert [problem["path"] for problem in ran.result["problems"]] == expected, ran.result["problems"]
+    for flags in ((), ("--dry-run",)):
+        ran = batch(told, *at_sandbox(sandbox), "--max-jobs", "99", *flags)
+        assert (ran.code, ran.result["error"]) == (22, "lines_invalid"), ran.result
+        assert [problem["path"] for problem in ran.result["problems"]] == expected, ran.result["problems"]
     assert all(problem["line"] and problem["message"] for problem in ran.result["problems"])
     assert not posts(sandbox) and not (ran.folder / "results.jsonl").exists()
 
@@ -105,7 +112,9 @@ def test_a_csv_says_the_same_as_lines():
         {"id": "y", "prompt": "c", "payload": {"a": 1}},
     ]  # fmt: skip
     for bad, number in (("a,a\n1,2\n", 1), ("prompt\na,b\n", 1), ('prompt\n"a', 1), ("", 1), ("payload\n{\n", 1),
-                        ("prompt,\na,\nb,c\n", 2)):  # fmt: skip
+                        ("prompt,\na,\nb,c\n", 2), ("prompt,Prompt\na,b\n", 1), ("seed,params.seed\n1,2\n", 1),
+                        ("params,params.seed\n{},1\n\"{\"\"seed\"\":1}\",1\n", 2),
+                        ('inputs.image,inputs\na,"{""image"":""b""}"\n', 1), ('p\na\n"b', 2)):  # fmt: skip
         found, problems = lines.from_csv(io.StringIO(bad, newline=""))
         assert [problem.line for problem in problems] == [number] and len(found) < number, bad
 
@@ -113,6 +122,11 @@ def test_a_csv_says_the_same_as_lines():
 # A file as somebody's program writes it -> what its first line says.
 CSV_FILES = {
     "semicolons": ("id;prompt;size\nx;a, b;2K\n", {"id": "x", "prompt": "a, b", "params": {"size": "2K"}}),
+    "semicolons, and commas in quotes": ('id;"a,b,c";prompt\nx;1;p\n', {"id": "x", "prompt": "p", "params": {"a,b,c": 1}}),
+    "Excel's own word": ("sep=;\r\nid;prompt\r\nx;a, b\r\n", {"id": "x", "prompt": "a, b"}),
+    "empty lines above": ("\n,\nid,prompt\nx,a\n", {"id": "x", "prompt": "a"}),
+    "blanks around names": ("id , prompt,model\n x , a , b/c \n", {"id": "x", "prompt": " a ", "model": "b/c"}),
+    "a column for some": ("params,params.seed\n{},1\n", {"id": "1", "params": {"seed": 1}}),
     "tabs": ("id\tprompt\nx\ta;b\n", {"id": "x", "prompt": "a;b"}),
     "Windows": ("id,prompt\r\nx,a\r\n", {"id": "x", "prompt": "a"}),
     "capitals": ("ID,Prompt,Params.Seed\nx,a,3\n", {"id": "x", "prompt": "a", "params": {"Seed": 3}}),
@@ -165,6 +179,14 @@ def test_a_prompt_of_a_matrix_ends_only_where_its_line_does(tmp_path):
     (tmp_path / "p.txt").write_bytes("a\u2028b\x0cc\x85d\x1ce\r\n\r\nf\rg\n".encode())
     found, _ = source.read({"prompts": str(tmp_path / "p.txt")}, "a/b,c/d", Content(), None)
     assert [line.prompt for line in found.lines] == ["a\u2028b\x0cc\x85d\x1ce"] * 2 + ["f"] * 2 + ["g"] * 2
+
+
+@pytest.mark.parametrize("value", ["1 .. 3", "0.5..1.5", "1...3", "1..", "1..9..2", "1..+3"])
+def test_what_is_nearly_a_range_is_not_bought_as_words(value, tmp_path):
+    (tmp_path / "p.txt").write_text("a\n", "utf-8")
+    with pytest.raises(errors.Failure) as refused:
+        source.read({"prompts": str(tmp_path / "p.txt")}, None, Content(parameters={"seed": value}), None)
+    assert (refused.value.exit_code, "seed=1..8" in refused.value.message) == (2, True)
 
 
 @pytest.mark.parametrize("models", ["", ",", "a/b,", "a/b,,c/d", "a/b, a/b"])

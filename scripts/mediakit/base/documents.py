@@ -8,6 +8,7 @@ line_of  the line of one part of a JSON text
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 
@@ -44,9 +45,17 @@ class NameTwice(ValueError):
 
 def written(text: str) -> Any:
     """The one JSON value of a text; raises NameTwice, other ValueErrors (NaN and infinities are no JSON), RecursionError."""
-    value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
     if not is_flat(value, _DEEPEST):
         raise RecursionError("it is nested too deep")
+    return value
+
+
+def _finite(text: str) -> float:
+    """1e999 is a number to JSON, and infinity to who reads it; nobody could write it again."""
+    value = float(text)
+    if not math.isfinite(value):
+        _no_constant(text)
     return value
 
 

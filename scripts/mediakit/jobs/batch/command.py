@@ -25,7 +25,7 @@ from ..context import Context
 from ..lifecycle.policy import WaitPolicy
 from ..price import Spending
 from . import chains, lines, plan
-from .lines import Lines, Problem
+from .lines import Lines, invalid
 from .outcomes import Outcomes
 from .pace import Limits, Pace
 from .part import Telling
@@ -80,7 +80,7 @@ class Wanted:
 def expanded(console: Console, source: Source) -> int:
     """Write the lines; returns the exit code."""
     if source.problems:
-        raise _invalid(source.problems)
+        raise invalid(source.problems)
     for line in source.lines:
         console.emit("line", **lines.as_object(line))
     return console.result("expanded", 0, lines=len(source.lines))
@@ -102,6 +102,8 @@ def run(console: Console, wanted: Wanted) -> int:
     spending, cap = wanted.spending, _share(batch)
     purchases = Purchases(requests, ledgers, wanted.source.name, spending, cap)
     planned = plan.made(tasks, purchases)
+    if planned.problems:
+        raise invalid(planned.problems)
     plan.check(console, planned, batch.max_jobs, purchases.has_caps, spending.accept_unknown_cost)
     results = Results(paths.whole(wanted.saving.folder or os.curdir), wanted.source.lines.ids)
     outcomes = Outcomes(console, results, Telling(batch.summary_only), tasks)
@@ -134,25 +136,10 @@ def _checked(source: Source, requests: Requests, batch: BatchFlags, policy: Wait
                 raise  # a missing key, say, is nothing of one line
             problems += requests.problems(line, failure)
     if problems:
-        raise _invalid(problems)
+        raise invalid(problems)
     if not source.lines:
         raise errors.bad_argument("JOBS", "expected at least one line")
     return chains.shard(source.lines, *batch.shard)
-
-
-def _invalid(problems: list[Problem]) -> errors.Failure:
-    problems = sorted(problems, key=lambda problem: problem.line)
-    bad = len({problem.line for problem in problems})
-    first = problems[0].told
-    return errors.Failure(
-        "lines_invalid",
-        f"{bad} line{'s' if bad > 1 else ''} cannot be used; {first['path']}: {first['message']}",
-        "validation",
-        outcome="not_sent",
-        retryable=False,
-        problems=[problem.told for problem in problems],
-        guidance=["Nothing was sent. Change what `problems[]` names, then run the same again."],
-    )
 
 
 def _shown(console: Console, wanted: Wanted, requests: Requests, chosen: Lines) -> int:

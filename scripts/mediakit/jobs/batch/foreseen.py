@@ -10,7 +10,7 @@ from ...console import Console
 from ...ledger import store
 from ..request import CheckedRequest
 from . import plan
-from .lines import Lines
+from .lines import Lines, Problem, invalid
 from .purchases import NEW, Purchases
 from .requests import Requests
 
@@ -28,13 +28,17 @@ def shown(
     """Returns the exit code. That --max-jobs was not given is no refusal yet: the number to give is told."""
     counts: dict = {}
     to_buy = plan.Alike()
+    problems: list[Problem] = []
     for line, known in zip(chosen, purchases.foreseen(chosen)):
         if known.word == NEW:
+            problems += purchases.problems(line)
             asked = requests.check(line)
             to_buy.add(asked, purchases.price(asked))
         else:
             name = plan.WORDS[known.word]
             counts[name] = counts.get(name, 0) + 1
+    if problems:
+        raise invalid(problems)
     if max_jobs is not None:
         plan.check_count(len(to_buy), max_jobs)
     _check_caps(purchases, to_buy, accepts_unknown)

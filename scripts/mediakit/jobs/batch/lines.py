@@ -2,9 +2,9 @@
 
 Line        one line, checked for its form
 Lines       all of them, of which few are in memory
-Problem     what is wrong with one
+Problem     what is wrong with one; invalid: the Failure of many
 from_jsonl, from_csv   (Lines, problems) of a text that can be read again from its start
-matrix      every combination of prompts, models and values, as lines
+matrix      every combination of prompts, models and values, as lines; size_of, nearly_range: whether it may be
 as_object   a line as the JSON object that says the same
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, TextIO
 
-from ...base import documents
+from ...base import documents, errors
 from ...base.record import field, record, replace
 from ...base.regex import regex
 from ...base.spool import Records
@@ -31,9 +31,13 @@ MOST_LINES = 100_000
 _LARGEST_CELL = 16 * 1024 * 1024
 FROM_LINE = "line:"
 _RANGE = regex(r"(-?\d{1,9})\.\.(-?\d{1,9})")
+# What somebody may have meant as one: it would be bought as words.
+_NEARLY_RANGE = regex(r"\s*[-+]?\d[\d.]*\s*\.\.+[\s\d.+-]*")
 # What --expand-only writes beside a line's own fields.
 _OF_EVENTS = ("event", "time", "line")
 _SHARED = ("provider", "model", "task")
+# Blanks around them say nothing in a cell.
+_NAMES = frozenset(("id", *_SHARED))
 
 
 @record
@@ -130,6 +134,22 @@ class Problem:
         return {"path": path, "message": self.message, "line": self.line, **({"id": self.id} if self.id else {})}
 
 
+def invalid(problems: list[Problem]) -> errors.Failure:
+    """The Failure 22 that tells all of them."""
+    problems = sorted(problems, key=lambda problem: problem.line)
+    bad = len({problem.line for problem in problems})
+    first = problems[0].told
+    return errors.Failure(
+        "lines_invalid",
+        f"{bad} line{'s' if bad > 1 else ''} cannot be used; {first['path']}: {first['message']}",
+        "validation",
+        outcome="not_sent",
+        retryable=False,
+        problems=[problem.told for problem in problems],
+        guidance=["Nothing was sent. Change what `problems[]` names, then run the same again."],
+    )
+
+
 class _Wrong(Exception):
     def __init__(self, name: str | None, words: str):
         super().__init__(words)
@@ -171,8 +191,8 @@ def _object(raw: str) -> dict | None:
     try:
         value = documents.written(raw)
     except (ValueError, RecursionError) as problem:
-        where = f" (column {problem.colno})" if isinstance(problem, json.JSONDecodeError) else ""
-        words = str(problem) if isinstance(problem, documents.NameTwice) else f"expected a JSON object{where}"
+        where = f"column {problem.colno}" if isinstance(problem, json.JSONDecodeError) else plain(str(problem), 80)
+        words = str(problem) if isinstance(problem, documents.NameTwice) else f"expected a JSON object ({where})"
         raise _Wrong(None, words) from None
     if not isinstance(value, dict):
         raise _Wrong(None, 'expected a JSON object, such as {"prompt": "…"}')
@@ -190,19 +210,30 @@ def from_csv(text: TextIO) -> tuple[Lines, list[Problem]]:
     """A head of names, then a line each. A name that is no field of a line is one of the request; `params.NAME` and
     `inputs.NAME` say which for any name. An empty cell says nothing."""
     csv.field_size_limit(_LARGEST_CELL)  # of this process, which reads no other
-    first = _first_line(text)
-    rows = csv.reader(text, strict=True, delimiter=next((sign for sign in ",;\t" if sign in first), ","))
+    rows = csv.reader(text, strict=True, delimiter=_delimiter(text))
     try:
-        head = [_named(name.strip()) for name in next(rows, [])]
-        twice = sorted({name for name in head if name and head.count(name) > 1})
-        if not any(head) or twice:
-            given = (
-                f"{plain(twice[0], 60)} is given twice" if twice else "expected a head with the names of the columns"
-            )
-            return Lines(), [Problem(1, given)]
+        head = next((row for row in rows if any(cell.strip() for cell in row)), [])
     except csv.Error as problem:
         return Lines(), [Problem(1, f"expected CSV: {problem}")]
-    return _collected(_rows(rows, lambda cells: _of_cells(head, cells)))
+    places = [_place(name.strip()) for name in head]
+    twice = next((name for name, place in zip(head, places) if place and places.count(place) > 1), None)
+    if twice is not None or not any(places):
+        words = (
+            "expected a head with the names of the columns" if twice is None else f"{plain(twice, 60)} is given twice"
+        )
+        return Lines(), [Problem(1, words)]
+    return _collected(_rows(rows, lambda cells: _of_cells(places, cells)))
+
+
+def _delimiter(text: TextIO) -> str:
+    """What stands between the cells: where commas are for decimals, programs write semicolons. Excel's own word for it,
+    a first line such as `sep=;`, is read away."""
+    first = _first_line(text)
+    if first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=,"):
+        text.readline()
+        return first[len("sep=")]
+    plain_part = "".join(first.split('"')[::2])  # what is not in quotes
+    return max(",;\t", key=plain_part.count)
 
 
 def _rows(rows, read: Callable) -> Iterator[tuple[int, list[str], Callable]]:
@@ -222,10 +253,15 @@ def _broken(words: list[str]) -> dict:
     raise _Wrong(None, f"expected CSV: {words[0]}")
 
 
-def _named(name: str) -> str:
-    """A line's own fields however a spreadsheet spells them: `Prompt`, `ID`."""
-    group, dot, inner = name.partition(".")
-    return group.lower() + dot + inner if group.lower() in _READERS else name
+def _place(name: str) -> tuple[str, ...]:
+    """Where the cells of a column belong, by its name: a field of a line, or a group of one and what of it. A line's own
+    fields are known however a spreadsheet spells them (`Prompt`, `ID`); every other name is one of the request."""
+    group, _, inner = name.partition(".")
+    if group.lower() in ("params", "inputs") and inner:
+        return group.lower(), inner
+    if name.lower() in READERS:
+        return (name.lower(),)
+    return ("params", name) if name else ()
 
 
 def _inputs_of(cell: str):
@@ -237,25 +273,32 @@ def _inputs_of(cell: str):
     return cell
 
 
-def _of_cells(head: list[str], cells: list[str]) -> dict:
-    if len(cells) > len(head):
-        raise _Wrong(None, f"expected at most {len(head)} cells")
+def _of_cells(places: list[tuple[str, ...]], cells: list[str]) -> dict:
+    if len(cells) > len(places):
+        raise _Wrong(None, f"expected at most {len(places)} cells")
     found: dict = {}
-    for name, cell in zip(head, cells):
+    for place, cell in zip(places, cells):
         if not cell.strip():
             continue
-        group, dot, inner = name.partition(".")
-        if dot and group in ("params", "inputs") and inner:
-            found.setdefault(group, {})[inner] = _inputs_of(cell) if group == "inputs" else _json_or_text(cell)
-        elif name in ("params", "inputs", "payload"):
-            found[name] = _object(cell)
-        elif name in _READERS:
-            found[name] = cell
-        elif name:
-            found.setdefault("params", {})[name] = _json_or_text(cell)
-        else:
+        if not place:
             raise _Wrong(None, "a cell stands in a column without a name")
+        name, *inner = place
+        if inner:
+            _add(found, name, {inner[0]: _inputs_of(cell) if name == "inputs" else _json_or_text(cell)})
+        elif name in ("params", "inputs", "payload"):
+            _add(found, name, _object(cell) or {})
+        else:
+            found[name] = cell.strip() if name in _NAMES else cell
     return found
+
+
+def _add(found: dict, group: str, more: dict) -> None:
+    """Several columns can say something of one group, but not of the same name in it."""
+    known = found.setdefault(group, {})
+    twice = next((name for name in more if name in known), None)
+    if twice is not None:
+        raise _Wrong(group, f"{plain(twice, 60)} is given twice")
+    known.update(more)
 
 
 def _json_or_text(text: str):
@@ -285,6 +328,11 @@ def size_of(prompts: list[str], models: list[str], parameters: dict) -> int:
     for value in parameters.values():
         size *= len(_range(value)) or 1
     return size
+
+
+def nearly_range(value) -> bool:
+    """Whether a value looks like a range, and is none."""
+    return isinstance(value, str) and not _RANGE.fullmatch(value) and bool(_NEARLY_RANGE.fullmatch(value))
 
 
 def _range(value) -> range:
@@ -334,13 +382,13 @@ def _collected(found: Iterable[tuple[int, Any, Callable]]) -> tuple[Lines, list[
 
 
 def _line(number: int, value: dict) -> Line:
-    unknown = [name for name in value if name not in _READERS]
+    unknown = [name for name in value if name not in READERS]
     if unknown:
-        near = get_close_matches(unknown[0], _READERS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; a line has {', '.join(_READERS)}"
+        near = get_close_matches(unknown[0], READERS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; a line has {', '.join(READERS)}"
         raise _Wrong(plain(unknown[0], 60), f"no field of a line{hint}")
     given: dict[str, Any] = {
-        name: read(name, value[name]) for name, read in _READERS.items() if value.get(name) is not None
+        name: read(name, value[name]) for name, read in READERS.items() if value.get(name) is not None
     }
     return replace(Line(number, str(number)), **given)
 
@@ -383,7 +431,7 @@ def _output_name(name: str, value) -> str:
         raise _Wrong(name, str(problem)) from None
 
 
-_READERS = {
+READERS = {
     "id": _id, "provider": _text, "model": _text, "task": _text, "prompt": _text, "params": _mapping,
     "inputs": _inputs, "payload": _mapping, "output_name": _output_name,
 }  # fmt: skip

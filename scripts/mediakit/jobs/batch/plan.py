@@ -16,6 +16,7 @@ from ...base import amounts, errors
 from ...console import Console
 from .. import standing
 from ..request import CheckedRequest
+from .lines import Problem
 from .purchases import DELIVERED, NEW, OPEN, UNDER_WAY, UNKNOWN, Purchases
 from .task import Service, Task
 
@@ -42,11 +43,15 @@ class Costs:
 
 
 class Plan:
-    """counts  of tasks by what was known of them; `costs` are those of each service's lines that are to be bought"""
+    """counts    of tasks by what was known of them
+    costs     of each service's lines that are to be bought
+    problems  that only the ledger can tell
+    """
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.costs: dict[Service, Costs] = {}
+        self.problems: list[Problem] = []
 
     @property
     def to_buy(self) -> int:
@@ -87,6 +92,7 @@ def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
     name = WORDS[word]
     plan.counts[name] = plan.counts.get(name, 0) + 1
     if word == NEW:
+        plan.problems += purchases.problems(task.line)
         if task.fingerprints:
             purchases.ask_price(task)
         price = task.price if task.fingerprints else purchases.price(purchases.asked(task))

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from ...base import amounts, errors, times
 from ...base.record import record, replace
 from ...ledger import fallbacks, store
-from .. import price, purchase
+from ...media import inputs
+from .. import price, purchase, sources
 from ..price import Spending
 from ..request import CheckedRequest
-from .lines import Lines
-from .requests import Requests
+from .lines import Line, Lines, Problem
+from .requests import ANY_JOB, Requests
 from .task import Task
 
 _MOST_PRICES = 10_000
@@ -51,6 +52,7 @@ class Purchases:
     whole     the cap of the whole batch, where there is one
 
     wanted    what a line comes to by now
+    problems  with the jobs whose outputs a line that is to be bought takes
     identify, ask_price  what a line is known by, and what its service says that it costs
     look      what became of lines before; nothing is written
     claim     the ledger's decision about lines that are to be bought
@@ -94,6 +96,20 @@ class Purchases:
         asked, context = self.asked(task), task.service.context
         if not asked.attachments:  # they are brought only to buy
             task.price = price.planned_price(context.connection, asked, context.policy.deadline)
+
+    def problems(self, line: Line) -> list[Problem]:
+        """What is wrong with inputs of a line that are outputs of jobs (`job:KEY`): none is known, or it has none."""
+        if not self._requests.takes_jobs(line):
+            return []
+        ledger = self._ledgers.own if self._ledgers else None
+        found: list[Problem] = []
+        for attachment in self._requests.check(line).attachments.values():
+            if isinstance(attachment, inputs.Earlier) and attachment.job != ANY_JOB:
+                try:
+                    sources.entry_of(attachment, ledger)
+                except errors.Failure as failure:
+                    found += self._requests.problems(line, failure)
+        return found
 
     def asked(self, task: Task) -> CheckedRequest:
         """What a line asks for, with its parents' jobs where they have any; raises Failure."""

@@ -15,12 +15,15 @@ from .. import request
 from ..connection import ConnectionFlags, provider_of
 from ..lifecycle.policy import WaitPolicy
 from ..request import CheckedRequest, CreateRequest
-from .lines import Line, Problem
+from .lines import READERS, Line, Problem
 
 # Stands for the job of a line that has none yet, while the lines are checked.
-_ANY_JOB = "job_" + "0" * 16
+ANY_JOB = "job_" + "0" * 16
 _MOST_PROBLEMS = 20
 _MOST_CONTRACTS = 50
+# What is wrong with a flag is wrong with the field of a line that says the same.
+_FIELDS = {"--prompt": "prompt", "--model": "model", "--task": "task", "--param": "params", "--input": "inputs",
+           "--payload": "payload", "--provider": "provider", "--output-name": "output_name"}  # fmt: skip
 # So many requests are kept between their check and their purchase; others are checked once more.
 _MOST_KEPT = 1000
 
@@ -40,6 +43,7 @@ class Requests:
 
     check     the CheckedRequest of a line; raises Failure
     forget    it is not needed any more
+    takes_jobs  whether it needs the output of a job
     problems  what a Failure of it means, as Problems
     """
 
@@ -66,6 +70,10 @@ class Requests:
     def forget(self, line_id: str) -> None:
         """A line's request is not asked for again."""
         self._checked.pop(line_id, None)
+
+    def takes_jobs(self, line: Line) -> bool:
+        """Whether an input of it is the output of an earlier job."""
+        return any(source.startswith("job:") for _, source in (*line.inputs, *self._defaults.content.inputs))
 
     def _contract_of(self, provider: providers.Provider, model: str | None, path: str | None = None, *task):
         at = provider.name, provider.speaks, model, path, *task
@@ -99,7 +107,7 @@ class Requests:
     def _wanted(self, line: Line, jobs: dict[str, str] | None) -> CreateRequest:
         default = self._defaults.content
         own = {name for name, _ in line.inputs}
-        jobs = jobs if jobs is not None else dict.fromkeys(line.parents, _ANY_JOB)
+        jobs = jobs if jobs is not None else dict.fromkeys(line.parents, ANY_JOB)
         says_words = line.prompt is not None or line.payload is not None
         content = payloads.Content(
             payload=default.payload if line.payload is None else line.payload,
@@ -128,7 +136,10 @@ class Requests:
     def problems(line: Line, failure: errors.Failure) -> list[Problem]:
         found = failure.fields.get("problems") or []
         if not found:
-            return [Problem(line.number, failure.message, line.id)]
+            flag = failure.fields.get("field") or ""
+            name = _FIELDS.get(flag) or flag
+            words = failure.message.removeprefix(f"{flag}: ") if name in READERS else failure.message
+            return [Problem(line.number, words, line.id, name if name in READERS else None)]
         return [
             Problem(line.number, problem["message"], line.id, problem["path"].lstrip("/") or None)
             for problem in found[:_MOST_PROBLEMS]

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from ...base import errors, paths
 from ...base.record import record, replace
-from ...base.text import can_be_sent
+from ...base.text import can_be_sent, plain
 from ...console import inputs
 from ...services.payloads import Content
 from . import lines
@@ -82,6 +82,9 @@ def _matrix(text: TextIO, models: str | None, content: Content) -> tuple[Lines, 
     named = [model.strip() for model in models.split(",")] if models is not None else []
     if not all(named) or len(set(named)) < len(named):
         raise errors.bad_argument("--models", "expected models with a comma between them, each once")
+    for name, value in content.parameters.items():
+        if lines.nearly_range(value):
+            raise errors.bad_argument("--param", f"expected a range of whole numbers, such as {plain(name, 60)}=1..8")
     if lines.size_of(prompts, named, content.parameters) > lines.MOST_LINES:
         raise errors.bad_argument("--param", f"expected a matrix of at most {lines.MOST_LINES} lines")
     found = Lines(lines.matrix(prompts, named, content.parameters))
