@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from conftest import ROOT
-from mediakit.services import providers
+from mediakit.services import conventions, providers
 
 CONTRACTS = ROOT / "assets" / "contracts"
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -335,6 +335,19 @@ def test_a_catalogue_and_its_contract_agree(service):
         assert model["contract"] == contract_state(service, model), model["model"]
     for name, operation in model_operations(service).items():
         assert set(operation["x-tasks"]) <= set(models[name]["tasks"]), name
+
+
+@every_service
+def test_what_is_read_of_a_document_for_one_model_is_as_it_is_in_the_whole(service):
+    whole = DOCUMENTS[service]
+    shared = {path for path, item in whole["paths"].items() if all("x-model" not in way for way in item.values())}
+    for model in CATALOGUES[service]["models"]:
+        for path in {model["path"], *model.get("paths", {}).values()} if model["contract"] != "none" else ():
+            found = conventions.document_with.__wrapped__(service, path).root
+            assert {**found, "paths": whole["paths"]} == whole
+            assert {*found["paths"]} >= {path, *shared}, model["model"]
+            assert all(item == whole["paths"][known] for known, item in found["paths"].items()), model["model"]
+            assert len(found["paths"]) <= len(shared) + 3, "no more than is needed"
 
 
 def test_the_pages_of_models_are_not_stale():

@@ -1,6 +1,7 @@
 """JSON files: those that come with the skill, each read once a process; JSON that people write, and where in it what is.
 
 load     the value in a file
+part     the same without members that are not wanted, which need not be read
 written  the value that somebody wrote, strictly read
 line_of  the line of one part of a JSON text
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from .regex import regex
 from .text import is_flat
@@ -37,6 +38,31 @@ def load(path: str) -> Any:
             known = stamp, json.load(file)
         _read[path] = known
     return known[1]
+
+
+def part(path: str, member: str, names: Container[str], unless: str) -> Any:
+    """What `load` gives of a file that comes with the skill, without those members of `member` that are not wanted.
+
+    Large files of many parts are laid out with a space a level, so that what is not wanted need not be read.
+
+    names   of members that are wanted
+    unless  what else is wanted has not this text in it
+    Raises as `load` does.
+    """
+    if path in _read:
+        return load(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    head = f'\n "{member}": {{'.encode()
+    start = content.find(head) + len(head)
+    end, kept = content.find(b"\n }", start), []
+    while start < end:
+        first, start = start, content.find(b"\n  }", start, end) + len(b"\n  }")
+        is_wanted = content.find(unless.encode(), first, start) < 0
+        if is_wanted or content[first : content.find(b'": ', first)].decode().strip(' \n"') in names:
+            kept.append(content[first:start])
+        start += len(",")
+    return json.loads(content[: content.find(head)] + head + b",".join(kept) + content[end:])
 
 
 class NameTwice(ValueError):

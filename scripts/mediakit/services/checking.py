@@ -127,10 +127,13 @@ def _find_slips(provider: providers.Provider, model: str | None, checked, route:
 
 
 def _names_of_siblings(provider: providers.Provider, model: str, route: Route) -> list[str]:
+    from . import conventions
+
     maker = re.split(r"[/.]", model)[0]
     siblings = [
         one["model"] for one in catalogue.models(provider.speaks) if re.split(r"[/.]", one["model"])[0] == maker
     ]
+    conventions.read_all(provider.speaks)
     contracts = filter(None, (model_contract.of_model(provider.speaks, one) for one in siblings))
     return sorted({row["name"] for one in contracts for row in model_contract.rows_at(one.fields(), route.fields)})
 

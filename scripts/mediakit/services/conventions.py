@@ -19,6 +19,21 @@ def document(service: str) -> contracts.Document:
         raise contracts.ContractError("document_not_found", f"there is no contract of {service}") from None
 
 
+@functools.lru_cache(maxsize=None)
+def document_with(service: str, path: str) -> contracts.Document:
+    """The same without the creates of other models, for one is asked for at a time."""
+    habits = of(service)
+    wanted = {path, habits.as_stream(path), habits.as_plain(path)}
+    found = documents.part(catalogue.contract_path(service), "paths", wanted, '"x-model": ')
+    return contracts.from_data(found, habits)
+
+
+def read_all(service: str) -> None:
+    """Read a service's document whole, for whoever looks at many of its models; nothing where there is none."""
+    if catalogue.has_contracts(service):
+        document(service)
+
+
 def of(*services: str) -> Conventions:
     """The habits of these services; of all that there are contracts of, where none is named."""
     streams: dict[tuple[str, str], None] = {}

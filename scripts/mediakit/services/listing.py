@@ -73,6 +73,8 @@ class _Line(NamedTuple):
 
 def _fitting(service: str, wish: Wish) -> list[_Line]:
     words = search.words_of(wish.search or "")
+    if words or wish.field:
+        conventions.read_all(service)
     found = []
     for entry in catalogue.models(service):
         if wish.task is not None and wish.task not in entry.get("tasks", ()):

@@ -43,7 +43,7 @@ def of_model(service: str, model: str, task: str | None = None):
     from . import conventions
 
     path = entry.get("paths", {}).get(task, entry["path"])
-    found = contracts.operation(conventions.document(service), f"POST {path}")
+    found = contracts.operation(conventions.document_with(service, path), f"POST {path}")
     model_field = providers.load(service).model_field
     return found.given({model_field: model}) if model_field else found
 
