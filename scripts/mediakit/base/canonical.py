@@ -7,6 +7,7 @@ path     a path of a URL
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -47,6 +48,7 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+@functools.lru_cache(maxsize=256)
 def origin(url: str, own_path: str = "") -> str:
     """`scheme://host:port/path` of a base URL in one spelling, with what is left of its path.
 

@@ -80,7 +80,13 @@ def about(one) -> dict[str, Any]:
 
 
 def replace(one: T, **changed) -> T:
-    return type(one)(**{**asdict(one), **changed})
+    names = one._fields  # type: ignore[attr-defined]
+    if not changed.keys() <= set(names):
+        raise TypeError(f"{type(one).__name__} has the fields {', '.join(names)}")
+    copy, known = object.__new__(type(one)), one.__dict__
+    # Past the constructor, which would look at every field again; what else the value may hold is not copied.
+    copy.__dict__.update({name: known[name] for name in names}, **changed)
+    return copy
 
 
 def asdict(one) -> dict[str, Any]:
@@ -92,6 +98,8 @@ def _constructor(of: str, names: tuple[str, ...], defaults: dict[str, Any], fact
 
     def __init__(self, *values, **named):
         state = self.__dict__
+        if not named and len(values) == len(names):
+            return state.update(zip(names, values))
         state.update(defaults)
         state.update(zip(names, values))
         state.update(named)

@@ -11,6 +11,7 @@ is_private_literal   whether a host is written as an address that is not public
 
 from __future__ import annotations
 
+import functools
 import re
 
 from ..base import errors
@@ -27,6 +28,7 @@ def urlsplit(url: str) -> SplitResult:
     return urlsplit(url)
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(host: str | None) -> bool:
     """Whether a host of a URL is this machine: localhost, 127.0.0.0/8 or ::1."""
     if not host:
@@ -86,6 +88,7 @@ def _is_address(host: str) -> bool:
     return peers.is_address(host)
 
 
+@functools.lru_cache(maxsize=256)
 def origin_of(url: str) -> tuple[str, str, int]:
     """`(scheme, host, port)`; raises ValueError for what is no http(s) URL with a host."""
     if re.search(r"[\s\\\x00-\x1f\x7f]", url):

@@ -60,6 +60,7 @@ class Slimming:
         self._file: IO[bytes] | None = None
         self._start = 0
         self._is_plain = False  # the text that is being read is no base64
+        self._is_small = is_json is None  # so that no text in it is long, and none was looked at
 
     def feed(self, piece: bytes) -> None:
         if self._is_json is None:
@@ -67,9 +68,16 @@ class Slimming:
             self._is_json = None if not begin else begin[:1] in (b"{", b"[") and b"\0" not in begin
         if not self._is_json:
             return self._feed_other(piece)
+        if self._is_small:
+            if len(self.content) + len(piece) <= LONGEST_TEXT:
+                self.content += piece
+                return None
+            self._is_small, piece = False, bytes(self.content) + piece
+            self.content.clear()
         place = 0
         while place < len(piece):
             place = self._outside(piece, place) if self._string is None else self._inside(piece, place)
+        return None
 
     def _feed_other(self, piece: bytes) -> None:
         if self._file is None and (not self._holds_all or len(self.content) + len(piece) <= LONGEST_TEXT):

@@ -16,6 +16,7 @@ from . import bodies
 
 _under_way = threading.local()
 _importing = threading.Lock()
+_is_loaded = False
 # What every request says unless it says otherwise.
 _HEADERS = {
     "User-Agent": f"ai-media/{__version__}",
@@ -54,6 +55,9 @@ def load() -> None:
 
     To be called before anything is under way: no thread that dies of it leaves anybody waiting.
     """
+    global _is_loaded
+    if _is_loaded:
+        return
     # Threads that import the same packages at once can be handed modules that are not complete yet.
     with _importing:
         try:
@@ -63,6 +67,7 @@ def load() -> None:
             raise
         except (Exception, SystemExit) as problem:
             raise ImportError(f"{type(problem).__name__}: {problem}", name="requests") from problem
+        _is_loaded = True
 
 
 def send(asked: Request, loopback: bool):

@@ -12,7 +12,6 @@ A ledger can be damaged, and one in a working directory can have been planted: e
 from __future__ import annotations
 
 import json
-import re
 
 from ..base import amounts
 from ..base.record import about, field, record
@@ -74,9 +73,11 @@ def _column(check, *, sealed: bool = False) -> Any:
 
 
 def _text(longest: int = LARGEST_TEXT, pattern: str | None = None, empty: bool = True):
+    expression = regex(pattern) if pattern is not None else None
+
     def check(value) -> bool:
         whole = isinstance(value, str) and len(value) <= longest and (empty or value != "")
-        return whole and (pattern is None or re.fullmatch(pattern, value) is not None)
+        return whole and (expression is None or expression.fullmatch(value) is not None)
 
     return check
 
