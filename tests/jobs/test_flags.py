@@ -9,12 +9,12 @@ import pytest
 
 from conftest import SCRIPTS
 from mediakit.base import amounts, errors
-from mediakit.base.record import fields
+from mediakit.base.record import fields, replace
 from mediakit.console import Parser
 from mediakit.jobs import flags
 from mediakit.jobs.connection import ConnectionFlags
 from mediakit.jobs.price import Spending
-from mediakit.media import download
+from mediakit.media.saving import LIMITS
 
 
 def parser_of(*groups: str) -> Parser:
@@ -120,7 +120,7 @@ def test_each_limit_is_the_one_of_its_flag_and_the_others_stay(tmp_path):
               "--download-timeout": "seconds"}  # fmt: skip
     for flag, name in limits.items():
         saving = flags.saving(create(flag, "7", "--output-dir", str(tmp_path)))
-        assert saving.budget.limits == download.LIMITS._replace(**{name: 7})
+        assert saving.budget.limits == replace(LIMITS, **{name: 7})
         assert saving.flags == (flag, "7" if name != "seconds" else "7.0")
 
 

@@ -27,6 +27,7 @@ from fake_service import (
 )
 from mediakit.http.addresses import is_private_literal
 from mediakit.media import download, links
+from mediakit.media.saving import Budget, Unsaved
 from real_files import content
 
 PHOTO = content("png")
@@ -36,7 +37,7 @@ def fetched(url: str, origin: str | None = None, private: bool = True) -> bytes:
     """What a Download writes; `origin` is that of a service on this machine."""
     file = io.BytesIO()
     reach = download.Reach(origin, allows_private=private)
-    download.Download(url, download.Budget(), reach, lambda *told: None, lambda: 2**40).run(file)
+    download.Download(url, Budget(), reach, lambda *told: None, lambda: 2**40).run(file)
     return file.getvalue()
 
 
@@ -153,7 +154,7 @@ def test_a_redirect_keeps_the_spelling_of_its_target(location):
     ],
 )
 def test_what_is_no_link_is_told_and_not_followed(url):
-    with pytest.raises(download.Unsaved, match="cannot be used"):
+    with pytest.raises(Unsaved, match="cannot be used"):
         fetched(url)
 
 
@@ -233,7 +234,7 @@ def test_a_chain_of_hosts_leads_to_the_file(everywhere):
         ]
         assert fetched(f"http://first.example:{service.port}/media/x") == PNG
         service._scripts["media"] = [redirect(hops[0])]
-        with pytest.raises(download.Unsaved, match="redirects"):
+        with pytest.raises(Unsaved, match="redirects"):
             fetched(f"http://first.example:{service.port}/media/x")
 
 
@@ -247,7 +248,7 @@ def test_a_link_becomes_safer_on_its_way_and_never_less_safe(tmp_path, monkeypat
         if first == "http":
             assert fetched(f"{plain.origin}/media/1") == PNG
         else:
-            with pytest.raises(download.Unsaved, match="https to http"):
+            with pytest.raises(Unsaved, match="https to http"):
                 fetched(f"{safe.origin}/media/1")
             assert plain.connections == 0
 
@@ -341,7 +342,7 @@ def test_a_data_url_is_read_as_browsers_read_it(url):
     ],
 )
 def test_a_broken_data_url_is_told(url):
-    with pytest.raises(download.Unsaved, match="data: URL is broken"):
+    with pytest.raises(Unsaved, match="data: URL is broken"):
         fetched(url)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-from urllib.parse import unquote_to_bytes, urlsplit
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ def origin(url: str, own_path: str = "") -> str:
     own_path  the path that the service's own base URL has: with all of it, a part of it or none,
               as users type it, a base URL is the same place
     """
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url.strip())
     scheme = parts.scheme.lower()
     port = parts.port or _DEFAULT_PORTS.get(scheme, 0)
@@ -111,6 +112,8 @@ def path(text: str) -> str:
 
 def _segment(text: str) -> str:
     """One segment, with exactly those bytes escaped that have to be."""
+    from urllib.parse import unquote_to_bytes
+
     plain = _composed(text).encode("utf-8", "surrogatepass")
     written = []
     for piece in re.split(rb"(%[0-9A-Fa-f]{2})", plain):

@@ -10,7 +10,6 @@ import difflib
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
 
 from ..base.regex import regex
 from .conventions import NONE, Conventions
@@ -143,6 +142,8 @@ class Document:
         return list(dict.fromkeys(path for path in found if path))
 
     def _base_paths(self) -> list[str]:
+        from urllib.parse import urlsplit
+
         urls = [server.get("url") for server in _servers(self.root)] + [self.root.get("basePath")]
         paths = [urlsplit(url).path.rstrip("/") for url in urls if isinstance(url, str)]
         return [path for path in paths if path]
@@ -189,6 +190,8 @@ class Document:
         return self._absolute("/") if self.library.is_web else None
 
     def _absolute(self, url: str) -> str:
+        from urllib.parse import urljoin
+
         return urljoin(self.library.root, url).rstrip("/") if self.library.is_web else url
 
 

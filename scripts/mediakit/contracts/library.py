@@ -7,15 +7,16 @@ resolved), from a URL only to the first document's own origin. HTTP itself is th
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any, Callable, NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..base import paths
 from ..base.pointer import unescaped
 from ..base.regex import regex
 from . import bounds, reading
 from .errors import ContractError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Fetch = Callable[[str], "tuple[str, bytes]"]
 
@@ -106,11 +107,13 @@ class Library:
             return self._open_web(_joined(location, target, reference), reference)
         if _SCHEME.match(target) or target.startswith("//") or not location:
             raise _forbidden(reference, "a file may refer only to files in its own folder")
-        return self._open_other_file(location, unquote(target), reference)
+        return self._open_other_file(location, _unquoted(target), reference)
 
     def _open_first_file(self, source: str) -> str:
         if _SCHEME.match(source) and "://" in source:
             raise ContractError("source_invalid", "A document is a path or an http(s) URL; no other scheme is read.")
+        from pathlib import Path
+
         try:
             path = Path(paths.expand(source)).resolve()
         except (OSError, RuntimeError, ValueError):
@@ -119,6 +122,8 @@ class Library:
         return self._store(str(path), _read_file(path, source))
 
     def _open_other_file(self, location: str, target: str, reference: str) -> str:
+        from pathlib import Path
+
         try:
             path = (Path(location).parent / target).resolve()
         except (OSError, RuntimeError, ValueError):
@@ -151,6 +156,9 @@ class Library:
         if len(self._documents) >= bounds.MAX_DOCUMENTS:
             words = f"The contract is spread over more than {bounds.MAX_DOCUMENTS} documents."
             raise ContractError("document_too_large", words)
+        from pathlib import Path
+        from urllib.parse import urlsplit
+
         name = Path(urlsplit(location).path).name or location
         self._documents[location] = reading.parse(data, name, self._allowance)
         return location
@@ -170,7 +178,7 @@ class Library:
         return self._named(location).get(target)
 
     def _by_anchor(self, fragment: str, location: str, reference: str) -> Any:
-        schema = self._named(location).get("#" + unquote(fragment))
+        schema = self._named(location).get("#" + _unquoted(fragment))
         if schema is None:
             raise _broken(reference, "no schema has that anchor")
         return schema
@@ -178,7 +186,15 @@ class Library:
 
 def _tokens(raw: str) -> tuple[str, str]:
     """What one part of a fragment can mean: percent-decoded as it should be, or a name that has the % itself."""
-    return unescaped(unquote(raw)), unescaped(raw)
+    return unescaped(_unquoted(raw)), unescaped(raw)
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote  # which takes long to import, and hardly a reference needs it
+
+    return unquote(text)
 
 
 def last_name(reference: str) -> str:
@@ -208,6 +224,8 @@ def _read_file(path: Path, name: str) -> bytes:
 
 
 def _joined(location: str, target: str, reference: str) -> str:
+    from urllib.parse import urljoin
+
     try:
         return urljoin(location, target)
     except ValueError:
@@ -215,6 +233,8 @@ def _joined(location: str, target: str, reference: str) -> str:
 
 
 def _origin(url: str) -> tuple:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable
@@ -20,6 +19,8 @@ def closest(word: str, known: Iterable[str], cutoff: float) -> str | None:
     plain: dict[str, str] = {}
     for name in itertools.islice(known, MAX_KNOWN):
         plain.setdefault(plain_name(name[:MAX_NAME]), name)
+    import difflib  # which takes long to import, and a good word is like none
+
     found = difflib.get_close_matches(plain_name(word[:MAX_NAME]), plain, n=1, cutoff=cutoff)
     return plain[found[0]] if found else None
 
@@ -56,4 +57,6 @@ def _exchanges_a_word(one: str, other: str) -> bool:
     first, second = name_words(one), name_words(other)
     if len(first) != len(second):
         return False
+    import difflib
+
     return any(difflib.SequenceMatcher(None, a, b).ratio() < 0.6 for a, b in zip(first, second))

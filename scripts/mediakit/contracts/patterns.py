@@ -10,23 +10,21 @@ keeps look-arounds, which engines without backtracking do not have.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
 import json
 import os
-import queue
 import re
 import sys
-import threading
 import time
 import warnings
-from typing import IO, TYPE_CHECKING, cast
+from _thread import allocate_lock  # threading's; most runs start no thread
 
 from ..base.regex import regex
 from .dialect import translated
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    import queue
     import subprocess
 
 MAX_TEXT = 100_000
@@ -130,9 +128,9 @@ class _Program:
     """match.py, started when it is first needed, and ended when it takes too long."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._process: subprocess.Popen | None = None
-        self._answers: queue.SimpleQueue = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue | None = None
         self._left = PATIENCE
         self._known: dict[tuple[str, str], bool | None] = {}
 
@@ -143,16 +141,18 @@ class _Program:
             return self._known[pattern, text]
 
     def _asked(self, pattern: str, text: str) -> bool | None:
+        from queue import Empty
+
         began = time.monotonic()
         try:
             process = self._process or self._start()
-            ask = cast(IO[bytes], process.stdin)
-            ask.write(json.dumps([pattern, text]).encode() + b"\n")
-            ask.flush()
+            assert process.stdin is not None and self._answers is not None, "_start makes both"
+            process.stdin.write(json.dumps([pattern, text]).encode() + b"\n")
+            process.stdin.flush()
             line = self._answers.get(timeout=self._left)
             # What is answered at once costs nothing, else a long batch would use up the time by itself.
             self._left -= max(0.0, time.monotonic() - began - QUICK)
-        except (OSError, queue.Empty):  # it may not be started here, or is still at it
+        except (OSError, Empty):  # it may not be started here, or is still at it
             line, self._left = b"", 0.0
         if not line:
             self._end()
@@ -160,7 +160,10 @@ class _Program:
         return json.loads(line)
 
     def _start(self) -> subprocess.Popen:
+        import atexit
+        import queue
         import subprocess
+        import threading
 
         command = [sys.executable, "-I", "-S", "-B", os.path.join(os.path.dirname(__file__), "match.py")]
         # Nothing of this process's environment is needed there, its keys least of all.
@@ -175,9 +178,13 @@ class _Program:
 
     def _end(self) -> None:
         if self._process is not None:
+            import atexit
+            import contextlib
+
             self._process.kill()
+            assert self._process.stdin is not None, "it was asked for"
             with contextlib.suppress(OSError):  # what it has not read is lost with it
-                cast(IO[bytes], self._process.stdin).close()
+                self._process.stdin.close()
             self._process.wait()
             self._process = None
             atexit.unregister(self._end)

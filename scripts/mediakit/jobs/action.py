@@ -13,7 +13,7 @@ from ..base.record import asdict
 from ..console import Console
 from ..http import addresses
 from ..ledger import fallbacks
-from ..media import save
+from ..media.saving import Saving
 from ..services import actions, keys, providers
 from .acting import Acting, ActionFlags
 from .connection import ConnectionFlags, address, connect, provider_of
@@ -56,7 +56,7 @@ def run(
     if action.effect == "spends":
         ledgers = fallbacks.open_ledgers(console, spending.require_ledger, connection.embedded)
     ledger = ledgers.own if ledgers else None
-    context = Context(console, connection, ledger, WaitPolicy(), save.Saving(folder=flags.output_dir), ledgers)
+    context = Context(console, connection, ledger, WaitPolicy(), Saving(folder=flags.output_dir), ledgers)
     return Acting(context, action, asked, flags, spending).run()
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..base import errors
 from ..console import Console
 from ..ledger import fallbacks
-from ..media import inputs, save
+from ..media import inputs
+from ..media.saving import Saving
 from ..services import actions, providers
 from .connection import ConnectionFlags, connect
 from .context import Context
@@ -38,7 +39,7 @@ def _bring(console: Console, provider: providers.Provider, where: ConnectionFlag
         )
     connection = connect(console, where, provider)
     ledgers = fallbacks.open_ledgers(console, False)
-    context = Context(console, connection, ledgers.own, WaitPolicy(), save.Saving(), ledgers)
+    context = Context(console, connection, ledgers.own, WaitPolicy(), Saving(), ledgers)
     found, origin = Sources(context).content(attachment)
     if isinstance(found, str):
         raise errors.bad_argument("--param", "file: expected a file; the service takes that job's address as it is")

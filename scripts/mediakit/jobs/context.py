@@ -8,7 +8,7 @@ from ..base.record import record
 from ..base.workers import in_a_thread
 from ..console import Console
 from ..ledger import fallbacks, store
-from ..media import save
+from ..media.saving import Saving
 from .connection import Connection
 from .lifecycle.policy import WaitPolicy
 
@@ -29,7 +29,7 @@ class Context:
     connection: Connection
     ledger: store.Ledger | None
     policy: WaitPolicy
-    saving: save.Saving
+    saving: Saving
     ledgers: fallbacks.Ledgers | None = None
     saves: Callable[[Callable[[], None]], None] = in_a_thread
     inbox: Any = None

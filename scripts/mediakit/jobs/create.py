@@ -11,7 +11,7 @@ from ..base import amounts
 from ..base.record import replace
 from ..console import Console, several
 from ..ledger import fallbacks
-from ..media import save
+from ..media.saving import Saving
 from . import purchase, uploads
 from .connection import ConnectionFlags, connect
 from .context import Context
@@ -37,7 +37,7 @@ class Command:
         flags: ConnectionFlags,
         spending: Spending,
         policy: WaitPolicy,
-        saving: save.Saving,
+        saving: Saving,
     ):
         self._console = console
         connection = connect(console, flags, asked.provider, policy.deadline)

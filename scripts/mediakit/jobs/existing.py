@@ -17,6 +17,7 @@ from ..console import Console, several
 from ..console.flags import IN_SKILL
 from ..ledger import entries, store
 from ..media import save, staging
+from ..media.saving import Saving
 from ..provenance import provenance
 from ..services import providers
 from . import kept, purchase, request
@@ -33,7 +34,7 @@ def go_on(
     found: list[Found],
     flags: ConnectionFlags,
     policy: WaitPolicy,
-    saving: save.Saving,
+    saving: Saving,
 ) -> int:
     """Returns the exit code; raises Failure for a single job that nothing can be done for."""
 
@@ -49,7 +50,7 @@ def _go_on(
     entry: store.Entry,
     flags: ConnectionFlags,
     policy: WaitPolicy,
-    saving: save.Saving,
+    saving: Saving,
 ) -> int:
     go_on = _way(ledger, entry)
     saving = into(entry.output_dir, saving)
@@ -62,7 +63,7 @@ def _go_on(
     return go_on(Context(console, connection, ledger, policy, saving), entry).run()
 
 
-def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: save.Saving) -> int | None:
+def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: Saving) -> int | None:
     """Returns the exit code; None where not every result of the job lies there as it came. Raises OSError."""
     assets = json.loads(entry.assets) if entry.assets else []
     folder = paths.whole(saving.folder or ".")
@@ -93,9 +94,7 @@ def accept(console: Console, ledger: store.Ledger, entry: store.Entry, saving: s
     return code
 
 
-def wait_for(
-    console: Console, generation_id: str, flags: ConnectionFlags, policy: WaitPolicy, saving: save.Saving
-) -> int:
+def wait_for(console: Console, generation_id: str, flags: ConnectionFlags, policy: WaitPolicy, saving: Saving) -> int:
     """Returns the exit code. Nothing is written into a ledger."""
     connection = connect(console, flags, provider_of(flags, flags.provider or "skills-video"))
     return Job(Context(console, connection, None, policy, saving), Start(generation_id=generation_id)).run()
@@ -127,7 +126,7 @@ def _way(ledger: store.Ledger, entry: store.Entry):
     return purchase.resume if outcome == "accepted" and entry.generation_id else purchase.reconcile
 
 
-def into(folder: str | None, saving: save.Saving) -> save.Saving:
+def into(folder: str | None, saving: Saving) -> Saving:
     """The same, into that folder where none is named; raises Failure 2."""
     if saving.folder is None and folder is not None and paths.is_skills_own(folder):
         raise errors.bad_argument("--output-dir", IN_SKILL)
@@ -153,7 +152,7 @@ def attach(
     given: str,
     flags: ConnectionFlags,
     policy: WaitPolicy,
-    saving: save.Saving,
+    saving: Saving,
 ) -> int:
     """Returns the exit code; `given` is the id that a person has found."""
     if ledger.outcome_of(entry) != "unknown":

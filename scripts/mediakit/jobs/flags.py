@@ -20,7 +20,7 @@ from ..services import providers
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
-    from ..media import save
+    from ..media.saving import Saving
     from ..services.payloads import Content
     from .acting import ActionFlags
     from .connection import ConnectionFlags
@@ -200,7 +200,7 @@ def add_reading_flags(parser) -> None:
 
 
 def add_saving_flags(group) -> None:
-    """How results are saved, with the limits of download.LIMITS; `saving` reads them."""
+    """How results are saved, with the limits of media.saving.LIMITS; `saving` reads them."""
     group.add_argument(
         "--output-name",
         type=_template,
@@ -302,17 +302,17 @@ def action(given: argparse.Namespace) -> ActionFlags:
     return _of_same_name(ActionFlags, given)
 
 
-def saving(given: argparse.Namespace, jobs: int = 1, template: str | None = None) -> save.Saving:
+def saving(given: argparse.Namespace, jobs: int = 1, template: str | None = None) -> Saving:
     """How results are saved; one for a whole command, whose files it counts.
 
     jobs      how many it has at most
     template  the names where none are given
     """
-    from ..media import check, download, names, save
+    from ..base.record import replace
+    from ..media import names
+    from ..media.saving import LIMITS, MOST_PIXELS, Budget, Saving
 
-    usual = download.LIMITS
-    usual = usual._replace(total_bytes=usual.total_bytes * jobs, files=usual.files * jobs)
-
+    usual = replace(LIMITS, total_bytes=LIMITS.total_bytes * jobs, files=LIMITS.files * jobs)
     limits = {
         "file_bytes": given.max_file_size,
         "total_bytes": given.max_total_size,
@@ -320,12 +320,12 @@ def saving(given: argparse.Namespace, jobs: int = 1, template: str | None = None
         "seconds": given.download_timeout,
     }
     limits = {name: value for name, value in limits.items() if value is not None}
-    return save.Saving(
+    return Saving(
         folder=given.output_dir,
         template=given.output_name or template or names.DEFAULT,
         task=getattr(given, "task", None),
-        budget=download.Budget(usual._replace(**limits)),
-        most_pixels=given.max_pixels or check.MOST_PIXELS,
+        budget=Budget(replace(usual, **limits)),
+        most_pixels=given.max_pixels or MOST_PIXELS,
         accepts_unverified=getattr(given, "accept_unverified", False),
         allows_private=given.allow_private_network,
         embeds=given.embed_metadata,

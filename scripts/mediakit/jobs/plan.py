@@ -7,15 +7,10 @@ charge, its plan is asked for and told too.
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Callable
 
 from ..base import amounts, errors, paths
 from ..base.record import replace
 from ..console import Console
-from ..http import bodies
-from ..http.answers import Lost
-from ..http.documents import read_json
 from ..media import inputs
 from ..services import providers
 from . import price
@@ -26,6 +21,8 @@ from .request import CheckedRequest
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..ledger.rows import Decision
 
 
@@ -141,9 +138,7 @@ def _under_caps(
 
     is_told_to_buyers  () -> whether the service itself could tell a price when it is bought, which it did not now
     """
-    from . import purchase  # what a plan without a cap has no need of
-
-    caps = purchase.caps_of(asked, spending)
+    caps = price.caps_of(asked, spending)
     if not caps or not spending.copies:
         return cost or price.price_of(None, asked)
     from ..ledger import fallbacks, store
@@ -189,6 +184,9 @@ def _estimate(
 
 def _service_plan(console: Console, asked: CheckedRequest, connection: Connection, guards: dict, deadline: float):
     """The service's answer; None, after a warning, where it gives none."""
+    from ..http.answers import Lost
+    from ..http.documents import read_json
+
     answer = price.service_plan(connection, asked, guards, deadline)
     provider = connection.provider
     if isinstance(answer, Lost):
@@ -218,6 +216,8 @@ def _curl(provider: providers.Provider, url: str, asked: CheckedRequest, body: d
     """The same request for a POSIX shell, with the key as a variable; None where a file must be brought before."""
     if asked.attachments and not is_form:
         return None
+    import shlex
+
     words = ["curl", "--no-buffer", shlex.quote(url)]
     if not is_form:
         words += ["-H", shlex.quote("Content-Type: application/json")]
@@ -233,6 +233,10 @@ def _curl(provider: providers.Provider, url: str, asked: CheckedRequest, body: d
 
 
 def _form_words(asked: CheckedRequest, body: dict) -> list[str]:
+    import shlex
+
+    from ..http import bodies
+
     files = {
         stand_in: bodies.Part(None, source=attachment.source, filename=attachment.filename)
         for stand_in, attachment in asked.attachments.items()

@@ -1,6 +1,7 @@
 """What a purchase may cost, and what it would cost.
 
 Spending      what the flags say about it
+caps_of       the caps that count for it
 price_of      the price of one job, from the catalogue or from earlier jobs
 planned_price the price that the service itself tells in a plan of its own, free of charge
 service_plan  the answer with that plan
@@ -16,9 +17,8 @@ import time
 from ..base import amounts, errors
 from ..base.record import record
 from ..base.text import is_number
-from ..http.answers import Answer, Lost
-from ..http.documents import read_json
 from ..ledger import spending
+from ..ledger.spending import standing_caps
 from ..services import catalogue, costs
 from .connection import Connection
 from .request import CheckedRequest
@@ -26,6 +26,8 @@ from .request import CheckedRequest
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from ..http.answers import Answer, Lost
 
     class HasBills(Protocol):
         """The ledgers, or what remembers their answers."""
@@ -53,6 +55,15 @@ class Spending:
     accept_unknown_cost: bool = False
     require_ledger: bool = False
     no_store_payload: bool = False
+
+
+def caps_of(asked: CheckedRequest, spending: Spending) -> list[amounts.Cap]:
+    """Every cap that counts for a purchase: the standing ones and --max-spend."""
+    caps = standing_caps()
+    if spending.max_spend is not None:
+        wanted = amounts.in_unit(spending.max_spend, asked.provider.unit, asked.provider.units)
+        caps.append(amounts.Cap(wanted, 0, "--max-spend"))
+    return caps
 
 
 def price_of(ledgers: HasBills | None, asked: CheckedRequest) -> amounts.Price | None:
@@ -94,6 +105,9 @@ def settings(asked: CheckedRequest, payload: dict | None = None) -> dict[str, co
 
 def planned_price(connection: Connection, asked: CheckedRequest, deadline: float) -> amounts.Price | None:
     """The price of the service's own plan; None where it tells none."""
+    from ..http.answers import Lost
+    from ..http.documents import read_json
+
     # Leave the service's own guard out: it would refuse instead of stating the price.
     answer = service_plan(connection, asked, {}, deadline)
     if isinstance(answer, Lost) or not 200 <= answer.status < 300:

@@ -22,7 +22,6 @@ from ..base import amounts, canonical, errors, times
 from ..base.record import record, replace
 from ..http.documents import read_json
 from ..ledger import entries, fallbacks, store
-from ..ledger import spending as caps_and_prices
 from ..services import catalogue, providers
 from ..services.answers import Reading
 from . import kept, price, uploads
@@ -75,7 +74,7 @@ def claim(
     ledgers, provider = context.ledgers, asked.provider
     assert ledgers is not None, "what buys opens them"
     beside = [price.sent_with(spending, asked) for _ in range(spending.copies)]
-    caps = caps_of(asked, spending)
+    caps = price.caps_of(asked, spending)
     try:
         if plans and caps:
             price.ask_price(context.connection, asked)
@@ -105,15 +104,6 @@ def _price_of(context: Context, asked: CheckedRequest, asks: bool) -> amounts.Pr
     """What one costs, as the service itself says where it `asks` it; raises store.Unusable."""
     planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
     return planned or price.price_of(context.ledgers, asked)
-
-
-def caps_of(asked: CheckedRequest, spending: Spending) -> list[amounts.Cap]:
-    """Every cap that counts for a purchase: the standing ones and --max-spend."""
-    caps = caps_and_prices.standing_caps()
-    if spending.max_spend is not None:
-        wanted = amounts.in_unit(spending.max_spend, asked.provider.unit, asked.provider.units)
-        caps.append(amounts.Cap(wanted, 0, "--max-spend"))
-    return caps
 
 
 def orders_of(

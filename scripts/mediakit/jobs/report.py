@@ -12,6 +12,7 @@ from ..console import Console, bounds
 from ..console.commands import command_line
 from ..ledger import entries
 from ..media import save
+from ..media.saving import Saving
 from ..services import trust
 from .connection import Connection
 from .driver import Driver
@@ -37,7 +38,7 @@ class Report:
         self,
         console: Console,
         connection: Connection,
-        saving: save.Saving,
+        saving: Saving,
         writer: entries.Writer,
         driver: Driver,
         model: str | None,

@@ -19,7 +19,7 @@ from ..base.record import record, replace
 from ..base.text import plain
 from ..http import addresses
 from ..media import inputs
-from ..services import catalogue, checking, keys, model_contract, payloads, program, providers, tasks
+from ..services import catalogue, checking, keys, model_contract, payloads, providers, tasks
 from ..services.descriptor import ANY_ROUTE, Route
 from ..services.trust import is_model, usable_id
 from .connection import ConnectionFlags, address, origin_at, provider_of
@@ -327,6 +327,8 @@ def _login(flags: ConnectionFlags, provider: providers.Provider):
     def look() -> keys.Key | None:
         if provider.cli is None or provider.base_url is None or flags.transport == "rest":
             return None
+        from ..services import program
+
         found, _ = program.look_for(provider, provider.base_url)
         return found.saved_login() if found and not found.check() else None
 

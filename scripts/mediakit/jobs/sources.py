@@ -22,6 +22,7 @@ from ..http.answers import Lost
 from ..http.documents import read_json
 from ..ledger import store
 from ..media import download, inputs
+from ..media.saving import Budget, Limits, Unsaved
 from ..services.site import JobRef
 from .connection import Connection, ConnectionFlags, connect_again
 from .context import Context
@@ -183,7 +184,7 @@ class Sources:
         try:
             self._fetch(attachment.url, spool)
             spool.flush()
-        except download.Unsaved as problem:
+        except Unsaved as problem:
             words = plain(str(problem).replace("a result", "an input").replace("the result", "the input"))
             gave_up = isinstance(problem, download.GivenUp)
             raise failure(
@@ -197,12 +198,12 @@ class Sources:
         return found, _origin_of(attachment.url)
 
     def _fetch(self, url: str, spool) -> None:
-        """Into an open file; raises download.Unsaved, or OSError of the disk."""
+        """Into an open file; raises Unsaved, or OSError of the disk."""
 
         def retrying(attempt: int, seconds: float, words: str) -> None:
             tell_retry(self._context.console, attempt + 1, seconds, words.replace("the result", "the input"))
 
-        budget = download.Budget(download.Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, LONGEST_FETCH))
+        budget = Budget(Limits(LARGEST_FETCHED, LARGEST_FETCHED, 1, LONGEST_FETCH))
         fetching = download.Download(url, budget, self._reach, retrying, _temporary_room)
         patience = min(LONGEST_FETCH, self._time_left())
         late = threading.Event()
@@ -216,7 +217,7 @@ class Sources:
         timer.start()
         try:
             fetching.run(spool)
-        except download.Unsaved:
+        except Unsaved:
             if not late.is_set():
                 raise
         finally:

@@ -24,6 +24,7 @@ from ..http.documents import read_json
 from ..http.wire import answer_of
 from ..ledger import store
 from ..media import download, inputs, links
+from ..media.saving import Unsaved
 from ..services import descriptor, trust
 from ..services.descriptor import Condition, Upload, Way, values
 from .connection import Connection
@@ -229,7 +230,7 @@ class Uploader:
         try:
             self._reach.peer_check(links.link(url))
             return url.isprintable()
-        except (ValueError, download.Unsaved):
+        except (ValueError, Unsaved):
             return False
 
     def _readied(self, file: inputs.File, way: Way, sent: _Said, name: str) -> str:

@@ -1,6 +1,7 @@
 """Media files.
 
 save        from a terminal answer to files on disk
+saving      what the flags say about it, and how much a command may fetch
 download    from a URL to bytes in a file, bounded
 inputs      what --input names: files, addresses, earlier jobs
 check       what a file that came is, and what is to be said of it

@@ -14,9 +14,7 @@ import os
 from typing import NamedTuple
 
 from . import containers, formats, pictures, walking
-
-# Pixels of one picture that are looked at. Our choice: more than any service makes, and a second of work.
-MOST_PIXELS = 500_000_000
+from .saving import MOST_PIXELS
 
 # The kinds that a service can promise, and what else may be meant by them: a moving picture is a film.
 _KINDS: dict[str, tuple[str, ...]] = {

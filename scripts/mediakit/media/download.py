@@ -1,12 +1,9 @@
 """From one URL to the bytes in one file: bounded, gone on with after a cut, without any credentials.
 
-Limits      how much and how long
-Budget      what all files of a command may take together
 Reach       which addresses may be contacted
 Download    one URL
 is_there    whether a URL would be given now
 
-Unsaved     it cannot be had; a line for people
 GivenUp     it was tried often enough; later it may work
 Expired     its host does not give it any more: the job may know a fresh link
 """
@@ -18,7 +15,6 @@ import os
 import re
 import threading
 import time
-from collections import namedtuple
 from collections.abc import Iterator
 
 from ..base import errors
@@ -35,6 +31,7 @@ from ..http.sessions import Request, send, watching
 from ..http.wire import LONGEST_CONNECT
 from . import links
 from .links import Link
+from .saving import Budget, Unsaved
 
 # What CDNs need that send a request from one to the next.
 MOST_REDIRECTS = 10
@@ -58,15 +55,6 @@ _EXPIRED = (400, 401, 403, 404, 410)
 _GIVEN = (200, 201, 203, 204, 214, 226)
 _PASSING = (202, 408, 425, 429)  # and everything from 500 on: 520 to 530 are Cloudflare's
 
-# file_bytes, total_bytes: of one file, of all files of a command
-# files: how many of a command; seconds: for the files of one job
-Limits = namedtuple("Limits", "file_bytes total_bytes files seconds")
-LIMITS = Limits(4 * 1024**3, 20 * 1024**3, 100, 1800.0)
-
-
-class Unsaved(Exception):
-    """A result cannot be saved; the message is one line for people."""
-
 
 class Expired(Unsaved):
     """The host of a result does not give it yet, or not any more."""
@@ -83,28 +71,6 @@ class _Cut(Exception):
         super().__init__(message)
         self.seconds = seconds
         self.is_told = is_told
-
-
-class Budget:
-    """Counts the files and bytes of one command, over all its jobs; raises Unsaved beyond the limits."""
-
-    def __init__(self, limits: Limits = LIMITS):
-        self.limits = limits
-        self._lock = threading.Lock()
-        self._files = self._bytes = 0
-
-    def take_file(self) -> None:
-        with self._lock:
-            if self._files >= self.limits.files:
-                raise Unsaved(f"more than {self.limits.files} files, the limit of --max-files")
-            self._files += 1
-
-    def take(self, count: int) -> None:
-        """Before so many bytes are written; a negative count gives back."""
-        with self._lock:
-            if self._bytes + count > self.limits.total_bytes:
-                raise Unsaved(f"more than {self.limits.total_bytes} bytes in all, the limit of --max-total-size")
-            self._bytes += count
 
 
 class Reach:

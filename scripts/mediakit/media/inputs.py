@@ -14,21 +14,22 @@ the same purchase.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
 from ..base import errors, paths
 from ..base.record import field, record
 from ..base.regex import regex
-from ..base.spool import open_spool
 from ..base.text import plain
-from ..http import bodies
-from . import containers, formats, pictures, walking
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..http import bodies
 
 # Standard input is kept on disk until it is sent.
 LARGEST_SPOOL = 4 * 1024**3
@@ -96,6 +97,8 @@ class File(Attachment):
     @property
     def filename(self) -> str:
         """What a service is told: nothing of the user's own naming."""
+        from . import formats
+
         return f"{self.source.sha256[:16]}.{formats.ENDINGS.get(self.source.media_type, 'bin')}"
 
     @property
@@ -130,6 +133,8 @@ class Earlier(Attachment):
 
 
 def digest(text: str) -> str:
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -257,6 +262,8 @@ _SPECIAL = {
 
 def _standard_input(field: str):
     """Standard input in a private file that has no name, or none that outlives this process."""
+    from ..base.spool import open_spool
+
     try:
         spool, size = open_spool(), 0
         while piece := sys.stdin.buffer.read(_CHUNK):
@@ -275,6 +282,10 @@ def _standard_input(field: str):
 
 
 def _hashed(field: str, handle, path: str | None, before: os.stat_result, media_type: str) -> bodies.Source:
+    import hashlib
+
+    from ..http import bodies
+
     handle.seek(0)
     found, count = hashlib.sha256(), 0
     while piece := handle.read(_CHUNK):
@@ -292,6 +303,8 @@ def _media_type(field: str, handle, size: int, kind: str | None, name: str, chec
     What is known here is known by its own structure. What is not is taken as its name says it: a model may well
     take a format that nobody here knows.
     """
+    from . import containers, formats, walking
+
     expected = f"expected {_KINDS.get(kind, 'a picture, a video or a sound')}"
     handle.seek(0)
     head = handle.read(formats.HEAD)
@@ -325,6 +338,8 @@ def _check_limit(field: str, size: int, media_type: str, limit: dict) -> None:
 
 
 def _check_sides(field: str, handle, media_type: str, limit: dict) -> None:
+    from . import pictures, walking
+
     try:
         size = pictures.size_of(handle, media_type)
     except (pictures.Undecodable, walking.Broken):

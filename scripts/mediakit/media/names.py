@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import time
-import unicodedata
 
 from ..base.regex import regex
 
@@ -83,6 +82,8 @@ class FileName:
 
 def safe(text: str) -> str:
     """A file name that every system takes: no separator, no control character, not hidden, not a device."""
+    import unicodedata
+
     name = unicodedata.normalize("NFC", text)
     name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)
     name = re.sub(r"-*([-._])[-._]*", r"\1", name).strip("-._")

@@ -1,6 +1,5 @@
 """From a terminal answer to files on disk.
 
-    Saving   what the flags say about it
     Saver    fetches the outputs of one job in a thread and reports to an inbox
 
 Reports to the inbox, as inbox.Message(saver, content), where content is one of
@@ -20,14 +19,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..base import errors
 from ..base.inbox import Message
 from ..base.record import field, record
 from ..base.retry import HEARTBEAT, Backoff
 from ..base.workers import in_a_thread
 from ..http import faults
 from . import check, names, staging
-from .download import Budget, Credential, Download, Expired, Reach, Unsaved
+from .download import Credential, Download, Expired, Reach
+from .saving import Saving, Unsaved
 
 # How long a link, or the job, is asked again for what is not there yet. interface.md, Waiting.
 PATIENCE = 30.0
@@ -94,44 +93,6 @@ class SavingEnded:
     problem: str | None = None
     acceptable: bool = False
     nothing_there: bool = False
-
-
-@record
-class Saving:
-    """How the results of a command are saved.
-
-    folder              where they are saved; None for nowhere
-    template            the names of the files, as names.check gives it
-    task                the task of the command, where it was named
-    line                the id of the job's line, in a batch
-    budget              what all its files may take together
-    most_pixels         of one picture that is looked at
-    allows_private      whether private addresses may be contacted
-    accepts_unverified  whether a file is taken as it is, although its content looks broken
-    embeds              whether provenance is written into each file too
-    shows               whether pictures are shown on the terminal
-    stores              whether provenance tells the payload
-    flags               the flags that say the same to another command
-    """
-
-    folder: str | None = None
-    template: str = names.DEFAULT
-    task: str | None = None
-    line: str | None = None
-    budget: Budget = field(default_factory=Budget)
-    most_pixels: int = check.MOST_PIXELS
-    allows_private: bool = False
-    accepts_unverified: bool = False
-    embeds: bool = False
-    shows: bool = False
-    stores: bool = True
-    flags: tuple[str, ...] = ()
-
-    def check(self) -> None:
-        """Raise Failure 2 for a flag that nothing can come of."""
-        for flag in ("--output-name", "--embed-metadata", "--show"):
-            if flag in self.flags and self.folder is None:
-                raise errors.bad_argument(flag, "expected with --output-dir: it is about its files")
 
 
 @record

@@ -23,7 +23,8 @@ from ..base.text import is_flat, plain
 from ..base.times import rfc3339
 from ..console import Console
 from ..console.inputs import cannot_read
-from ..media import formats, inputs, save
+from ..media import formats, inputs
+from ..media.saving import Saving
 from ..services import providers
 from ..services.trust import is_model
 from . import metadata, signatures, terminal_picture
@@ -52,7 +53,7 @@ class Keeper:
     outputs  as services.job_answers.JobAnswers.outputs gives them, in the order of their numbers
     """
 
-    def __init__(self, console: Console, saving: save.Saving, facts: dict, outputs: list[dict]):
+    def __init__(self, console: Console, saving: Saving, facts: dict, outputs: list[dict]):
         self._console = console
         self._saving = saving
         self._outputs = console.redactor.value(outputs)

@@ -155,11 +155,11 @@ def kept(service: str, name: str) -> dict | None:
     """What was fetched from a service within the last day: `{fetched_at, seen, source, ...}`; None for nothing."""
     if (service, name) in _now:
         return _now[service, name]
-    path = kept_path(service, name)
-    if path is None:
+    folder = _kept_in(service)
+    if folder is None or not os.path.isdir(folder):  # as it mostly is; a name's digest takes long to load
         return None
     try:
-        found = documents.load(path)
+        found = documents.load(kept_path(service, name) or "")
         is_new = 0 <= time.time() - found["fetched_at"] < _LIFETIME
         return found if is_new and _is_own(service, name, found.get("source")) else None
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
@@ -187,10 +187,15 @@ def kept_path(service: str, name: str) -> str | None:
     """Where the list ("models") or a model's contract is kept; None where nothing can be."""
     import hashlib
 
-    folder, _ = paths.state_folder()
+    folder = _kept_in(service)
     # A model's name may hold anything that a file name may not; its digest may not.
     digest = hashlib.sha256(name.encode()).hexdigest()[:24]
-    return os.path.join(folder, "live", service, f"{digest}.json") if folder else None
+    return os.path.join(folder, f"{digest}.json") if folder else None
+
+
+def _kept_in(service: str) -> str | None:
+    folder, _ = paths.state_folder()
+    return os.path.join(folder, "live", service) if folder else None
 
 
 # -- choosing ---------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ build    the body that it means, and the files in it
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from typing import Any
 
 from ..base import errors
@@ -103,7 +102,11 @@ class _Builder:
     """Puts one body together; each method raises Failure 2 for what does not go together."""
 
     def __init__(self, content: Content, provider: providers.Provider, contract, model: str | None, route: Route):
-        self.payload: dict = deepcopy(content.payload or {})
+        self.payload: dict = {}
+        if content.payload:
+            from copy import deepcopy
+
+            self.payload = deepcopy(content.payload)
         self.attachments: dict[str, media_inputs.Attachment] = {}
         self.shapes: dict[str, Any] = {}
         self._content = content

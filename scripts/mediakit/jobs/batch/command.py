@@ -18,7 +18,7 @@ from ...console import Console
 from ...console.commands import command_line
 from ...console.flags import IN_SKILL
 from ...ledger import fallbacks
-from ...media import save
+from ...media.saving import Saving
 from ...services import limits
 from ..connection import ConnectionFlags, connect, provider_of
 from ..context import Context
@@ -74,7 +74,7 @@ class Wanted:
     connection: ConnectionFlags
     spending: Spending
     policy: WaitPolicy
-    saving: save.Saving
+    saving: Saving
 
 
 def expanded(console: Console, source: Source) -> int:

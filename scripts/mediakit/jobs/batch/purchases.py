@@ -246,7 +246,7 @@ class Purchases:
 
     def caps(self, asked: CheckedRequest) -> list[amounts.Cap]:
         caps = [cap._replace(name="--max-spend-job") if cap.window == 0 else cap
-                for cap in purchase.caps_of(asked, self._spending)]  # fmt: skip
+                for cap in price.caps_of(asked, self._spending)]  # fmt: skip
         if self._whole is not None:
             whole = amounts.in_unit(self._whole, asked.provider.unit, asked.provider.units)
             caps.append(amounts.Cap(whole, None, "--max-spend", self._prefix))
