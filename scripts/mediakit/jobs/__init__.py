@@ -18,6 +18,7 @@ bringing    a file that is brought to a service by itself
 judging     what the answer to an action comes to
 plan        what a create would send
 purchase    from a request, or a job of the ledger, to a job that can be driven
+orders      a request as the orders of the ledger, and what the ledgers know of the same
 uploader    files to a service, in one request or in two
 uploads     inputs on their way to a service, before anything is bought
 sources     where inputs come from

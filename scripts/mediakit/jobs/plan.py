@@ -83,14 +83,14 @@ def show(
 
 
 def _standing(console: Console, asked: CheckedRequest, spending: Spending) -> list[Decision]:
-    """As purchase.standing; no ledger is made for it."""
+    """As orders.standing; no ledger is made for it."""
     if spending.allow_duplicate or not paths.has_ledger():
         return []
     from ..ledger import fallbacks, store
-    from . import purchase
+    from . import orders
 
     try:
-        return purchase.standing(fallbacks.open_to_look(console), asked, spending)
+        return orders.standing(fallbacks.open_to_look(console), asked, spending)
     except store.Unusable as problem:
         raise problem.failure() from None
 

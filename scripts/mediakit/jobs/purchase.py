@@ -1,7 +1,5 @@
 """From a checked request, or from an entry of the ledger, to a job that can be driven.
 
-orders_of   a request as the orders of the ledger, one for each copy
-standing    what the ledgers know already of the same
 claim       what the ledger makes of a request: a Claim for each copy
 ready       its files at the service, where something is bought
 claimed     the Job of a Claim
@@ -14,17 +12,15 @@ spent       what a command has spent
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 
-from ..base import amounts, canonical, errors, times
+from ..base import amounts, errors, times
 from ..base.record import record, replace
 from ..http.documents import read_json
 from ..ledger import entries, fallbacks, store
 from ..services import catalogue, providers
 from ..services.answers import Reading
-from . import kept, price, uploads
+from . import kept, orders, price, uploads
 from .connection import Connection, read_at
 from .context import Context
 from .job import Job
@@ -82,12 +78,12 @@ def claim(
         # A plan needs the files at the service, and they are brought only to buy.
         later = asks and bool(asked.attachments)
         found = None if later else _price_of(context, asked, asks)
-        orders = orders_of(context, asked, spending, beside, found)
+        wanted = orders.of(context, asked, spending, beside, found)
     except store.Unusable as problem:
         raise problem.failure() from None
     patience = min(patience + fallbacks.PATIENCE, max(context.policy.deadline - time.monotonic(), 0.0))
     decisions = ledgers.claim(
-        orders,
+        wanted,
         caps,
         patience,
         key=context.connection.account,
@@ -104,97 +100,6 @@ def _price_of(context: Context, asked: CheckedRequest, asks: bool) -> amounts.Pr
     """What one costs, as the service itself says where it `asks` it; raises store.Unusable."""
     planned = price.planned_price(context.connection, asked, context.policy.deadline) if asks else None
     return planned or price.price_of(context.ledgers, asked)
-
-
-def orders_of(
-    context: Context,
-    asked: CheckedRequest,
-    spending: Spending,
-    beside: list[dict],
-    price_of_one: amounts.Price | None,
-) -> list[store.Order]:
-    """One order for each copy; `beside` is what is sent with each."""
-    connection, provider, folder = context.connection, asked.provider, context.saving.folder
-    origin = connection.origin
-    # The stream of a model and its plain answer are one purchase. A stand-in holds its file's hash.
-    request = request_of(asked, origin)
-    formerly = amounts.former_digest(
-        [provider.name, connection.former_origin, asked.model or asked.path, asked.payload]
-    )
-    redacted, payload = context.console.redactor.value, store.as_json(asked.noted)
-
-    def without_key(flag: str, text: str | None) -> str | None:
-        if redacted(text) != text:
-            raise errors.bad_argument(flag, "expected without a key: it would be written down")
-        return text
-
-    one = store.Order(
-        fingerprint=request,
-        request=request,
-        service=provider.name,
-        origin=origin,
-        practice=int(provider.embedded),
-        model=asked.model,
-        base_url=None if connection.embedded else without_key("--base-url", connection.base_url),
-        output_dir=without_key("--output-dir", os.path.abspath(folder)) if folder is not None else None,
-        intent=without_key("--intent", spending.intent),
-        copy=1,
-        command=_flags_given(),
-        # What was asked for can be done without; a part of it would be another request.
-        payload=None if spending.no_store_payload or redacted(payload) != payload else payload,
-        price=price_of_one,
-        speaks=provider.speaks if provider.embedded else None,
-    )
-    return [
-        replace(
-            one,
-            fingerprint=amounts.fingerprint(request, spending.intent, copy),
-            formerly=(formerly, amounts.former_digest([formerly, spending.intent, copy])),
-            copy=copy,
-            sent_with=without_key("--param", store.as_json(sent_with)),
-        )
-        for copy, sent_with in enumerate(beside, 1)
-    ]
-
-
-def standing(ledgers: fallbacks.Ledgers, asked: CheckedRequest, spending: Spending) -> list[store.Decision]:
-    """What a claim of the same would go on with at this moment; raises the Failure 27 with which it would be refused.
-
-    An unknown outcome that the service can be asked about is told of: the answer may lead to the job.
-    """
-    if spending.allow_duplicate:
-        return []
-    request = request_of(asked)
-    orders = [
-        store.Order(
-            amounts.fingerprint(request, spending.intent, copy), request, asked.provider.name, asked.origin,
-            practice=int(asked.provider.embedded), model=asked.model, base_url=None, output_dir=None,
-            intent=spending.intent, copy=copy, command="", payload=None, price=None,
-        )
-        for copy in range(1, spending.copies + 1)
-    ]  # fmt: skip
-    found: dict[int, store.Decision] = {}
-    for ledger in ledgers.every():
-        for order, known in zip(orders, ledger.claims.look(orders)):
-            if known and not (known.word == "unknown" and spending.retry_unknown):
-                found.setdefault(order.copy, known)
-    can_be_asked = asked.provider.job_list.is_searchable or asked.provider.idempotency
-    for known in found.values():
-        if known.word == "unknown" and not can_be_asked:
-            raise entries.duplicate_unknown(known.job, asked.provider.advice.looking)
-    return list(found.values())
-
-
-def request_of(asked: CheckedRequest, origin: str | None = None) -> str:
-    """The digest of what is asked for, at an address as Connection.origin has it."""
-    what = asked.model or canonical.path(asked.path)
-    return amounts.digest([asked.provider.name, asked.origin if origin is None else origin, what, asked.payload])
-
-
-def _flags_given() -> str:
-    # Their names only: a value can be a prompt, or a path that is nobody's business.
-    flags = [word.partition("=")[0] for word in sys.argv[1:] if word.startswith("--")]
-    return " ".join([os.path.basename(sys.argv[0]), *flags])
 
 
 def spent(claims: list[Claim]) -> list[amounts.Amount]:

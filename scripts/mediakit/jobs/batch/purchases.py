@@ -12,7 +12,7 @@ from ...base import amounts, errors, times
 from ...base.record import record, replace
 from ...ledger import fallbacks, store
 from ...media import inputs
-from .. import price, purchase, sources
+from .. import orders, price, purchase, sources
 from ..price import Spending
 from ..request import CheckedRequest
 from .lines import Line, Lines, Problem
@@ -81,7 +81,7 @@ class Purchases:
         spending = replace(self._spending, intent=self._prefix + task.id)
         beside = price.sent_with(spending, asked)
         context = task.service.context
-        order = purchase.orders_of(context, asked, spending, [beside], task.price or self.price(asked))[0]
+        order = orders.of(context, asked, spending, [beside], task.price or self.price(asked))[0]
         return Wanted(asked, order, beside)
 
     def identify(self, task: Task) -> None:
@@ -175,7 +175,7 @@ class Purchases:
         }
         for line in lines if found else ():
             asked = self._requests.check(line, _with(keys, line.parents))
-            yield self._known(found.get((self._prefix + line.id, purchase.request_of(asked)), []))
+            yield self._known(found.get((self._prefix + line.id, orders.request_of(asked)), []))
         if not found:
             yield from [Known(NEW)] * len(lines)
 
