@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 import time
-from _thread import RLock  # threading's; that takes as long to import as eight rooms
+from _thread import RLock, allocate_lock  # threading's; that takes as long to import as eight rooms
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -29,6 +29,8 @@ _LONGEST_CHECK = 1.0
 _WHOLLY_CHECKED = 4 * 1024 * 1024
 _OPERATIONS_BETWEEN_LOOKS = 20_000
 _COPY_TRIES = 5
+# Turns that are committed together at most: those who wait are to go on.
+_MOST_TOGETHER = 32
 _LAST_WITH_LOG = 3
 _BESIDE = ("-journal", "-wal", "-shm")
 
@@ -52,6 +54,9 @@ class Database:
         self._may_wait = may_wait
         self._is_impatient = False
         self._lock = RLock()
+        self._counting = allocate_lock()
+        self._waiting = 0  # threads that want their turn
+        self._group: _Group | None = None
         self._copied: str | None = None
         if not read_only and locks.is_on_network(folder):
             raise Unusable("network", f"{folder} is on a network file system, where locks cannot be relied on")
@@ -208,19 +213,68 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """What is done within is done together, and lasts once this ends."""
-        with self._lock, translated(self.path):
-            if self.is_read_only:
-                raise Unusable("read_only", f"{self.path} cannot be written")
-            self.check_is_there()
-            self._patiently(self._connection, "BEGIN IMMEDIATE")
+        """What is done within is done together, and lasts once this ends.
+
+        Of threads that want one at the same time each takes its turn, and the last commits for all: to wait for the
+        disk costs more than what is written.
+        """
+        with translated(self.path):
+            with self._turn():
+                group = self._begun()
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._undo(group)
+                    raise
+                group.members += 1
+            group.wait()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """This thread's turn; where nobody waits for the next one, what was done in those before is committed."""
+        with self._counting:
+            self._waiting += 1
+        with self._lock:
+            with self._counting:
+                self._waiting -= 1
             try:
-                yield self._connection
-                self._patiently(self._connection, "COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                yield
+            finally:
+                if self._group is not None and (not self._waiting or self._group.members >= _MOST_TOGETHER):
+                    self._commit(self._group)
+
+    def _begun(self) -> _Group:
+        if self.is_read_only:
+            raise Unusable("read_only", f"{self.path} cannot be written")
+        self.check_is_there()
+        if self._group is None:
+            self._patiently(self._connection, "BEGIN IMMEDIATE")
+            self._group = _Group()
+        elif self._group.members:
+            self._connection.execute("SAVEPOINT turn")
+        return self._group
+
+    def _undo(self, group: _Group) -> None:
+        """Nothing of this turn is written; what others have done in theirs stays."""
+        if not group.members:
+            self._group = None
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO turn")
+
+    def _commit(self, group: _Group) -> None:
+        self._group = None
+        try:
+            if not self._connection.in_transaction:
+                raise sqlite3.OperationalError("the transaction was rolled back")
+            self._patiently(self._connection, "COMMIT")
+        except BaseException as problem:
+            group.problem = problem
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        finally:
+            group.end()
 
     def rows(self, query: str, values: Sequence = ()) -> list[tuple]:
         with self._lock, translated(self.path):
@@ -267,6 +321,30 @@ class Database:
             return True
         self._is_impatient = True
         return False
+
+
+class _Group:
+    """Turns of several threads that are committed as one.
+
+    members  whose turn came to its end
+    problem  why nothing of it was written
+    """
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.problem: BaseException | None = None
+        self._open = allocate_lock()
+        self._open.acquire()
+
+    def end(self) -> None:
+        self._open.release()
+
+    def wait(self) -> None:
+        """Until it has ended; raises why nothing was written."""
+        with self._open:
+            pass
+        if self.problem is not None:
+            raise self.problem
 
 
 # -- SQLite --------------------------------------------------------------------------------------------
