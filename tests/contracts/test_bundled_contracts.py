@@ -48,6 +48,12 @@ CATALOGUE_SCHEMA = {
                 },
             },
         },
+        # The model that is taken where none is named, by the words of an intent, and further names of models.
+        "choice": {
+            "type": "object",
+            "required": ["models", "intents", "aliases"],
+            "additionalProperties": {"type": "object"},
+        },
         "listed": {
             "type": "object",
             "required": ["source", "pages"],
@@ -78,6 +84,7 @@ CATALOGUE_SCHEMA = {
                 "sources": {"type": "array", "items": {"type": "string"}, "minItems": 1},
                 "price": {"$ref": "#/$defs/price"},
                 "note": {"type": "string"},
+                "unpriced": {"const": True},  # the service itself knows no price beforehand
                 "featured": {"const": True},
                 "off_sale": {"$ref": "#/$defs/seen"},
                 "inputs": {
@@ -108,6 +115,20 @@ CATALOGUE_SCHEMA = {
                 "unit": {"enum": ["usd", "credits"]},
                 "per": {"enum": ["image", "second", "output", "request"]},
                 "basis": {"const": "provider"},
+                # What one output costs by its parameters, before all are summed and rounded; the usual one first.
+                "tiers": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["when", "amount"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "when": {"type": "object", "minProperties": 1},
+                            "amount": {"type": "number", "exclusiveMinimum": 0},
+                        },
+                    },
+                },
                 "source": {"type": "string"},
                 "seen": {"$ref": "#/$defs/seen"},
             },

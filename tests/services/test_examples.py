@@ -79,7 +79,7 @@ def test_every_refusal_of_the_examples_has_its_category(name):
         429: "transient",
     }
     for word, answer in own.examples["refused"].items():
-        status = 400 if word == "invalid" else int(word)
+        status = int(word) if word.isdecimal() else answer.get("http", 400)
         found = own.refusals.verdict(answer.get("http", status), answer["body"])
         told = own.says("errors").get("status_categories", {})
         usual.update({int(one): category for one, category in told.items()})

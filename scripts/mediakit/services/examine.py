@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from ..base import documents
 from ..base.pointer import escaped
 from . import examples, forms, trust
-from .descriptor import error_rules
 from .provider import Provider
 from .refusals import words as words_of
 
@@ -323,7 +322,7 @@ def _against_examples(provider: Provider) -> Iterator[tuple[tuple, str]]:
             examples.filled(answer.get("body"), words),
         )
         category = provider.refusals.verdict(code, body).category
-        if not words_of(error_rules(provider.says("errors")), body)[1]:
+        if not words_of(provider.error_rules, body)[1]:
             yield ("examples", "refused", status), "`errors` finds no message in it"
         elif category != _USUAL.get(code, category):
             yield ("examples", "refused", status), f"`errors` reads it as {category}"

@@ -17,9 +17,9 @@ from ..base.regex import regex
 # The letters that a pattern begins with and that every text of its form begins with too.
 _HEAD = regex(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
 
-# What holds one answer a name.
-BY_NAME = ("refused", "actions")
-_ANSWER = frozenset(("http", "headers", "body", "file", "tasks"))
+# What holds one answer a name, and what is no answer.
+BY_NAME = ("refused", "actions", "happened")
+_ANSWER = frozenset(("http", "headers", "body", "file", "tasks", "when", "keeps", "finds"))
 TASKS = frozenset("t2i i2i t2v i2v v2v tts stt sts t2a i2m upscale rmbg".split())
 _TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
 _PLACEHOLDER = regex(r"\{(\w+(?::[\w-]+)?)\}")
@@ -29,7 +29,7 @@ _NONE = object()
 def normal(data: Mapping[str, Any]) -> dict:
     """The examples of a descriptor: name -> answers `{http?, headers?, body | file, tasks?}`.
 
-    "refused" holds one a status, "actions" one an action.
+    "refused" holds one a status or word, "actions" one an action, or several as they are written.
 
     Written, an answer can also be its body alone, an object of task words -> body (`*` for the rest), and have its
     status and headers beside it in NAME_http and NAME_headers. Under a create's path, the end of one, or words for
@@ -38,8 +38,10 @@ def normal(data: Mapping[str, Any]) -> dict:
     found = data.get("examples", {})
     result: dict[str, Any] = {}
     for name, example in found.items():
-        if name in BY_NAME:
-            result[name] = {word: _answer(one) for word, one in example.items()}
+        if name in BY_NAME and name != "happened":
+            result[name] = {word: one if isinstance(one, list) else _answer(one) for word, one in example.items()}
+        elif name == "happened":
+            result[name] = example
         elif name[0] in "/:" or TASKS.issuperset(name.split()):
             routes = [route for route in data.get("create", ()) if name[0] in "/:" and route["path"].endswith(name)]
             tasks = [task for route in routes for task in route.get("tasks", ())] or name.split() * (not routes)
@@ -116,8 +118,10 @@ def filled(value: Any, words: Mapping[str, Any]) -> Any:
 def _word(words: Mapping[str, Any], name: str) -> Any:
     """What stands for a placeholder; _NONE for one that is not known."""
     whole, _, member = name.partition(":")
-    if name not in words and member and isinstance(words.get(whole), Mapping):
-        return words[whole].get(member)
+    holder = words.get(whole)
+    holder = holder() if member and callable(holder) else holder
+    if name not in words and member and isinstance(holder, Mapping):
+        return holder.get(member)
     found = words.get(name, _NONE)
     return found() if callable(found) else found
 

@@ -4,6 +4,8 @@ A module that knows one service is named as the service is, with `_` for `-`: fa
 
 by_examples  any service, from the examples of its descriptor
 asked        what a create asks for
+history      what happened on an account
+kept         what actions keep and find again
 files        the files that a service is sent
 menu         the list of models
 unsaid       answers that no example has

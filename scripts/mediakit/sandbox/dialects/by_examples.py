@@ -8,6 +8,7 @@ which is made from this one.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import secrets
 import time
@@ -21,7 +22,7 @@ from ...base.record import replace
 from ...services import actions, descriptor, examples, providers
 from .. import faults, forms, media, store
 from ..server import seconds_until
-from . import common, streaming
+from . import common, history, kept, streaming
 from .asked import Reader, path_pattern
 from .files import Files
 from .filling import UPLOAD_PATH, Filling
@@ -60,7 +61,7 @@ class Dialect:
         self.provider = providers.load(service)
         self.BASE = self.provider.base_path
         self.reader = Reader(self.provider)
-        self.told = Filling(self.provider, self.reader)
+        self.told = Filling(self.provider, self.reader, self.words_of_job)
         self._files, self.menu = Files(self), Menu(self)
         if not self.provider.examples:
             raise errors.bad_argument(
@@ -80,6 +81,10 @@ class Dialect:
 
     def drawn(self, job) -> dict:
         return self.reader.of_job(job).drawn
+
+    def words_of_job(self, job) -> dict:
+        """What the service has besides to say of a job."""
+        return {}
 
     def words_of_model(self, entry: dict) -> dict:
         """What the service has besides to say of a model in its list."""
@@ -153,6 +158,7 @@ class Dialect:
             words = self.told.words(http)
             if known.name == "models":
                 words["items"] = self.menu.rows(http, common.query(http))
+                words.update(returned=len(words["items"]), total=self.menu.total)
             self.tell(http, known.name, words, change=self.change_of_question(sandbox, http, known.name))
             return True
         job = sandbox.store.find(found["id"])
@@ -206,9 +212,22 @@ class Dialect:
         flaw = action.flaw_of(given)
         if flaw:
             return self.error(http, "invalid", flaw)
+        told = kept.fitting(self.provider.examples["actions"][known.name], given)
+        if told is None:
+            return self.error(http, "invalid")
         if action.effect != "spends":
             words = {**self.told.words(http), "input": given}
-            return self.tell(http, known.name, words, told=self.provider.examples["actions"][known.name])
+            if "happened" in self.provider.examples and "{history}" in json.dumps(told):
+                words["history"] = history.of(self, http, given)
+                if found and not words["history"]:  # what a path names must be there
+                    return self.error(http, 404)
+            try:
+                words.update(kept.words(sandbox.store, told, given, words))
+            except kept.Missing:
+                return self.error(http, 404)
+            except kept.Conflict as conflict:
+                return self.error(http, conflict.args[0])
+            return self.tell(http, known.name, words, told=told)
         fault = common.create_fault(sandbox, self.reader.cost()) or faults.asked_for(content.decode("utf-8", "replace"))
         if common.refuse(sandbox, http, fault, given, self.error):
             return None
@@ -216,7 +235,7 @@ class Dialect:
         job = sandbox.store.add(known.name, kind, given, fault, None, self.new_id(), facts)
         common.lose(http, fault)
         words = self.told.words_of(http, job)
-        return self.tell(http, known.name, words, fault, told=self.provider.examples["actions"][known.name])
+        return self.tell(http, known.name, words, fault, told=told)
 
     # -- create --------------------------------------------------------------------------------------
 
@@ -276,25 +295,20 @@ class Dialect:
             name = "failed" if is_over else name
         words = self.told.words_of(http, job, "queued")
         is_file = asked.how == "media" and name == "done" and not self.told.is_for(name, words["task"])
-        change, own = self._with_id(job), self.change_of_created(http, job, path, fault, is_replay)
-        return self.tell(
-            http,
-            name,
-            words,
-            fault,
-            lambda body: (change(body), own and own(body)),
-            {"file": True} if is_file else None,
-        )
-
-    def _with_id(self, job):
-        """Puts the id of a job where an example has another one in its place, made of {hex} perhaps."""
+        own = self.change_of_created(http, job, path, fault)
+        replayed = (self.provider.idempotency or {}).get("replayed") if is_replay else None
 
         def change(body):
+            # An example can have another id in its place, made of {hex} perhaps.
             for at in self.provider.job.ids[:1]:
                 if isinstance(point(body, at), str):
                     put(body, at, job.id)
+            if replayed:
+                put(body, replayed["at"], [f"{replayed['begins']} {job.id} was made with this key before"])
+            if own:
+                own(body)
 
-        return change
+        return self.tell(http, name, words, fault, change, {"file": True} if is_file else None)
 
     def route_of(self, path: str, sent: dict):
         """`(route, model)` of a create; `(None, None)` where none has that path."""
@@ -308,7 +322,7 @@ class Dialect:
         model = self.provider.paths.model_of(path.removeprefix(self.BASE))
         return self._files.of_form(sandbox, http, parts, common.types_of(self.provider.name, model) if model else {})
 
-    def change_of_created(self, http, job, path: str, fault: str | None, is_replay: bool = False):
+    def change_of_created(self, http, job, path: str, fault: str | None):
         """What changes the answer to a create: for `told-hostile`, the addresses that it tells lead elsewhere."""
         steps = (getattr(self.provider.job, name) for name in ("read", "result", "cancel"))
         told = [at for step in steps if step for at in step.told]
@@ -327,7 +341,7 @@ class Dialect:
     def _read(self, sandbox, http, job, name: str) -> None:
         if name == "result" and common.is_held_back(sandbox, http, job, self.error):
             return None
-        state = self._state(sandbox, job)
+        state = self.state_of(sandbox, job)
         if name == "read":
             example, body = self.body_of_read(http, job, state)
             if common.misread(sandbox, http, job, self.error, body):
@@ -342,14 +356,17 @@ class Dialect:
     def body_of_read(self, http, job, state: str):
         """The example that answers a read of a job in a state, and its body."""
         words, name = self.told.words_of(http, job, state), state
-        if state == "succeeded" and job.fault == "result-older" and "older" in self.provider.examples:
+        if job.facts.get("is_plan") and "plan" in self.provider.examples:
+            name = "plan"
+        elif state == "succeeded" and job.fault == "result-older" and "older" in self.provider.examples:
             name = "older"
         elif state == "succeeded" and self.reader.of_job(job).how == "done":
             name = state if self.told.is_for(state, words["task"]) else "done"
         example = self.told.example(name, words["task"])
         return example, self.told.filled(example, words)
 
-    def _state(self, sandbox, job) -> str:
+    def state_of(self, sandbox, job) -> str:
+        """How a job is now, in our words."""
         if self.provider.job.cancel and sandbox.store.record("canceled", job.id):
             return "canceled"
         state = store.progress(job, time.time())
@@ -370,7 +387,7 @@ class Dialect:
         of_model = [name for name, value in common.query_of(step.path).items() if value == "{model}"]
         held = self.provider.job.listing.holds
         jobs = [job for job in sandbox.store.newest(1000) if all(job.model == asked.get(name) for name in of_model)]
-        rows = ((job, self._state(sandbox, job)) for job in jobs)
+        rows = ((job, self.state_of(sandbox, job)) for job in jobs)
         rows = common.page_of((one for one in rows if not held or one[1] in held), asked)
         told, entry = self.told.listed()
         items = [examples.filled(entry, self.told.words_of(http, job, state)) for job, state in rows]
@@ -379,7 +396,7 @@ class Dialect:
     def _event(self, sandbox, http, job, name: str):
         """What a stream tells of a job."""
         if name == "end":
-            state = self._state(sandbox, job)
+            state = self.state_of(sandbox, job)
             return self.told.body(http, job, state, state)
         state = "queued" if name == "created" else "running"
         event = "event" if "event" in self.provider.examples else {"strange": "running"}.get(name, name)
@@ -390,15 +407,16 @@ class Dialect:
 
     # -- answers -------------------------------------------------------------------------------------
 
-    def error(self, http, status: int | str, message: str | None = None) -> None:
+    def error(self, http, status: int | str, message: str | None = None, change=None) -> None:
         """An error as the service words it; where no example does, with words of our own where its words are.
 
-        status  of HTTP; or `invalid`, for what its contract does not take
+        status  of HTTP; or `invalid`, for what its contract does not take; or another word of `refused`
+        change  what is changed of the example's body
         """
         refused = self.provider.examples.get("refused", {})
         if status == "invalid" and "invalid" not in refused:
             status = 422 if "422" in refused else 400
-        code = 400 if status == "invalid" else status
+        code = 400 if isinstance(status, str) else status
         told = refused.get(str(status))
         headers = {"Retry-After": "1"} if status == 429 else {}
         if told is not None:
@@ -406,6 +424,8 @@ class Dialect:
             filled = examples.filled(told.get("body"), words)
             if message:
                 self._say(filled, message)
+            if change:
+                change(filled)
             headers = {**examples.filled(told.get("headers", {}), words), **headers}
             return self.answer(http, told.get("http", code), filled, headers)
         body: dict = {}

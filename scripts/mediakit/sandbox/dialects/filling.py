@@ -27,10 +27,13 @@ _STATES = ("queued", "running", "succeeded", "failed", "canceled")
 
 
 class Filling:
-    """The examples of one service."""
+    """The examples of one service.
 
-    def __init__(self, provider, reader):
-        self._provider, self._reader = provider, reader
+    more_of  a job -> what stands for further placeholders that only this service's examples have
+    """
+
+    def __init__(self, provider, reader, more_of=lambda job: {}):
+        self._provider, self._reader, self._more_of = provider, reader, more_of
         self._states = {state: self._word_of(state) for state in _STATES}
 
     def example(self, name: str, task: str | None) -> dict:
@@ -78,7 +81,7 @@ class Filling:
         held = http.server.sandbox.balance
         return {
             "base": http.url, "time": rfc3339(int(time.time())), "soon": int(time.time()) + 1, "hex": secrets.token_hex(8),
-            "balance": _BALANCE if held is None else held, "id": "", "model": "", "task": None,
+            "in_an_hour": rfc3339(int(time.time()) + 3600), "balance": _BALANCE if held is None else held, "id": "", "model": "", "task": None,
         }  # fmt: skip
 
     def words_of(self, http, job, state: str | None = None) -> dict:
@@ -95,7 +98,7 @@ class Filling:
             "worked": round(job.duration * 1000), "expires": self._expires(job), "state": self._states.get(state or "") or self._states["running"],
             "model:2": "/".join(job.model.split("/")[: self._provider.job.namespaces.get(owner, 2)]),
             "prompt": asked.prompt, "transcript": media.transcript(1), "count": len(results), **results[0],
-            "results": results, "file of": (kind, asked.drawn, 1),
+            "results": results, "file of": (kind, asked.drawn, 1), **self._more_of(job),
         }  # fmt: skip
 
     def _expires(self, job) -> int:
@@ -108,6 +111,12 @@ class Filling:
         """The same for a file that is to come; for one that is here: words_of_file."""
         url = http.file_url(file_id, str(name or "file"))
         return {**self.words(http), "file_id": file_id, "file": url, "upload": f"{http.url}{UPLOAD_PATH}{file_id}"}
+
+    def words_of_record(self, http, kind: str, record) -> dict:
+        """The same for something that was kept: a file, or what an action keeps."""
+        if kind == "file":
+            return self.words_of_file(http, record)
+        return {**self.words(http), "kept": record.body, "id": record.id, "time": rfc3339(int(record.created))}
 
     def words_of_file(self, http, record) -> dict:
         words = self.words_of_upload(http, record.id, record.body["filename"])

@@ -21,6 +21,11 @@ class Menu:
         told = self._rules.get("tasks", {})
         self._types = {task: word for word, task in reversed(list(told.items()))}
 
+    @property
+    def total(self) -> int:
+        """How many models there are."""
+        return len(catalogue.document(self._dialect.provider.name)["models"])
+
     def words_of(self, entry: dict) -> dict:
         """What stands for the placeholders of a model, and what a query can ask for."""
         owner, _, name = entry["model"].partition("/")

@@ -52,7 +52,7 @@ class Dialect(by_examples.Dialect):
             return None, None
         return route, model
 
-    def change_of_created(self, http, job, path: str, fault: str | None, is_replay: bool = False):
+    def change_of_created(self, http, job, path: str, fault: str | None):
         def change(body):
             if _OLDEST.fullmatch(path.removeprefix(self.BASE + "/")):
                 del body["data"]["get_result"]
