@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from test_examples import WITH_EXAMPLES, answers, flags
-from test_trust_rules import HOSTILE
+from test_trust_rules import HOSTILE, disguised
 
 from conftest import KEY
 from example_service import ExampleService, new_id
@@ -93,7 +93,7 @@ def test_no_told_address_leads_the_key_away(name, step):
     at = getattr(own.job, step).told[0]
     job_id = new_id(own)
     documented = site.of_job(step, JobRef(job_id, "a/b"))
-    for url in [*HOSTILE, own.origin.replace("https:", "http:") + "/x", own.origin + ".evil.example/x"]:
+    for url in [*HOSTILE, *disguised(own.origin)]:
         body = json.loads(json.dumps(good))
         put(body, at, url)
         assert step not in site.told_by(body), url

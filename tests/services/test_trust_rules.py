@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mediakit.http import addresses
 from mediakit.services import trust
 
 ORIGINS = ("https://api.example.com", "https://queue.example.com:8443")
@@ -61,6 +62,66 @@ HOSTILE = [
     None,
     ["https://api.example.com/jobs"],
 ]
+
+
+def disguised(origin: str) -> list[str]:
+    """Addresses that are none of an origin's own and look as if they were, or that two readers would read differently."""
+    scheme, _, host = origin.partition("://")
+    name, _, port = host.partition(":")
+    first, _, parent = name.partition(".")
+    return [
+        # a suffix, a prefix, a name above or below
+        f"https://evil-{host}/j", f"https://{name}-evil.example/j", f"https://{name}.evil.example/j", f"https://x.{host}/j",
+        f"https://{parent or 'x'}/j", f"https://{name}evil.example/j", f"https://{name}..evil.example/j",
+        # a login before the host
+        f"https://{host}@evil.example/j", f"https://evil.example@{host}/j", f"https://{name}:443@evil.example/j",
+        f"https://{host}%40evil.example/j", f"https://:@{host}/j", f"https://evil.example;@{host}/j",
+        # another host behind a sign that some readers stop at
+        f"https://evil.example?{origin}/j", f"https://evil.example#{origin}/j", f"https://evil.example\\{host}/j",
+        f"https://evil.example\\@{host}/j", f"https://{host};evil.example/j", f"https://{host},evil.example/j",
+        # letters of other scripts, marks without a width, dots that are none
+        f"https://{name.replace('a', chr(0x430), 1).replace('e', chr(0x435), 1)}{chr(0x200b)}/j", f"https://xn--{name}/j",
+        f"https://{first}{chr(0xff0e)}{parent}/j", f"https://{first}{chr(0x3002)}{parent}/j", f"https://{name}{chr(0xad)}/j",
+        # dots behind it, and none
+        f"https://{name}./j", f"https://{name}../j", f"https://.{name}/j",
+        # the computer itself and its neighbours, in all their spellings
+        "https://127.0.0.1/j", "https://0x7f000001/j", "https://0177.0.0.1/j", "https://2130706433/j", "https://127.1/j",
+        "https://[::ffff:127.0.0.1]/j", "https://[::ffff:7f00:1]/j", "https://[::]/j", "https://[fe80::1%25eth0]/j",
+        "https://0/j", "https://localhost/j", "https://[::ffff:169.254.169.254]/j",
+        # ports
+        f"https://{name}:80/j", f"https://{name}:0/j", f"https://{name}:65536/j", f"https://{name}:4443/j",
+        f"https://{name}:443:8443/j", f"https://{name}:-443/j", f"https://{name}:{chr(0x664)}{chr(0x664)}{chr(0x663)}/j",
+        # no scheme, another one, and halves of one
+        f"//{host}/j", f"\\\\{host}/j", f"/\\{host}/j", f"http://{host}/j", f"http://{name}:443/j", f"ws://{host}/j",
+        f"wss://{host}/j", f"https:/{host}/j", f"https:{host}/j", f"https:////{host}/j", f"view-source:{origin}/j",
+        # blanks and control characters within
+        f"https://{first}\t.{parent}/j", f"ht\ntps://{host}/j", f"https://{host}\t.evil.example/j", f"\x00{origin}/j",
+        f"{origin}/j\n", f"{origin}/j k", f"https://{host}\r\nHost: evil.example/j", f"https://{host}\x0b/j",
+        # percent signs in the host
+        f"https://{first}%2e{parent}/j", f"https://%61{name}/j", f"https://{name}%2eevil.example/j",
+        f"https://{name}%00.evil.example/j", f"https://{name}%23.evil.example/j", f"https://{name}%2f.evil.example/j",
+        # what would change the path
+        f"{origin}/a/../b", f"{origin}/a/%2e%2e/b", f"{origin}/a/%2E%2E%2Fb", f"{origin}//evil.example/j", f"{origin}/j#x",
+        f"{origin}/a%5c..%5cb", f"{origin}/a/./b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", [*ORIGINS, "https://fal.run", "https://api.replicate.com"])
+def test_no_disguise_of_an_origin_is_one(origin):
+    origins = (*ORIGINS, origin)
+    assert [url for url in disguised(origin) if trust.told_address(url, origins) is not None] == []
+    kept = [
+        word for url in disguised(origin) for word in (url.strip(), url.upper()) if trust.told_address(word, origins)
+    ]
+    # Only what a strip makes whole again is an address, and it is the service's own.
+    assert {addresses.origin_of(word) for word in kept} <= {addresses.origin_of(one) for one in origins}
+
+
+def test_no_file_goes_to_a_disguise_of_a_told_host():
+    """Where it is the host itself, another path of it is its own affair: a file goes there, and never a key."""
+    found = {url for url in disguised("https://up.fal.media") if trust.is_told_host(url, ("up.fal.media",))}
+    assert {addresses.origin_of(url) for url in found} == {("https", "up.fal.media", 443)}
+    assert all(url.startswith("https://up.fal.media/") for url in found)
 
 
 @pytest.mark.parametrize("url", TOLD)

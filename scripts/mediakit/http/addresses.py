@@ -98,6 +98,8 @@ def origin_of(url: str) -> tuple[str, str, int]:
         raise ValueError("expected http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it must not hold a user name or password")
+    if parts.port == 0:  # some clients would take it for the usual one
+        raise ValueError("no server has the port 0")
     return parts.scheme.lower(), parts.hostname.lower(), parts.port or (443 if parts.scheme.lower() == "https" else 80)
 
 
