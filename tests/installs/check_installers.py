@@ -21,6 +21,7 @@ import tempfile
 import threading
 import zipfile
 from collections import namedtuple
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -214,25 +215,42 @@ def openclaw(place: Place) -> Checked:
 
 
 class _Registry(BaseHTTPRequestHandler):
+    status, content = 200, b'{"match":null,"latestVersion":null}'
+
     def log_message(self, *_):
         pass
 
     def do_GET(self):
-        content = b'{"match":null,"latestVersion":null}'
-        self.send_response(200)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(self.content)
+
+    do_POST = do_GET
+
+
+class _Broken(_Registry):
+    """A service of which nobody can say whether it took a job."""
+
+    status, content = 500, b"{}"
+
+
+@contextmanager
+def served(handler):
+    """The URL of a server on the loopback interface."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
 
 
 def clawhub(place: Place) -> Checked:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
     words = ["skill", "publish", str(place.skill), "--dry-run", "--json"]
-    done = place.run("clawhub", "--registry", url, *words, CLAWHUB_DISABLE_TELEMETRY="1")
-    server.shutdown()
+    with served(_Registry) as url:
+        done = place.run("clawhub", "--registry", url, *words, CLAWHUB_DISABLE_TELEMETRY="1")
     lines = told(done, r"would-publish|[fF]ile|rror|ersion")
     return Checked("ClawHub skill publish --dry-run", "would-publish" in done.stdout, lines)
 
@@ -254,7 +272,7 @@ def claude_code(place: Place) -> list[Checked]:
     lines = [f"{what}: {'yes' if so else 'NO'}" for what, so in seen.items()]
     lines += [shorter(one) for one in model.results()]
     found = [Checked('Claude Code, claude -p "/ai-media …"', all(seen.values()), lines)]
-    return [*found, _hooks(place, skill, script), _plugin(place)]
+    return [*found, _hooks(place, skill, script), _hook_at_end(place, skill, script), _plugin(place)]
 
 
 def _quoted(word: str) -> str:
@@ -283,6 +301,24 @@ def _hooks(place: Place, skill: Path, script: str) -> Checked:
     return Checked(
         "Claude Code with agents/hooks.json", "this buys 1 ×" in asked.replace("\\u00d7", "×") and ran, lines
     )
+
+
+def _hook_at_end(place: Place, skill: Path, script: str) -> Checked:
+    """At the end of a session its user reads of a job whose outcome nobody knows, and practice is not told."""
+    settings = place.run(sys.executable, str(skill / "agents/hook.py"), "--settings").stdout
+    practice = f"{script} {' '.join(map(_quoted, MADE))}"
+    told_as = ("--settings", settings, "--output-format", "stream-json", "--verbose")
+    before, _ = _with_model(place, practice, *told_as)
+    with served(_Broken) as url:
+        words = ["--provider", "skills-video", "--base-url", url, "--task", "t2i", "--prompt", "a boat", "--brief"]
+        bought = place.run(
+            sys.executable, str(skill / "scripts/create_and_wait.py"), *words, SKILLS_VIDEO_API_KEY="fake_test_key"
+        )
+    after, _ = _with_model(place, practice, *told_as)
+    told_at_end = re.search(r"ai-media: paid jobs that are open: 1[^\"]*(\\n[^\"]*)*", after.stdout)
+    ok = bought.returncode == 12 and "paid jobs that are open" not in before.stdout and bool(told_at_end)
+    lines = [shorter(told_at_end[0] if told_at_end else after.stdout[-300:])]
+    return Checked("Claude Code with agents/hooks.json, at the end of a session", ok, lines)
 
 
 def _plugin(place: Place) -> Checked:
@@ -358,7 +394,8 @@ def page(place: Place, found: list[Checked]) -> str:
     ]
     for one in found:
         head += [f"## {one.name}: {'as wished' if one.ok else 'NOT as wished'}", "", "```", *one.lines, "```", ""]
-    return "\n".join(head).replace(str(place.folder), "…").replace(sys.executable, "python3")
+    text = "\n".join(head).replace(str(place.folder), "…")
+    return re.sub(re.escape(sys.executable) + "[0-9.]*", "python3", text)
 
 
 if __name__ == "__main__":
