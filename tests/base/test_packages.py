@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import venv
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def install(folder: Path, name: str, version: str, module: str | None = None, la
     module = module or name.lower().replace("-", "_")
     (folder / module).mkdir(parents=True, exist_ok=True)
     (folder / module / "__init__.py").touch()
+    if module in packages._COMPILED:
+        (folder / module / (packages._COMPILED[module] + EXTENSION_SUFFIXES[0])).touch()
     spelled = name.replace("-", "_")
     if layout == "wheel":
         beside = folder / f"{spelled}-{version}.dist-info"
@@ -59,6 +62,34 @@ def everything(folder: Path, **other: str) -> list[str]:
     for name, (version, module) in ALL.items():
         install(folder, name, other.get(name.replace("-", "_"), version), module)
     return [str(folder)]
+
+
+def emptied(module: Path) -> None:
+    for file in module.iterdir():
+        file.unlink()
+
+
+def for_another_python(module: Path) -> None:
+    (module / ("_imaging" + EXTENSION_SUFFIXES[0])).rename(module / "_imaging.cpython-27-x86_64-linux-gnu.so")
+
+
+# what is there of it, and cannot be imported -> the package
+NOT_WHOLE = {
+    "a folder without its module": ("requests", lambda module: (module / "__init__.py").unlink(), "requests"),
+    "an empty folder": ("requests", emptied, "requests"),
+    "metadata alone": ("yaml", lambda module: (emptied(module), module.rename(module.with_name("gone"))), "pyyaml"),
+    "a binary for another Python": ("PIL", for_another_python, "pillow"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+def test_a_package_that_cannot_be_imported_is_not_there(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(packages, "_is_found_otherwise", lambda module: False)
+    module, damage, package = NOT_WHOLE[name]
+    everything(tmp_path)
+    assert packages.problems([str(tmp_path)]) == []
+    damage(tmp_path / module)
+    assert [(one.package, one.found) for one in packages.problems([str(tmp_path)])] == [(package, None)]
 
 
 def test_the_least_versions_are_enough(tmp_path):

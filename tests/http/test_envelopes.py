@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from conftest import KEY
-from fake_service import COMPLETED, PNG, FakeService, answer, create, job, wait
+from fake_service import COMPLETED, PNG, FakeService, answer, create, event, job, wait
 from mediakit.http import receiving
 
 QUEUED = json.dumps(job(url="https://media.invalid/1.png")).encode()
@@ -117,12 +117,18 @@ def test_the_id_in_the_answer_to_a_create_counts_in_every_envelope(scripts, name
         assert run.result["source"] == "poll"
 
 
+def test_the_id_in_a_stream_that_is_said_to_be_chunked_counts(scripts):
+    envelope = BROKEN["said to be chunked"]
+    with FakeService(create=sent(envelope, event(), "text/event-stream"), read=COMPLETED) as service:
+        run = create(scripts, service)
+        assert (run.code, service.posts(), run.result.get("generation_id")) == (0, 1, "gen_1"), run.events
+
+
 @pytest.mark.parametrize("name", ENVELOPES)
 def test_what_a_job_is_made_of_is_read_in_every_envelope(scripts, name):
     if name in (
         "no HTTP at all",
         "no HTTP version",
-        "a hundred and twenty headers",
         "a length too short",
         "204 with a body",
     ):

@@ -19,7 +19,9 @@ from .environment import REQUIREMENTS
 from .record import record
 
 # Packages whose module has another name.
-_MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL"}
+_MODULES = {"python-dotenv": "dotenv", "pyyaml": "yaml", "pillow": "PIL", "rpds-py": "rpds"}
+# What of a package is compiled, and cannot be done without: built for another Python it is there, and cannot be imported.
+_COMPILED = {"PIL": "_imaging", "rpds": "rpds"}
 _METADATA_LIMIT = 65536
 
 Version = tuple[int, ...]
@@ -133,13 +135,13 @@ class _Installed:
 
     def version(self, package: str) -> str | None:
         """The version that an import would get; empty where it is there and tells none, None where it is not there."""
-        folder = self._folder(package)
+        folder, module = self._folder(package), _module(package)
+        if not (_is_whole(folder, module) if folder is not None else _is_found_otherwise(module)):
+            return None
         beside = [kept for kept in self._metadata.get(package, ()) if folder in (None, kept[0])]
         if beside:
             return max((version for _, _, version in beside), key=_version)
-        if folder is not None:
-            return self._told(os.path.join(folder, _module(package)))
-        return "" if _is_found_otherwise(_module(package)) else None
+        return self._told(os.path.join(folder, module)) if folder is not None else ""
 
     def needs(self, package: str) -> list[tuple[str, str | None]]:
         """What the package needs whatever the surroundings are; what depends on them its import will tell."""
@@ -181,6 +183,20 @@ def _names(folder: str) -> frozenset[str]:
         return frozenset(os.listdir(folder))
     except (OSError, ValueError):  # an archive, or not there
         return frozenset()
+
+
+def _is_whole(folder: str, module: str) -> bool:
+    """Whether an import can begin with what is there: an installer that was stopped leaves a folder without its module."""
+    names = _names(os.path.join(folder, module))
+    if not names:
+        return os.path.isfile(os.path.join(folder, module + ".py"))
+    compiled = _COMPILED.get(module)
+    if compiled is not None:
+        import _imp
+
+        if not any(compiled + suffix in names for suffix in _imp.extension_suffixes()):
+            return False
+    return not names.isdisjoint(("__init__.py", "__init__.pyc")) or any(name.startswith("__init__.") for name in names)
 
 
 def _is_found_otherwise(module: str) -> bool:

@@ -119,6 +119,8 @@ def _read_stream(exchange: Exchange, body: _Body, first: bytes, pieces: Iterator
         chunk = next(pieces, b"")
     _pass_on(exchange, slimming.finish(), trace)
     if body.damage:
+        late = None if first else salvaged(exchange)  # nothing could be read as it was said to be sent
+        _pass_on(exchange, late.content if late else b"", trace)
         trace({"lost": {"message": body.damage, "sent": True}})
         return exchange.report(StreamEnded("reset", body.damage))
     exchange.report(StreamEnded("eof"))
