@@ -34,6 +34,8 @@ COMMANDS = {
     "preflight of all services": Written(("preflight.py",), 2000),
 }
 LIST, LIST_OF_TASK = 4500, 1500
+# Where results go: paths as long as people's are.
+OUT = ("home", "somebody", "projects", "thing-with-name", "out")
 
 
 @cache
@@ -72,7 +74,8 @@ def lists() -> dict[str, Written]:
 def written(command: tuple, folder: str) -> bytes:
     """What a command writes to stdout where there is neither a key nor a state."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
-    script, *arguments = (word.replace("{out}", os.path.join(folder, "out")) for word in command)
+    out = os.path.join(folder, *OUT)
+    script, *arguments = (word.replace("{out}", out) for word in command)
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / script), *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=folder,
