@@ -66,8 +66,8 @@ HOSTILE = [
 
 def disguised(origin: str) -> list[str]:
     """Addresses that are none of an origin's own and look as if they were, or that two readers would read differently."""
-    scheme, _, host = origin.partition("://")
-    name, _, port = host.partition(":")
+    host = origin.partition("://")[2]
+    name = host.partition(":")[0]
     first, _, parent = name.partition(".")
     return [
         # a suffix, a prefix, a name above or below
