@@ -12,7 +12,7 @@ from mediakit.base import errors
 from mediakit.base.pointer import first, point, put
 from mediakit.http.addresses import above
 from mediakit.sandbox import Sandbox, media
-from mediakit.sandbox.dialects import asked, by_examples
+from mediakit.sandbox.dialects import accounts, asked, by_examples
 from mediakit.sandbox.server import MEDIA_PATH
 from mediakit.services import descriptor, examine, providers
 from mediakit.services.provider import Provider
@@ -134,7 +134,7 @@ def test_a_wrong_key_is_refused_wherever_it_is_sent(name):
 def test_every_question_of_the_descriptor_is_answered(name):
     with Sandbox(None, name) as server:
         caller = Caller(server)
-        asked = [word for word in by_examples._QUESTIONS if caller.own.says(word) and word in caller.own.examples]
+        asked = [word for word in accounts.QUESTIONS if caller.own.says(word) and word in caller.own.examples]
         assert asked
         for word in asked:
             rules = caller.own.says(word)

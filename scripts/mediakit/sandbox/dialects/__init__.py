@@ -3,6 +3,9 @@
 A module that knows one service is named as the service is, with `_` for `-`: fal, image_skill, modellix.
 
 by_examples  any service, from the examples of its descriptor
+jobs         what is told of a job
+accounts     keys, what an account holds, and its actions
+answering    answers as the service words them
 asked        what a create asks for
 history      what happened on an account
 kept         what actions keep and find again
@@ -11,7 +14,9 @@ menu         the list of models
 unsaid       answers that no example has
 filling      what stands for the placeholders of those examples
 streaming    a create that is answered by an event stream
-common       what all share: faults, and what a model says about a body
+queries      what a query asks for
+spoiling     how a fault changes what is answered
+model_facts  what is known of the models
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import namedtuple
 from typing import NamedTuple
 
 from ...base.pointer import first, point
@@ -15,6 +16,10 @@ MADE = {
     "t2i": "image", "i2i": "image", "t2v": "video", "i2v": "video", "v2v": "video", "tts": "audio", "stt": "text",
     "sts": "audio", "t2a": "audio", "i2m": "3d",
 }  # fmt: skip
+
+
+# name is the example that answers, or the action; pattern fits the path; step is the descriptor's.
+Path = namedtuple("Path", "name method pattern step action", defaults=(None,))
 
 
 class Asked(NamedTuple):

@@ -8,11 +8,8 @@ which is made from this one.
 from __future__ import annotations
 
 import functools
-import json
 import re
 import secrets
-import time
-from collections import namedtuple
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
@@ -22,34 +19,17 @@ from ...base.record import replace
 from ...services import actions, descriptor, examples, providers
 from .. import faults, forms, media, store
 from ..server import seconds_until
-from . import common, history, kept, streaming
-from .asked import Reader, path_pattern
+from . import model_facts, queries, spoiling, streaming
+from .accounts import QUESTIONS, Accounts
+from .answering import Refused
+from .asked import Path, Reader, path_pattern
 from .files import Files
 from .filling import UPLOAD_PATH, Filling
+from .jobs import Jobs
 from .menu import Menu
 
-# What is asked beside jobs, by the descriptor's key and the example of the same name.
-_QUESTIONS = ("balance", "key_check", "models", "price", "estimate", "contract")
-_WORDS = {
-    400: "the request is invalid", 401: "the key is missing or wrong", 402: "there are not enough credits",
-    403: "this key may not do that", 404: "there is nothing here", 405: "there is no such method here",
-    409: "the job is over already", 422: "the request was rejected", 429: "too many requests",
-    500: "something broke", 503: "not available", 520: "something unknown went wrong",
-}  # fmt: skip
 
-# name is the example that answers, or the action; pattern fits the path; step is the descriptor's.
-Path = namedtuple("Path", "name method pattern step action", defaults=(None,))
-
-
-class Refused(Exception):
-    """What ends a request with an error: what Dialect.error takes."""
-
-    def __init__(self, status: int | str, message: str | None = None, **more):
-        super().__init__(message)
-        self.status, self.message, self.more = status, message, more
-
-
-class Dialect:
+class Dialect(Jobs, Accounts):
     """One service.
 
     BASE    the prefix of its paths
@@ -106,7 +86,7 @@ class Dialect:
             yield self.path(name, step)
         if job.listing:
             yield self.path("list", job.listing.step)
-        for name in _QUESTIONS:
+        for name in QUESTIONS:
             rules = own.says(name)
             if isinstance(rules, dict) and ("path" in rules or "path_from_root" in rules) and name in own.examples:
                 yield self.path(name, _step_of(rules, method="POST" if "body" in rules else "GET"))
@@ -154,10 +134,10 @@ class Dialect:
         if known.name == "list":
             self._list(sandbox, http, known.step)
             return True
-        if known.name in _QUESTIONS:
+        if known.name in QUESTIONS:
             words = self.told.words(http)
             if known.name == "models":
-                words["items"] = self.menu.rows(http, common.query(http))
+                words["items"] = self.menu.rows(http, queries.query(http))
                 words.update(returned=len(words["items"]), total=self.menu.total)
             self.tell(http, known.name, words, change=self.change_of_question(sandbox, http, known.name))
             return True
@@ -172,70 +152,6 @@ class Dialect:
         else:
             self._read(sandbox, http, job, known.name)
         return True
-
-    # -- keys and accounts ---------------------------------------------------------------------------
-
-    def _key_of(self, http) -> str:
-        key = self.provider.key
-        return http.headers.get(key["header"], "").removeprefix(key["prefix"]) if key else ""
-
-    def refuses_key(self, sandbox, http) -> bool:
-        """No key is needed; one that starts with `bad` plays the part of a wrong one."""
-        return sandbox.fault == "key-refused" or self._key_of(http).startswith("bad")
-
-    def _is_public(self, known: Path) -> bool:
-        """Whether a path needs no key, or tells in its answer whether that is good."""
-        if known.action:
-            return known.action.key == "unneeded"
-        rules = self.provider.says(known.name) if known.name in _QUESTIONS else None
-        return isinstance(rules, dict) and (rules.get("key") == "unneeded" or "valid" in rules)
-
-    def change_of_question(self, sandbox, http, name: str):
-        """What the account has, and whether the key is good, in place of what the example says."""
-        rules = self.provider.says(name) or {}
-        if name == "key_check" and "valid" in rules:
-            is_good = bool(self._key_of(http)) and not self.refuses_key(sandbox, http)
-            return lambda body: put(body, rules["valid"], is_good)
-        if name != "balance" or sandbox.balance is None:
-            return None
-
-        def change(body):
-            for at, amount in zip(rules.get("amounts", ()), (sandbox.balance, 0, 0, 0)):
-                put(body, at, amount)
-
-        return change
-
-    def _act(self, sandbox, http, content: bytes, known: Path, found: dict) -> None:
-        """Answer an action of the account; one that is charged for is a job."""
-        action = known.action
-        given = action.given(found, common.query(http), http.json_of(content) or {})
-        flaw = action.flaw_of(given)
-        if flaw:
-            return self.error(http, "invalid", flaw)
-        told = kept.fitting(self.provider.examples["actions"][known.name], given)
-        if told is None:
-            return self.error(http, "invalid")
-        if action.effect != "spends":
-            words = {**self.told.words(http), "input": given}
-            if "happened" in self.provider.examples and "{history}" in json.dumps(told):
-                words["history"] = history.of(self, http, given)
-                if found and not words["history"]:  # what a path names must be there
-                    return self.error(http, 404)
-            try:
-                words.update(kept.words(sandbox.store, told, given, words))
-            except kept.Missing:
-                return self.error(http, 404)
-            except kept.Conflict as conflict:
-                return self.error(http, conflict.args[0])
-            return self.tell(http, known.name, words, told=told)
-        fault = common.create_fault(sandbox, self.reader.cost()) or faults.asked_for(content.decode("utf-8", "replace"))
-        if common.refuse(sandbox, http, fault, given, self.error):
-            return None
-        facts, kind = {"given": given, "task": None}, action.output_type or "image"
-        job = sandbox.store.add(known.name, kind, given, fault, None, self.new_id(), facts)
-        common.lose(http, fault)
-        words = self.told.words_of(http, job)
-        return self.tell(http, known.name, words, fault, told=told)
 
     # -- create --------------------------------------------------------------------------------------
 
@@ -253,9 +169,9 @@ class Dialect:
         key = key if isinstance(key, str) else None
         known = sandbox.store.find_by_key(key) if key else None
         if known is None:
-            fault = common.create_fault(sandbox, self.cost(model))
+            fault = spoiling.create_fault(sandbox, self.cost(model))
             fault = fault or faults.asked_for(content.decode("utf-8", "replace"))
-            if common.refuse(sandbox, http, fault, sent, self.error):
+            if spoiling.refuse(sandbox, http, fault, sent, self.error):
                 return None
             self.check(sandbox, http, route, model, sent, task, fault)
             kind, facts = self.reader.kind(model, task), {**self.reader.facts(route, task), "is_plan": is_plan}
@@ -275,7 +191,7 @@ class Dialect:
 
     def check(self, sandbox, http, route, model: str | None, sent: dict, task: str | None, fault: str | None) -> None:
         """Raise Refused for what the service would not do."""
-        complaint = None if route.is_form else common.complaint(self.provider.name, model or "", sent, task=task)
+        complaint = None if route.is_form else model_facts.complaint(self.provider.name, model or "", sent, task=task)
         if complaint:
             raise Refused("invalid", complaint)
 
@@ -284,7 +200,7 @@ class Dialect:
 
     def created(self, sandbox, http, job, path: str, fault: str | None, is_replay: bool = False) -> None:
         """Answer a create whose job is there."""
-        common.lose(http, fault)
+        spoiling.lose(http, fault)
         if fault not in streaming.INSTEAD and self.provider.paths.is_stream(path.removeprefix(self.BASE)):
             return streaming.play(http, job, functools.partial(self._event, sandbox, http, job))
         asked = self.reader.of_job(job)
@@ -320,7 +236,9 @@ class Dialect:
         if parts is None:
             return http.json_of(content)
         model = self.provider.paths.model_of(path.removeprefix(self.BASE))
-        return self._files.of_form(sandbox, http, parts, common.types_of(self.provider.name, model) if model else {})
+        return self._files.of_form(
+            sandbox, http, parts, model_facts.types_of(self.provider.name, model) if model else {}
+        )
 
     def change_of_created(self, http, job, path: str, fault: str | None):
         """What changes the answer to a create: for `told-hostile`, the addresses that it tells lead elsewhere."""
@@ -332,134 +250,9 @@ class Dialect:
         def change(body):
             for at in told:
                 if point(body, at) is not None:
-                    put(body, at, common.ELSEWHERE + urlsplit(point(body, at)).path)
+                    put(body, at, spoiling.ELSEWHERE + urlsplit(point(body, at)).path)
 
         return change
-
-    # -- jobs ----------------------------------------------------------------------------------------
-
-    def _read(self, sandbox, http, job, name: str) -> None:
-        if name == "result" and common.is_held_back(sandbox, http, job, self.error):
-            return None
-        state = self.state_of(sandbox, job)
-        if name == "read":
-            example, body = self.body_of_read(http, job, state)
-            if common.misread(sandbox, http, job, self.error, body):
-                return None
-            common.spoil(self.provider, sandbox, job, body)
-            return self.answer(http, example.get("http", 200), body)
-        if state in ("queued", "running"):
-            return self.error(http, 400)
-        early = functools.partial(common.without_results, self.provider) if common.is_early(sandbox, job) else None
-        return self.tell(http, name, self.told.words_of(http, job), change=early)
-
-    def body_of_read(self, http, job, state: str):
-        """The example that answers a read of a job in a state, and its body."""
-        words, name = self.told.words_of(http, job, state), state
-        if job.facts.get("is_plan") and "plan" in self.provider.examples:
-            name = "plan"
-        elif state == "succeeded" and job.fault == "result-older" and "older" in self.provider.examples:
-            name = "older"
-        elif state == "succeeded" and self.reader.of_job(job).how == "done":
-            name = state if self.told.is_for(state, words["task"]) else "done"
-        example = self.told.example(name, words["task"])
-        return example, self.told.filled(example, words)
-
-    def state_of(self, sandbox, job) -> str:
-        """How a job is now, in our words."""
-        if self.provider.job.cancel and sandbox.store.record("canceled", job.id):
-            return "canceled"
-        state = store.progress(job, time.time())
-        if state == "done":
-            state = job.fault[4:] if job.fault in ("job-failed", "job-canceled") else "succeeded"
-        return state if state in self.provider.examples else "failed" if state == "canceled" else "running"
-
-    def _cancel(self, sandbox, http, job, step) -> None:
-        is_over = store.progress(job, time.time()) == "done" or sandbox.store.record("canceled", job.id)
-        if is_over and step.method != "DELETE":
-            return self.error(http, (*step.over_http, 409)[0])
-        # Where a job is deleted, one that is over goes with all that it made.
-        sandbox.store.keep("deleted" if is_over else "canceled", job.id, {})
-        return self.tell(http, "cancel", self.told.words_of(http, job, "canceled"))
-
-    def _list(self, sandbox, http, step) -> None:
-        asked = common.query(http)
-        of_model = [name for name, value in common.query_of(step.path).items() if value == "{model}"]
-        held = self.provider.job.listing.holds
-        jobs = [job for job in sandbox.store.newest(1000) if all(job.model == asked.get(name) for name in of_model)]
-        rows = ((job, self.state_of(sandbox, job)) for job in jobs)
-        rows = common.page_of((one for one in rows if not held or one[1] in held), asked)
-        told, entry = self.told.listed()
-        items = [examples.filled(entry, self.told.words_of(http, job, state)) for job, state in rows]
-        self.tell(http, "list", {**self.told.words(http), "items": items}, told=told)
-
-    def _event(self, sandbox, http, job, name: str):
-        """What a stream tells of a job."""
-        if name == "end":
-            state = self.state_of(sandbox, job)
-            return self.told.body(http, job, state, state)
-        state = "queued" if name == "created" else "running"
-        event = "event" if "event" in self.provider.examples else {"strange": "running"}.get(name, name)
-        body = self.told.body(http, job, event, state)
-        if name == "strange":
-            common.spoil(self.provider, sandbox, job, body)
-        return body
-
-    # -- answers -------------------------------------------------------------------------------------
-
-    def error(self, http, status: int | str, message: str | None = None, change=None) -> None:
-        """An error as the service words it; where no example does, with words of our own where its words are.
-
-        status  of HTTP; or `invalid`, for what its contract does not take; or another word of `refused`
-        change  what is changed of the example's body
-        """
-        refused = self.provider.examples.get("refused", {})
-        if status == "invalid" and "invalid" not in refused:
-            status = 422 if "422" in refused else 400
-        code = 400 if isinstance(status, str) else status
-        told = refused.get(str(status))
-        headers = {"Retry-After": "1"} if status == 429 else {}
-        if told is not None:
-            words = self.told.words(http)
-            filled = examples.filled(told.get("body"), words)
-            if message:
-                self._say(filled, message)
-            if change:
-                change(filled)
-            headers = {**examples.filled(told.get("headers", {}), words), **headers}
-            return self.answer(http, told.get("http", code), filled, headers)
-        body: dict = {}
-        self._say(body, message or _WORDS.get(code, "it failed"))
-        return self.answer(http, code, body, headers)
-
-    def _say(self, body: dict, message: str) -> None:
-        """Put a message where the service has its own."""
-        places = [at for at in (self.provider.says("errors") or {}).get("message", ()) if isinstance(at, str)]
-        told = (at for at in places if isinstance(point(body, at), str))
-        put(body, next(told, places[0] if places else "/message"), message)
-
-    def tell(
-        self, http, name: str, words: dict, fault: str | None = None, change=None, told: dict | None = None
-    ) -> None:
-        """Answer with an example, that of the name or `told`; `change` may change its body first."""
-        told = told or self.told.example(name, words.get("task"))
-        headers = examples.filled(told.get("headers", {}), words)
-        status = told.get("http", 200)
-        if told.get("file"):
-            content, kind = media.render(*words["file of"]), words["media_type"]
-            return http.answer_bytes(status, kind, content, headers, breaks_off=fault == "create-truncated")
-        body = self.told.filled(told, words)
-        if change is not None and isinstance(body, dict):
-            change(body)
-        if fault == "create-no-id":
-            body = common.without_id(body, words["id"])
-        if "body" not in told:
-            return http.answer_bytes(status, "application/json", b"", headers)
-        return self.answer(http, status, body, headers, fault)
-
-    def answer(self, http, status: int, body, headers: dict | None = None, fault: str | None = None) -> None:
-        """Send an answer, spoiled where a fault of a create wants it."""
-        common.answer(http, fault, status, body, headers)
 
 
 def _decoded(segment: str) -> str:

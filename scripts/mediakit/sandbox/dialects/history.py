@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...services import examples
-from . import common
+from . import queries
 
 _NEWEST = 1000
 _USUAL_PAGE = 20
@@ -23,7 +23,7 @@ def of(dialect, http, given: dict) -> list:
     found.sort(key=lambda one: one[0], reverse=True)
     events = (examples.filled(one["body"], words) for _, kind, words in found for one in told if one["of"] == kind)
     asked = [value for name, value in given.items() if name not in _OF_PAGES and isinstance(value, str)]
-    return common.page_of((event for event in events if set(_texts(event)).issuperset(asked)), given, _USUAL_PAGE)
+    return queries.page_of((event for event in events if set(_texts(event)).issuperset(asked)), given, _USUAL_PAGE)
 
 
 def _of_job(dialect, http, job) -> list[tuple]:

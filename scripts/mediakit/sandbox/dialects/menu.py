@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...services import catalogue, examples
 from .. import media
-from . import common
+from . import queries
 from .asked import MADE
 
 # The query's names for words to look for, besides the one that the descriptor says.
@@ -55,7 +55,7 @@ class Menu:
             elif name in known:
                 entries = [one for one in entries if _fits(self.words_of(one).get(name), value)]
         if not {"page", "page_size", "limit"}.isdisjoint(asked):
-            entries = common.page_of(entries, asked, _USUAL_PAGE)
+            entries = queries.page_of(entries, asked, _USUAL_PAGE)
         return [self.row(http, entry) for entry in entries]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from ...base.regex import regex
-from . import by_examples, common
+from . import by_examples, model_facts, queries
 
 # Where no model can be, since the path has another meaning.
 _TAKEN = frozenset(("tasks", "models", "apikey", "team", "media", "logs"))
@@ -30,7 +30,7 @@ class Dialect(by_examples.Dialect):
         path = path.removeprefix(self.BASE)
         is_good = not self.refuses_key(sandbox, http)
         if is_good and (http.method, path) == ("GET", "/media/files"):
-            records = common.page_of(sandbox.store.records("file", 100), common.query(http))
+            records = queries.page_of(sandbox.store.records("file", 100), queries.query(http))
             # Own choice: no source shows what the list is wrapped in.
             return self._succeed(http, {"files": [self._file(http, record) for record in records]})
         if is_good and http.method == "DELETE" and path.startswith("/media/files/"):
@@ -62,7 +62,7 @@ class Dialect(by_examples.Dialect):
 
     def _tell_schema(self, http, model: str) -> None:
         """A path item with the model's address, at the service's site and without a key, by the bundled contract."""
-        contract = common.contract(self.provider.name, unquote(model))
+        contract = model_facts.contract(self.provider.name, unquote(model))
         if contract is None:
             return self.error(http, 404)
         body = {"required": True, "content": {contract.content_type: {"schema": contract.schema}}}

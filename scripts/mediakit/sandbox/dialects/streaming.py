@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 
 from ..server import seconds_until
-from . import common
+from . import spoiling
 
 # What is answered as JSON although a stream was asked for; `create-events` is what was asked for.
-INSTEAD = ("stream-json", *(fault for fault in common.ANSWERS if fault != "create-events"))
+INSTEAD = ("stream-json", *(fault for fault in spoiling.ANSWERS if fault != "create-events"))
 
 
 def play(http, job, body_of) -> None:

@@ -13,8 +13,8 @@ import secrets
 
 from ... import store
 from ...server import seconds_until
-from .. import by_examples, common
-from ..by_examples import Refused
+from .. import by_examples, model_facts, spoiling
+from ..answering import Refused
 from ..filling import LARGEST_COUNT, numbers
 from . import account, charges, menu
 
@@ -99,7 +99,7 @@ class Dialect(by_examples.Dialect):
     def check(self, sandbox, http, route, model, sent: dict, task, fault) -> None:
         if fault == "create-hostile-recovery":
             raise Refused("BUDGET_REQUIRES_CONFIRMATION", recovery=_HOSTILE)
-        complaint = common.complaint(self.provider.name, model, {**sent, "model": model}, strict=True)
+        complaint = model_facts.complaint(self.provider.name, model, {**sent, "model": model}, strict=True)
         if complaint:
             raise Refused(400, complaint)
         if "promptless" in charges.entries()[model].get("modes", ()) and "prompt" in sent:
@@ -130,7 +130,7 @@ class Dialect(by_examples.Dialect):
                 raise Refused(400, "references: reference_task belongs to fal.dreamo")
 
     def created(self, sandbox, http, job, path: str, fault: str | None, is_replay: bool = False) -> None:
-        common.lose(http, fault)
+        spoiling.lose(http, fault)
         key = job.input.get("idempotency_key")
         if fault == "create-provider-failure":
             again = {"suggested_command": f"image-skill create --idempotency-key {key} --json", "idempotency_key": key}

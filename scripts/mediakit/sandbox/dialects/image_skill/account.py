@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....base.regex import regex
-from ..by_examples import Refused
+from ..answering import Refused
 from ..filling import numbers
 from . import charges
 

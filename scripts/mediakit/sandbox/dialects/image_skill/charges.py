@@ -9,8 +9,8 @@ import math
 from typing import NamedTuple
 
 from ....services import catalogue
-from .. import common
-from ..by_examples import Refused
+from .. import model_facts
+from ..answering import Refused
 from ..filling import numbers
 
 SERVICE = "image-skill"
@@ -20,7 +20,7 @@ _UNTOLD_CREDITS = 9.0
 
 
 def entries() -> dict[str, dict]:
-    return common.models(SERVICE)
+    return model_facts.models(SERVICE)
 
 
 def named(model):

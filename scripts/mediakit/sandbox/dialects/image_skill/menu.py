@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import common
-from ..by_examples import Refused
+from .. import model_facts
+from ..answering import Refused
 from . import charges
 
 # Own choice.
@@ -16,7 +16,7 @@ def capability(model: str) -> str:
 
 def _operation(entry: dict) -> str:
     """What the model does, such as `image.edit`."""
-    made = common.media_of(charges.SERVICE, entry["model"])
+    made = model_facts.media_of(charges.SERVICE, entry["model"])
     return "image.edit" if entry["path"] == "/v1/edit" and made == "image" else f"{made}.generate"
 
 
@@ -26,7 +26,7 @@ def words_of(entry: dict) -> dict:
     cost, edits = charges.of(model, {}), entry["path"] == "/v1/edit"
     return {
         "is_default": model == charges.named("default"), "provider": charges.provider_of(entry), "operation": _operation(entry),
-        "modality": common.media_of(charges.SERVICE, model), "edits": edits, "capability": capability(model),
+        "modality": model_facts.media_of(charges.SERVICE, model), "edits": edits, "capability": capability(model),
         "use": "variation" if model.endswith("-redux") else "edit" if edits else "create",
         "tags": [*entry.get("tasks", ()), *entry.get("modes", ())], "usd": cost.told.get("estimated_usd"),
         "credits": cost.credits, "pricing": cost.told["credit_pricing"], "is_known": cost.each is not None,

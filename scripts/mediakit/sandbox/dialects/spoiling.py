@@ -1,19 +1,13 @@
-"""What the dialects share: how faults are answered, and what a model makes and says about a body.
+"""How a fault changes what is answered.
 
 A dialect hands in its own `error(http, status)`, which sends its words for an HTTP status.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
-from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
 
 from ...base.pointer import point, put
-from ...services import catalogue, model_contract
-from .. import media
 
 HTML = "<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"
 ELSEWHERE = "https://elsewhere.invalid"
@@ -28,38 +22,11 @@ _STATUSES = {
 ANSWERS = ("create-truncated", "create-no-id", "create-103", "create-endless", "create-gzip", "create-events")
 
 
-# -- requests ------------------------------------------------------------------------------------
-
-
-def query(http) -> dict[str, str]:
-    """The query's parameters, the first value of each."""
-    return query_of(http.path)
-
-
-def query_of(url: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-
-
-def page_of(rows: Iterable, asked: dict, usual: int = 100) -> list:
-    """The page of a list that a query asks for, by `limit`, or by `page` and `page_size`."""
-    size = number(asked.get("limit", asked.get("page_size")), usual, 1, 100)
-    start = (number(asked.get("page"), 1, 1, 10_000) - 1) * size
-    return list(itertools.islice(rows, start, start + size))
-
-
-def number(text: str | None, default: int, least: int, most: int) -> int:
-    """A whole number of a query, or the default where it is none or out of bounds."""
-    return int(text) if text and text.isdecimal() and len(text) < 9 and least <= int(text) <= most else default
-
-
 def create_fault(sandbox, cost: float) -> str | None:
     """The fault that every create suffers, which can follow from what the account has; `cost` is in its unit."""
     if sandbox.balance is not None and (sandbox.balance <= 0 or sandbox.balance < cost):
         return "create-402"
     return sandbox.fault
-
-
-# -- faults --------------------------------------------------------------------------------------
 
 
 def refuse(sandbox, http, fault: str | None, body: dict, error) -> bool:
@@ -177,44 +144,3 @@ def without_results(provider, body) -> None:
             found = point(body, at) if at else None
             if found is not None:
                 put(body, at, [] if isinstance(found, list) else None)
-
-
-# -- models --------------------------------------------------------------------------------------
-
-
-@functools.cache
-def models(service: str) -> dict[str, dict]:
-    """The entries of a service's bundled catalogue by model."""
-    return {entry["model"]: entry for entry in catalogue.document(service)["models"]}
-
-
-@functools.cache
-def contract(service: str, model: str, task: str | None = None):
-    """The bundled contract of a model, as contracts.Operation; None where none is known."""
-    return model_contract.of_model(service, model, task)
-
-
-def complaint(service: str, model: str, body: dict, strict: bool = False, task: str | None = None) -> str | None:
-    """What the model's contract says against a body, as a service would put it; None for nothing.
-
-    `strict` complains of fields, too, that the contract neither names nor excludes.
-    """
-    found = contract(service, model, task)
-    if found is None:
-        return None
-    checked = found.check(body)
-    if checked.problems:
-        return f"{checked.problems[0]['path']}: {checked.problems[0]['message']}"
-    return f"{checked.warnings[0]['path']}: is not known" if strict and checked.warnings else None
-
-
-def types_of(service: str, model: str) -> dict[str, str]:
-    """The types of a model's fields, in the words of contracts.Operation.fields, as far as they are known."""
-    found = contract(service, model)
-    return {row["name"]: row["type"] for row in found.fields() if row.get("type")} if found else {}
-
-
-def media_of(service: str, model: str) -> str:
-    """What a model makes, as the catalogue says; a picture where it does not, or where nothing else is made here."""
-    found = models(service).get(model, {}).get("media", "image")
-    return found if found in media.TYPES else "image"
