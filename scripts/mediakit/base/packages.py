@@ -2,6 +2,7 @@
 
 problems   what stands between this Python, or another's packages, and requirements.txt
 missing    the same of this Python's own path, remembered while nothing is wrong and nothing changes
+remember, is_known   something about these packages, for as long as nothing changes
 
 What is installed is read from the names of the folders that installers leave beside the packages
 (NAME-VERSION.dist-info, .egg-info), and what a package needs itself from its metadata: importing
@@ -15,7 +16,7 @@ import re
 import sys
 
 from . import home
-from .environment import REQUIREMENTS
+from .environment import REQUIREMENTS, ROOT
 from .record import record
 
 # Packages whose module has another name.
@@ -37,31 +38,44 @@ class Problem:
 
 
 def missing() -> list[Problem]:
-    """`problems` of this Python's own path.
-
-    That there are none is remembered, since every script asks: for the same folders on the path, none of which has
-    got, lost or renamed anything since, and the same requirements.
-    """
-    folder = home.private_folder("bytecode")
-    if folder is None:
-        return problems()
-    kept = os.path.join(folder, f"packages.{sys.implementation.cache_tag}")
-    now = _state_of([REQUIREMENTS, *sys.path])
-    try:
-        with open(kept, encoding="utf-8", errors="surrogateescape") as file:
-            if file.read() == now:
-                return []
-    except OSError:
-        pass
+    """`problems` of this Python's own path; that there are none is remembered, since every script asks."""
+    if is_known("complete"):
+        return []
     found = problems()
     if not found:
-        from . import atomic
-
-        try:
-            atomic.write(kept, now.encode("utf-8", "surrogateescape"))
-        except OSError:
-            pass  # it is looked for again the next time
+        remember("complete")
     return found
+
+
+def is_known(what: str) -> bool:
+    """Whether `remember` was told the same, and since then no folder on the path has got, lost or renamed anything."""
+    kept = _kept(what)
+    try:
+        with open(kept or "", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read() == _state_of([REQUIREMENTS, *sys.path])
+    except OSError:
+        return False
+
+
+def remember(what: str) -> None:
+    """Remember something about the packages of this Python's path, if that is possible."""
+    from . import atomic
+
+    kept = _kept(what)
+    try:
+        if kept:
+            os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
+            atomic.write(kept, _state_of([REQUIREMENTS, *sys.path]).encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass  # it is looked for again the next time
+
+
+def _kept(what: str) -> str | None:
+    folder = home.private_folder("bytecode")
+    if folder is None:
+        return None
+    beside_ours = os.path.splitdrive(ROOT)[1].lstrip(os.sep)  # where the bytecode of this copy of the skill is, too
+    return os.path.join(folder, beside_ours, f"packages-{what}.{sys.implementation.cache_tag}")
 
 
 def _state_of(paths: list[str]) -> str:

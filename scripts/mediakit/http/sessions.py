@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 
 from .. import __version__
+from ..base import packages
 from ..base.record import record, replace
 from . import bodies
 
@@ -61,8 +62,14 @@ def load() -> None:
     # Threads that import the same packages at once can be handed modules that are not complete yet.
     with _importing:
         try:
-            # What only some requests need must be found to be unusable now, and not once something was bought.
-            from . import connections, proxied  # noqa: F401
+            from . import connections  # noqa: F401
+
+            # What only some requests need must be found to be unusable now, and not once something was bought. It takes
+            # as long to import as all the rest of a create, so that it could be is remembered.
+            if not packages.is_known("loadable"):
+                from . import proxied  # noqa: F401
+
+                packages.remember("loadable")
         except ImportError:
             raise
         except (Exception, SystemExit) as problem:
