@@ -65,3 +65,11 @@ def test_every_field_of_every_service_is_led_to_param_in_every_spelling():
                 if "--param " not in failure.value.message:
                     lost.append((service, flag, failure.value.message))
     assert not lost
+
+
+def test_where_a_service_says_how_to_pay_its_dashboard_is_not_named_instead():
+    from mediakit.services import providers
+
+    for name in providers.names():
+        told = providers.load(name).advice.on("insufficient_credits")
+        assert sum("then run the same again" in line for line in told) <= 1, (name, told)

@@ -28,8 +28,10 @@ class Advice:
 
     def on(self, category: str) -> list[str]:
         """What to do about an error of a category, in words."""
-        lines = [_GUIDANCE[category], *self._described.says("guidance", {}).get(category, ())]
-        if category == "insufficient_credits" and "dashboard_url" in self._described.links:
+        own = self._described.says("guidance", {}).get(category, ())
+        lines = [_GUIDANCE[category], *own]
+        # Not every service's dashboard is where its bills are paid.
+        if category == "insufficient_credits" and not own and "dashboard_url" in self._described.links:
             lines.append(f"Recharge at {self._described.links['dashboard_url']}, then run the same again.")
         if category == "auth" and self._described.key:
             where = (
