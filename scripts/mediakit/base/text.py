@@ -116,7 +116,7 @@ def is_flat(value, levels: int = 20) -> bool:
     if not isinstance(value, (dict, list)):
         return True
     inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(is_flat(item, levels - 1) for item in inner)
+    return levels > 0 and all(is_flat(item, levels - 1) for item in inner if isinstance(item, (dict, list)))
 
 
 def can_be_sent(value) -> bool:

@@ -8,6 +8,7 @@ only_task       the one task of a model
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+@functools.lru_cache(maxsize=1)  # what comes with the skill stays as it is while a command runs
 def services() -> tuple[str, ...]:
     """Every service that there is a bundled catalogue of."""
     ending = ".catalogue.json"

@@ -10,6 +10,7 @@ TASKS            what can be asked for
 
 from __future__ import annotations
 
+import functools
 import os
 
 from ..base import documents, errors
@@ -57,12 +58,14 @@ def known() -> tuple[str, ...]:
     return tuple(sorted((*bundled(), *own.names()), key=_is_embedded))
 
 
+@functools.lru_cache(maxsize=1)  # what comes with the skill stays as it is while a command runs
 def bundled() -> tuple[str, ...]:
     """Every service that comes with the skill, the real ones first."""
     found = sorted(name[:-5] for name in os.listdir(os.path.join(ASSETS, "providers")) if name.endswith(".json"))
     return tuple(sorted(found, key=_is_embedded))
 
 
+@functools.lru_cache(maxsize=256)
 def bundled_path(name: str) -> str:
     """The descriptor of a service that comes with the skill."""
     return os.path.join(ASSETS, "providers", f"{name}.json")

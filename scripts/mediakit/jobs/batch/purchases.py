@@ -20,6 +20,8 @@ from .requests import ANY_JOB, Requests
 from .task import Task
 
 _MOST_PRICES = 10_000
+# So many orders are kept from the plan to their purchase; others are made once more.
+_MOST_PLANNED = 1000
 # So many lines are looked for at once: what is found is as large as what was asked for.
 _LOOKED_AT_TOGETHER = 200
 # What a look can come to.
@@ -73,10 +75,17 @@ class Purchases:
         self._whole = whole
         self._bills = _Bills(ledgers)
         self._prices: dict[tuple, amounts.Price | None] = {}
+        self._planned: dict[str, Wanted] = {}  # what lines came to when they were looked for, until they are bought
         self._began = times.process_start()
 
     def wanted(self, task: Task) -> Wanted:
         """Raises Failure, for a line whose inputs have changed since it was checked, say."""
+        planned = self._planned.pop(task.id, None)
+        if planned is not None and planned.order.price == (task.price or self.price(planned.asked)):
+            return planned
+        return self._wanted(task)
+
+    def _wanted(self, task: Task) -> Wanted:
         asked = self._requests.check(task.line, self._jobs(task))
         spending = replace(self._spending, intent=self._prefix + task.id)
         beside = price.sent_with(spending, asked)
@@ -86,8 +95,10 @@ class Purchases:
 
     def identify(self, task: Task) -> None:
         """Give a line the fingerprints of its purchase, and its price; raises Failure."""
-        wanted = self.wanted(task)
+        wanted = self._wanted(task)
         task.fingerprints, task.price = wanted.order.fingerprints, wanted.order.price
+        if len(self._planned) < _MOST_PLANNED:
+            self._planned[task.id] = wanted
 
     def ask_price(self, task: Task) -> None:
         """Let a service that plans say what a line costs that is to be bought, where a cap wants to know; or Failure."""
@@ -122,6 +133,7 @@ class Purchases:
     def done_with(self, task: Task) -> None:
         """What the line asks for is not needed any more."""
         self._requests.forget(task.id)
+        self._planned.pop(task.id, None)
 
     def price(self, asked: CheckedRequest) -> amounts.Price | None:
         """What it costs, as far as that is stated or earlier jobs tell."""
