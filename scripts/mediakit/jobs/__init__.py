@@ -26,6 +26,10 @@ job         one job, from its start to its result line
 delivery    from a terminal answer to files, events and a delivered entry
 report      the result line, and the command that goes on
 driver      between the machine and the wire
+streamed    a stream, read for the machine
+intake      what answers come to, and what is noted and kept of them
+outgoing    what is asked, one request at a time
+places      where the requests of one job go
 looking     whether a job is in its service's list of jobs
 reading     what the answers about one job say (pure)
 start       how a job begins

@@ -166,10 +166,10 @@ class Delivery:
     def begin(self, end: End) -> int | None:
         reading = end.reading
         body, headers = (reading.body, reading.headers) if reading else (None, None)
-        cost = self._provider.bills.cost(body, headers, self._driver.told_by)
+        cost = self._provider.bills.cost(body, headers, self._driver.intake.told_by)
         self._writer.billed(cost, self._provider.bills.usage(body))
         told = reading.outputs if reading else None
-        self._outputs = self._driver.outputs(body) if told is None else told
+        self._outputs = self._driver.intake.outputs(body) if told is None else told
         if not end.fields["ok"]:
             return self._finish(end, None, save.SavingEnded())
         wanted = self._outputs or self._written_result(body)
@@ -285,9 +285,9 @@ class Delivery:
     def _keep_what_cannot_be_had_again(self, assets: list[dict] | None, ended: save.SavingEnded) -> None:
         """A result that was the answer to its create is kept from when it came until it is on disk."""
         driver = self._driver
-        if driver.is_result_kept and assets is not None and not ended.problem:
-            forget(driver.kept)
-            driver.kept = None
+        if driver.intake.is_result_kept and assets is not None and not ended.problem:
+            forget(driver.intake.kept)
+            driver.intake.kept = None
 
     # -- files ---------------------------------------------------------------------------------------
 
@@ -331,13 +331,13 @@ class Delivery:
         """A link has expired, or is not there yet: the job is read once more for a fresh one."""
         if self._files and not (self._driver.job.generation_id and self._provider.renews_outputs):
             return self._files.renewed(None)
-        self._renewal = self._driver.ask("result" if self._provider.job.result else "read")
+        self._renewal = self._driver.outgoing.ask("result" if self._provider.job.result else "read")
 
     def _outputs_of(self, content) -> list[dict] | None:
         """The outputs in an answer to a read; None in anything else."""
         if not isinstance(content, Answer) or not 200 <= content.status < 300:
             return None
-        return self._driver.outputs(read_json(content.content)[0])
+        return self._driver.intake.outputs(read_json(content.content)[0])
 
     def _written_result(self, body) -> list[dict]:
         """The result of a model that makes words, where no file holds it: what the answer itself says."""
@@ -351,7 +351,7 @@ class Delivery:
     def _facts(self, body) -> dict:
         """What provenance tells of this job."""
         entry, provider = self._writer.entry, self._provider
-        cost = provider.bills.cost(body, None, self._driver.told_by)
+        cost = provider.bills.cost(body, None, self._driver.intake.told_by)
         payload = self._start.noted
         if payload is None and entry and entry.payload:
             payload = json.loads(entry.payload)

@@ -91,8 +91,8 @@ class Job:
             script=console.script,
             provider=self._context.connection.provider.name,
             model=start.model,
-            url=self._driver.first_url,
-            mode=self._driver.mode,
+            url=self._driver.outgoing.first_url,
+            mode=self._driver.outgoing.mode,
             job=self._writer.key,
         )
         console.about_job = self._report.about

@@ -64,7 +64,7 @@ class Report:
             words += ["--output-dir", os.path.abspath(self._saving.folder), *self._saving.flags]
         within = self._driver.job.policy.within
         words += ["--deadline", f"{within:g}"] if within and within >= _LEAST_TO_PASS_ON else []
-        if key and (found or (self._driver.is_result_kept and self._driver.kept)):
+        if key and (found or (self._driver.intake.is_result_kept and self._driver.intake.kept)):
             return {**known, **command_line("jobs.py", action, key, *words, *flags)}
         # A job that was accepted without an id is looked for like one whose outcome is unknown.
         if key and self._driver.job.outcome in ("unknown", "accepted"):
@@ -87,16 +87,18 @@ class Report:
     def early(self, end: End) -> int:
         fields = dict(end.fields)
         if end.event == "submitted":
-            fields["replayed"] = self._driver.replayed or None
+            fields["replayed"] = self._driver.intake.replayed or None
             fields["usage"] = self._provider.bills.usage(end.reading.body) if end.reading else None
         kept_before = end.failure.fields.get("kept") if end.failure else None
-        fields.update(self.way_on(), trace_id=self._driver.trace_id, kept=self._driver.kept or kept_before)
+        fields.update(
+            self.way_on(), trace_id=self._driver.intake.trace_id, kept=self._driver.intake.kept or kept_before
+        )
         if "guidance" in fields:
             fields["guidance"] = [*fields["guidance"], *self._provider.advice.looking]
         failure = end.failure
         if failure is None:
             return self._console.result(end.event, end.exit_code, **fields)
-        guidance = [*self._driver.advice]
+        guidance = [*self._driver.intake.advice]
         if failure.category != "guard":
             guidance += self._provider.advice.on(failure.category)
         if failure.category == "outcome_unknown":
@@ -116,7 +118,7 @@ class Report:
         # A job without a result is not done, whatever its service calls it.
         ok = end.fields["ok"] and not ended.nothing_there
         body = end.reading.body if end.reading else None
-        source = self._driver.wire.source
+        source = self._driver.outgoing.source
         fields = {
             "ok": ok,
             "source": source or end.fields["source"],
@@ -132,9 +134,9 @@ class Report:
             "effective_parameters": self._provider.answers.effective(body) or None,
             "error": self._error(end, body, ended),
             "elapsed_seconds": round(time.monotonic() - self._began_at, 3),
-            "replayed": self._driver.replayed or None,
-            "trace_id": self._driver.trace_id,
-            "kept": self._driver.kept,
+            "replayed": self._driver.intake.replayed or None,
+            "trace_id": self._driver.intake.trace_id,
+            "kept": self._driver.intake.kept,
             "response": body,
         }
         names = self._provider.names
