@@ -112,3 +112,16 @@ def test_a_create_is_never_sent_twice():
     with Server([None]) as server:
         (lost,) = told(server, "POST")
         assert isinstance(lost, Lost) and lost.sent and server.seen == [(1, "POST")]
+
+
+def test_nothing_is_sent_over_a_connection_that_nobody_watches():
+    """What left over it could not be told from what never left."""
+    import requests
+
+    from mediakit.http.faults import SetUp
+    from mediakit.http.proxied import Session
+
+    with Server([]) as server, Session(lambda connection_class: connection_class, True) as session:
+        with pytest.raises(SetUp, match="watched"):
+            session.send(requests.Request("POST", server.url + "/generation").prepare())
+        assert server.seen == []

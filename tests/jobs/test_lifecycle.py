@@ -920,6 +920,12 @@ def test_an_error_that_is_not_to_be_repeated_ends_it():
     assert words(answered(machine, 500, now=32.0)) == ["End:12"]
 
 
+def test_a_create_without_an_answer_is_sent_again_only_where_the_service_says_so():
+    machine = keyed()
+    machine.begin(0)
+    assert words(machine.create_lost(1.0, "reset", False)) == ["End:12"] and machine.job.outcome == "unknown"
+
+
 def test_progress_and_the_place_in_a_queue_are_remembered_as_told_last():
     machine = Machine(WaitPolicy(), ServiceRules(), "g1")
     machine.begin(0.0)

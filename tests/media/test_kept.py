@@ -217,8 +217,20 @@ def labelled(encoding: str):
     return lambda whole: answer(200, whole, {"Content-Encoding": encoding})
 
 
+def one_more_byte(whole: bytes):
+    """A whole answer that says how much more there is: nothing but the size of the file tells that it is not all."""
+    half, size = len(whole) // 2, len(whole)
+    where = f"bytes {half}-{half}/{size}"
+    return answer(206, whole[half : half + 1], {"ETag": '"one"', "Content-Range": where})
+
+
 FAULTS = {
     "cut, and gone on with": lambda whole: [ranged(whole, upto=len(whole) // 2), ranged(whole)],
+    "gone on with in parts": lambda whole: [
+        ranged(whole, upto=len(whole) // 2),
+        one_more_byte(whole),
+        ranged(whole),
+    ],
     "cut, and no ranges": lambda whole: [ranged(whole, {}, len(whole) // 2), ranged(whole, {})],
     "not there yet": lambda whole: [page(404), page(404), answer(200, whole)],
     "busy": lambda whole: [page(503), page(524), answer(200, whole)],
