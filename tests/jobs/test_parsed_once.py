@@ -11,10 +11,10 @@ from sandbox_job import watched
 
 # The rooms that write a text in which the prompt is, how often, and why each is a text of its own.
 WRITTEN = {
-    "amounts": 2,  # who it is, in one spelling of numbers and letters; and as ledgers of earlier versions have it
-    "rows": 1,  # what the ledger keeps: files by their names and hashes, no key
+    "amounts": 2,  # who it is, in one order and spelling; and as ledgers of earlier versions have it
+    "rows": 1,  # what the ledger keeps, to be sent again in this order: files by their names and hashes, no key
     "wire": 1,  # what is sent: files by their addresses, with the idempotency key beside them
-    "provenance": 3,  # how much of it the record can hold, field by field and as a whole; the record beside the file
+    "provenance": 2,  # how much of it the record can hold, field by field; the record beside the file, without signatures
 }
 # Rows of the ledger are checked, since other processes write there too.
 READ = {"rows": 1}

@@ -93,6 +93,10 @@ def planned(scripts, *flags: str):
 # -- beside the file ---------------------------------------------------------------------------------
 
 
+def told_of(facts: dict, *more) -> dict:
+    return provenance._record(facts, provenance._told_payload(facts.get("payload")), *more)
+
+
 @pytest.mark.parametrize("task, media_type", [("t2i", "image/png"), ("t2v", "video/mp4")])
 def test_each_file_has_its_record_beside_it(scripts, task, media_type):
     run = make(scripts, task=task)
@@ -250,7 +254,7 @@ def test_a_source_has_no_signature(url, expected):
 def test_every_record_follows_the_schema(payload, usage, url, expires_at):
     asset = {"path": "out/x.png", "number": 1, "bytes": 1, "sha256": "0" * 64, "media_type": "image/png"}
     facts = {"provider": "sandbox", "payload": payload, "usage": usage, "created_at": 1.5}
-    record = valid(provenance._record(facts, True, asset, {"url": url, "expires_at": expires_at}))
+    record = valid(told_of(facts, asset, {"url": url, "expires_at": expires_at}))
     assert provenance.is_record(json.loads(json.dumps(record)))
     assert provenance.is_record(valid(provenance.travelling(record)))
 
@@ -312,14 +316,14 @@ def test_the_command_that_goes_on_asks_for_the_same(scripts):
     ],
 )
 def test_what_is_not_for_others_does_not_travel(value):
-    record = provenance._record({"provider": "sandbox", "payload": {"prompt": "x", "image": value}}, True)
+    record = told_of({"provider": "sandbox", "payload": {"prompt": "x", "image": value}})
     kept = valid(provenance.travelling(record))
     assert (kept["payload"], kept["left_out"]) == ({"prompt": "x"}, ["image"])
 
 
 def test_a_question_in_a_prompt_is_no_reason_to_leave_it_out():
     payload = {"prompt": "who? see https://m.example/a b?", "image": "https://m.example/1.png"}
-    record = provenance._record({"provider": "sandbox", "payload": payload}, True)
+    record = told_of({"provider": "sandbox", "payload": payload})
     assert provenance.travelling(record)["payload"] == payload
 
 
@@ -351,7 +355,7 @@ def test_no_signature_is_in_a_record_wherever_its_address_stands(text, place):
         facts["usage"] = values["usage"]
     else:
         facts["payload"][place] = values[place]
-    record = provenance._record(facts, True)
+    record = told_of(facts)
     assert "hidden" not in json.dumps(record)
     if place != "usage":
         assert record.get("left_out", []) == ([] if SIGNED[text] else [place])

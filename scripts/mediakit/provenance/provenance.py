@@ -59,6 +59,7 @@ class Keeper:
         self._outputs = console.redactor.value(outputs)
         told = {name: value for name, value in facts.items() if value is not None and is_flat(value, _DEEPEST)}
         self._facts = console.redactor.value(told)
+        self._payload = _told_payload(self._facts.get("payload") if saving.stores else None)
         self._unembedded: dict[int, str] = {}
 
     @property
@@ -67,7 +68,7 @@ class Keeper:
         return self._embed if self._saving.embeds else None
 
     def _embed(self, staging: str, media_type: str, number: int, output: dict) -> None:
-        text = json.dumps(travelling(_record(self._facts, self._saving.stores)), separators=(",", ":"))
+        text = json.dumps(travelling(_record(self._facts, self._payload)), separators=(",", ":"))
         try:
             metadata.embed(staging, media_type, text)
         except metadata.Unembedded as problem:
@@ -86,7 +87,7 @@ class Keeper:
             name = os.path.basename(asset["path"])
             self._console.warning("metadata_not_embedded", f"{name} is as it came: {self._unembedded[number]}")
         output = self._outputs[number - 1] if output is None else self._console.redactor.value(output)
-        record = _record(self._facts, self._saving.stores, asset, output)
+        record = _record(self._facts, self._payload, asset, output)
         if received not in (None, asset.get("sha256")):
             record["file"]["received_sha256"] = received
         try:
@@ -103,15 +104,18 @@ class Keeper:
             terminal_picture.show(asset["path"], asset["media_type"])
 
 
-def _record(facts: dict, stores: bool, asset: dict | None = None, output: dict | None = None) -> dict:
-    """One record; without an asset, what can be told before the file has its name."""
+def _record(facts: dict, payload: dict, asset: dict | None = None, output: dict | None = None) -> dict:
+    """One record; without an asset, what can be told before the file has its name.
+
+    payload  what of the payload is told, as _told_payload gives it
+    """
     moments = {name: rfc3339(facts[name]) for name in ("created_at", "finished_at") if name in facts}
     record = {
         "format": FORMAT,
         "version": VERSION,
         "tool": {"name": "ai-media", "version": __version__},
         **{name: facts.get(name) for name in ("provider", "speaks", "model", "task")},
-        **_told_payload(facts.get("payload") if stores else None),
+        **payload,
         **{name: facts.get(name) for name in ("job", "generation_id", "cost")},
         "usage": facts.get("usage") if _size(facts.get("usage")) <= _LARGEST_USAGE else None,
         "times": moments,
@@ -131,13 +135,11 @@ def _told_payload(payload: dict | None) -> dict:
     """The payload without its largest fields and those whose address only a signature opens; their names are told."""
     if payload is None:
         return {"payload_omitted": True}
-    kept = {
-        name: value
-        for name, value in payload.items()
-        if _size(value) <= _LARGEST_FIELD and not signatures.holds_one(value)
-    }
-    while kept and _size(kept) > LARGEST_RECORD // 2:
-        kept.pop(max(kept, key=lambda name: _size(kept[name])))
+    sizes = {name: _size(value) for name, value in payload.items() if not signatures.holds_one(value)}
+    kept = {name: payload[name] for name, size in sizes.items() if size <= _LARGEST_FIELD}
+    # The whole is as large as its names and values, with a colon and a comma, or a brace, and their blanks for each.
+    while kept and sum(_size(name) + sizes[name] + 4 for name in kept) > LARGEST_RECORD // 2:
+        kept.pop(max(kept, key=sizes.__getitem__))
     return _with_left_out(kept, [name for name in payload if name not in kept])
 
 
