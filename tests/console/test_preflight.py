@@ -148,7 +148,7 @@ def test_the_next_command_goes_to_the_address_that_was_asked_about(scripts, sand
 
 # a command -> how many of our rooms it may load (None: any, and anything but PACKAGES), and what of HEAVY
 STARTS = {
-    "preflight.py": (46, ()),
+    "preflight.py": (44, ()),
     "preflight.py --version": (32, ()),
     "handle_runtime_error.py --status 402 --body {}": (40, ()),
     "create_and_wait.py --help": (32, ()),

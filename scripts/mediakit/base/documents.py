@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Container, Iterable
 
 from .regex import regex
 from .text import is_flat
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
     from typing import Any
 
 # Deeper than anybody writes; recursive readers rely on this limit.
@@ -34,8 +34,8 @@ def load(path: str) -> Any:
     stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
     known = _read.get(path)
     if known is None or known[0] != stamp:
-        with open(path, encoding="utf-8") as file:
-            known = stamp, json.load(file)
+        with open(path, "rb") as file:
+            known = stamp, json.loads(file.read().decode())
         _read[path] = known
     return known[1]
 

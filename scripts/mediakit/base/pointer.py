@@ -10,10 +10,10 @@ put     write a value there, with the objects and arrays on the way
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 

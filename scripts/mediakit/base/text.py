@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Characters that JSON leaves as they are but that move a terminal's cursor or end a line for a
 # reader that splits at Unicode line ends.

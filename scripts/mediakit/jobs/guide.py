@@ -281,12 +281,9 @@ class _Plan:
         """The action by which an agent gets a key by itself, with words of our own for what it has to say."""
         for name, description in self._provider.actions.items():
             if "issues_key" in description and description["key"] == "unneeded":
-                from ..services import actions
-
-                action = actions.Action(name, description)
-                words = [self._provider.name, action.name, *self._place()[2:]]
-                for field in action.shown["fields"]:
-                    words += ["--param", f"{field['name']}=ai-media"] if field["required"] else []
+                words = [self._provider.name, name, *self._place()[2:]]
+                for field, rule in description.get("fields", {}).items():
+                    words += ["--param", f"{field}=ai-media"] if rule.get("required") else []
                 return command_line("account.py", *words, "--persist-key")
         return None
 

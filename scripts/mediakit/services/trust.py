@@ -12,9 +12,12 @@ words, what is let through wrongly costs the key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from ..base.regex import regex
+
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LONGEST_ID = 512
 LONGEST_MODEL = 200
