@@ -54,7 +54,8 @@ class World:
         result = events[-1]
         assert result["exit_code"] == done.returncode
         names = {"job": "job", "next": "next_command", "id": "generation_id"}
-        self.told.update((short, result[name]) for short, name in names.items() if name in result)
+        for event in events:  # of a job whose files are saved, its key stands in `start`
+            self.told.update((short, event[name]) for short, name in names.items() if name in event)
         saved = [event["media_type"] for event in events if event["event"] == "asset"]
         files = result.get("files")
         return Ended(result, saved or ["?"] * len(files if isinstance(files, list) else []))
