@@ -11,6 +11,7 @@ import shlex
 import pytest
 
 from conftest import KEY, ROOT
+from fake_service import FakeService, answer
 from mediakit.base import documents
 from mediakit.base.pointer import tokens
 from mediakit.services import examine, examples, providers
@@ -249,6 +250,32 @@ def test_a_service_that_was_changed_since_is_not_used_and_keeps_no_other_from_wo
     assert "studio" not in json.dumps(others.result["providers"])
     again = scripts.run("services.py", "add", file, "--confirm", env=env)
     assert again.code == 0 and scripts.run("preflight.py", "--provider", "studio", "--prompt", "x", env=env).code == 0
+
+
+# what goes on with a job
+GOES_ON = [
+    ("jobs.py", "resume", "{job}"), ("jobs.py", "download", "{job}"), ("jobs.py", "reconcile", "{job}"),
+    ("jobs.py", "cancel", "{job}"), ("jobs.py", "resume", "--all-undelivered"), ("wait_generation.py", "--job", "{job}"),
+    ("wait_generation.py", "--generation-id", "abcd1234"), ("create_and_wait.py", "--provider", "studio", "--prompt", "x"),
+]  # fmt: skip
+
+
+def test_the_jobs_of_a_service_that_was_removed_wait_until_it_is_back(scripts, added):
+    _, settings = added
+    env = {**settings, "STUDIO_KEY": KEY}
+    bought = ("create_and_wait.py", "--provider", "studio", "--task", "t2i", "--prompt", "x")
+    made, done = {"id": "abcd1234", "status": "waiting"}, {"id": "abcd1234", "status": "error"}
+    with FakeService(create=answer(200, made), read=answer(200, done), other=answer(200, done)) as service:
+        where = ("--base-url", f"{service.origin}/v1")
+        job = scripts.run(*bought, *where, "--no-wait", env=env).result["job"]
+        assert scripts.run("services.py", "remove", "studio", env=env).code == 0
+        for script, *words in GOES_ON:
+            run = scripts.run(script, *(word.format(job=job) for word in words), *where, env=env)
+            told = (2, "invalid_arguments") if script == "create_and_wait.py" else (27, "service_disabled")
+            assert (run.code, run.result["error"]) == told, (script, words, run.events)
+        assert scripts.run("jobs.py", "show", job, env=env).first("job")["outcome"] == "accepted"
+        assert scripts.run("services.py", "add", "studio.json", "--confirm", env=env).code == 0
+        assert scripts.run("jobs.py", "resume", job, *where, env=env).code == 10 and service.posts() == 1
 
 
 @pytest.mark.parametrize("spoil", [spoil_list, spoil_folder])

@@ -81,7 +81,7 @@ ERRORS = {
     ),
     "service_disabled": Error(
         "guard",
-        "a service of your own was changed since it was added, or could be somebody else's",
+        "a service of your own was changed since it was added, was removed, or could be somebody else's",
         "`services.py check FILE`, then `services.py add FILE --confirm`",
     ),
     "invalid_descriptor": Error(

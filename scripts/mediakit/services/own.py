@@ -1,6 +1,7 @@
 """The services that this user has added: descriptors in the user's settings folder, and nowhere else.
 
 names     those that can be used
+gone      the Failure 27 for one that is not there any more
 load      one of them; Failure 27 for one that was changed since it was added
 add       keep a descriptor, with the digest of its file; remove gives it up
 folder    where they are
@@ -144,6 +145,11 @@ def _checked(path: str, sha256: str, version: str) -> dict:
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(LARGEST + 1)
+
+
+def gone(name: str) -> errors.Failure:
+    """For a service of which jobs are known, and which is not here any more."""
+    return _unusable(name, "its descriptor was removed, or is in another home's settings")
 
 
 def _unusable(name: str, why: str) -> errors.Failure:

@@ -158,5 +158,5 @@ def _descriptor(name: str) -> dict:
         if found is not None:
             return found
         if canonical(name) == name:
-            raise
+            raise own.gone(name) from None
         return _descriptor(canonical(name))
