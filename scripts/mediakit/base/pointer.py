@@ -47,8 +47,11 @@ def point(value: Any, pointer: str) -> Any:
 
 def first(value: Any, pointers: str | Iterable[str]) -> Any:
     """The value at the first of several pointers that leads somewhere; None for none."""
-    pointers = [pointers] if isinstance(pointers, str) else pointers
-    return next((found for at in pointers if (found := point(value, at)) is not None), None)
+    for at in [pointers] if isinstance(pointers, str) else pointers:
+        found = point(value, at)
+        if found is not None:
+            return found
+    return None
 
 
 def put(value: dict, pointer: str, item: Any) -> None:

@@ -119,6 +119,10 @@ def _folded(value: Any) -> Any:
 
 def _status(rules: tuple[StateRule, ...], matched: StateRule | None, body: Any) -> str | None:
     """The service's own word for where the job is: where the rule that fits looks, else where the others do."""
+    if matched is not None and matched.when.values is not None:
+        named = first(body, matched.when.at)
+        if isinstance(named, str) and (word := _word(named)):
+            return word
     naming = [rule for rule in rules if rule.when.values is not None]
     naming.sort(key=lambda rule: (rule is not matched, rule.state in ("failed", "canceled")))
     found = [first(body, rule.when.at) for rule in naming]
@@ -135,7 +139,8 @@ def _first_word(rules: tuple[StateRule, ...], state: str) -> str | None:
 
 def _word(text: str) -> str:
     """A word of an answer that is told and written down: bounded, and one that can be written as UTF-8."""
-    text = re.sub("[\ud800-\udfff]", "\ufffd", text.strip())
+    text = text.strip()
+    text = text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
     # Not cut: the half of a key that was in it would not be recognised any more.
     return text if len(text) <= _LONGEST_WORD else f"({len(text)} characters)"
 

@@ -11,6 +11,7 @@ words, what is let through wrongly costs the key.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from ..base.regex import regex
@@ -73,7 +74,12 @@ _SHARED_STORES = frozenset(
 
 def is_id(text: str, like: str | None = None) -> bool:
     """Whether a text can be the id of a job or file: of the form `like`, no prose, and nothing that changes a path."""
-    if len(text) > LONGEST_ID or not _IN_ID.fullmatch(text) or _DOTS.search(text) or _is_prose(text):
+    return len(text) <= LONGEST_ID and _is_id(text, like)
+
+
+@functools.lru_cache(maxsize=4096)  # every answer about a job has its id
+def _is_id(text: str, like: str | None) -> bool:
+    if not _IN_ID.fullmatch(text) or _DOTS.search(text) or _is_prose(text):
         return False
     return like is None or bool(re.fullmatch(like, text))
 
