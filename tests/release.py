@@ -29,6 +29,8 @@ LEFT_OUT = re.compile(r"\..*|tests/.*|dist/.*|pyproject\.toml|requirements-dev\.
 # The earliest that a ZIP can tell: a release has no time of its own.
 TIME = (1980, 1, 1, 0, 0, 0)
 LARGEST = 1_000_000
+# A plugin's hosts look for it at its top.
+ICON = "assets/icon.svg"
 
 
 def main() -> int:
@@ -97,6 +99,7 @@ def plugin(skill: dict, version: str) -> dict:
         ".codex-plugin/plugin.json": {**about, "skills": "./skills/", "interface": shown},
     }
     files = under(f"{NAME}/skills/{NAME}", skill)
+    files[f"{NAME}/{ICON}"] = skill[ICON]
     for name, content in manifests.items():
         text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
         files[f"{NAME}/{name}"] = (text.encode(), False)

@@ -169,6 +169,8 @@ def test_what_codex_shows_is_within_its_limits():
     assert len(interface["display_name"]) <= 64
     assert 25 <= len(interface["short_description"]) <= 64
     assert re.fullmatch("#[0-9A-F]{6}", interface["brand_color"])
+    for icon in (interface["icon_small"], interface["icon_large"]):
+        assert icon.startswith("./assets/") and (ROOT / icon).is_file()
     assert "$ai-media" in interface["default_prompt"] and len(interface["default_prompt"]) <= 1024
     assert found["policy"]["allow_implicit_invocation"] is True
 

@@ -83,4 +83,5 @@ def test_the_plugin_has_a_manifest_for_each_kind_of_host():
     for manifest in manifests.values():
         assert (manifest["name"], manifest["version"]) == ("ai-media", VERSION) and manifest["description"]
     assert manifests[".codex-plugin/plugin.json"]["skills"] == "./skills/" and "skills/ai-media/SKILL.md" in files
+    assert files[release.ICON] == files[f"skills/ai-media/{release.ICON}"]
     assert not any(name.startswith("hooks/") for name in files), "a host would switch them on by itself"
