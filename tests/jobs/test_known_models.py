@@ -89,6 +89,14 @@ def test_a_default_of_false_is_told():
     assert next(row for row in rows if row["name"] == "audio")["default"] is False
 
 
+def test_a_model_that_makes_only_a_film_unless_asked_is_asked_for_its_model():
+    model = catalogue.defaults("replicate")["i2m"]
+    sent = providers.load("replicate").paths.route(model, "i2m").defaults
+    body = {"version": model.partition(":")[2], "input": {"images": [PICTURE], **sent}}
+    assert sent == {"generate_model": True}
+    assert not model_contract.of_model("replicate", model, "i2m").check(body).problems
+
+
 @pytest.mark.parametrize("service", providers.names())
 def test_no_service_makes_a_field_of_a_kind_for_a_model_that_it_does_not_list(service):
     """Where the service itself, and not the model, says where files go, it is known for new models too."""
