@@ -98,8 +98,8 @@ def test_a_placeholder_hides_no_key_that_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv(WANTED["variable"], "your_api_key_here")
     keys.persist(WANTED["variable"], "fake_test_key")
-    assert keys.find(WANTED) == ("fake_test_key", "the user's own store")
-    assert keys.find(WANTED, made_up=True) == ("your_api_key_here", "the environment variable SOME_SERVICE_KEY")
+    assert keys.find(WANTED) == keys.Key("fake_test_key", "the user's own store")
+    assert keys.find(WANTED, made_up=True) == keys.Key("your_api_key_here", "the environment variable SOME_SERVICE_KEY")
 
 
 ENCODINGS = {
@@ -118,7 +118,7 @@ def test_a_file_of_keys_is_read_in_every_encoding_that_editors_write(encoding, l
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     (tmp_path / ".env").write_bytes(ENCODINGS[encoding](f"OTHER=1\n{line}\nMORE=2\n"))
-    assert keys.find(WANTED) == ("fake_test_key", "./.env")
+    assert keys.find(WANTED) == keys.Key("fake_test_key", "./.env")
 
 
 # A name that a file has, though not as dotenv reads it.
@@ -204,7 +204,7 @@ def test_a_file_that_came_from_somebody_else_gives_a_key_only_on_the_user_s_word
     make(folder)
     assert (keys.find(WANTED) is not None) is is_own
     assert bool(keys.passed_over(WANTED)) is not is_own
-    assert keys.find(WANTED, trusts_dotenv=True) == ("fake_test_key", "./.env")
+    assert keys.find(WANTED, trusts_dotenv=True) == keys.Key("fake_test_key", "./.env")
 
 
 # -- the store ---------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ REDACTED = "[redacted]"
 _SHORTEST_SECRET = 4
 # What only its name makes a secret must be longer, and is none where it is a number, a file or an address.
 _SHORTEST_GUESSED = 8
-_SECRET_NAME = regex(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_SECRET_ENDINGS = ("key", "token", "secret", "password", "passwd", "credential", "credentials")
 
 # The names that HTML has for printable characters which are neither letters nor digits.
 _ENTITIES = {
@@ -87,7 +87,11 @@ def without_logins(value, name: str = ""):
 
 def is_secret(name: str) -> bool:
     """Whether a name is one of a secret."""
-    return bool(_SECRET_NAME.search(name) or name.lower() in ("authorization", "cookie"))
+    return _ends_as_secret(name) or name.lower() in ("authorization", "cookie")
+
+
+def _ends_as_secret(name: str) -> bool:
+    return name.removesuffix("\n").casefold().endswith(_SECRET_ENDINGS)
 
 
 def is_named(word: str) -> bool:
@@ -124,7 +128,7 @@ class Redactor:
         """Protect whatever the environment and the user's own store hold that is named like a secret."""
         for name, value in [*os.environ.items(), *_kept_by_the_user()]:
             value = value.strip()
-            if _SECRET_NAME.search(name) and _may_be_secret(value):
+            if _ends_as_secret(name) and _may_be_secret(value):
                 self.protect(value)
 
     def holds(self, value: str) -> bool:

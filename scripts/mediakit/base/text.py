@@ -66,7 +66,7 @@ def lines_of(text: str) -> list[str]:
 
     str.splitlines() also ends one at form feeds, U+2028 and the like, which stand within prompts and values.
     """
-    found = re.split("\r\n?|\n", text)
+    found = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return found if found[-1] else found[:-1]
 
 
