@@ -16,7 +16,7 @@ import pytest
 from conftest import SCRIPTS, Run, posts
 from ledger_orders import buy, order, words
 from mediakit.base import paths
-from mediakit.ledger import database, store
+from mediakit.ledger import database, opening, store
 from mediakit.ledger.unusable import Unusable
 from sandbox_job import flags
 
@@ -108,13 +108,13 @@ def test_no_damage_to_the_file_makes_the_same_be_bought_again(whole, tmp_path, c
         print(f"\n{DAMAGES} damages: {told['found']} found, {told['harmless']} harmless, 0 bought again")
 
 
-@pytest.mark.parametrize("largest", [database._WHOLLY_CHECKED, 0], ids=["a small ledger", "a large one"])
+@pytest.mark.parametrize("largest", [opening._WHOLLY_CHECKED, 0], ids=["a small ledger", "a large one"])
 def test_no_flipped_byte_of_the_row_itself_hides_it(whole, tmp_path, monkeypatch, largest):
     """The bytes by which the purchase is known, as other characters that could stand there.
 
     A small file is checked wholly when it is opened; of a large one, row by row, what decides.
     """
-    monkeypatch.setattr(database, "_WHOLLY_CHECKED", largest)
+    monkeypatch.setattr(opening, "_WHOLLY_CHECKED", largest)
     ledger = store.Ledger(str(whole))
     entry = ledger.find("wanted")
     ledger.close()

@@ -10,8 +10,9 @@ caps        what was spent, and whether a cap allows more
 uploads     the inputs that services have, and by whose account
 table       the jobs as rows, read with their seals and changed with a note of what happened
 locks       which process is at work on an entry
-database    the file: opened only after it was checked, written only by transactions that are on the disk (fsync)
-            when they return, as the intent is before a POST
+database    the file: written only by transactions that are on the disk (fsync) when they return, as the intent is
+            before a POST
+opening     how it is opened: checked first, made or led to this version where needed
 schema      its tables, how they became what they are, and the seal of each row
 unusable    why a ledger cannot be trusted, read or written
 rows        what stands in it

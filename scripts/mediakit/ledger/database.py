@@ -1,4 +1,4 @@
-"""The file of a ledger: opened only after it was checked, written only by transactions that last.
+"""The file of a ledger: written only by transactions that last.
 
 Database   one SQLite file of ours
 
@@ -9,30 +9,17 @@ file is a ledger.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
-import time
 from _thread import RLock, allocate_lock  # threading's; that takes as long to import as eight rooms
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from ..base import atomic, paths
-from . import locks, schema
+from .opening import FILE, Opening, Patience
 from .unusable import Unusable, translated
 
-FILE = paths.LEDGER
 LOCK_PATIENCE = 15.0
-_SLICE = 0.02
-# After one wait that was in vain, the next ones are short.
-_IMPATIENCE = 1.0
-_LONGEST_CHECK = 1.0
-_WHOLLY_CHECKED = 4 * 1024 * 1024
-_OPERATIONS_BETWEEN_LOOKS = 20_000
-_COPY_TRIES = 5
 # Turns that are committed together at most: those who wait are to go on.
 _MOST_TOGETHER = 32
-_LAST_WITH_LOG = 3
-_BESIDE = ("-journal", "-wal", "-shm")
 
 
 def _waits_as_usual(waited: float) -> bool:
@@ -51,156 +38,18 @@ class Database:
         self.folder = folder
         self.path = os.path.join(folder, FILE)
         self.is_read_only = read_only
-        self._may_wait = may_wait
-        self._is_impatient = False
+        self._patience = Patience(may_wait)
         self._lock = RLock()
         self._counting = allocate_lock()
         self._waiting = 0  # threads that want their turn
         self._group: _Group | None = None
-        self._copied: str | None = None
-        if not read_only and locks.is_on_network(folder):
-            raise Unusable("network", f"{folder} is on a network file system, where locks cannot be relied on")
-        with translated(self.path):
-            self._check_files()
-            if not read_only:
-                os.makedirs(self.owners, mode=0o700, exist_ok=True)
-                if not os.path.lexists(self.path):
-                    self._create()
-            self._file = os.stat(self.path)
-            if not self._file.st_size:
-                raise Unusable("corrupt", f"{self.path} is empty: what stood in it is lost")
-            self._connection = self._opened()
+        opening = Opening(folder, self.owners, read_only, self._patience)
+        self._connection, self._file, self._copied = opening.connection, opening.file, opening.copied
 
     @property
     def owners(self) -> str:
         """The folder of the locks of its jobs."""
         return os.path.join(self.folder, "owners")
-
-    # -- opening -----------------------------------------------------------------------------------
-
-    def _check_files(self) -> None:
-        """Nothing of it is a link, or somebody else's."""
-        wanted = [(self.path + ending, False) for ending in ("", *_BESIDE)]
-        for path, is_folder in [*wanted, (self.owners, True)]:
-            with suppress(FileNotFoundError):
-                why = paths.trouble(path, folder=is_folder)
-                if why:
-                    raise Unusable("foreign", f"{path} is not used: {why}")
-
-    def _create(self) -> None:
-        """Make an empty ledger, whole before it has its name."""
-        with locks.locked_file(os.path.join(self.owners, "schema.lock")):
-            if os.path.lexists(self.path):
-                return
-            staging = self.path + atomic.SUFFIX
-            with suppress(FileNotFoundError):
-                os.unlink(staging)
-            os.close(os.open(staging, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            fresh = _connected(staging)
-            try:
-                self._set_up(fresh)
-                schema.migrate(fresh, 0)
-            finally:
-                fresh.close()
-            atomic.replace(staging, self.path)
-
-    def _opened(self) -> sqlite3.Connection:
-        if self.is_read_only:
-            return self._opened_to_read()
-        if not (os.access(self.path, os.W_OK) and os.access(self.folder, os.W_OK | os.X_OK)):
-            raise Unusable("read_only", f"{self.path} cannot be written")  # SQLite would open it all the same
-        has_log = os.path.lexists(self.path + "-wal")
-        connection = _connected(self.path, "mode=rw")
-        try:
-            self._set_up(connection)
-            self._leave_log(connection, has_log)
-            if self._check(connection) < len(schema.MIGRATIONS):
-                with locks.locked_file(os.path.join(self.owners, "schema.lock")):
-                    schema.migrate(connection, schema.version_of(connection))
-            return connection
-        except BaseException:
-            connection.close()
-            raise
-
-    def _leave_log(self, connection: sqlite3.Connection, has_log: bool) -> None:
-        """Keep everything in the one file; the first versions kept what was new in another beside it."""
-        if self._ask(connection, "PRAGMA journal_mode") == "wal":
-            version = self._ask(connection, "PRAGMA user_version")
-            if version == 0 or (version > _LAST_WITH_LOG and not has_log):
-                raise Unusable(
-                    "corrupt", f"{self.path}: what was written last stood in a file beside it, which is lost"
-                )
-        with suppress(sqlite3.OperationalError):  # an older process is at it still: next time, then
-            connection.execute("PRAGMA journal_mode=TRUNCATE")
-
-    def _opened_to_read(self) -> sqlite3.Connection:
-        """As it is, else a copy: SQLite reads no file whose folder it would have to write to."""
-        if not any(os.path.lexists(self.path + ending) for ending in _BESIDE[1:]):
-            connection = _connected(self.path, "mode=ro")
-            with suppress(sqlite3.OperationalError):
-                self._set_up(connection)
-                if self._check(connection) == len(schema.MIGRATIONS):
-                    return connection
-            connection.close()
-        connection = _connected(self._copy(), "mode=rw")
-        self._set_up(connection)
-        schema.migrate(connection, self._check(connection))
-        return connection
-
-    def _copy(self) -> str:
-        """The path of a copy that nobody wrote to meanwhile."""
-        import shutil
-        import tempfile
-
-        self._copied = tempfile.mkdtemp(prefix=atomic.PREFIX)
-        target = os.path.join(self._copied, FILE)
-        for _ in range(_COPY_TRIES):
-            before = self._stamps()
-            for ending in ("", *_BESIDE[:2]):
-                with suppress(FileNotFoundError):
-                    shutil.copyfile(self.path + ending, target + ending, follow_symlinks=False)
-            if self._stamps() == before:
-                return target
-            time.sleep(_SLICE)
-        raise Unusable("busy", f"{self.path} is being written to all the time")
-
-    def _stamps(self) -> list:
-        found = []
-        for ending in ("", *_BESIDE[:2]):
-            with suppress(FileNotFoundError):
-                stat = os.stat(self.path + ending)
-                found.append((ending, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-        return found
-
-    def _set_up(self, connection: sqlite3.Connection) -> None:
-        for setting in ("trusted_schema=OFF", "cell_size_check=ON", "cache_spill=OFF", "synchronous=FULL"):
-            self._patiently(connection, f"PRAGMA {setting}")
-
-    def _check(self, connection: sqlite3.Connection) -> int:
-        """The version, once it, the schema and the pages are as this program writes them."""
-        version = self._ask(connection, "PRAGMA user_version")
-        if version > len(schema.MIGRATIONS):
-            raise Unusable("newer", f"{self.path} was written by a newer version of this program")
-        if version <= 0:
-            raise Unusable("corrupt", f"{self.path} is no ledger, or what stood in it is lost")
-        if self._patiently(connection, schema.SCHEMA, (), schema.schema_of) != schema.of_version(version):
-            raise Unusable("corrupt", f"{self.path} does not have the tables of a ledger, or has more than those")
-        began = time.monotonic()
-        connection.set_progress_handler(lambda: time.monotonic() - began > _LONGEST_CHECK, _OPERATIONS_BETWEEN_LOOKS)
-        check = "integrity_check" if self._file.st_size <= _WHOLLY_CHECKED else "quick_check"
-        try:
-            found = self._ask(connection, f"PRAGMA {check}(1)")
-        except sqlite3.OperationalError as problem:
-            if "interrupted" not in str(problem):
-                raise
-            found = "ok"  # as far as the time went
-        finally:
-            connection.set_progress_handler(None, 0)
-        if found != "ok":
-            raise Unusable("corrupt", f"{self.path} is damaged")
-        return version
-
-    # -- using -------------------------------------------------------------------------------------
 
     def check_is_there(self) -> None:
         """The file under our name is still the one that was opened."""
@@ -299,28 +148,7 @@ class Database:
             shutil.rmtree(self._copied, ignore_errors=True)
 
     def _patiently(self, connection: sqlite3.Connection, statement: str, values=(), take=lambda cursor: cursor):
-        """Execute; while another process holds the file locked, in slices, so that signals and the clock are heard."""
-        began = time.monotonic()
-        while True:
-            try:
-                result = take(connection.execute(statement, values))
-                self._is_impatient = False
-                return result
-            except sqlite3.OperationalError as problem:
-                waited = time.monotonic() - began
-                if "locked" not in str(problem) or not self._waits(waited):
-                    raise
-            time.sleep(_SLICE)
-
-    def _ask(self, connection: sqlite3.Connection, statement: str):
-        """The one value that a statement comes to."""
-        return self._patiently(connection, statement, (), lambda cursor: cursor.fetchone()[0])
-
-    def _waits(self, waited: float) -> bool:
-        if self._may_wait(waited) and not (self._is_impatient and waited > _IMPATIENCE):
-            return True
-        self._is_impatient = True
-        return False
+        return self._patience.execute(connection, statement, values, take)
 
 
 class _Group:
@@ -345,22 +173,3 @@ class _Group:
             pass
         if self.problem is not None:
             raise self.problem
-
-
-# -- SQLite --------------------------------------------------------------------------------------------
-
-
-def _connected(path: str, query: str = "mode=rwc") -> sqlite3.Connection:
-    place = os.fsencode(os.path.abspath(path)).replace(os.fsencode(os.sep), b"/")
-    uri = f"file://{'' if place.startswith(b'/') else '/'}{_quoted(place)}?{query}"
-    connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
-    connection.create_function("sealed", -1, schema.sealed, deterministic=True)
-    return connection
-
-
-def _quoted(place: bytes) -> str:
-    if re.fullmatch(rb"[A-Za-z0-9_.~/:-]*", place):
-        return place.decode()
-    from urllib.parse import quote  # which takes long to import, and hardly a path needs it
-
-    return quote(place, safe="/:")
