@@ -20,7 +20,7 @@ from ..http import addresses
 from ..http.answers import Answer, Lost
 from ..http.exchange import Exchange
 from ..http.wire import answer_of
-from ..ledger import entries
+from ..ledger import entries, refusals
 from ..media import names, save
 from ..services import actions, keys
 from ..services.answers import outputs_at
@@ -113,7 +113,7 @@ class Acting:
         spending = replace(self._spending, no_store_payload=True)
         decision = purchase.claim(self._context, wanted, spending, self._seconds, plans=False)[0].decision
         if decision.word == "unknown":
-            raise entries.duplicate_unknown(decision.job, self._provider.advice.looking)
+            raise refusals.duplicate_unknown(decision.job, self._provider.advice.looking)
         if decision.word != "buy":
             raise errors.Failure(
                 "purchase_under_way",
@@ -122,7 +122,7 @@ class Acting:
                 outcome="not_sent",
                 retryable=False,
                 job=decision.job.key,
-                guidance=entries.another(),
+                guidance=refusals.another(),
             )
         return entries.Writer(self._console, decision.ledger, decision.entry)
 

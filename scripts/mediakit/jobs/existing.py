@@ -15,7 +15,7 @@ from ..base import errors, paths
 from ..base.record import replace
 from ..console import Console, several
 from ..console.flags import IN_SKILL
-from ..ledger import entries, store
+from ..ledger import entries, refusals, store
 from ..media import save, staging
 from ..media.saving import Saving
 from ..provenance import provenance
@@ -104,7 +104,7 @@ def _way(ledger: store.Ledger, entry: store.Entry):
     """How to go on with a job; raises Failure where there is nothing to go on with."""
     outcome = ledger.outcome_of(entry)
     if outcome == "under_way":
-        raise entries.under_way(entry)
+        raise refusals.under_way(entry)
     if outcome not in ("accepted", "unknown"):
         raise errors.Failure(
             "job_not_found",

@@ -20,7 +20,7 @@ from ..base import amounts, errors
 from ..base.record import record
 from ..base.times import rfc3339
 from ..console import Console
-from ..ledger import entries
+from ..ledger import refusals
 from ..ledger.fallbacks import Ledgers
 from ..ledger.rows import Entry
 from ..ledger.store import Ledger
@@ -39,13 +39,7 @@ def found(ledgers: Ledgers, word: str, provider: str | None) -> Found:
     """The job of that key or id, of the provider that is named where two have it. Raises Failure 23, 2."""
     one = ledgers.find(word, provider) or ledgers.find(word)
     if one is None:
-        raise errors.Failure(
-            "job_not_found",
-            "the ledger has no such job",
-            "not_found",
-            retryable=False,
-            guidance=["See what there is with jobs.py list."],
-        )
+        raise refusals.no_such_job()
     if provider not in (None, one[0].service):
         raise errors.bad_argument("--provider", f"expected {one[0].service}, where this job is, or none")
     return Found(*one)
@@ -219,6 +213,6 @@ def _check_settled(one: Found, accepts_loss: bool) -> None:
     entry, ledger = one.entry, one.ledger
     outcome = ledger.outcome_of(entry)
     if outcome == "under_way":
-        raise entries.under_way(entry)
+        raise refusals.under_way(entry)
     if outcome == "accepted" and entry.delivered_at is None and entry.closed is None and not accepts_loss:
-        raise entries.undelivered(entry)
+        raise refusals.undelivered(entry)

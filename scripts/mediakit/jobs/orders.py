@@ -12,7 +12,7 @@ import sys
 
 from ..base import amounts, canonical, errors
 from ..base.record import replace
-from ..ledger import entries, store
+from ..ledger import refusals, store
 from .price import Spending
 from .request import CheckedRequest
 
@@ -97,7 +97,7 @@ def standing(ledgers: fallbacks.Ledgers, asked: CheckedRequest, spending: Spendi
     can_be_asked = asked.provider.job_list.is_searchable or asked.provider.idempotency
     for known in found.values():
         if known.word == "unknown" and not can_be_asked:
-            raise entries.duplicate_unknown(known.job, asked.provider.advice.looking)
+            raise refusals.duplicate_unknown(known.job, asked.provider.advice.looking)
     return list(found.values())
 
 

@@ -109,11 +109,11 @@ def _told(known: list[Decision], to_buy: int) -> dict:
 def _message(known: list[Decision], to_buy: int) -> str:
     if not known:
         return "Nothing was bought. To buy it, run the same without --dry-run."
-    from ..ledger import entries
+    from ..ledger import refusals
 
     goes_on = f"Nothing was bought. Without --dry-run the same goes on with {known[0].job.key}, which is open already"
     more = f", and buys {to_buy} more" if to_buy else ""
-    return " ".join([f"{goes_on}{more}.", *entries.another()])
+    return " ".join([f"{goes_on}{more}.", *refusals.another()])
 
 
 def _url(asked: CheckedRequest, base_url: str | None) -> str:

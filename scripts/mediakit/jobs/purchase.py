@@ -17,7 +17,7 @@ import time
 from ..base import amounts, errors, times
 from ..base.record import record, replace
 from ..http.documents import read_json
-from ..ledger import entries, fallbacks, store
+from ..ledger import entries, fallbacks, refusals, store
 from ..services import catalogue, providers
 from ..services.answers import Reading
 from . import kept, orders, price, uploads
@@ -158,7 +158,7 @@ def claimed(context: Context, asked: CheckedRequest, claim: Claim, sent: uploads
     if decision.word == "resume":
         return _resumed(context, decision.job, writer, asked.model, asked.warnings)
     if decision.word == "unknown":
-        failure = entries.duplicate_unknown(decision.job, asked.provider.advice.looking)
+        failure = refusals.duplicate_unknown(decision.job, asked.provider.advice.looking)
         return _looked_for(context, decision.job, writer, failure, asked.model, asked.path, asked.noted)
     is_job = asked.route.answers == "job"
     # Giving up too early would lose what is paid for: no id leads back to it.
@@ -220,7 +220,7 @@ def _resumed(
         words = "the service keeps results for a time that is over for this job"
         warnings = (*warnings, ("result_expired", words))
     reason = "delivered_meanwhile" if entry.delivered_at else "undelivered"
-    message = " ".join(["This job is paid for already.", *entries.another()])
+    message = " ".join(["This job is paid for already.", *refusals.another()])
     # A clock that was set back makes no job younger than it can be.
     age = max(time.time() - entry.accepted_at, 0.0) if entry.accepted_at else 0.0
     start = Start(
@@ -252,7 +252,7 @@ def reconcile(context: Context, entry: store.Entry) -> Job:
         outcome="unknown",
         retryable=False,
         job=entry.key,
-        guidance=entries.by_hand(entry, provider.advice.looking),
+        guidance=refusals.by_hand(entry, provider.advice.looking),
     )
     payload = json.loads(entry.payload) if entry.payload else None
     # Only what can be sent again has to know where.

@@ -176,23 +176,31 @@ def check(
     if rules is not None and built.payload.get(rules["field"]) and copies > 1:
         raise errors.bad_argument(rules["field"], "expected without --copies: one key is one job")
     warnings = _checked(create, provider, target, contract, built.shaped) if content.validates else []
-    if why_none:
-        words = f"the contract that {provider.title} publishes of it could not be had: {plain(why_none)}"
-        warnings.append(("contract_missing", words))
-    if dropped:
-        named = plain(", ".join(at[1:] for at in dropped), 300)
-        warnings.append(
-            ("consent_left_out", f"not taken over from a file that somebody else may have written: {named}")
-        )
-    for attachment in built.attachments.values():
-        if isinstance(attachment, inputs.File) and attachment.warning:
-            warnings.append(("unknown_format", f"--input: {attachment.warning}"))
+    warnings += _beside(provider, why_none, dropped, built)
     return CheckedRequest(
         built.payload, built.attachments, built.shapes,
         provider, target.model, target.path, target.streams, tuple(warnings),
         content.validates and contract is not None, target.route, target.task,
         tuple(contract.fields()) if contract else (), _origin(flags, provider),
     )  # fmt: skip
+
+
+def _beside(
+    provider: providers.Provider, why_no_contract: str | None, dropped: list[str], built: payloads.Built
+) -> list[tuple[str, str]]:
+    """The warnings about what no contract speaks of."""
+    warnings = []
+    if why_no_contract:
+        words = f"the contract that {provider.title} publishes of it could not be had: {plain(why_no_contract)}"
+        warnings.append(("contract_missing", words))
+    if dropped:
+        named = plain(", ".join(at[1:] for at in dropped), 300)
+        words = f"not taken over from a file that somebody else may have written: {named}"
+        warnings.append(("consent_left_out", words))
+    for attachment in built.attachments.values():
+        if isinstance(attachment, inputs.File) and attachment.warning:
+            warnings.append(("unknown_format", f"--input: {attachment.warning}"))
+    return warnings
 
 
 def _contract_from_service(

@@ -1,7 +1,8 @@
 """The record of purchases.
 
 fallbacks   which ledgers there are, and which of them counts
-entries     what one command writes of each of its jobs, and the words of what it refuses (exit 27)
+entries     what one command writes of each of its jobs
+refusals    the words in which the ledger refuses (exit 27)
 spending    standing caps, and prices as far as they are stated
 store       one ledger: who is at a job, and what becomes of it
 claims      what a command that wants to buy is told: buy, or go on with what is there

@@ -16,7 +16,7 @@ from contextlib import suppress
 from ..base import amounts, errors, paths
 from ..base.retry import Backoff
 from ..console import Console
-from . import database, entries, store
+from . import database, refusals, store
 from .rows import Decision, Entry, Order
 from .unusable import Unusable
 
@@ -63,7 +63,7 @@ class Ledgers:
                 return decisions
             left = give_up_at - time.monotonic()
             if left <= 0:
-                raise entries.under_way(waited_for[0])
+                raise refusals.under_way(waited_for[0])
             time.sleep(min(pauses.next(), left))
 
     def reprice(
@@ -123,7 +123,7 @@ class Ledgers:
             there = store.Ledger(state.folder, names_hosts=not state.is_local, may_wait=self._may_wait)
         except Unusable as problem:
             if problem.kind in ("read_only", "absent"):
-                raise entries.held_elsewhere(decision.entry, state.folder) from None
+                raise refusals.held_elsewhere(decision.entry, state.folder) from None
             raise
         return there.claims.claim(orders, caps, spent_elsewhere=self._spent_beside(there.folder), **choices)
 
@@ -316,13 +316,7 @@ def look_up(
     if found:
         return found
     if required:
-        raise errors.Failure(
-            "job_not_found",
-            "the ledger has no such job",
-            "not_found",
-            retryable=False,
-            guidance=["See what there is with jobs.py list."],
-        )
+        raise refusals.no_such_job()
     return None, None
 
 
