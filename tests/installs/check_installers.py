@@ -73,7 +73,8 @@ class Place:
 
     def main_job(self, skill: Path, *prefix: str, **more: str) -> tuple[bool, str]:
         """Whether a copy's main job saves its file, and its last line."""
-        done = self.run(*prefix, sys.executable, str(skill / "scripts/create_and_wait.py"), *MADE, **more)
+        interpreter = prefix or (sys.executable,)
+        done = self.run(*interpreter, str(skill / "scripts/create_and_wait.py"), *MADE, **more)
         last = (done.stdout.splitlines() or [done.stderr.strip()[-300:]])[-1]
         told = json.loads(last) if last.startswith("{") else {}
         return done.returncode == 0 and bool(told.get("files")), shorter(last)
@@ -132,7 +133,7 @@ def codex_sandbox(place: Place) -> list[Checked]:
     for network in (False, True):
         command = ["codex", "sandbox", "-c", 'sandbox_mode="workspace-write"']
         command += ["-c", "sandbox_workspace_write.network_access=true"] if network else []
-        ok, line = place.main_job(skill, *command, "--", CODEX_HOME=str(place.folder / "codex"))
+        ok, line = place.main_job(skill, *command, "--", sys.executable, CODEX_HOME=str(place.folder / "codex"))
         refused = '"network_forbidden"' in line
         name = f"codex sandbox, workspace-write, {'with' if network else 'without'} network"
         found.append(Checked(name, ok if network else refused, [line]))
@@ -255,6 +256,14 @@ def clawhub(place: Place) -> Checked:
     return Checked("ClawHub skill publish --dry-run", "would-publish" in done.stdout, lines)
 
 
+def uv(place: Place) -> Checked:
+    """With nothing installed: the packages come by the script's own block."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    running = ("uv", "run", "--no-config", "--python", sys.executable)
+    ok, line = place.main_job(place.skill, *running, **settings)
+    return Checked("uv run --no-config, the main job", ok, [line])
+
+
 def claude_code(place: Place) -> list[Checked]:
     skill = place.home / ".claude/skills/ai-media"
     shutil.copytree(place.skill, skill)
@@ -331,6 +340,7 @@ CHECKS = {
     "codex": [codex_loader, codex_quick_validate, codex_sandbox, codex_agent, codex_plugin],
     "skills": [npx_skills],
     "clawhub": [clawhub],
+    "uv": [uv],
     "openclaw": [openclaw],
     "claude": [claude_code],
 }
