@@ -258,7 +258,7 @@ def clawhub(place: Place) -> Checked:
 
 def uv(place: Place) -> Checked:
     """With nothing installed: the packages come by the script's own block."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    settings = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
     running = ("uv", "run", "--no-config", "--python", sys.executable)
     ok, line = place.main_job(place.skill, *running, **settings)
     return Checked("uv run --no-config, the main job", ok, [line])
