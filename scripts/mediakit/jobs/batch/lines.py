@@ -100,10 +100,11 @@ class Lines:
         return len(self.ids)
 
     def __getitem__(self, index: int) -> Line:
-        line = Line(*json.loads(self._records[self.places[index]]))
-        # Thousands of lines name the same few.
-        shared = {name: sys.intern(value) for name in _SHARED if (value := getattr(line, name)) is not None}
-        return replace(line, inputs=tuple(map(tuple, line.inputs)), **shared)
+        said = dict(zip(_FIELDS, json.loads(self._records[self.places[index]])))
+        for name in _SHARED:  # thousands of lines name the same few
+            if said[name] is not None:
+                said[name] = sys.intern(said[name])
+        return Line(**{**said, "inputs": tuple(map(tuple, said["inputs"]))})
 
     def __iter__(self) -> Iterator[Line]:
         return map(self.__getitem__, range(len(self)))
