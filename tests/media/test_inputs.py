@@ -742,7 +742,12 @@ def test_an_earlier_job_that_still_runs_is_told(scripts, sandbox):
         scripts, "skills-video", sandbox.url + "/api/v1", *GROK[:2], "--prompt", "x fault:job-slow", "--no-wait"
     )
     run = used(scripts, sandbox.url + "/api/v1", first.job)
-    assert (run.code, run.result["error"]) == (22, "input_gone") and "not finished" in run.result["message"]
+    with speaking("skills-video") as other:  # where the first's service cannot be asked
+        elsewhere = used(scripts, other.base_url, first.job)
+        assert posts(other) == 0
+    for ended in (run, elsewhere):
+        assert (ended.code, ended.result["error"]) == (22, "input_gone") and "not finished" in ended.result["message"]
+        assert any(first.job in line for line in ended.result["guidance"])
     assert posts(sandbox) == 1
 
 

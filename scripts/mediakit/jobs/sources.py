@@ -67,6 +67,11 @@ def tell_retry(console: Console, attempt: int, seconds: float, words: str) -> No
     console.retry("upload", attempt, round(seconds, 3), message)
 
 
+def _unfinished(attachment: inputs.Earlier, entry: store.Entry, words: str) -> errors.Failure:
+    way_on = f"Wait for it first: jobs.py resume {entry.key}"
+    return failure(attachment, "input_gone", words, "validation", True, way_on)
+
+
 class Sources:
     """Finds the inputs of one command.
 
@@ -134,10 +139,7 @@ class Sources:
             return []
         body = read_json(answer.content)[0]
         if connection.provider.answers.reading(body).state in ("queued", "running"):
-            raise failure(
-                attachment, "input_gone", "that job is not finished yet", "validation", True,
-                f"Wait for it first: jobs.py resume {entry.key}",
-            )  # fmt: skip
+            raise _unfinished(attachment, entry, "that job is not finished yet")
         return connection.site.outputs(body, job)
 
     def _connection_of(self, entry: store.Entry) -> Connection:
@@ -156,6 +158,8 @@ class Sources:
         found = self._still_the_same(attachment, asset) if asset else None
         if found:
             return found
+        if not assets and entry.delivered_at is None:  # its service could not be asked
+            raise _unfinished(attachment, entry, "that job is not finished, as far as is known")
         raise failure(
             attachment,
             "input_gone",
