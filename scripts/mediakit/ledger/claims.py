@@ -35,7 +35,7 @@ class Claims:
         self._checked_version = -1
 
     def look(self, orders: list[Order], began: times.Moment | None = None) -> list[Decision | None]:
-        """For each order the job that it means already, if any. Nothing is written."""
+        """The existing job of each order, None without one. Nothing is written."""
         return self._known(orders, began, False)[0]
 
     def claim(
@@ -108,7 +108,7 @@ class Claims:
         return [found or Decision("buy", entries[key], self._ledger) for found, key in zip(decisions, keys)]
 
     def _known(self, orders: list[Order], began, retry_unknown: bool) -> tuple[list[Decision | None], list[tuple]]:
-        """For each order the job that it means already, if any; and what is to be written of other jobs.
+        """The existing job of each order, None without one; and what is to be written of other jobs.
 
         Every row is read, through no index: a damage to any of them could hide the job that was meant. Their seals are
         looked at once for as long as nobody else writes.

@@ -36,7 +36,7 @@ class Writer:
     ledger   the ledger, or None: then nothing is written
     entry    the job's entry
     unclaimed  (service, origin, ids) -> those that no other ledger has either
-    defers   whether what is only of interest is written with what must be: of many jobs each write counts
+    defers   whether notes that may be lost wait for the next write that may not: a batch saves writes so
     attached_by_hand  the id is a person's word, and counts once the service has confirmed it
     refusal  why `before_sending` could not be written, if it could not
     After the POST nothing here ends a command: a ledger that cannot be written any more is a warning. What
@@ -83,7 +83,7 @@ class Writer:
 
     @property
     def was_readable(self) -> bool:
-        """Whether the service has ever told about the job to somebody who asked by its id."""
+        """Whether a read of the job by its id has ever succeeded."""
         return self._read
 
     # -- what became of it -------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Writer:
         self._write(write)
 
     def read(self, base_url: str) -> None:
-        """The service has told about the job to this command, which asked by its id at that base URL.
+        """A read of the job by its id succeeded at this base URL.
 
         The first command may have had one under which its job could never be read: what reads it is kept.
         """
@@ -220,7 +220,7 @@ class Writer:
     # -- reconciling -------------------------------------------------------------------------------
 
     def attach(self, matches: list[str], seconds: float | None = None) -> list[str]:
-        """Of ids whose jobs look like this one, those that nobody has; one alone becomes this job's.
+        """The matching ids that no ledger entry owns; a single one becomes this job's id.
 
         seconds  as Ledger.has_rival takes it
         """

@@ -206,7 +206,7 @@ class Ledgers:
         raise Unusable("absent", f"{ledger.path} is gone")
 
     def unclaimed(self, service: str, origin: str, ids: list[str]) -> list[str]:
-        """Those ids that no job of that place has in any ledger."""
+        """The ids that no entry of this service and origin owns, in any ledger."""
         for ledger in self.every():
             ids = ledger.unclaimed(service, origin, ids)
         return ids

@@ -38,7 +38,7 @@ class Owners:
         self._held: dict[str, int] = {}
 
     def hold(self, key: str) -> None:
-        """From now on this process is at the job. Raises OSError."""
+        """Take the lock of a new job. Raises OSError."""
         path = self._path(key)
         for _ in range(_TRIES):
             handle = os.open(path, os.O_CREAT | os.O_RDWR | _PLAINLY, 0o600)
@@ -51,7 +51,7 @@ class Owners:
         raise BlockingIOError(11, "another process holds the lock of a new job")
 
     def take(self, key: str) -> bool:
-        """The same for a job that was left; False where another process is at it."""
+        """Take the lock of an existing job; False where another process holds it. Raises OSError."""
         if key in self._held:
             return True
         handle = os.open(self._path(key), os.O_CREAT | os.O_RDWR | _PLAINLY, 0o600)
@@ -62,7 +62,7 @@ class Owners:
         return False
 
     def release(self, key: str) -> None:
-        """This process is done with the job."""
+        """Release the lock of a job, if this process holds it."""
         handle = self._held.pop(key, None)
         if handle is not None:
             _remove(self._path(key))  # while it is locked still: nobody else takes it in hand
@@ -71,7 +71,7 @@ class Owners:
                 _remove(self._path(key))
 
     def has(self, key: str) -> bool:
-        """Whether the process that is at the job lives, this one included."""
+        """Whether a living process, this one included, holds the lock of the job."""
         if key in self._held:
             return True
         try:

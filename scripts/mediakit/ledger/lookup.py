@@ -73,7 +73,7 @@ class Lookup:
         return found
 
     def unclaimed(self, service: str, origin: str, ids: list[str]) -> list[str]:
-        """Those ids that no job of that place has in this ledger."""
+        """The ids that no entry of this service and origin owns, in this ledger."""
         taken = "SELECT 1 FROM job WHERE service = ? AND origin = ? AND generation_id = ?"
         return [found for found in ids if not self._table.rows(taken, service, origin, found)]
 

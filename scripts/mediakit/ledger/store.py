@@ -80,16 +80,16 @@ class Ledger(Lookup):
     # -- who is at it ------------------------------------------------------------------------------
 
     def release(self, key: str) -> None:
-        """This process is done with a job."""
+        """Release the lock of a job."""
         self._owners.release(key)
 
     def hold(self, key: str) -> None:
-        """From now on this process is at a job that is about to be claimed."""
+        """Take the lock of a job that is about to be claimed."""
         with translated(self.path):
             self._owners.hold(key)
 
     def take(self, entry: Entry) -> bool:
-        """From now on this process is at a job that exists; False where another process is, or has ended it by now."""
+        """Take the lock of an existing job; False where another process holds it, or has delivered the job by now."""
         with translated(self.path):
             if not self._owners.take(entry.key):
                 return False
@@ -100,7 +100,7 @@ class Ledger(Lookup):
         return False
 
     def has_owner(self, entry: Entry) -> bool:
-        """Whether the process that claimed the job is alive and at it, this one included."""
+        """Whether a living process, this one included, holds the lock of the job."""
         with translated(self.path):
             return self._owners.has(entry.key)
 

@@ -99,7 +99,7 @@ class Machine:
         return self._streaming.said(now, name, reading, message) if self.job.phase == "streaming" else []
 
     def stream_hinted(self, now: float, generation_id: str) -> list:
-        """An id in what the stream has not said to its end: it is never lost, but no more of that is believed."""
+        """An id in an event that was cut off: keep the id, believe nothing else of the event."""
         if self.job.phase != "streaming" or self.job.generation_id:
             return []
         return self._streaming.hinted(now, generation_id)
@@ -118,7 +118,7 @@ class Machine:
         return self._polling.lost(now, message, final) if self.job.phase == "reading" else []
 
     def still_runs(self, now: float) -> None:
-        """Somebody has seen in a list that the job is not finished: that stands for a poll."""
+        """A list shows the job as unfinished: that replaces a poll."""
         if self.is_waiting:
             self._polling.still_runs(now)
 

@@ -84,14 +84,14 @@ class Polling:
         return self._running(now, answer)
 
     def lost(self, now: float, message: str, final: bool) -> list:
-        """A read came to nothing. `final`: another one would end the same."""
+        """As Machine.poll_lost."""
         if final:
             fields = {"generation_id": self._job.generation_id, "attempt": self._polls, "message": message}
             return [Say("poll_error", {**fields, "transient": False}), *outcomes.timed_out(self._job, now)]
         return self._failed(now, None, message, None)
 
     def still_runs(self, now: float) -> None:
-        """Somebody has seen in a list that the job is not finished: that stands for a poll."""
+        """As Machine.still_runs."""
         self._was_read = True
         self._wait(now, self._pause)
         self._grow_pause()
