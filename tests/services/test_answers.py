@@ -135,6 +135,24 @@ def test_the_first_rule_that_finds_something_says_what_the_results_are(rules, bo
     assert service(outputs=rules).answers.outputs(body) == expected
 
 
+# what a service calls a file -> what its data: URL says
+TYPES = [
+    ("image/png", "image/png"), ("IMAGE/PNG", "image/png"), ("image/png, text/plain", "image/png"),
+    ("audio/l16;codec=pcm;rate=24000", "audio/l16;codec=pcm;rate=24000"), ("image/png;a=b,c", "image/png;a=b"),
+    ("png", "application/octet-stream"), ("", "application/octet-stream"), (None, "application/octet-stream"),
+    (5, "application/octet-stream"), ("image/png\r\nX: y", "image/png"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said, told", TYPES, ids=range(len(TYPES)))
+def test_what_a_file_is_called_never_becomes_a_part_of_it(said, told):
+    in_body = service(outputs=[{"each": "/f", "base64": "/b", "media_type": "/t"}])
+    (found,) = in_body.answers.outputs({"f": [{"b": HELLO, "t": said}]})
+    assert found["url"] == f"data:{told};base64,{HELLO}"
+    if isinstance(said, str):
+        assert answers.file_in(b"hello", said)["url"] == f"data:{told.partition(';')[0]};base64,{HELLO}"
+
+
 # rules, the answer -> how many results: a text without a word is one where nothing but a text can stand
 SILENCE = [
     ([{"text": "/text"}], {"text": ""}, 1),

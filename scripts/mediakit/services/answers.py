@@ -264,7 +264,7 @@ def _output(rule: OutputRule, url: Any, entry: Any, body: Any, may_be_empty: boo
         if not isinstance(content, str) or not content:
             return None
         is_whole = content[:_LONGEST_START].lstrip().lower().startswith("data:")
-        url = content.strip() if is_whole else f"data:{media_type or 'application/octet-stream'};base64,{content}"
+        url = content.strip() if is_whole else f"data:{_of_data(media_type)};base64,{content}"
     else:
         url = media_url(url)
         if url is None:
@@ -297,6 +297,14 @@ def _of_format(word: Any) -> str | None:
     return formats.known(word)
 
 
+def _of_data(media_type: Any) -> str:
+    """A media type as a data: URL can have it: one of two, and without the comma at which the content would begin."""
+    found = (
+        re.match(r"\s*([\w.+-]+/[\w.+-]+(?:\s*;\s*[\w.+=-]+)*)", media_type) if isinstance(media_type, str) else None
+    )
+    return found[1].lower() if found else "application/octet-stream"
+
+
 def _data_url(media_type: str, text: str) -> str:
     import base64
 
@@ -317,7 +325,7 @@ def file_in(content: bytes, media_type: str) -> dict:
     """The output that a whole answer is: a file, or a text."""
     from ..http import held
 
-    media_type = media_type.partition(";")[0].strip().lower() or "application/octet-stream"
+    media_type = _of_data(media_type).partition(";")[0]
     kind = media_type.partition("/")[0]
     found = {"url": f"data:{media_type};base64,{held.encoded(content)}", "type": kind}
     if kind == "text":
