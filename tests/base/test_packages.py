@@ -128,6 +128,7 @@ CHANGES = {
     "nothing": (lambda site: None, False),
     "an upgrade": (lambda site: (site / "urllib3-2.6.0.dist-info").rename(site / "urllib3-2.6.1.dist-info"), True),
     "a package is gone": (lambda site: (site / "dotenv").rename(site.parent / "dotenv"), True),
+    "a package is emptied": (lambda site: (site / "requests/__init__.py").unlink(), True),
     "a folder more": (lambda site: sys.path.append(str(site.parent)), True),
 }
 

@@ -48,13 +48,16 @@ def missing() -> list[Problem]:
 
 
 def is_known(what: str) -> bool:
-    """Whether `remember` was told the same, and since then no folder on the path has got, lost or renamed anything."""
+    """Whether `remember` was told the same, and since then neither a folder on the path nor one of these packages has
+    got, lost or renamed anything."""
     kept = _kept(what)
     try:
         with open(kept or "", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read() == _state_of([REQUIREMENTS, *sys.path])
+            of_path, _, of_packages = file.read().partition("\n\n")
     except OSError:
         return False
+    packages = [line.rsplit(" ", 4)[0] for line in of_packages.split("\n")]
+    return of_path == _state_of_path() and of_packages == _state_of(packages)
 
 
 def remember(what: str) -> None:
@@ -65,7 +68,8 @@ def remember(what: str) -> None:
     try:
         if kept:
             os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
-            atomic.write(kept, _state_of([REQUIREMENTS, *sys.path]).encode("utf-8", "surrogateescape"))
+            told = f"{_state_of_path()}\n\n{_state_of(_look(sys.path)[1])}"
+            atomic.write(kept, told.encode("utf-8", "surrogateescape"))
     except OSError:
         pass  # it is looked for again the next time
 
@@ -78,9 +82,13 @@ def _kept(what: str) -> str | None:
     return os.path.join(folder, beside_ours, f"packages-{what}.{sys.implementation.cache_tag}")
 
 
+def _state_of_path() -> str:
+    return f"{sys.version}\n{_state_of([REQUIREMENTS, *sys.path])}"
+
+
 def _state_of(paths: list[str]) -> str:
-    """What a look at files and folders tells of whether something in them is another."""
-    lines = [sys.version]
+    """What a look at files and folders tells of whether something in them is another, a line for each."""
+    lines = []
     for path in paths:
         try:
             found = os.stat(path)
@@ -95,7 +103,12 @@ def problems(folders: list[str] | None = None) -> list[Problem]:
 
     folders  where to look, in the order in which Python imports; None for this Python's own path
     """
-    installed = _Installed(sys.path if folders is None else folders)
+    return _look(sys.path if folders is None else folders)[0]
+
+
+def _look(folders: list[str]) -> tuple[list[Problem], list[str]]:
+    """`(problems, where the packages are that were looked at)`."""
+    installed = _Installed(folders)
     wanted = _required()
     seen: dict[str, str | None] = {}
     found = []
@@ -108,7 +121,7 @@ def problems(folders: list[str] | None = None) -> list[Problem]:
             found.append(Problem(name, version, least))
         else:
             wanted += installed.needs(name)
-    return found
+    return found, [place for place in map(installed.place, seen) if place]
 
 
 def _required() -> list[tuple[str, str | None]]:
@@ -164,6 +177,11 @@ class _Installed:
             if folder in (None, place):
                 return _needs(os.path.join(place, name))
         return []
+
+    def place(self, package: str) -> str | None:
+        """The package's own folder; None for a single file, and where it is not on the path."""
+        folder, module = self._folder(package), _module(package)
+        return os.path.join(folder, module) if folder is not None and module in self._listed[folder] else None
 
     def _folder(self, package: str) -> str | None:
         module = _module(package)
