@@ -78,6 +78,9 @@ def test_results_and_the_end_of_a_job_are_found_beside_its_state():
 REAL = [
     ("kling.yaml", "POST /v1/videos/text2video", "/data/task_id", ["succeed"], {"id", "read"}),
     ("replicate_http.json", "POST /predictions", "/id", ["succeeded"], {"id", "read", "cancel"}),
+    ("minimax.yaml", "POST /v1/video_generation", "/task_id", ["Success"], {"id", "read"}),
+    ("xai.yaml", "POST /videos/generations", "/request_id", ["done"], {"id", "read"}),
+    ("wavespeed.yaml", "POST /wavespeed-ai/flux-schnell", "/data/id", ["completed"], {"id", "read"}),
     ("leonardo.json", "POST /generations", "/sdGenerationJob/generationId", ["COMPLETE"], {"id", "read"}),
     (
         "fal_nano_banana.json",
@@ -87,6 +90,18 @@ REAL = [
         {"id", "read", "result", "cancel"},
     ),
 ]
+
+
+@pytest.mark.skipif(not SPECS.is_dir(), reason="the real documents are external test data")
+def test_where_a_job_is_read_is_found_beside_its_create_and_no_job_is_made_of_a_result():
+    def found(name: str, endpoint: str) -> dict:
+        return draft.draft(contracts.operation(contracts.load(str(SPECS / name)), endpoint), name)
+
+    job = found("pixverse.yaml", "POST /video/text/generate")["job"]
+    assert job == {"id": {"at": "/Resp/video_id"}, "read": {"path": "/video/result/{id}"}}
+    assert found("minimax.yaml", "POST /v1/video_generation")["job"]["read"]["path"].endswith("?task_id={id}")
+    picture = found("together.yaml", "POST /images/generations")
+    assert "job" not in picture and picture["create"][0]["answers"] == "done"
 
 
 @pytest.mark.skipif(not SPECS.is_dir(), reason="the real documents are external test data")

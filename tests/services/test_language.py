@@ -172,6 +172,9 @@ WAYS = {
         {"job": {**TWO_STEPS, "result": {"path": "/jobs/{id}", "method": "POST"}}},
         {"GET /v1/jobs/j1/state": {"status": "done"}, "POST /v1/jobs/j1": DONE},
     ),
+    "a job whose id stands in the query": (
+        {"job": {**LEAST["job"], "read": {"path": "/query/job?task_id={id}"}}}, {"GET /v1/query/job?task_id=j1": DONE},
+    ),
     "a file at an address that is made from the id": (
         {"outputs": [MADE_OF_ID]},
         {"GET /v1/jobs/j1": {"status": "done"}, "GET /v1/jobs/j1/file": (200, FILE, PNG)},
@@ -471,7 +474,7 @@ PLAYED = {
 }
 
 
-@pytest.mark.parametrize("said", [*list(WAYS)[:4], "nothing but the file itself, by no job"])
+@pytest.mark.parametrize("said", [*list(WAYS)[:5], "nothing but the file itself, by no job"])
 def test_the_sandbox_serves_what_examples_play(create, said):
     files = {} if "outputs" in WAYS[said][0] else {"outputs": [MADE_OF_ID]}
     is_job = bool(WAYS[said][0].get("job", True))
@@ -480,6 +483,24 @@ def test_the_sandbox_serves_what_examples_play(create, said):
     with Studio({}) as studio:
         code, told = create(studio, changes, "--provider", "sandbox", "--as", f"studio-{studio.server_port}")
         assert code == 0 and told[-1]["assets"] and studio.asked == [], told
+
+
+def test_an_example_that_looks_like_words_for_tasks_or_an_answer_is_a_body():
+    bodies = {
+        "created": {"data": {"id": "{id}"}},
+        "running": {"file": {"state": "made"}},
+        "succeeded": {"status": "done", "file": {"url": "{media}"}},
+    }
+    found = examples.normal({"examples": bodies})
+    assert found == {name: [{"body": body}] for name, body in bodies.items()}
+    changes = {
+        "job": {**LEAST["job"], "id": {"at": "/data/id"}},
+        "outputs": [{"one": "/file", "url": "/url"}],
+        "examples": bodies,
+    }
+    whole = {**LEAST, **changes, "id": "studio", "origins": {"api": "https://api.studio.example"}}
+    whole["states"] = [*LEAST["states"], {"state": "running", "at": "/file/state"}]
+    assert examine.flaws(json.dumps(whole).encode()) == []
 
 
 # -- descriptors from elsewhere ------------------------------------------------------------------------------

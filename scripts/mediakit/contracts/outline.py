@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..base.pointer import escaped, tokens
 from ..base.regex import regex
 from .answers import STATUS_NAMES, Answers, poll_endpoint
+from .document import Document
 from .errors import ContractError
 from .operations import Operation
 
@@ -72,7 +73,7 @@ def outline(operation: Operation) -> Outline:
     """Raises ContractError where the operation's own body cannot be read."""
     body = list(_places(operation.fields(), ""))
     created = list(_places(operation.answers.fields(), ""))
-    read = poll_endpoint(operation.document, operation.path)
+    read = _read(operation, created)
     answered = list(_places(_read_fields(operation, read), "")) or created
     results, result = _results(answered), None
     if read and not results:
@@ -97,9 +98,43 @@ def outline(operation: Operation) -> Outline:
     )
 
 
-def _read_fields(operation: Operation, read: str | None) -> list[dict]:
+def _read(operation: Operation, created: list[tuple[Place, str, dict]]) -> str | None:
+    """The path that tells how a job is doing: the usual one, one beside the create, or one that asks for its id."""
+    document, path = operation.document, operation.path.rstrip("/")
+    found = poll_endpoint(document, operation.path)
+    if found and not found.startswith(path) and _results(created) and not _named(created, STATUS_NAMES):
+        return None  # the results are in the answer itself, and that path is of other jobs
+    if found:
+        return found
+    gets = [known for known in document.paths if document.has("GET", known)]
+    above, word = path.rpartition("/")[0], "(/(status|results?))?"
+    while above:
+        beside = [known for known in gets if re.fullmatch(re.escape(above) + word + r"/\{[^{}]+\}", known)]
+        if beside:
+            return beside[0] if len(beside) == 1 else None
+        above, word = above.rpartition("/")[0], "/(status|results?)"
+    ids = {tokens(place.at)[-1] for place in _named(created, _IDS)}
+    asking = [
+        (known, name) for known in gets if "{" not in known for name in _required_query(document, known) if name in ids
+    ]
+    return "{}?{}={{id}}".format(*asking[0]) if len(asking) == 1 else None
+
+
+def _required_query(document: Document, path: str) -> list[str]:
+    """The names of what the query of a GET must have."""
     try:
-        return Answers(operation.document, operation.document.find(f"GET {read}")).fields() if read else []
+        raw = document.find(f"GET {path}").raw
+    except ContractError:
+        return []
+    parameters = raw.get("parameters")
+    listed = [one for one in parameters if isinstance(one, dict)] if isinstance(parameters, list) else []
+    return [str(one.get("name")) for one in listed if one.get("in") == "query" and one.get("required") is True]
+
+
+def _read_fields(operation: Operation, read: str | None) -> list[dict]:
+    path = (read or "").partition("?")[0]
+    try:
+        return Answers(operation.document, operation.document.find(f"GET {path}")).fields() if path else []
     except ContractError:
         return []
 

@@ -21,7 +21,9 @@ from .examine import TO_FILL_IN
 
 # What services call a state, as far as a word of itself says which it is.
 _STATES = {
-    "queued": frozenset("created in_queue pending queued scheduled starting submitted waiting".split()),
+    "queued": frozenset(
+        "created in_queue pending preparing queued queueing scheduled starting submitted waiting".split()
+    ),
     "running": frozenset("executing generating in_progress processing running started working".split()),
     "succeeded": FINISHED_WORDS,
     "failed": frozenset("error errored fail failed failure rejected".split()),

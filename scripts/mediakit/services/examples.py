@@ -21,7 +21,6 @@ _HEAD = regex(r"\^?((?:[A-Za-z0-9_:-](?![*+?{]))*)")
 BY_NAME = ("refused", "actions", "happened")
 _ANSWER = frozenset(("http", "headers", "body", "file", "tasks", "when", "keeps", "finds"))
 TASKS = frozenset("t2i i2i t2v i2v v2v tts stt sts t2a i2m upscale rmbg".split())
-_TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
 _PLACEHOLDER = regex(r"\{(\w+(?::[\w-]+)?)\}")
 _NONE = object()
 
@@ -55,12 +54,17 @@ def normal(data: Mapping[str, Any]) -> dict:
 def _answers(example: Any) -> list[dict]:
     if isinstance(example, list) and all(isinstance(one, dict) and _is_answer(one) for one in example):
         return example
-    if isinstance(example, dict) and example and all(_TASKS.fullmatch(name) for name in example):
+    if isinstance(example, dict) and example and all(map(is_for_tasks, example)):
         if all(isinstance(one, dict) for one in example.values()) and not _is_answer(example):
             return [
                 {**_answer(one), **_some(tasks=[] if tasks == "*" else tasks.split())} for tasks, one in example.items()
             ]
     return [_answer(example)]
+
+
+def is_for_tasks(name: str) -> bool:
+    """Whether a name is words for tasks, or `*`: any other is a member of a body, such as `data`."""
+    return name == "*" or (bool(name) and TASKS.issuperset(name.split()))
 
 
 def _answer(example: Any) -> dict:
@@ -72,7 +76,7 @@ def _answer(example: Any) -> dict:
 
 
 def _is_answer(example: dict) -> bool:
-    return example.keys() <= _ANSWER and not example.keys().isdisjoint(("body", "file"))
+    return example.keys() <= _ANSWER and ("body" in example or example.get("file") is True)
 
 
 def _some(**members: Any) -> dict:

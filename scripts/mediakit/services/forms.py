@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ..base.regex import regex
+from .examples import is_for_tasks
 
 TYPE_CHECKING = False  # as typing has it, which takes long to import
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 # Further words for tasks.
 _TASKS = {"background": "rmbg"}
 _TASK_WORD = regex(r"\b(background)\b")
-_LISTS_OF_TASKS = regex(r"[a-z0-9]{2,10}( [a-z0-9]{2,10})*|\*")
 _IN_CATALOGUE = ("models", "contract", "price", "estimate")
 
 
@@ -80,6 +80,5 @@ def _task_words(name: str) -> str:
 def _example(example: Any) -> Any:
     if isinstance(example, list):
         return [_with_tasks(one) if isinstance(one, dict) else one for one in example]
-    if not isinstance(example, dict) or not example or not all(map(_LISTS_OF_TASKS.fullmatch, example)):
-        return example
-    return {_task_words(tasks): one for tasks, one in example.items()}
+    renamed = {_task_words(name): one for name, one in example.items()} if isinstance(example, dict) else {}
+    return renamed if renamed and all(map(is_for_tasks, renamed)) else example

@@ -141,7 +141,9 @@ class Dialect(Jobs, Accounts):
                 words.update(returned=len(words["items"]), total=self.menu.total)
             self.tell(http, known.name, words, change=self.change_of_question(sandbox, http, known.name))
             return True
-        job = sandbox.store.find(found["id"])
+        asked = queries.query(http)
+        in_query = (asked.get(name, "") for name, value in queries.query_of(known.step.path).items() if value == "{id}")
+        job = sandbox.store.find(found.get("id") or next(in_query, ""))
         if job is None or sandbox.store.record("deleted", job.id):
             return False
         if known.name == "file":
