@@ -343,6 +343,19 @@ def test_the_summary_has_the_command_that_goes_on_wherever_something_is_left(bat
     assert "next_command" not in batch(lines[:1], *at_sandbox(sandbox)).result
 
 
+def test_what_a_line_was_before_is_no_result_of_it(batch, sandbox, monkeypatch):
+    """Nor is the line of that name of another batch; what failed before stays until there is something new to tell."""
+    lines = drawn("a fault:job-fast", "b fault:job-fast", "c fault:create-422")
+    flags = (*at_sandbox(sandbox), "--max-jobs", "3")
+    assert [line["exit_code"] for line in batch(lines, *flags).lines] == [0, 0, 22]
+    lines[0]["prompt"] = "another fault:job-fast"
+    with monkeypatch.context() as patch:
+        patch.setattr(scheduler.Scheduler, "run", lambda self: None)  # as if it was stopped before it began
+        stopped = batch(lines, *flags)
+    assert [(line["id"], line["exit_code"]) for line in stopped.lines] == [("2", 0), ("3", 22)]
+    assert [line["exit_code"] for line in batch(lines, *flags).lines] == [0, 0, 22] and posts(sandbox) == 5
+
+
 def test_results_that_cannot_be_written_stop_nothing(batch, sandbox, tmp_path, monkeypatch):
     monkeypatch.setattr(results.atomic, "write", lambda *words, **more: full())
     ran = batch(drawn("a fault:job-fast", "b fault:job-fast"), *at_sandbox(sandbox), "--max-jobs", "2")

@@ -106,6 +106,7 @@ def run(console: Console, wanted: Wanted) -> int:
         raise invalid(planned.problems)
     plan.check(console, planned, batch.max_jobs, purchases.has_caps, spending.accept_unknown_cost)
     results = Results(paths.whole(wanted.saving.folder or os.curdir), wanted.source.lines.ids)
+    results.distrust(planned.places)
     outcomes = Outcomes(console, results, Telling(batch.summary_only), tasks)
     scheduler = Scheduler(
         console,

@@ -10,6 +10,7 @@ Alike    the requests that it is told of
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 from ...base import amounts, errors
@@ -46,12 +47,14 @@ class Plan:
     """counts    of tasks by what was known of them
     costs     of each service's lines that are to be bought
     problems  that only the ledger can tell
+    places    of the lines that are to be bought, among all
     """
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.costs: dict[Service, Costs] = {}
         self.problems: list[Problem] = []
+        self.places = array("q")
 
     @property
     def to_buy(self) -> int:
@@ -93,6 +96,7 @@ def _count(plan: Plan, task: Task, word: str, purchases: Purchases) -> None:
     plan.counts[name] = plan.counts.get(name, 0) + 1
     if word == NEW:
         plan.problems += purchases.problems(task.line)
+        plan.places.append(task.place)
         if task.fingerprints:
             purchases.ask_price(task)
         price = task.price if task.fingerprints else purchases.price(purchases.asked(task))

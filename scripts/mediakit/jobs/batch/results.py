@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from ...base import atomic
@@ -32,6 +32,7 @@ class Results:
     """folder  where it is; it is made if it is not there
     order   the ids of all lines of the input
 
+    distrust   what the file says by now of lines that are not done: of another batch, or of what a line was before
     note       the result of the line at a place among them, from 0
     files      the files of all results that were noted, in the order of the input
     write_due  write what is new, unless that would take too much of the time
@@ -46,9 +47,18 @@ class Results:
         # The record of each line: what this process has noted, and what another one wrote.
         self._own = array("q", [_NOTHING]) * len(order)
         self._others = array("q", [_NOTHING]) * len(order)
+        # Records that are not true of the lines at these places.
+        self._untrue: dict[int, bytes] = {}
         self._seen: tuple | None = None
         self._is_stale = False
         self._next_at = 0.0
+
+    def distrust(self, places: Iterable[int]) -> None:
+        self._read()
+        for place in places:
+            if (number := self._others[place]) != _NOTHING and json.loads(self._records[number]).get("ok"):
+                self._untrue[place] = self._records[number]
+                self._others[place] = _NOTHING
 
     def note(self, place: int, result: dict) -> None:
         self._own[place] = self._records.add(to_line(result).encode() + b"\n")
@@ -126,6 +136,8 @@ class Results:
                             self._take_in(places[name], line.rstrip(b"\r\n") + b"\n")
 
     def _take_in(self, place: int, line: bytes) -> None:
+        if self._untrue.get(place) == line:
+            return
         known = self._others[place]
         if self._own[place] == _NOTHING and (known == _NOTHING or self._records[known] != line):
             self._others[place] = self._records.add(line)
