@@ -213,6 +213,7 @@ def test_the_guide_is_never_ready_where_the_next_command_would_end_so(scripts, t
     install(tmp_path / "old", "urllib3", "2.0.7")
     run = scripts.run("preflight.py", *flags, env={"PYTHONPATH": str(tmp_path / "old"), "SKILLS_VIDEO_API_KEY": KEY})
     assert (run.code, run.result["stage"], run.result["ready"]) == (28, "packages_required", False), run.events
+    assert not any(row["ready"] or row["missing"][-1:] != ["packages"] for row in run.result["providers"])
     assert "urllib3 2.0.7" in run.result["message"] and "-I -m pip install" in run.result["next_command"]
 
 
