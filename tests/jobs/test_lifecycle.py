@@ -28,7 +28,7 @@ def answer(status=None, job_id=None, **more):
     return SERVICE.answers.reading(body)
 
 
-SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time", "final_statuses")
+SERVICE_SETTINGS = ("reconciles", "repeats_for", "repeat_pauses", "sending_time", "final_statuses", "list_every")
 
 
 def new_job(generation_id=None, unresolved=None, age=None, **settings) -> Machine:
@@ -714,14 +714,16 @@ def unknown_job(**settings) -> Machine:
     return machine
 
 
-def test_the_list_is_read_at_once_after_one_and_after_three_seconds():
-    machine, read_at = unknown_job(), [1.0]
+@pytest.mark.parametrize("every, wanted", [(0.0, [1.0, 2.0, 4.0]), (5.0, [1.0, 6.0, 11.0])])
+def test_the_list_is_read_at_once_after_one_and_after_three_seconds(every, wanted):
+    """Or as often as the service wants it."""
+    machine, read_at = unknown_job(list_every=every), [1.0]
     for _ in range(2):
         assert words(machine.listed(read_at[-1], [])) == []
         read_at.append(machine.job.wake_at)
         assert words(machine.tick(machine.job.wake_at)) == ["Reconcile"]
-    assert read_at == [1.0, 2.0, 4.0]
-    assert words(machine.listed(4.0, [])) == ["Leave", "End:12"]
+    assert read_at == wanted
+    assert words(machine.listed(wanted[-1], [])) == ["Leave", "End:12"]
 
 
 # what the readings of the list show, one after the other -> how it goes on

@@ -161,6 +161,7 @@ def _rules_of(connection: Connection, start: Start) -> ServiceRules:
         final_statuses=provider.final_statuses,
         # A server on this machine may be polled as often as we like.
         read_every=provider.job.read.every if provider.job.read and not connection.loopback_base else 0.0,
+        list_every=provider.job.listing.step.every if provider.job.listing and not connection.loopback_base else 0.0,
     )
 
 

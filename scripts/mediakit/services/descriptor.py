@@ -322,7 +322,7 @@ def listing(data: dict | None) -> Listing | None:
     if data is None:
         return None
     following = data.get("next", {})
-    own = ("origin", "path", "path_from_root", "method", "every", "each", "keys_of", "next", "search", "holds")
+    own = ("origin", "path", "path_from_root", "method", "every", "told", "each", "keys_of", "next", "search", "holds")
     return Listing(
         step=step(data),  # type: ignore[arg-type]
         each=_several(data.get("each", "")),

@@ -52,7 +52,10 @@ _LACKS = {
 
 
 # key of the descriptor -> what it is worth although it is there
-_UNUSED = {"/job/stream": "known, and not used: a job is read, and its events are not listened to"}
+_UNUSED = {
+    "/job/stream": "known, and not used: a job is read, and its events are not listened to",
+    "/job/list/told": "known, and not used: the list is asked for where the answer that would tell it was lost",
+}
 
 
 class Flaw(NamedTuple):

@@ -43,7 +43,8 @@ class ServiceRules:
     repeat_pauses  seconds before that at the least where the answer names none: after an answer, and after none
     sending_time   seconds that the answer to the POST may take longer, where it carries files
     final_statuses HTTP statuses after which a POST is not sent again by itself, although nothing was bought
-    read_every     the service wants to be asked no more often than so many seconds
+    read_every     the service wants to be asked about a job no more often than so many seconds
+    list_every     the same of its list of jobs
     """
 
     ending_events: frozenset = frozenset()
@@ -53,3 +54,4 @@ class ServiceRules:
     sending_time: float = 0.0
     final_statuses: frozenset = frozenset()
     read_every: float = 0.0
+    list_every: float = 0.0

@@ -85,7 +85,8 @@ class Reconciling:
         self._listings += 1
         if self._listings == len(RECONCILE_AT):
             return self.end_unresolved()
-        self._job.wake_at = min(self._began_at + RECONCILE_AT[self._listings], self._job.last_deadline)
+        at = max(self._began_at + RECONCILE_AT[self._listings], now + self._job.rules.list_every)
+        self._job.wake_at = min(at, self._job.last_deadline)
         return []
 
     def _attach(self, now: float, generation_id: str) -> list:
