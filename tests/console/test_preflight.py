@@ -153,9 +153,9 @@ STARTS = {
     "handle_runtime_error.py --status 402 --body {}": (40, ()),
     "create_and_wait.py --help": (32, ()),
     "wait_generation.py --help": (32, ()),
-    "jobs.py list": (54, ("sqlite3",)),
+    "jobs.py list": (54, ("sqlite3", "math")),
     "create_and_wait.py --provider sandbox --task t2i --prompt boat --dry-run": (
-        100, ("decimal", "ipaddress", "typing", "urllib.parse"),
+        100, ("decimal", "math", "ipaddress", "typing", "urllib.parse"),
     ),
     "create_and_wait.py --provider sandbox --task t2i --prompt boat": (None, ()),  # a whole job
 }  # fmt: skip
@@ -163,7 +163,7 @@ STARTS = {
 PACKAGES = {"requests", "jsonschema", "yaml", "charset_normalizer"}
 HEAVY = {
     "urllib3", "PIL", "dataclasses", "inspect", "typing", "tempfile", "decimal", "sqlite3", "hashlib", "random",
-    "subprocess", "threading", "queue", "signal", "locale", "ipaddress", "urllib.parse", "socket", "ssl", "logging",
+    "subprocess", "threading", "queue", "signal", "locale", "ipaddress", "urllib.parse", "socket", "ssl", "logging", "math",
     "mediakit.http.wire", "mediakit.jobs.driver", "mediakit.jobs.purchase", "mediakit.media.save", "mediakit.provenance",
 }  # fmt: skip
 
