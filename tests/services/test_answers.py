@@ -180,6 +180,25 @@ def test_an_address_is_made_from_an_id_by_whoever_knows_where_the_service_is():
     assert made == [{"url": "https://api.example.com/videos/7/content", "with_key": True}]
 
 
+def test_an_address_without_its_beginning_is_a_path_and_nothing_else():
+    rules = descriptor.output_rules({"outputs": [{"each": "/files", "relative_to": "base"}]})
+    told = [
+        "//localhost/1.png",
+        "/\\localhost/1.png",
+        "javascript:x",
+        "a:b/1.png",
+        "\\\\a/1.png",
+        "a b.png",
+        "1.png\n/x",
+        "",
+    ]
+    assert answers.outputs(rules, {"files": told}, lambda path, to: f"https://api.example.com/{path}") == []
+    found = answers.outputs(
+        rules, {"files": ["1.png", "/2.png", " ./3.png?a=b:c "]}, lambda path, to: f"https://{to}/{path}"
+    )
+    assert [one["url"] for one in found] == ["https://base/1.png", "https://base//2.png", "https://base/./3.png?a=b:c"]
+
+
 COSTS = [
     {"header": "x-units", "of": "result", "unit": "units"},
     {"at": "/cost/credits", "of": "read", "unit": "credits", "is": "final"},
