@@ -7,6 +7,7 @@ import json
 import pytest
 
 from conftest import KEY
+from mediakit.base import errors
 from mediakit.ledger import spending
 from mediakit.services import catalogue, examine, keys, providers
 
@@ -21,7 +22,7 @@ def test_both_names_mean_one_service():
     assert providers.one_named(*providers.known())("luxin") == "image-skill"
     assert "luxin" not in providers.known() and "luxin" in examine.others().ids
     assert providers.canonical("nobody") == "nobody"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(errors.Failure, match="nobody is not used"):
         providers.load("nobody")
 
 
