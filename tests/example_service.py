@@ -76,7 +76,7 @@ class ExampleService:
         model = facts.get("model") or ""
         owner, _, name = model.partition("/")
         words = {"owner": owner, "name": name, "model": model, "model:2": "/".join(model.split("/")[:2])}
-        return examples.filled(value, {**facts, **words})
+        return examples.filled(value, {"remaining": 1000, **facts, **words})
 
 
 def new_id(provider: providers.Provider) -> str:

@@ -229,6 +229,21 @@ WAYS = {
         {"job": {**LEAST["job"], "read": {"path": "/jobs/{id}", "max_bytes": 32 << 20}}},
         {"GET /v1/jobs/j1": {**DONE, "log": ["a" * 1000] * 17_000}},
     ),
+    "a key against a second purchase, a success and a cost in headers": (
+        {
+            "idempotency": {"header": "Idempotency-Key"}, "success": {"at": {"header": "X-Code"}, "is": 0},
+            "cost": [{"header": "X-Cost", "unit": "usd"}],
+        },
+        {
+            "POST /v1/make": lambda studio: (
+                (200, {"X-Code": "0"}, {"id": "j1"})
+                if studio.asked[-1].headers.get("idempotency-key", "").startswith("ai-media-")
+                and json.loads(studio.asked[-1].body) == {"prompt": "a", "model": "studio/flash/large"}
+                else (400, {}, {})
+            ),
+            "GET /v1/jobs/j1": (200, {"X-Code": "0", "X-Cost": "0.25"}, DONE),
+        },
+    ),
     "nothing of errors or sources": ({"errors": None, "sources": None}, {}),
     "another word for finished, the results apart": (
         {"job": TWO_STEPS},
@@ -254,6 +269,38 @@ def test_a_service_that_a_descriptor_says_is_used_as_it_says(create, said):
         assert started["url"] == studio.origin + studio.asked[0].path
         planned = create(studio, changes, "--dry-run")[1][-1]
         assert planned["request"]["url"] == started["url"] and started["url"] in planned["curl"]
+
+
+def test_what_a_header_says_is_no_success_buys_nothing_that_is_waited_for(create):
+    told = {"success": {"at": {"header": "X-Code"}, "is": 0}}
+    with Studio({"POST /v1/make": (200, {"X-Code": "7"}, {"message": "not today"})}) as studio:
+        code, events = create(studio, told)
+    assert code != 0 and "not today" in events[-1]["message"] and len(studio.asked) == 1
+
+
+def test_a_lost_create_is_sent_again_under_the_key_in_its_header(create):
+    answers = [(500, {}, {"message": "later"}), (200, {}, {"id": "j1"})]
+    rules = {"header": "Idempotency-Key", "without_answer": True, "seconds": 60, "pauses": {"answer": 0}}
+    with Studio({"POST /v1/make": lambda _: answers.pop(0), "GET /v1/jobs/j1": DONE}) as studio:
+        code, events = create(studio, {"idempotency": rules})
+        assert code == 0, events[-1]
+        first, again = studio.sent("POST", "/v1/make")
+    assert first.headers["idempotency-key"] == again.headers["idempotency-key"] and first.body == again.body
+
+
+def test_what_is_left_may_stand_in_a_header():
+    balance = {"path": "/me", "amounts": [{"header": "X-Credits"}, "/gift"], "unit": "credits"}
+    service = Provider({**LEAST, "id": "studio", "origins": {}, "balance": balance})
+    assert service.bills.left({"gift": 2}, {"X-Credits": "40"}) == {"amount": 42, "unit": "credits"}
+    assert service.bills.left({}, {"X-Credits": "many"}) is None
+
+
+@pytest.mark.parametrize("name", ["Authorization", "host", "Content-Length"])
+def test_a_key_against_a_second_purchase_stands_in_no_header_of_http(name):
+    origins = {"api": "https://api.studio.example"}
+    data = {**LEAST, "id": "studio", "origins": origins, "idempotency": {"header": name}}
+    [flaw] = examine.flaws(json.dumps(data, indent=1).encode())
+    assert flaw.path == "/idempotency/header" and name in flaw.message
 
 
 # Answers of the results' own address beside a word for finished that no document has -> exit code, warning

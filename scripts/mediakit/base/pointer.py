@@ -3,6 +3,7 @@
 tokens  the names and numbers of a pointer
 escaped, unescaped  a name as it stands in one, and back
 point   the value there, None for nothing
+placed  the same in an answer, where a header can hold it
 first   the value at the first of several pointers that leads somewhere
 put     write a value there, with the objects and arrays on the way
 """
@@ -43,6 +44,11 @@ def point(value: Any, pointer: str) -> Any:
         else:
             return None
     return value
+
+
+def placed(place: str | dict, body: Any, headers: Any = None) -> Any:
+    """What stands at a place of an answer, a pointer into its body or `{"header": NAME}`; None for nothing."""
+    return (headers or {}).get(place["header"]) if isinstance(place, dict) else point(body, place)
 
 
 def first(value: Any, pointers: str | Iterable[str]) -> Any:

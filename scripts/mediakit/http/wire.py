@@ -72,20 +72,24 @@ class Wire:
         self._allows_peer = host.allows_peer
         self._begin = begin
 
-    def post(self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None) -> Exchange:
+    def post(
+        self, path: str, payload: dict | bodies.Body, timeout: float, stream: bool, on_sending=None, headers=None
+    ) -> Exchange:
         """Send a body once, over a connection of its own; never repeated here.
 
         payload     sent as JSON, or a body that is read from disk meanwhile
         timeout     seconds for the answer to begin, and between pieces of an answer that is no stream
         stream      whether an event stream is asked for
         on_sending  called before the first byte leaves; if it raises, none does
+        headers     what it carries besides, as a mapping
         """
         content: bytes | bodies.Body
         if isinstance(payload, bodies.Body):
             content, kind = payload, payload.content_type
         else:
             content, kind = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode(), "application/json"
-        headers = {"Accept": "text/event-stream" if stream else "application/json", "Content-Type": kind}
+        wanted = "text/event-stream" if stream else "application/json"
+        headers = {"Accept": wanted, "Content-Type": kind, **(headers or {})}
         return self._start("POST", path, headers, content, timeout, stream, on_sending)
 
     def get(self, path: str, timeout: float) -> Exchange:

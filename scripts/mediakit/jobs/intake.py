@@ -140,7 +140,7 @@ class Intake:
         """What an answer comes to by the rules of its service; what it tells besides is taken in."""
         reading, body, refusals = said.reading, said.reading.body, self._provider.refusals
         found = refusals.verdict(answer.status, body, said.problem, answer.headers, self.own_key)
-        says_no = said.problem or answer.status >= 300 or not refusals.says_success(body)
+        says_no = said.problem or answer.status >= 300 or not refusals.says_success(body, headers=answer.headers)
         message = self._console.plain(found.message) if says_no else ""
         self.trace_id = refusals.trace_id(body, answer.headers) or self.trace_id
         self.advice = found.advice

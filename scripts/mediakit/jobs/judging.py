@@ -54,7 +54,8 @@ class Judge:
             raise self._lost(answer)
         body, words = read_json(answer.content)
         self._protect_key(body)
-        if not (200 <= answer.status < 300 and self._provider.refusals.says_success(body, self._action.success)):
+        says_success = self._provider.refusals.says_success(body, self._action.success, answer.headers)
+        if not (200 <= answer.status < 300 and says_success):
             raise self._refused(answer, body, words)
         shortcoming = self._shortcoming(body, words)
         if shortcoming:

@@ -68,7 +68,7 @@ def _try(console: Console, where: ConnectionFlags, provider: providers.Provider,
     place = standing.check_place(connection) if connection else None
     if connection is None or place is None:
         return
-    found, _ = standing.standing(console, connection, place)
+    found, *_ = standing.standing(console, connection, place)
     if found.accepted:
         return
     kept = "the key that was stored before is kept" if replaces else "nothing was stored"

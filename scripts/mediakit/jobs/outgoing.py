@@ -67,10 +67,12 @@ class Outgoing:
         assert submission is not None, "the machine sends only what there is to send"
         self.exchange = self.creating = None  # nothing is out while the body is made
         fields = {**submission.payload, **submission.sent_with}
+        header = (self._provider.idempotency or {}).get("header")
+        headers = {header: fields.pop(header)} if header else None
         body = submission.body(fields) if submission.body else fields
         seconds = policy.create_timeout + submission.seconds
         self.exchange = self.creating = self.wire.post(
-            self._places.of_create(), body, seconds, policy.stream, self._writer.before_sending
+            self._places.of_create(), body, seconds, policy.stream, self._writer.before_sending, headers
         )
 
     def begin(self, step: str) -> None:

@@ -103,7 +103,7 @@ def _asked(console: Console, connection: Connection, found: Readiness) -> Readin
     provider, place = connection.provider, standing.check_place(connection)
     if place is None:
         return found
-    answer, body = standing.standing(console, connection, place)
+    answer, body, headers = standing.standing(console, connection, place)
     if _is_unreachable(answer):
         words = f"an answer of {provider.title}: {answer.message}"
         return _blocked(found, UNREACHABLE, words, online=_told(answer))
@@ -113,15 +113,15 @@ def _asked(console: Console, connection: Connection, found: Readiness) -> Readin
         return _blocked(found, KEY_REFUSED, f"a key that {provider.title} accepts", online=_told(answer))
     balance, report = standing.balance_place(connection), dict(found.report)
     if answer.accepted and balance not in (None, place):
-        asked, its_body = standing.standing(console, connection, balance)
+        asked, *its = standing.standing(console, connection, balance)
         if asked.accepted is False:  # the key is good, and may not see this
             balance = None
             report["balance_unknown"] = (provider.says("balance") or {}).get("forbidden", "this key may not read it")
         else:
-            answer, body = asked, its_body
+            answer, (body, headers) = asked, its
     online = report["online"] = _told(answer)
     tells = online["ok"] and balance is not None
-    left = provider.bills.left(body) if tells else None
+    left = provider.bills.left(body, headers) if tells else None
     if tells:
         report["balance"] = left or standing.bounded(body).get("answer")
     is_empty = answer.category == "insufficient_credits" or (tells and _is_nothing(left, body))

@@ -13,6 +13,11 @@ from ..console import Console
 from ..http.documents import read_json
 from .connection import Connection
 
+TYPE_CHECKING = False  # as typing has it, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 READ_TIMEOUT = 20.0
 LARGEST_ANSWER = 64 * 1024
 
@@ -28,24 +33,25 @@ class Standing:
     trace_id: str | None
 
 
-def standing(console: Console, connection: Connection, place: str) -> tuple[Standing, object]:
-    """What the service says to a read that needs the key: a Standing, and the body of its answer."""
+def standing(console: Console, connection: Connection, place: str) -> tuple[Standing, Any, Mapping[str, str]]:
+    """What the service says to a read that needs the key: a Standing, and its answer's body and headers."""
     provider = connection.provider
     from ..http.answers import Lost
 
     answer = connection.ask(place, READ_TIMEOUT)
     if isinstance(answer, Lost):
-        return Standing(None, None, None, answer.message, None), None
-    body, words = read_json(answer.content)
-    trace_id = provider.refusals.trace_id(body)
-    if 200 <= answer.status < 300 and not words and provider.refusals.says_success(body):
+        return Standing(None, None, None, answer.message, None), None, {}
+    (body, words), headers = read_json(answer.content), answer.headers
+    trace_id = provider.refusals.trace_id(body, headers)
+    if 200 <= answer.status < 300 and not words and provider.refusals.says_success(body, headers=headers):
         if provider.refusals.accepts_key(body):
-            return Standing(True, answer.status, None, None, trace_id), body
-        return Standing(False, answer.status, "auth", "the service says that the key is not valid", trace_id), body
-    category, message = provider.refusals.category(answer.status, body, words, answer.headers)
+            return Standing(True, answer.status, None, None, trace_id), body, headers
+        message = "the service says that the key is not valid"
+        return Standing(False, answer.status, "auth", message, trace_id), body, headers
+    category, message = provider.refusals.category(answer.status, body, words, headers)
     # An account without credits has been recognised by its key.
     accepted = {"auth": False, "insufficient_credits": True}.get(category)
-    return Standing(accepted, answer.status, category, console.plain(message), trace_id), body
+    return Standing(accepted, answer.status, category, console.plain(message), trace_id), body, headers
 
 
 def check_place(connection: Connection) -> str | None:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from ..base.pointer import first, point
+from ..base.pointer import first, placed, point
 from ..base.record import record
 from ..base.text import is_number, same
 from . import trust
@@ -438,6 +438,14 @@ def amount(rules: tuple[CostRule, ...], body: Any, headers=None, of: tuple[str, 
             # An absurd bill is a bill: it counts as the most that there is.
             return amounts.Amount.of(min(found, _LARGEST_BILL), rule.unit).times(rule.each)
     return None
+
+
+def number_at(place: str | dict, body: Any, headers=None) -> int | float | None:
+    """The number at a place of an answer, see pointer.placed; None for anything else."""
+    found = placed(place, body, headers)
+    if isinstance(place, dict):
+        found = written_number(str(found))
+    return found if is_number(found) else None
 
 
 def written_number(text: str) -> float | None:

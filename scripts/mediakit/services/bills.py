@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.pointer import first, point
-from ..base.text import is_number
+from ..base.pointer import first
 from . import answers
 from .descriptor import condition, cost_rules
 
@@ -45,10 +44,11 @@ class Bills:
         stated = (self._described.plan or {}).get("cost")
         return answers.amount(cost_rules([stated]), body) if stated else None
 
-    def left(self, body) -> dict | None:
+    def left(self, body, headers=None) -> dict | None:
         """`{amount, unit}` of what the account can buy with now; None where the answer's shape is not known or another."""
         balance = self._described.says("balance", {})
-        numbers = [value for at in balance.get("amounts", ()) if is_number(value := point(body, at))]
+        found = (answers.number_at(place, body, headers) for place in balance.get("amounts", ()))
+        numbers = [number for number in found if number is not None]
         if numbers and "nothing_if" in balance:
             if answers.holds(condition(balance["nothing_if"]), body):
                 numbers = [0]

@@ -240,6 +240,8 @@ def _against_itself(data: dict) -> Iterator[tuple[tuple, str]]:
 def _of_key(data: dict) -> Iterator[tuple[tuple, str]]:
     if isinstance(data["key"], dict):
         yield from _flaw(("key", "header"), trust.flaws_of_header(data["key"]["header"], of_key=True))
+    if "header" in data.get("idempotency", {}):
+        yield from _flaw(("idempotency", "header"), trust.flaws_of_header(data["idempotency"]["header"]))
     for word in variables(data):
         yield from _flaw(("key",), trust.flaws_of_variable(word))
 

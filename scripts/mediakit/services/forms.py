@@ -31,10 +31,16 @@ def normal(data: dict) -> dict:
         "models": _models,
         "outputs": lambda rules: [_renamed(rule, "item", "where") for rule in rules],
         "inputs": lambda ways: _way(ways, data) if isinstance(ways, dict) else [_way(way, data) for way in ways],
-        "idempotency": lambda rules: {"codes": [], "without_answer": False, "seconds": 0.0, **rules},
+        "idempotency": _idempotency,
         "examples": lambda every: {_task_words(name): _example(one) for name, one in every.items()},
     }
     return {name: changes[name](item) if name in changes else item for name, item in found.items()}
+
+
+def _idempotency(rules: dict) -> dict:
+    """A key that a header carries is kept under the header's name, as that of a field is."""
+    kept = {"field": rules["header"]} if "header" in rules else {}
+    return {"codes": [], "without_answer": False, "seconds": 0.0, **kept, **rules}
 
 
 def _renamed(value: dict, name: str, usual: str) -> dict:

@@ -55,10 +55,8 @@ class JobAnswers:
     def _number(self, name: str, body, headers):
         """What stands where the descriptor has `name`; in a header it is written as a text."""
         where = self._described.says(name, "/\0")
-        if isinstance(where, str):
-            return point(body, where)
-        found = answers.written_number(str((headers or {}).get(where["header"], "")))
-        return int(found) if found is not None and name == "position" else found
+        found = answers.number_at(where, body, headers)
+        return int(found) if found is not None and isinstance(where, dict) and name == "position" else found
 
     def reading_of_file(self, content: bytes, headers) -> Reading:
         """What an answer to a create says that is the result itself, and no JSON."""
@@ -72,7 +70,7 @@ class JobAnswers:
         body     as read_json gives it
         of_text  whether a text was asked for
         """
-        if body is not None and not self._refusals.says_success(body):
+        if body is not None and not self._refusals.says_success(body, headers=headers):
             return None
         if body is None:  # no single value: the result can be the first of several, or have something behind it
             values = [value for value in documents.documents(content, begun=False) if isinstance(value, dict)]

@@ -243,8 +243,8 @@ class ProgramWire:
         self._begin = begin
         self._running: set[process.Process] = set()
 
-    def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None) -> Exchange:
-        """Run the create once, as Wire.post sends it; the payload goes in over standard input.
+    def post(self, path: str, payload, timeout: float, stream: bool, on_sending=None, headers=None) -> Exchange:
+        """Run the create once, as Wire.post sends it; the payload goes in over standard input, and no header with it.
 
         Raises Failure for a path that the program has no command for; then nothing was started.
         """

@@ -6,7 +6,7 @@ import json
 import re
 
 from ..base import errors
-from ..base.pointer import point
+from ..base.pointer import placed, point
 from ..base.record import record
 from ..base.text import is_number, same
 
@@ -51,11 +51,15 @@ class Refusals:
     def __init__(self, described: Described):
         self._described = described
 
-    def says_success(self, body, rule: dict | None = None) -> bool:
+    def says_success(self, body, rule: dict | None = None, headers=None) -> bool:
         """Whether an answer says no otherwise; `rule` of an action counts before the service's."""
         rule = rule or self._described.says("success")
-        found = point(body, rule["at"]) if rule else None
-        return found is None or same(found, rule["is"])
+        if rule is None:
+            return True
+        found, wanted = placed(rule["at"], body, headers), rule["is"]
+        if isinstance(rule["at"], dict) and not isinstance(wanted, str):
+            wanted = json.dumps(wanted)  # a header holds text
+        return found is None or same(found, wanted)
 
     def accepts_key(self, body) -> bool:
         """Whether the answer to the key's check says that the key is good; True where only the status tells."""
@@ -64,9 +68,7 @@ class Refusals:
     def trace_id(self, body, headers=None) -> str | None:
         """What the service's support asks for, where the answer has it."""
         where = self._described.says("trace_id")
-        if where is None:
-            return None
-        found = (headers or {}).get(where["header"]) if isinstance(where, dict) else point(body, where)
+        found = None if where is None else placed(where, body, headers)
         return found if isinstance(found, str) and re.fullmatch(r"[\w.:-]{1,200}", found) else None
 
     def error(self, body) -> tuple[str, str]:

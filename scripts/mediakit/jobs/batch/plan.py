@@ -155,8 +155,8 @@ def _check_balance(console: Console, service: Service, costs: Costs) -> None:
     balance = standing.balance_place(connection)
     if connection.embedded or connection.authorisation is None or balance is None or not costs.sums:
         return
-    found, body = standing.standing(console, connection, balance)
-    left = provider.bills.left(body) if found.accepted else None
+    found, body, headers = standing.standing(console, connection, balance)
+    left = provider.bills.left(body, headers) if found.accepted else None
     if left is None:
         return
     micro = amounts.Amount.of(left["amount"], left["unit"]).micro

@@ -167,7 +167,8 @@ class Dialect(Jobs, Accounts):
         task = self.reader.task(route, model, sent)
         plan = self.provider.plan
         is_plan = plan is not None and bool(sent.get(plan["field"])) and "planned" in self.provider.examples
-        key = sent.get(self.provider.idempotency["field"]) if self.provider.idempotency and not is_plan else None
+        keyed = self.provider.idempotency if not is_plan else None
+        key = keyed and (http.headers.get(keyed["header"]) if "header" in keyed else sent.get(keyed["field"]))
         key = key if isinstance(key, str) else None
         known = sandbox.store.find_by_key(key) if key else None
         if known is None:
