@@ -93,7 +93,7 @@ def main(console, given):
     code, told = guide.guide(wish, where, services, named=bool(named))
     reports = [one.report for one in services]
     if told["stage"] == guide.PACKAGES:  # whatever else is there, no service can be used
-        reports = [{**report, "ready": False, "missing": [*report["missing"], "packages"]} for report in reports]
+        reports = [dict(report, ready=False, missing=report["missing"] + ["packages"]) for report in reports]
     return console.result("preflight", code, ready=not code, key_forgotten=forgotten, providers=reports, **told)
 
 
