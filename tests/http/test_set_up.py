@@ -90,6 +90,15 @@ def test_ca_certificates_of_the_environment_count_and_a_bad_certificate_is_not_t
             assert run.code == 0, (environment, run.events)
 
 
+def test_a_certificate_for_another_host_is_refused_though_it_is_trusted(scripts, tmp_path):
+    paths = certificate(tmp_path)
+    with FakeService(create=answer(200, job()), read=COMPLETED, tls=paths) as service:
+        elsewhere = service.base_url.replace("127.0.0.1", "localhost")
+        run = create(scripts, elsewhere, streams=False, env={"SSL_CERT_FILE": paths[0]})
+        assert (run.code, run.result["outcome"], service.posts()) == (24, "not_sent", 0), run.events
+        assert "certificate" in run.result["message"]
+
+
 NO_SOCKETS = """
 import errno, runpy, socket, sys
 real = socket.socket
