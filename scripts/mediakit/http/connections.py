@@ -302,7 +302,7 @@ def _stamps(certificates: settings.Certificates) -> tuple:
 def _context(certificates: settings.Certificates, stamps: tuple) -> ssl.SSLContext:
     """What checks a server's certificate: made once, since to read all that are trusted takes longer than a request."""
     if certificates.verify is True:
-        import certifi
+        import certifi  # what requests trusts, and comes with it
 
         place = certifi.where()
     else:
