@@ -27,7 +27,9 @@ _WORTH_A_LIST, _WORTH_ANOTHER = 4, 2
 _LIST_EVERY, _LIST_PAUSE = 1.0, 15.0
 # Of a model whose jobs have all taken a time, a new one is not read before this part of it; after so many of them.
 _SURELY_RUNS, _KNOWN_AFTER, _LONGEST_TRUST = 0.8, 5, 60.0
-# The same where requests are scarce.
+# So many times to wake are kept without a look at whose they are.
+_FEW_WAKES = 256
+# Seconds between two looks where requests are scarce.
 _LIST_SELDOM = 12.0
 
 
@@ -68,6 +70,7 @@ class Reads:
         self._begins = begins
         self._favours = favours
         self._wakes: list[tuple[float, int, Task]] = []
+        self._swept_to = 0  # how many were left when those of jobs that have ended were last taken out
         self._order = itertools.count()
         # Whose time has come; and of those whom a list has not shown, so that each is read by itself.
         self._due: dict[Service, dict[Task, None]] = {}
@@ -101,6 +104,11 @@ class Reads:
         task.began_at = None
 
     def _wake(self, task: Task, at: float) -> None:
+        # A job that has ended leaves the times at which it would have been given up, minutes ahead.
+        if len(self._wakes) > 2 * self._swept_to + _FEW_WAKES:
+            self._wakes = [wake for wake in self._wakes if wake[2].job is not None]
+            heapq.heapify(self._wakes)
+            self._swept_to = len(self._wakes)
         heapq.heappush(self._wakes, (at, next(self._order), task))
 
     def _surely_runs_until(self, task: Task) -> float:
