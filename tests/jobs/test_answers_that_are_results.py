@@ -108,7 +108,7 @@ WITHOUT_ID = {
 def test_a_stream_that_never_tells_an_id_is_kept_whole(scripts, name):
     answered, said = WITHOUT_ID[name]
     with FakeService(create=answered) as service:
-        run = create(scripts, service, "--sse-request-timeout", "1")
+        run = create(scripts, service, "--sse-request-timeout", "5")
         assert (run.code, run.result["outcome"], service.posts()) == (12, "unknown", 1), run.events
     assert ("kept" in run.result) is bool(said), run.result
     if said:

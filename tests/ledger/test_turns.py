@@ -20,7 +20,10 @@ class Refused(Exception):
 
 
 def at_once(opened: database.Database, names: list[str]) -> dict[str, BaseException | None]:
-    """What each thread's transaction ended with; one whose name begins with `bad` raises within it."""
+    """What each thread's transaction ended with; one whose name begins with `bad` raises within it.
+
+    In one whose name begins with `full` SQLite does what it does where the disk is full: it rolls back everything.
+    """
     found: dict[str, BaseException | None] = {}
 
     def write(name: str) -> None:
@@ -29,6 +32,9 @@ def at_once(opened: database.Database, names: list[str]) -> dict[str, BaseExcept
                 opened.rows(SET, (name,))
                 if name.startswith("bad"):
                     raise Refused
+                if name.startswith("full"):
+                    opened._connection.execute("ROLLBACK")
+                    raise sqlite3.OperationalError("database or disk is full")
             found[name] = None
         except (Unusable, Refused) as problem:
             found[name] = problem
@@ -77,6 +83,19 @@ def test_each_turn_is_written_or_not_and_all_with_few_commits(tmp_path, commits,
     with opened.transaction():  # nothing is left open
         opened.rows(SET, ("later",))
     assert written(tmp_path) == {*good, "later"}
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "names", [["a", "full", "c"], ["a", "full"], ["full", "b"], ["a", "b", "full", "c", "d"]], ids=str
+)
+def test_where_sqlite_undoes_everything_nobody_believes_that_it_was_written(tmp_path, names):
+    opened = database.Database(str(tmp_path))
+    found = at_once(opened, names)
+    assert len(found) == len(names), "one waits still"
+    assert {name for name, problem in found.items() if problem is None} == written(tmp_path)
+    assert {problem.kind for problem in found.values() if problem} == {"full"}
+    assert at_once(opened, ["later"]) == {"later": None} and "later" in written(tmp_path)
     opened.close()
 
 

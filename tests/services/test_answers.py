@@ -188,7 +188,8 @@ def test_an_address_without_its_beginning_is_a_path_and_nothing_else():
         "javascript:x",
         "a:b/1.png",
         "\\\\a/1.png",
-        "a b.png",
+        "a\tb.png",
+        "\uff0f/localhost/\\1.png",
         "1.png\n/x",
         "",
     ]

@@ -202,7 +202,7 @@ WAYS = {
             {"GET /v1/jobs/j1": {"status": "done", "files": [{"url": told}]}, f"GET {at}": (200, FILE, PNG)},
         )
         for where, told, at in (
-            ("origin", "/files/1.png", "/files/1.png"), ("origin", "1.png?a=b", "/1.png?a=b"),
+            ("origin", "/files/1.png", "/files/1.png"), ("origin", "1.png?a=b", "/1.png?a=b"), ("origin", "/my bär.png", "/my%20b%C3%A4r.png"),
             ("base", "files/1.png", "/v1/files/1.png"), ("answer", "1.png", "/v1/jobs/1.png"),
         )
     },
@@ -325,7 +325,7 @@ NO_ADDRESS = (
     "\\\\elsewhere.example/1.png",
     "/\\elsewhere.example/1.png",
     "javascript:alert(1)",
-    "a b.png",
+    "a\tb.png",
     "",
 )
 

@@ -136,7 +136,8 @@ def other_ledgers() -> tuple[list[State], list[str]]:
     `(folders, warnings)`; one that is not this user's alone is warned of and left out.
     """
     own = state().folder
-    places = [(os.path.abspath(named), False) for named in [named_state()] if named]
+    # Also a relative one, which counted until it was found to be another one everywhere.
+    places = [(os.path.abspath(expand(named)), False) for named in [os.environ.get("AI_MEDIA_HOME")] if named]
     places += [(platform_state(), False), *((place, True) for place in _local_folders())]
     found: list[State] = []
     warnings: list[str] = []

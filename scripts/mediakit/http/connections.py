@@ -33,7 +33,7 @@ _DRAIN = 1.0
 _BUFFER = 65536
 # A URL that stands in a request as it is written: nothing of it is to be encoded, decoded or resolved first.
 _PLAIN = regex(
-    r"(https?)://([a-z0-9][a-z0-9._-]*)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+    r"(https?)://([a-z0-9][a-z0-9._-]*)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}))?"
     r"((?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)*)((?:\?[A-Za-z0-9/._~:@!$&'()*+,;=-]*)?)"
 )
 # Connections that wait for another read: so many at most, and so long. Servers close theirs after some five seconds
@@ -85,8 +85,8 @@ class _Response(http.client.HTTPResponse):
                 # http.client passes over 100 alone; 102 and 103 are no more the answer than that.
                 self.headers = self.msg = None  # type: ignore[assignment]
                 super().begin()
-        except (http.client.HTTPException, ValueError):
-            if self._watcher:
+        except (http.client.HTTPException, ValueError) as problem:
+            if self._watcher and not isinstance(problem, ConnectionError):  # of a closed one nothing more comes
                 self._watcher.drain(_DRAIN)
             raise
         self._settle_length()

@@ -72,8 +72,8 @@ class Database:
                 group = self._begun()
                 try:
                     yield self._connection
-                except BaseException:
-                    self._undo(group)
+                except BaseException as problem:
+                    self._undo(group, problem)
                     raise
                 group.members += 1
             group.wait()
@@ -83,14 +83,17 @@ class Database:
         """This thread's turn; where nobody waits for the next one, what was done in those before is committed."""
         with self._counting:
             self._waiting += 1
-        with self._lock:
+        try:
+            self._lock.acquire()
+        finally:  # a signal may have ended the wait
             with self._counting:
                 self._waiting -= 1
-            try:
-                yield
-            finally:
-                if self._group is not None and (not self._waiting or self._group.members >= _MOST_TOGETHER):
-                    self._commit(self._group)
+        try:
+            yield
+        finally:
+            if self._group is not None and (not self._waiting or self._group.members >= _MOST_TOGETHER):
+                self._commit(self._group)
+            self._lock.release()
 
     def _begun(self) -> _Group:
         if self.is_read_only:
@@ -103,14 +106,17 @@ class Database:
             self._connection.execute("SAVEPOINT turn")
         return self._group
 
-    def _undo(self, group: _Group) -> None:
-        """Nothing of this turn is written; what others have done in theirs stays."""
+    def _undo(self, group: _Group, problem: BaseException) -> None:
+        """Nothing of this turn is written; what others have done in theirs stays, unless SQLite has undone it too."""
         if not group.members:
             self._group = None
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK TO turn")
+        else:  # a full or failing disk: SQLite has rolled back the whole transaction by itself
+            self._group, group.problem = None, problem
+            group.end()
 
     def _commit(self, group: _Group) -> None:
         self._group = None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 from ..base.pointer import first, placed, point
 from ..base.record import record
+from ..base.regex import regex
 from ..base.text import is_number, same
 from . import trust
 
@@ -32,6 +33,8 @@ FINISHED_WORDS = frozenset(
     "complete completed done finish finished ok ready succeed succeeded success successful".split()
 )
 
+# What stands encoded in an address, and is written plainly by some.
+_ODD = regex(r"[ \x80-\U0010ffff]+")
 _LONGEST_WORD = 200
 _LARGEST_WALK = 10_000
 _LARGEST_BILL = 1e12
@@ -200,11 +203,17 @@ def _with_beginning(rule: OutputRule, url: Any, made: Made | None) -> Any:
     """An address with its beginning, where the descriptor says what that is."""
     if rule.relative_to is None or not isinstance(url, str) or is_media_url(url):
         return url
-    url = url.strip()
+    url = _ODD.sub(_encoded, url.strip())
     # A path, or what stands below one: no scheme, no other host, nothing that a reader of addresses could skip.
     if not re.fullmatch(r"(?![/\\]{2})[!-\[\]-~]{1,2048}", url) or re.match(r"[^/?#]*:", url):
         return None
     return made(url, rule.relative_to) if made else f"https://unknown.invalid/{url}"
+
+
+def _encoded(found: re.Match) -> str:
+    from urllib.parse import quote  # which takes long to import, and hardly an address needs it
+
+    return quote(found[0], errors="replace")
 
 
 def _entries(rule: OutputRule, body: Any) -> list:

@@ -281,7 +281,7 @@ def _against_others(data: dict) -> Iterator[tuple[tuple, str]]:
             yield ("aliases", number), f"{word} is a service that comes with the skill; expected another word"
     for word in variables(data):
         if word in taken.variables:
-            yield ("key",), f"{word} holds the key of another service, which must not go to this one's origins"
+            yield ("key",), f"{word} belongs to another service, and must not go to this one's origins"
     if "cli" in data:
         yield ("cli",), "a program is run only for services that come with the skill"
     if "saved_login" in data.get("key", ()):
