@@ -83,6 +83,8 @@ class _Canceling:
     def _read(self) -> _Seen | None:
         """How the job is; None where that could not be read."""
         answer = self._send("read")
+        if isinstance(answer, Lost):  # a read may be sent again
+            answer = self._send("read")
         if isinstance(answer, Lost) or not 200 <= answer.status < 300:
             return None
         body, _ = read_json(answer.content)
