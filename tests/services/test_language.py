@@ -125,7 +125,7 @@ def create(tmp_path, monkeypatch):
         name = changes.get("id", f"studio-{service.server_port}")
         origins = {"api": service.origin, "queue": service.origin}
         least = {} if "id" in changes else {**LEAST, "id": name, "origins": origins}
-        data = {key: value for key, value in {**least, **changes}.items() if value}
+        data = {key: value for key, value in {**least, **changes}.items() if value or value is False}
         content = json.dumps(data).encode()
         assert examine.flaws(content) == []
         own.add(name, content)
@@ -286,6 +286,14 @@ def test_a_lost_create_is_sent_again_under_the_key_in_its_header(create):
         assert code == 0, events[-1]
         first, again = studio.sent("POST", "/v1/make")
     assert first.headers["idempotency-key"] == again.headers["idempotency-key"] and first.body == again.body
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_a_link_that_has_expired_is_asked_for_again_where_a_read_renews_it(create, renews):
+    expired = (410, {}, {"message": "gone"})
+    with Studio({"GET /v1/jobs/j1": DONE, "GET /media/1.png": expired}) as studio:
+        code, _ = create(studio, {"outputs_renewed_by_read": renews}, "--download-timeout", "1")
+        assert code == 26 and (len(studio.sent("GET", "/v1/jobs/j1")) > 1) is renews, studio.asked
 
 
 def test_what_is_left_may_stand_in_a_header():
